@@ -1,0 +1,62 @@
+"""Everything that can go wrong has a type here; each message names the cause, the place and the remedy."""
+
+from __future__ import annotations
+
+__all__ = [
+    "DivergenceError",
+    "InvalidArgumentError",
+    "InvarianceError",
+    "LangevinError",
+    "NotNormalizableError",
+    "UnsupportedModelError",
+]
+
+
+class LangevinError(Exception):
+    """Base of every error that langevin_ib raises on purpose."""
+
+
+class InvalidArgumentError(LangevinError, ValueError):
+    """An argument has a wrong value, shape or dtype; the message names it, its value and the remedy."""
+
+
+class InvarianceError(LangevinError, ValueError):
+    """A predictor or a loss is not invariant under the declared symmetry.
+
+    Attributes
+    ----------
+    generator : str
+        The generator under which the expression changes, as a vector field.
+    residual : str
+        The derivative of the expression along the generator; zero if it were invariant.
+    """
+
+    def __init__(self, message: str, *, generator: str, residual: str) -> None:
+        super().__init__(message)
+        self.generator = generator
+        self.residual = residual
+
+
+class NotNormalizableError(LangevinError, ValueError):
+    """The requested law has infinite mass; the message says where it escapes and what to do."""
+
+
+class UnsupportedModelError(LangevinError, NotImplementedError):
+    """The model or observable is well formed, but no kernel can run it yet."""
+
+
+class DivergenceError(LangevinError, ArithmeticError):
+    """A walker left the representable range or became NaN.
+
+    Attributes
+    ----------
+    walker : int
+        The walker that diverged first (the smallest index if several did in that step).
+    step : int
+        The step, counted from 1, after which its state was no longer acceptable.
+    """
+
+    def __init__(self, message: str, *, walker: int, step: int) -> None:
+        super().__init__(message)
+        self.walker = walker
+        self.step = step

@@ -1,0 +1,47 @@
+//! `Error`: a kind to match on and a sentence for people. The crate has no other error type.
+
+use std::fmt;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A request that cannot be carried out.
+    InvalidArgument,
+    /// A walker left the representable range or became NaN.
+    Diverged {
+        /// The walker, counted over the whole run.
+        walker: u64,
+        /// The step, counted from 1, after which its state was no longer acceptable.
+        step: u64,
+    },
+    /// The caller's control said stop by an error of its own.
+    Control,
+}
+
+/// The crate's error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What went wrong.
+    pub kind: Kind,
+    /// What was wrong, where, and what to do.
+    pub message: String,
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A request that cannot be carried out.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { kind: Kind::InvalidArgument, message: message.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

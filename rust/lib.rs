@@ -1,0 +1,34 @@
+//! Overdamped Langevin dynamics at the speed of the hardware, reproducible to the bit.
+//!
+//! The map, in reading order; each module uses only those above it.
+//!
+//! - [`error`]: the single error type: a kind and a sentence.
+//! - [`real`]: the arithmetic a formula may use; numbers and packs of walkers implement it.
+//! - [`simd`]: packs on each instruction set, and the level that proves one is there; the only unsafe code.
+//! - [`noise`]: random bits and normals as a pure function of (key, stream, walker, step).
+//! - [`potential`]: what drives the walkers, one closed form a file.
+//! - [`dynamics`]: where the walkers may go.
+//! - [`observe`]: what a run keeps: histograms, moments, traces.
+//! - [`scheme`]: how a walker makes one step.
+//! - [`run`]: the loop, threads, progress, results.
+//! - `python`: the glue to Python (feature `python`).
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::inline_always,
+    reason = "lane arithmetic converts on purpose, and packs only stay in registers if every layer is inlined"
+)]
+
+pub mod dynamics;
+pub mod error;
+pub mod noise;
+pub mod observe;
+pub mod potential;
+pub mod real;
+pub mod run;
+pub mod scheme;
+pub mod simd;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,111 @@
+//! Box–Muller on packs: two random words in, two independent standard normals out; no branch and no retry.
+//!
+//! The pair is sqrt(-2 log u) (cos a, sin a), with u in (0, 1] from the first word and the angle a from the second.
+//! The logarithm is reduced by a table of 16 cells. One cell straddles 1 with reciprocal 1 and logarithm 0, so the result
+//! keeps its relative accuracy where u approaches 1, and u = 1 gives exactly 0.
+
+use super::constants::constants;
+use crate::real::{Bits, Real, Scalar};
+
+/// What the transform has to know about a number type; the polynomials come from docs/scripts/normal_constants.py.
+pub trait BoxMuller: Scalar {
+    /// `-2 log(1 + f) / f` in powers of f.
+    const LOG: &'static [Self];
+    /// `sin(pi t / 2) / t` in powers of t².
+    const SIN: &'static [Self];
+    /// `(cos(pi t / 2) - 1) / t²` in powers of t².
+    const COS: &'static [Self];
+    /// The reciprocal r of each cell.
+    const INVERSE: [Self; 16];
+    /// `2 log r` for each cell.
+    const TWICE_LOG_INVERSE: [Self; 16];
+    /// The type's layout.
+    const FORMAT: Format;
+
+    /// `2^resolution` times a uniform number in (0, 1].
+    fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, second: R::Bits) -> R;
+}
+
+/// The layout of a number type.
+pub struct Format {
+    /// Bits of a word.
+    word: u32,
+    /// Bits of the mantissa's field.
+    mantissa: u32,
+    /// The representation of 0.703125, where the first cell starts.
+    first_cell: u64,
+    /// Uniforms are multiples of 2^-resolution.
+    resolution: u32,
+}
+
+impl BoxMuller for f64 {
+    constants!(f64);
+    const FORMAT: Format = Format { word: 64, mantissa: 52, first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
+
+    /// An odd integer below 2^64, rounded; normals reach sqrt(2 log 2^64) = 9.4.
+    #[inline(always)]
+    fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, _second: R::Bits) -> R {
+        R::from_unsigned(first | R::Bits::splat(1))
+    }
+}
+
+impl BoxMuller for f32 {
+    constants!(f32);
+    const FORMAT: Format = Format { word: 32, mantissa: 23, first_cell: 0x3F34_0000, resolution: 40 };
+
+    /// 32 bits would end the tails at 6.7, so eight bits of the second word go below them: normals reach 7.4.
+    /// (They are also the angle's lowest bits, which only count where the angle is next to 0.)
+    #[inline(always)]
+    fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, second: R::Bits) -> R {
+        let below = R::from_unsigned((second & R::Bits::splat(0xFF)) | R::Bits::splat(1));
+        R::from_unsigned(first).mul_add(R::splat(256.0), below)
+    }
+}
+
+/// Two independent standard normals from two words of random bits.
+#[inline(always)]
+pub fn pair<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> (R, R) {
+    let radius = squared_radius(R::Scalar::scaled_uniform::<R>(first, second)).sqrt();
+    let (cosine, sine) = direction::<R>(second);
+    (radius * cosine, radius * sine)
+}
+
+/// The logarithm of a uniform number in (0, 1].
+#[inline(always)]
+pub fn log_uniform<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> R {
+    squared_radius(R::Scalar::scaled_uniform::<R>(first, second)) * R::constant(-0.5)
+}
+
+/// `-2 log u` from `2^resolution u`.
+#[inline(always)]
+fn squared_radius<R: Real<Scalar: BoxMuller>>(scaled: R) -> R {
+    let Format { mantissa, first_cell, resolution, .. } = R::Scalar::FORMAT;
+    let field = R::Bits::splat((1 << mantissa) - 1);
+    let two_to_mantissa = R::constant((1_u64 << mantissa) as f64);
+
+    // scaled = 2^k z with z in [0.703125, 1.40625); the top four bits of the mantissa, so shifted, are z's cell.
+    let shifted = scaled.to_bits() - R::Bits::splat(first_cell);
+    let z = R::from_bits((shifted & field) + R::Bits::splat(first_cell));
+    let cell = shifted.shr(mantissa - 4);
+    let f = z.mul_add(R::lookup(&R::Scalar::INVERSE, cell), R::constant(-1.0));
+
+    // k, written into the mantissa of 2^mantissa, becomes a number by one subtraction.
+    let k = R::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits());
+    let log2_u = k - R::constant((1_u64 << mantissa) as f64 + f64::from(resolution));
+    let of_cell = log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), R::lookup(&R::Scalar::TWICE_LOG_INVERSE, cell));
+    f.mul_add(f.polynomial(R::Scalar::LOG), of_cell)
+}
+
+/// Cosine and sine of a uniform angle: the top bit swaps them, the next is a sign, the rest is within an eighth of a turn.
+#[inline(always)]
+fn direction<R: Real<Scalar: BoxMuller>>(word: R::Bits) -> (R, R) {
+    let unit = (-f64::from(R::Scalar::FORMAT.word)).exp2();
+    let sign = word.shl(1) & R::constant(-0.0).to_bits();
+    let t = R::from_signed(word.shl(2)) * R::constant(unit);
+    let t2 = t * t;
+    let sine = t * t2.polynomial(R::Scalar::SIN);
+    let cosine = t2.mul_add(t2.polynomial(R::Scalar::COS), R::constant(1.0));
+    let cosine = R::from_bits(cosine.to_bits() ^ sign);
+    let swap = word.top_bit();
+    (R::select(swap, sine, cosine), R::select(swap, cosine, sine))
+}

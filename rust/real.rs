@@ -1,0 +1,189 @@
+//! `Real`: the arithmetic a formula may use. `f64`, `f32` and every pack of walkers implement it, so a formula is written once.
+//!
+//! Every operation is either exact or correctly rounded (IEEE 754, round to nearest even), and `mul_add` is always fused.
+//! A formula therefore has the same bits on a scalar, in a portable pack and in a vector register.
+
+use std::fmt::Debug;
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
+
+/// Numbers that a formula may compute with: one walker, or a pack of them.
+pub trait Real:
+    Copy + Send + Sync + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+    /// The number in one lane.
+    type Scalar: Scalar;
+    /// Unsigned integers as wide as the scalar, lane by lane.
+    type Bits: Bits<Mask = Self::Mask>;
+    /// One truth value a lane.
+    type Mask: Copy;
+
+    /// The same number in every lane.
+    fn splat(x: Self::Scalar) -> Self;
+    /// `self * factor + term`, rounded once.
+    #[must_use]
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// Square root, correctly rounded.
+    #[must_use]
+    fn sqrt(self) -> Self;
+    /// `self < other`; false where either is NaN.
+    fn less(self, other: Self) -> Self::Mask;
+    /// `yes` where the mask holds, `no` elsewhere.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The IEEE representation.
+    fn to_bits(self) -> Self::Bits;
+    /// The number with this IEEE representation.
+    fn from_bits(bits: Self::Bits) -> Self;
+    /// The nearest number to an unsigned integer.
+    fn from_unsigned(bits: Self::Bits) -> Self;
+    /// The nearest number to a two's complement integer.
+    fn from_signed(bits: Self::Bits) -> Self;
+    /// `table[index % 16]`, lane by lane.
+    fn lookup(table: &[Self::Scalar; 16], index: Self::Bits) -> Self;
+
+    /// The same number in every lane, rounded from `f64`.
+    #[inline(always)]
+    #[must_use]
+    fn constant(x: f64) -> Self {
+        Self::splat(Self::Scalar::from_f64(x))
+    }
+
+    /// Horner's rule: `c[0] + c[1] x + ...`, every step fused.
+    #[inline(always)]
+    #[must_use]
+    fn polynomial(self, coefficients: &[Self::Scalar]) -> Self {
+        let (&highest, lower) = coefficients.split_last().expect("a polynomial has a coefficient");
+        let mut sum = Self::splat(highest);
+        for &c in lower.iter().rev() {
+            sum = sum.mul_add(self, Self::splat(c));
+        }
+        sum
+    }
+}
+
+/// Unsigned integers under [`Real`]: wrapping arithmetic, logic and shifts.
+pub trait Bits:
+    Copy
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + BitXor<Output = Self>
+{
+    /// One truth value a lane.
+    type Mask: Copy;
+    /// The same integer in every lane; 32-bit lanes keep the low half.
+    fn splat(x: u64) -> Self;
+    /// Shift towards the high end.
+    #[must_use]
+    fn shl(self, by: u32) -> Self;
+    /// Shift towards the low end, filling with zeros.
+    #[must_use]
+    fn shr(self, by: u32) -> Self;
+    /// Whether the highest bit is set.
+    fn top_bit(self) -> Self::Mask;
+}
+
+/// The two number types of a state: `f64` and `f32`.
+pub trait Scalar: Real<Scalar = Self> + PartialOrd + Default + Debug + 'static {
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The same number as `f64` (exact).
+    fn to_f64(self) -> f64;
+    /// The same integer as a lane of [`Real::Bits`]; the low half if that is 32 bits wide.
+    fn low_bits(x: u64) -> Self::Bits;
+    /// A lane of [`Real::Bits`] widened with zeros.
+    fn widen(bits: Self::Bits) -> u64;
+}
+
+macro_rules! scalar {
+    ($float:ident, $uint:ident, $int:ident) => {
+        impl Bits for $uint {
+            type Mask = bool;
+            #[inline(always)]
+            fn splat(x: u64) -> Self {
+                x as $uint
+            }
+            #[inline(always)]
+            fn shl(self, by: u32) -> Self {
+                self << by
+            }
+            #[inline(always)]
+            fn shr(self, by: u32) -> Self {
+                self >> by
+            }
+            #[inline(always)]
+            fn top_bit(self) -> bool {
+                self >> ($uint::BITS - 1) == 1
+            }
+        }
+
+        impl Real for $float {
+            type Scalar = $float;
+            type Bits = $uint;
+            type Mask = bool;
+            #[inline(always)]
+            fn splat(x: $float) -> Self {
+                x
+            }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                $float::mul_add(self, factor, term)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $float::sqrt(self)
+            }
+            #[inline(always)]
+            fn less(self, other: Self) -> bool {
+                self < other
+            }
+            #[inline(always)]
+            fn select(mask: bool, yes: Self, no: Self) -> Self {
+                if mask { yes } else { no }
+            }
+            #[inline(always)]
+            fn to_bits(self) -> $uint {
+                $float::to_bits(self)
+            }
+            #[inline(always)]
+            fn from_bits(bits: $uint) -> Self {
+                $float::from_bits(bits)
+            }
+            #[inline(always)]
+            fn from_unsigned(bits: $uint) -> Self {
+                bits as $float
+            }
+            #[inline(always)]
+            fn from_signed(bits: $uint) -> Self {
+                bits.cast_signed() as $float
+            }
+            #[inline(always)]
+            fn lookup(table: &[$float; 16], index: $uint) -> Self {
+                table[(index & 15) as usize]
+            }
+        }
+
+        impl Scalar for $float {
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as $float
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn low_bits(x: u64) -> $uint {
+                x as $uint
+            }
+            #[inline(always)]
+            fn widen(bits: $uint) -> u64 {
+                u64::from(bits)
+            }
+        }
+    };
+}
+scalar!(f64, u64, i64);
+scalar!(f32, u32, i32);

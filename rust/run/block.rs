@@ -1,0 +1,69 @@
+//! A block: some walkers with consecutive numbers, their states and what observers keep of each, between two visits.
+
+use std::ops::Range;
+
+use crate::observe::{Column, Keep, Watch};
+use crate::real::Scalar;
+
+/// Blocks start at multiples of this, the widest pack, so that a walker's lane depends on its number alone.
+pub const ALIGNMENT: usize = 16;
+
+/// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
+#[derive(Clone, Debug)]
+pub struct Block<T> {
+    /// The number of the first walker, a multiple of [`ALIGNMENT`].
+    pub first: u64,
+    /// How many walkers, a multiple of [`ALIGNMENT`].
+    pub walkers: usize,
+    /// Those that were asked for.
+    pub live: Range<usize>,
+    /// Coordinates, [pack][coordinate][lane] for the lanes of `T`.
+    pub state: Vec<T>,
+    /// What each observer keeps of these walkers.
+    pub columns: Vec<Column<T>>,
+    /// Accepted proposals of live walkers.
+    pub accepted: u64,
+}
+
+impl<T: Scalar> Block<T> {
+    /// Cuts `walkers` into blocks of at most `size` and fills them with `states`, (walkers, dim) in C order.
+    pub fn cut(walkers: Range<u64>, size: usize, states: &[T], dim: usize, watches: &[Watch]) -> Vec<Self> {
+        let size = size.next_multiple_of(ALIGNMENT) as u64;
+        (walkers.start / size..walkers.end.div_ceil(size))
+            .map(|i| {
+                let start = (i * size).max(walkers.start / ALIGNMENT as u64 * ALIGNMENT as u64);
+                let end = ((i + 1) * size).min(walkers.end.next_multiple_of(ALIGNMENT as u64));
+                let live = walkers.start.max(start)..walkers.end.min(end);
+                let rows = (live.start - walkers.start) as usize * dim..(live.end - walkers.start) as usize * dim;
+                let live = (live.start - start) as usize..(live.end - start) as usize;
+                Self::new(start, (end - start) as usize, live, &states[rows], dim, watches)
+            })
+            .collect()
+    }
+
+    fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
+        let columns = watches.iter().map(|watch| match &watch.keep {
+            Keep::Moments(moments) => Column { sums: vec![0.0; moments.order * walkers], trace: Vec::new() },
+            Keep::Histogram(_) | Keep::Trace => Column::default(),
+        });
+        let mut block =
+            Self { first, walkers, live, state: vec![T::default(); walkers * dim], columns: columns.collect(), accepted: 0 };
+        for (walker, row) in block.live.clone().zip(states.chunks_exact(dim)) {
+            for (coordinate, &x) in row.iter().enumerate() {
+                let index = block.index(walker, coordinate, dim);
+                block.state[index] = x;
+            }
+        }
+        block
+    }
+
+    fn index(&self, walker: usize, coordinate: usize, dim: usize) -> usize {
+        let lanes = 64 / size_of::<T>();
+        (walker / lanes * dim + coordinate) * lanes + walker % lanes
+    }
+
+    /// The states of the live walkers, (walkers, dim) in C order.
+    pub fn states(&self, dim: usize) -> impl Iterator<Item = T> + '_ {
+        self.live.clone().flat_map(move |walker| (0..dim).map(move |coordinate| self.state[self.index(walker, coordinate, dim)]))
+    }
+}

@@ -1,0 +1,273 @@
+//! A run: settings in, blocks cut, steps made in epochs short enough to stop for progress and Ctrl-C, results merged.
+
+mod block;
+mod pool;
+mod walk;
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Kind, Result};
+use crate::noise::{BoxMuller, Noise, Precision};
+use crate::observe::{Histogram, Keep, Slots, Watch};
+use crate::potential::Potential;
+use crate::scheme::Scheme;
+use crate::simd::{Element, Level};
+use block::Block;
+use walk::{Advance, Runaway};
+
+pub use block::ALIGNMENT;
+pub use walk::Walk;
+
+/// The caller hears from a run about this often; a third of the promise for Ctrl-C.
+const EPOCH: Duration = Duration::from_millis(50);
+
+/// Step size and temperature.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Step size h.
+    pub h: f64,
+    /// Temperature T.
+    pub temperature: f64,
+}
+
+/// What a run does, apart from its potential and scheme.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Step size and temperature.
+    pub step: Step,
+    /// The random function.
+    pub noise: Noise,
+    /// Numbers of the walkers.
+    pub walkers: Range<u64>,
+    /// Numbers of the steps to make.
+    pub steps: Range<u64>,
+    /// Observers look after this many steps, counted from step 0.
+    pub burn_in: u64,
+    /// What is watched.
+    pub watches: Vec<Watch>,
+    /// Walker w counts into group w % groups.
+    pub groups: u64,
+    /// A coordinate beyond this has run away.
+    pub bound: f64,
+    /// Threads to use.
+    pub threads: usize,
+    /// Instruction set to use.
+    pub level: Level,
+    /// Walkers in a block.
+    pub block: usize,
+}
+
+impl Plan {
+    /// The first observed step after `step`; `u64::MAX` if there is none.
+    fn next_look(&self, step: u64) -> u64 {
+        let since = step.saturating_sub(self.burn_in);
+        let next = |every: u64| self.burn_in.saturating_add((since / every + 1).saturating_mul(every));
+        self.watches.iter().map(|watch| next(watch.every)).min().unwrap_or(u64::MAX)
+    }
+
+    fn is_due(&self, watch: &Watch, step: u64) -> bool {
+        step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
+    }
+
+    /// The first slot of each walker's group; walkers that are not live count into a group of their own, the last.
+    fn offsets<T>(&self, block: &Block<T>, stride: usize, offsets: &mut Vec<u32>) {
+        offsets.clear();
+        offsets.extend((0..block.walkers).map(|walker| {
+            let group = if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
+            (group as usize * stride) as u32
+        }));
+    }
+
+    fn table_len(&self, histogram: &Histogram) -> usize {
+        (self.groups as usize + 1) * histogram.stride()
+    }
+}
+
+/// What a run hands back.
+#[derive(Clone, Debug)]
+pub struct Outcome<T> {
+    /// States after the last step, (walkers, dim) in C order.
+    pub states: Vec<T>,
+    /// For each watch what it kept.
+    pub kept: Vec<Kept<T>>,
+    /// Steps made: all of them, unless the caller stopped the run.
+    pub steps: u64,
+    /// Proposals accepted by all walkers together.
+    pub accepted: u64,
+}
+
+/// What one watch kept.
+#[derive(Clone, Debug)]
+pub enum Kept<T> {
+    /// Counts, (groups, slots) in C order.
+    Counts(Vec<u64>),
+    /// Sums, (walkers, order) in C order.
+    Sums(Vec<f64>),
+    /// Values, (walkers, draws) in C order.
+    Trace(Vec<T>),
+}
+
+/// Sums and counts that a resumed run starts from, one for each watch; empty to start from nothing.
+pub type Before = Vec<Vec<f64>>;
+
+/// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
+///
+/// # Errors
+/// If a walker diverges.
+pub fn run<T, V, C, Q>(
+    plan: &Plan,
+    potential: &V,
+    scheme: C,
+    _precision: Q,
+    states: &[T],
+    sums_before: &[Vec<f64>],
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Result<Outcome<T>>
+where
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    let dim = potential.dim();
+    let mut blocks = Block::cut(plan.walkers.clone(), plan.block, states, dim, &plan.watches);
+    for (watch, sums) in sums_before.iter().enumerate() {
+        restore_sums(plan, &mut blocks, watch, sums);
+    }
+    let workers: Vec<Mutex<Vec<Slots>>> = (0..plan.threads).map(|_| Mutex::new(fresh_slots(plan))).collect();
+    let mut totals: Vec<Vec<u64>> = plan.watches.iter().map(|watch| vec![0; slots_of(plan, watch)]).collect();
+
+    let mut epoch = Epoch::new(plan);
+    let mut done = plan.steps.start;
+    while done < plan.steps.end {
+        let steps = done..plan.steps.end.min(done.saturating_add(epoch.steps));
+        let started = Instant::now();
+        let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
+            // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
+            let mut slots = workers[worker].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (steps, precision) = (steps.clone(), PhantomData::<Q>);
+            plan.level.run(Advance { plan, potential, scheme, precision, blocks, slots: &mut slots, steps })
+        };
+        let runaway = if plan.threads == 1 {
+            visit((&mut blocks, 0))
+        } else {
+            let share = blocks.len().div_ceil(8 * plan.threads);
+            pool::with_threads(plan.threads)?.install(|| {
+                let visits = blocks.par_chunks_mut(share).map(|blocks| {
+                    visit((blocks, rayon::current_thread_index().unwrap_or(0)))
+                });
+                visits.flatten().min()
+            })
+        };
+        if let Some(runaway) = runaway {
+            return Err(diverged(runaway, plan));
+        }
+        for worker in &workers {
+            merge(&mut worker.lock().unwrap_or_else(std::sync::PoisonError::into_inner), &mut totals);
+        }
+        done = steps.end;
+        epoch.adapt(started.elapsed());
+        if !go_on(done - plan.steps.start) {
+            break;
+        }
+    }
+
+    Ok(Outcome {
+        states: blocks.iter().flat_map(|block| block.states(dim)).collect(),
+        kept: collect(plan, &blocks, totals),
+        steps: done - plan.steps.start,
+        accepted: blocks.iter().map(|block| block.accepted).sum(),
+    })
+}
+
+/// How many steps fit between two words with the caller.
+struct Epoch {
+    steps: u64,
+    most: u64,
+}
+
+impl Epoch {
+    fn new(plan: &Plan) -> Self {
+        let walkers = plan.walkers.end - plan.walkers.start;
+        // Counters of 32 bits between two merges: a group's walkers must not overflow them.
+        let most = u64::from(u32::MAX) / walkers.div_ceil(plan.groups).max(1);
+        Self { steps: (1_000_000 / walkers.max(1)).clamp(1, most.max(1)), most: most.max(1) }
+    }
+
+    fn adapt(&mut self, took: Duration) {
+        let ratio = (EPOCH.as_secs_f64() / took.as_secs_f64().max(1e-9)).clamp(0.1, 4.0);
+        self.steps = ((self.steps as f64 * ratio) as u64).clamp(1, self.most);
+    }
+}
+
+fn slots_of(plan: &Plan, watch: &Watch) -> usize {
+    if let Keep::Histogram(histogram) = &watch.keep { plan.table_len(histogram) } else { 0 }
+}
+
+fn fresh_slots(plan: &Plan) -> Vec<Slots> {
+    plan.watches.iter().map(|watch| Slots { offsets: Vec::new(), table: vec![0; slots_of(plan, watch)] }).collect()
+}
+
+/// Adds a worker's counts to the totals and clears them.
+fn merge(slots: &mut [Slots], totals: &mut [Vec<u64>]) {
+    for (slots, totals) in slots.iter_mut().zip(totals) {
+        for (count, total) in slots.table.iter_mut().zip(totals) {
+            *total += u64::from(std::mem::take(count));
+        }
+    }
+}
+
+fn diverged(Runaway { step, walker }: Runaway, plan: &Plan) -> Error {
+    Error {
+        kind: Kind::Diverged { walker, step },
+        message: format!(
+            "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
+             for this potential where the walker was, or the walker started too far out; take a smaller step_size or nearer \
+             initial states",
+            plan.bound, plan.step.h
+        ),
+    }
+}
+
+/// Hands the sums of an earlier part of the run back to the walkers.
+fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], watch: usize, sums: &[f64]) {
+    let Keep::Moments(moments) = &plan.watches[watch].keep else { return };
+    let mut rows = sums.chunks_exact(moments.order);
+    for block in blocks {
+        for walker in block.live.clone() {
+            for (power, &sum) in rows.next().unwrap_or(&[]).iter().enumerate() {
+                block.columns[watch].sums[power * block.walkers + walker] = sum;
+            }
+        }
+    }
+}
+
+/// Gathers what the watches kept, walker by walker.
+fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: Vec<Vec<u64>>) -> Vec<Kept<T>> {
+    let kept = plan.watches.iter().zip(totals).enumerate().map(|(i, (watch, mut total))| match &watch.keep {
+        Keep::Histogram(histogram) => {
+            total.truncate(plan.groups as usize * histogram.stride());
+            Kept::Counts(total)
+        }
+        Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
+        Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
+    });
+    kept.collect()
+}
+
+/// Transposes blocks' rows of walkers into a row for each walker.
+fn by_walker<T, U: Copy>(blocks: &[Block<T>], rows: impl Fn(&Block<T>) -> &Vec<U>) -> Vec<U> {
+    let mut gathered = Vec::new();
+    for block in blocks {
+        let rows = rows(block);
+        for walker in block.live.clone() {
+            gathered.extend(rows[walker.min(rows.len())..].iter().step_by(block.walkers));
+        }
+    }
+    gathered
+}

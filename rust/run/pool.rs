@@ -1,0 +1,32 @@
+//! Thread pools, kept between runs. A pool does not survive a fork, so each process has its own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
+static POOLS: Mutex<Option<Pools>> = Mutex::new(None);
+
+/// This process's pool of `threads` threads.
+///
+/// # Errors
+/// If the system cannot start the threads.
+pub fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pools = pools.get_or_insert_default();
+    let key = (std::process::id(), threads);
+    if let Some(pool) = pools.get(&key) {
+        return Ok(pool.clone());
+    }
+    // A forked child inherits pools whose threads stayed in the parent: joining them would wait for ever.
+    pools.drain().filter(|((process, _), _)| *process != key.0).for_each(|(_, pool)| std::mem::forget(pool));
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("langevin-{i}"))
+        .build()
+        .map_err(|error| Error::invalid(format!("threads={threads}: cannot start them ({error}); ask for fewer")))?;
+    Ok(pools.entry(key).or_insert(Arc::new(pool)).clone())
+}

@@ -1,0 +1,38 @@
+//! Schemes: how a block of walkers makes one step of d x = -grad V dt + sqrt(2 T) dW. One scheme a file.
+
+mod euler_maruyama;
+mod leimkuhler_matthews;
+mod metropolis;
+
+pub use euler_maruyama::EulerMaruyama;
+pub use leimkuhler_matthews::LeimkuhlerMatthews;
+pub use metropolis::Metropolis;
+
+use crate::noise::{BoxMuller, Precision};
+use crate::potential::Potential;
+use crate::run::{Step, Walk};
+use crate::simd::{Element, Simd};
+
+/// A rule for one step. It may keep nothing that is not a function of the state and the noise: that is what makes
+/// results independent of where a run is cut.
+pub trait Scheme: Copy + Send + Sync {
+    /// Prepares a block whose walkers are at x before `step`.
+    #[inline(always)]
+    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    where
+        S: Simd,
+        T: Element + BoxMuller,
+        V: Potential,
+        Q: Precision<T>,
+    {
+        let _ = (walk, step, size);
+    }
+
+    /// Moves every walker of the block from x before `step` to x after it.
+    fn advance<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    where
+        S: Simd,
+        T: Element + BoxMuller,
+        V: Potential,
+        Q: Precision<T>;
+}

@@ -1,0 +1,311 @@
+//! AVX2 with FMA and AES-NI: two registers a pack, one AES block an instruction.
+#![allow(unsafe_code, reason = "calls instructions that `available` has found")]
+
+use std::arch::x86_64::*;
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
+
+use super::x86::{bits, operators, real, x};
+use super::{Counters, Job, Pack, Simd, Widen};
+use crate::real::{Bits, Real};
+
+/// The level's packs.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2;
+
+impl Simd for Avx2 {
+    type F64 = Pair<F64>;
+    type F32 = Pair<F32>;
+}
+
+pub fn available() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("aes")
+}
+
+/// Compiles a job with this level's instructions.
+///
+/// # Safety
+/// [`available`] must have returned true.
+#[target_feature(enable = "avx2,fma,aes")]
+pub unsafe fn enter<J: Job>(job: J) -> J::Output {
+    job.run::<Avx2>()
+}
+
+/// Four `f64`.
+#[derive(Clone, Copy, Debug)]
+pub struct F64(__m256d);
+/// Eight `f32`.
+#[derive(Clone, Copy, Debug)]
+pub struct F32(__m256);
+/// Four `u64`.
+#[derive(Clone, Copy, Debug)]
+pub struct U64(__m256i);
+/// Eight `u32`.
+#[derive(Clone, Copy, Debug)]
+pub struct U32(__m256i);
+
+operators!(F64: Add add _mm256_add_pd, Sub sub _mm256_sub_pd, Mul mul _mm256_mul_pd, Div div _mm256_div_pd);
+operators!(F32: Add add _mm256_add_ps, Sub sub _mm256_sub_ps, Mul mul _mm256_mul_ps, Div div _mm256_div_ps);
+operators!(U64: Add add _mm256_add_epi64, Sub sub _mm256_sub_epi64,
+    BitAnd bitand _mm256_and_si256, BitOr bitor _mm256_or_si256, BitXor bitxor _mm256_xor_si256);
+operators!(U32: Add add _mm256_add_epi32, Sub sub _mm256_sub_epi32,
+    BitAnd bitand _mm256_and_si256, BitOr bitor _mm256_or_si256, BitXor bitxor _mm256_xor_si256);
+
+// A mask is a register whose sign bits count.
+bits!(U64, mask __m256d, _mm256_set1_epi64x as i64, _mm256_sll_epi64, _mm256_srl_epi64, _mm256_castsi256_pd);
+bits!(U32, mask __m256, _mm256_set1_epi32 as i32, _mm256_sll_epi32, _mm256_srl_epi32, _mm256_castsi256_ps);
+
+real!(
+    F64 of f64, U64, mask __m256d, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_cmp_pd,
+    blend_pd, _mm256_castpd_si256, _mm256_castsi256_pd, unsigned_pd, signed_pd, lookup_pd
+);
+real!(
+    F32 of f32, U32, mask __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_cmp_ps,
+    blend_ps, _mm256_castps_si256, _mm256_castsi256_ps, unsigned_ps, _mm256_cvtepi32_ps, lookup_ps
+);
+
+#[inline(always)]
+unsafe fn blend_pd(mask: __m256d, no: __m256d, yes: __m256d) -> __m256d {
+    x!(_mm256_blendv_pd(no, yes, mask))
+}
+
+#[inline(always)]
+unsafe fn blend_ps(mask: __m256, no: __m256, yes: __m256) -> __m256 {
+    x!(_mm256_blendv_ps(no, yes, mask))
+}
+
+/// The nearest `f64`: the two 32-bit halves are exact in the mantissas of 2^84 and 2^52, and their sum is rounded once.
+#[inline(always)]
+unsafe fn unsigned_pd(integer: __m256i) -> __m256d {
+    x!({
+        let high = _mm256_or_si256(_mm256_srli_epi64::<32>(integer), _mm256_castpd_si256(_mm256_set1_pd(TWO_84)));
+        let low = _mm256_blend_epi32::<0xAA>(integer, _mm256_castpd_si256(_mm256_set1_pd(TWO_52)));
+        let high = _mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(TWO_84 + TWO_52));
+        _mm256_add_pd(high, _mm256_castsi256_pd(low))
+    })
+}
+
+/// As `unsigned_pd`; flipping the top bit adds 2^63 to the integer, which the constant takes back.
+#[inline(always)]
+unsafe fn signed_pd(integer: __m256i) -> __m256d {
+    x!({
+        let biased = _mm256_xor_si256(integer, _mm256_set1_epi64x(i64::MIN));
+        let high = _mm256_or_si256(_mm256_srli_epi64::<32>(biased), _mm256_castpd_si256(_mm256_set1_pd(TWO_84)));
+        let low = _mm256_blend_epi32::<0xAA>(biased, _mm256_castpd_si256(_mm256_set1_pd(TWO_52)));
+        let high = _mm256_sub_pd(_mm256_castsi256_pd(high), _mm256_set1_pd(TWO_84 + TWO_63 + TWO_52));
+        _mm256_add_pd(high, _mm256_castsi256_pd(low))
+    })
+}
+const TWO_52: f64 = 4_503_599_627_370_496.0;
+const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+const TWO_84: f64 = TWO_52 * 4_294_967_296.0;
+
+/// The nearest `f32`: both 16-bit halves are exact, and the fused sum is rounded once.
+#[inline(always)]
+unsafe fn unsigned_ps(integer: __m256i) -> __m256 {
+    x!({
+        let high = _mm256_cvtepi32_ps(_mm256_srli_epi32::<16>(integer));
+        let low = _mm256_cvtepi32_ps(_mm256_and_si256(integer, _mm256_set1_epi32(0xFFFF)));
+        _mm256_fmadd_ps(high, _mm256_set1_ps(65_536.0), low)
+    })
+}
+
+#[inline(always)]
+unsafe fn lookup_pd(table: *const f64, index: __m256i) -> __m256d {
+    x!(_mm256_i64gather_pd::<8>(table, _mm256_and_si256(index, _mm256_set1_epi64x(15))))
+}
+
+/// Bits 0 to 2 of the index choose within each half of the table, bit 3 chooses the half.
+#[inline(always)]
+unsafe fn lookup_ps(table: *const f32, index: __m256i) -> __m256 {
+    x!({
+        let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index);
+        let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.add(8)), index);
+        _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+    })
+}
+
+/// Two registers side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<H>(H, H);
+
+macro_rules! pairwise {
+    ($($trait:ident $method:ident),*) => {$(
+        impl<H: $trait<Output = H>> $trait for Pair<H> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                Self(self.0.$method(other.0), self.1.$method(other.1))
+            }
+        }
+    )*};
+}
+pairwise!(Add add, Sub sub, Mul mul, Div div, BitAnd bitand, BitOr bitor, BitXor bitxor);
+
+impl<H: Neg<Output = H>> Neg for Pair<H> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self(-self.0, -self.1)
+    }
+}
+
+impl<H: Bits> Bits for Pair<H> {
+    type Mask = Pair<H::Mask>;
+    #[inline(always)]
+    fn splat(x: u64) -> Self {
+        Self(H::splat(x), H::splat(x))
+    }
+    #[inline(always)]
+    fn shl(self, by: u32) -> Self {
+        Self(self.0.shl(by), self.1.shl(by))
+    }
+    #[inline(always)]
+    fn shr(self, by: u32) -> Self {
+        Self(self.0.shr(by), self.1.shr(by))
+    }
+    #[inline(always)]
+    fn top_bit(self) -> Self::Mask {
+        Pair(self.0.top_bit(), self.1.top_bit())
+    }
+}
+
+impl<H: Real> Real for Pair<H> {
+    type Scalar = H::Scalar;
+    type Bits = Pair<H::Bits>;
+    type Mask = Pair<H::Mask>;
+    #[inline(always)]
+    fn splat(x: H::Scalar) -> Self {
+        Self(H::splat(x), H::splat(x))
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(self.0.mul_add(factor.0, term.0), self.1.mul_add(factor.1, term.1))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.sqrt(), self.1.sqrt())
+    }
+    #[inline(always)]
+    fn less(self, other: Self) -> Self::Mask {
+        Pair(self.0.less(other.0), self.1.less(other.1))
+    }
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(H::select(mask.0, yes.0, no.0), H::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn to_bits(self) -> Self::Bits {
+        Pair(self.0.to_bits(), self.1.to_bits())
+    }
+    #[inline(always)]
+    fn from_bits(bits: Self::Bits) -> Self {
+        Self(H::from_bits(bits.0), H::from_bits(bits.1))
+    }
+    #[inline(always)]
+    fn from_unsigned(bits: Self::Bits) -> Self {
+        Self(H::from_unsigned(bits.0), H::from_unsigned(bits.1))
+    }
+    #[inline(always)]
+    fn from_signed(bits: Self::Bits) -> Self {
+        Self(H::from_signed(bits.0), H::from_signed(bits.1))
+    }
+    #[inline(always)]
+    fn lookup(table: &[H::Scalar; 16], index: Self::Bits) -> Self {
+        Self(H::lookup(table, index.0), H::lookup(table, index.1))
+    }
+}
+
+/// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.
+#[inline(always)]
+fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m256i; 4] {
+    let word = |word: &u128| x!(_mm_loadu_si128(std::ptr::from_ref(word).cast()));
+    let whitening = x!(_mm_xor_si128(word(&tweak), word(&keys[0])));
+    let blocks = counters.0.each_ref().map(|counter| {
+        let mut block = x!(_mm_xor_si128(word(counter), whitening));
+        for key in &keys[1..R - 1] {
+            block = x!(_mm_aesenc_si128(block, word(key)));
+        }
+        x!(_mm_aesenclast_si128(block, word(&keys[R - 1])))
+    });
+    [0, 2, 4, 6].map(|i| x!(_mm256_set_m128i(blocks[i + 1], blocks[i])))
+}
+
+impl Pack for Pair<F64> {
+    const LANES: usize = 8;
+    #[inline(always)]
+    fn load(from: &[f64]) -> Self {
+        let from = from[..8].as_ptr();
+        x!(Self(F64(_mm256_loadu_pd(from)), F64(_mm256_loadu_pd(from.add(4)))))
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f64]) {
+        let to = to[..8].as_mut_ptr();
+        x!({
+            _mm256_storeu_pd(to, self.0.0);
+            _mm256_storeu_pd(to.add(4), self.1.0);
+        });
+    }
+    #[inline(always)]
+    fn store_truncated(self, to: &mut [i32]) {
+        let to = to[..8].as_mut_ptr().cast::<__m128i>();
+        x!({
+            _mm_storeu_si128(to, _mm256_cvttpd_epi32(self.0.0));
+            _mm_storeu_si128(to.add(1), _mm256_cvttpd_epi32(self.1.0));
+        });
+    }
+    #[inline(always)]
+    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
+        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
+        x!((
+            Pair(U64(_mm256_unpacklo_epi64(even0, odd0)), U64(_mm256_unpacklo_epi64(even1, odd1))),
+            Pair(U64(_mm256_unpackhi_epi64(even0, odd0)), U64(_mm256_unpackhi_epi64(even1, odd1)))
+        ))
+    }
+}
+
+impl Pack for Pair<F32> {
+    const LANES: usize = 16;
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        let from = from[..16].as_ptr();
+        x!(Self(F32(_mm256_loadu_ps(from)), F32(_mm256_loadu_ps(from.add(8)))))
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        let to = to[..16].as_mut_ptr();
+        x!({
+            _mm256_storeu_ps(to, self.0.0);
+            _mm256_storeu_ps(to.add(8), self.1.0);
+        });
+    }
+    #[inline(always)]
+    fn store_truncated(self, to: &mut [i32]) {
+        let to = to[..16].as_mut_ptr().cast::<__m256i>();
+        x!({
+            _mm256_storeu_si256(to, _mm256_cvttps_epi32(self.0.0));
+            _mm256_storeu_si256(to.add(1), _mm256_cvttps_epi32(self.1.0));
+        });
+    }
+    #[inline(always)]
+    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
+        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys).map(|block| x!(_mm256_castsi256_ps(block)));
+        let word = |register: __m256| U32(x!(_mm256_castps_si256(register)));
+        x!((
+            Pair(word(_mm256_shuffle_ps::<0x88>(even0, odd0)), word(_mm256_shuffle_ps::<0x88>(even1, odd1))),
+            Pair(word(_mm256_shuffle_ps::<0xDD>(even0, odd0)), word(_mm256_shuffle_ps::<0xDD>(even1, odd1)))
+        ))
+    }
+}
+
+impl Widen<Pair<F32>> for Pair<F64> {
+    #[inline(always)]
+    fn widen(narrow: Pair<F32>) -> [Self; 2] {
+        let halves = |register: __m256| {
+            x!(Pair(
+                F64(_mm256_cvtps_pd(_mm256_castps256_ps128(register))),
+                F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(register)))
+            ))
+        };
+        [halves(narrow.0.0), halves(narrow.1.0)]
+    }
+}

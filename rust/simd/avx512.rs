@@ -1,0 +1,139 @@
+//! AVX-512 (F, DQ) with VAES: one register a pack, four AES blocks an instruction.
+#![allow(unsafe_code, reason = "calls instructions that `available` has found")]
+
+use std::arch::x86_64::*;
+
+use super::x86::{bits, operators, real, x};
+use super::{Counters, Job, Pack, Simd, Widen};
+
+/// The level's packs.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512;
+
+impl Simd for Avx512 {
+    type F64 = F64;
+    type F32 = F32;
+}
+
+pub fn available() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("vaes")
+}
+
+/// Compiles a job with this level's instructions.
+///
+/// # Safety
+/// [`available`] must have returned true.
+#[target_feature(enable = "avx512f,avx512dq,vaes")]
+pub unsafe fn enter<J: Job>(job: J) -> J::Output {
+    job.run::<Avx512>()
+}
+
+/// Eight `f64`.
+#[derive(Clone, Copy, Debug)]
+pub struct F64(__m512d);
+/// Sixteen `f32`.
+#[derive(Clone, Copy, Debug)]
+pub struct F32(__m512);
+/// Eight `u64`.
+#[derive(Clone, Copy, Debug)]
+pub struct U64(__m512i);
+/// Sixteen `u32`.
+#[derive(Clone, Copy, Debug)]
+pub struct U32(__m512i);
+
+operators!(F64: Add add _mm512_add_pd, Sub sub _mm512_sub_pd, Mul mul _mm512_mul_pd, Div div _mm512_div_pd);
+operators!(F32: Add add _mm512_add_ps, Sub sub _mm512_sub_ps, Mul mul _mm512_mul_ps, Div div _mm512_div_ps);
+operators!(U64: Add add _mm512_add_epi64, Sub sub _mm512_sub_epi64,
+    BitAnd bitand _mm512_and_si512, BitOr bitor _mm512_or_si512, BitXor bitxor _mm512_xor_si512);
+operators!(U32: Add add _mm512_add_epi32, Sub sub _mm512_sub_epi32,
+    BitAnd bitand _mm512_and_si512, BitOr bitor _mm512_or_si512, BitXor bitxor _mm512_xor_si512);
+
+bits!(U64, mask __mmask8, _mm512_set1_epi64 as i64, _mm512_sll_epi64, _mm512_srl_epi64, _mm512_movepi64_mask);
+bits!(U32, mask __mmask16, _mm512_set1_epi32 as i32, _mm512_sll_epi32, _mm512_srl_epi32, _mm512_movepi32_mask);
+
+real!(
+    F64 of f64, U64, mask __mmask8, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_sqrt_pd, _mm512_cmp_pd_mask,
+    _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd
+);
+real!(
+    F32 of f32, U32, mask __mmask16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_sqrt_ps, _mm512_cmp_ps_mask,
+    _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps
+);
+
+#[inline(always)]
+unsafe fn lookup_pd(table: *const f64, index: __m512i) -> __m512d {
+    x!(_mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))))
+}
+
+#[inline(always)]
+unsafe fn lookup_ps(table: *const f32, index: __m512i) -> __m512 {
+    x!(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table)))
+}
+
+/// Eight AES blocks: those of even counters, those of odd counters.
+#[inline(always)]
+fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m512i; 2] {
+    let broadcast = |word: &u128| x!(_mm512_broadcast_i32x4(_mm_loadu_si128(std::ptr::from_ref(word).cast())));
+    let whitening = x!(_mm512_xor_si512(broadcast(&tweak), broadcast(&keys[0])));
+    let (evens, odds) = counters.0.split_at(4);
+    [evens, odds].map(|four| {
+        let mut block = x!(_mm512_xor_si512(_mm512_load_si512(four.as_ptr().cast()), whitening));
+        for key in &keys[1..R - 1] {
+            block = x!(_mm512_aesenc_epi128(block, broadcast(key)));
+        }
+        x!(_mm512_aesenclast_epi128(block, broadcast(&keys[R - 1])))
+    })
+}
+
+impl Pack for F64 {
+    const LANES: usize = 8;
+    #[inline(always)]
+    fn load(from: &[f64]) -> Self {
+        Self(x!(_mm512_loadu_pd(from[..8].as_ptr())))
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f64]) {
+        x!(_mm512_storeu_pd(to[..8].as_mut_ptr(), self.0));
+    }
+    #[inline(always)]
+    fn store_truncated(self, to: &mut [i32]) {
+        x!(_mm256_storeu_si256(to[..8].as_mut_ptr().cast(), _mm512_cvttpd_epi32(self.0)));
+    }
+    #[inline(always)]
+    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U64, U64) {
+        let [even, odd] = encrypt(counters, tweak, keys);
+        (U64(x!(_mm512_unpacklo_epi64(even, odd))), U64(x!(_mm512_unpackhi_epi64(even, odd))))
+    }
+}
+
+impl Pack for F32 {
+    const LANES: usize = 16;
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        Self(x!(_mm512_loadu_ps(from[..16].as_ptr())))
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        x!(_mm512_storeu_ps(to[..16].as_mut_ptr(), self.0));
+    }
+    #[inline(always)]
+    fn store_truncated(self, to: &mut [i32]) {
+        x!(_mm512_storeu_si512(to[..16].as_mut_ptr().cast(), _mm512_cvttps_epi32(self.0)));
+    }
+    #[inline(always)]
+    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U32, U32) {
+        let [even, odd] = encrypt(counters, tweak, keys).map(|block| x!(_mm512_castsi512_ps(block)));
+        let (first, second) = x!((_mm512_shuffle_ps::<0x88>(even, odd), _mm512_shuffle_ps::<0xDD>(even, odd)));
+        (U32(x!(_mm512_castps_si512(first))), U32(x!(_mm512_castps_si512(second))))
+    }
+}
+
+impl Widen<F32> for F64 {
+    #[inline(always)]
+    fn widen(narrow: F32) -> [Self; 2] {
+        x!([
+            Self(_mm512_cvtps_pd(_mm512_castps512_ps256(narrow.0))),
+            Self(_mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(narrow.0)))
+        ])
+    }
+}

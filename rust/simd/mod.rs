@@ -1,0 +1,146 @@
+//! Packs of walkers and the instruction sets that carry them. `Level` is detected once, and its value is the proof.
+//!
+//! Reading order: `portable` (the meaning of every operation, on arrays), then `avx2` and `avx512` (the same operations on
+//! registers). The `unsafe` code of the crate is in this folder and nowhere else, and it has one reason: calling an
+//! instruction that [`Level::detect`] has found on this machine.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use portable::Lanes;
+
+use crate::real::{Real, Scalar};
+
+/// Eight 128-bit counters, stored evens first so that registers interleave them back into walker order.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Counters([u128; 8]);
+
+impl Counters {
+    /// Eight counters in the order of the walkers (or pairs of walkers) that they address.
+    #[must_use]
+    pub fn new(c: [u128; 8]) -> Self {
+        Self([c[0], c[2], c[4], c[6], c[1], c[3], c[5], c[7]])
+    }
+}
+
+/// A `Real` of `LANES` walkers that can be moved to memory, and that draws its own random bits.
+pub trait Pack: Real {
+    /// How many walkers a pack holds: 64 bytes' worth at every level.
+    const LANES: usize;
+    /// Reads the first `LANES` numbers.
+    fn load(from: &[Self::Scalar]) -> Self;
+    /// Writes `LANES` numbers.
+    fn store(self, to: &mut [Self::Scalar]);
+    /// Writes `LANES` integers, rounded towards zero; every number must be in the range of `i32`.
+    fn store_truncated(self, to: &mut [i32]);
+    /// Two words of random bits a lane: AES rounds over `counters ^ tweak` (see [`crate::noise`]).
+    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
+}
+
+/// The packs of one instruction set.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// Eight `f64`.
+    type F64: Pack<Scalar = f64> + Widen<Self::F32>;
+    /// Sixteen `f32`.
+    type F32: Pack<Scalar = f32>;
+}
+
+/// `f64` packs made from the two halves of an `f32` pack.
+pub trait Widen<Narrow>: Sized {
+    /// Lower half, upper half (exact).
+    fn widen(narrow: Narrow) -> [Self; 2];
+}
+
+/// Picks a state's pack out of an instruction set.
+pub trait Element: Scalar {
+    /// The pack that holds this scalar.
+    type Pack<S: Simd>: Pack<Scalar = Self>;
+}
+impl Element for f64 {
+    type Pack<S: Simd> = S::F64;
+}
+impl Element for f32 {
+    type Pack<S: Simd> = S::F32;
+}
+
+/// Work that is compiled once for every instruction set.
+pub trait Job {
+    /// What it returns.
+    type Output;
+    /// Does the work with the packs of `S`. Must be `#[inline(always)]`, so that it is compiled with the features of `S`.
+    fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The names of all levels, slowest first, whether this machine has them or not.
+    pub const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
+
+    /// The best level of this machine.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::available().pop().unwrap_or(Self(Kind::Portable))
+    }
+
+    /// Every level of this machine, slowest first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        Self::NAMES.iter().filter_map(|name| Self::named(name)).collect()
+    }
+
+    /// The level of this name, if this machine has it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "portable" => Some(Self(Kind::Portable)),
+            #[cfg(target_arch = "x86_64")]
+            "avx2" if avx2::available() => Some(Self(Kind::Avx2)),
+            #[cfg(target_arch = "x86_64")]
+            "avx512" if avx512::available() => Some(Self(Kind::Avx512)),
+            _ => None,
+        }
+    }
+
+    /// This level's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+        }
+    }
+
+    /// Does a job with this level's instructions.
+    #[allow(unsafe_code, reason = "the value of self proves that the instructions exist")]
+    pub fn run<J: Job>(self, job: J) -> J::Output {
+        match self.0 {
+            Kind::Portable => job.run::<portable::Portable>(),
+            // SAFETY: a Level of these kinds is made by `named` alone, which asked the CPU.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::enter(job) },
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::enter(job) },
+        }
+    }
+}
