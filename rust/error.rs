@@ -14,8 +14,6 @@ pub enum Kind {
         /// The step, counted from 1, after which its state was no longer acceptable.
         step: u64,
     },
-    /// The caller's control said stop by an error of its own.
-    Control,
 }
 
 /// The crate's error.

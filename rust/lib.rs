@@ -12,13 +12,6 @@
 //! - [`scheme`]: how a walker makes one step.
 //! - [`run`]: the loop, threads, progress, results.
 //! - `python`: the glue to Python (feature `python`).
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    clippy::inline_always,
-    reason = "lane arithmetic converts on purpose, and packs only stay in registers if every layer is inlined"
-)]
 
 pub mod dynamics;
 pub mod error;

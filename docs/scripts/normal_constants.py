@@ -102,8 +102,12 @@ def rounded(x: mp.mpf, scalar: str) -> mp.mpf:
 
 def literals(numbers: list[mp.mpf], scalar: str) -> str:
     """Rust literals that read back as exactly these numbers."""
-    shortest = {"f64": np.float64, "f32": np.float32}[scalar]
-    return ", ".join(np.format_float_scientific(shortest(float(rounded(x, scalar))), trim="0") for x in numbers)
+    number = {"f64": np.float64, "f32": np.float32}[scalar]
+    nearest = [number(float(rounded(x, scalar))) for x in numbers]
+    return ", ".join(
+        f"std::{scalar}::consts::FRAC_PI_2" if x == number(np.pi / 2) else np.format_float_scientific(x, trim="0")
+        for x in nearest
+    )
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ const SBOX: [u8; 256] = {
     let (mut power, mut inverse) = (1_u8, 1_u8);
     let mut exponent = 0;
     while exponent < 255 {
-        let rotations = inverse.rotate_left(1) ^ inverse.rotate_left(2) ^ inverse.rotate_left(3) ^ inverse.rotate_left(4);
+        let rotations =
+            inverse.rotate_left(1) ^ inverse.rotate_left(2) ^ inverse.rotate_left(3) ^ inverse.rotate_left(4);
         sbox[power as usize] = 0x63 ^ inverse ^ rotations;
         // 3 generates the field and 0xF6 is its inverse, so `inverse` stays the inverse of `power`.
         power = times(power, 3);

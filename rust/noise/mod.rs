@@ -117,7 +117,14 @@ pub trait Precision<T: Element>: Copy + Send + Sync {
     /// Counters for `walkers` walkers from `first` on; both are multiples of 16.
     fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters>;
     /// Fills `out`, packs of `dim` coordinates one after another, with standard normals.
-    fn fill<S: Simd>(noise: &Noise, walkers: &[Counters], stream: Stream, step: u64, dim: usize, out: &mut [T::Pack<S>]);
+    fn fill<S: Simd>(
+        noise: &Noise,
+        walkers: &[Counters],
+        stream: Stream,
+        step: u64,
+        dim: usize,
+        out: &mut [T::Pack<S>],
+    );
 }
 
 /// Normals as precise as the state.
@@ -131,7 +138,14 @@ impl<T: Element + BoxMuller> Precision<T> for Native {
     }
 
     #[inline(always)]
-    fn fill<S: Simd>(noise: &Noise, walkers: &[Counters], stream: Stream, step: u64, dim: usize, out: &mut [T::Pack<S>]) {
+    fn fill<S: Simd>(
+        noise: &Noise,
+        walkers: &[Counters],
+        stream: Stream,
+        step: u64,
+        dim: usize,
+        out: &mut [T::Pack<S>],
+    ) {
         for (walkers, out) in walkers.iter().zip(out.chunks_exact_mut(dim)) {
             for (pair, out) in out.chunks_mut(2).enumerate() {
                 let (even, odd) = noise.pair::<T::Pack<S>>(walkers, Address { stream, step, pair });

@@ -92,7 +92,8 @@ fn squared_radius<R: Real<Scalar: BoxMuller>>(scaled: R) -> R {
     // k, written into the mantissa of 2^mantissa, becomes a number by one subtraction.
     let k = R::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits());
     let log2_u = k - R::constant((1_u64 << mantissa) as f64 + f64::from(resolution));
-    let of_cell = log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), R::lookup(&R::Scalar::TWICE_LOG_INVERSE, cell));
+    let of_cell =
+        log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), R::lookup(&R::Scalar::TWICE_LOG_INVERSE, cell));
     f.mul_add(f.polynomial(R::Scalar::LOG), of_cell)
 }
 

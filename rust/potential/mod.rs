@@ -44,7 +44,10 @@ impl Observable {
         let coordinate = name.strip_prefix('x').and_then(|digits| digits.parse().ok());
         coordinate.filter(|&i| i < potential.dim()).map(Self::Coordinate).ok_or_else(|| {
             let known = V::OBSERVABLES.join(", ");
-            Error::invalid(format!("unknown observable {name:?}: the kernel has x0 to x{}, {known}", potential.dim() - 1))
+            Error::invalid(format!(
+                "unknown observable {name:?}: the kernel has x0 to x{}, {known}",
+                potential.dim() - 1
+            ))
         })
     }
 

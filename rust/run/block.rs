@@ -46,24 +46,32 @@ impl<T: Scalar> Block<T> {
             Keep::Moments(moments) => Column { sums: vec![0.0; moments.order * walkers], trace: Vec::new() },
             Keep::Histogram(_) | Keep::Trace => Column::default(),
         });
-        let mut block =
-            Self { first, walkers, live, state: vec![T::default(); walkers * dim], columns: columns.collect(), accepted: 0 };
+        let mut block = Self {
+            first,
+            walkers,
+            live,
+            state: vec![T::default(); walkers * dim],
+            columns: columns.collect(),
+            accepted: 0,
+        };
         for (walker, row) in block.live.clone().zip(states.chunks_exact(dim)) {
             for (coordinate, &x) in row.iter().enumerate() {
-                let index = block.index(walker, coordinate, dim);
+                let index = Self::index(walker, coordinate, dim);
                 block.state[index] = x;
             }
         }
         block
     }
 
-    fn index(&self, walker: usize, coordinate: usize, dim: usize) -> usize {
+    fn index(walker: usize, coordinate: usize, dim: usize) -> usize {
         let lanes = 64 / size_of::<T>();
         (walker / lanes * dim + coordinate) * lanes + walker % lanes
     }
 
     /// The states of the live walkers, (walkers, dim) in C order.
     pub fn states(&self, dim: usize) -> impl Iterator<Item = T> + '_ {
-        self.live.clone().flat_map(move |walker| (0..dim).map(move |coordinate| self.state[self.index(walker, coordinate, dim)]))
+        self.live
+            .clone()
+            .flat_map(move |walker| (0..dim).map(move |coordinate| self.state[Self::index(walker, coordinate, dim)]))
     }
 }

@@ -78,7 +78,8 @@ impl Plan {
     fn offsets<T>(&self, block: &Block<T>, stride: usize, offsets: &mut Vec<u32>) {
         offsets.clear();
         offsets.extend((0..block.walkers).map(|walker| {
-            let group = if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
+            let group =
+                if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
             (group as usize * stride) as u32
         }));
     }
@@ -158,9 +159,9 @@ where
         } else {
             let share = blocks.len().div_ceil(8 * plan.threads);
             pool::with_threads(plan.threads)?.install(|| {
-                let visits = blocks.par_chunks_mut(share).map(|blocks| {
-                    visit((blocks, rayon::current_thread_index().unwrap_or(0)))
-                });
+                let visits = blocks
+                    .par_chunks_mut(share)
+                    .map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0))));
                 visits.flatten().min()
             })
         };

@@ -23,10 +23,9 @@ pub fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     }
     // A forked child inherits pools whose threads stayed in the parent: joining them would wait for ever.
     pools.drain().filter(|((process, _), _)| *process != key.0).for_each(|(_, pool)| std::mem::forget(pool));
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|i| format!("langevin-{i}"))
-        .build()
-        .map_err(|error| Error::invalid(format!("threads={threads}: cannot start them ({error}); ask for fewer")))?;
+    let pool =
+        ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("langevin-{i}")).build().map_err(
+            |error| Error::invalid(format!("threads={threads}: cannot start them ({error}); ask for fewer")),
+        )?;
     Ok(pools.entry(key).or_insert(Arc::new(pool)).clone())
 }

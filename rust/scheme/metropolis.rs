@@ -60,8 +60,8 @@ impl Scheme for Metropolis {
                 backward = back.mul_add(back, backward);
                 forward = normals[j].mul_add(normals[j], forward);
             }
-            let log_ratio = (walk.energy[i] - energy)
-                .mul_add(beta, forward.mul_add(Real::constant(0.5), -(backward * quarter)));
+            let log_ratio =
+                (walk.energy[i] - energy).mul_add(beta, forward.mul_add(Real::constant(0.5), -(backward * quarter)));
 
             // A proposal whose ratio is NaN is refused.
             let accept = walk.noise.log_uniform::<T::Pack<S>>(counters, Stream::Accept, step).less(log_ratio);

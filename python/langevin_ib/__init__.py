@@ -1,0 +1,49 @@
+"""Which of the many equivalent solutions does noisy learning prefer, and why?
+
+Describe a model (`Model`, `Scaling`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law of an observable
+(`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and show (`plot`).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from . import errors, models, plot
+from ._core import levels
+from .compare import compare
+from .comparison import Comparison
+from .distribution import Density
+from .dynamics import Ambient
+from .model import Model, Scaling, parameters
+from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
+from .rivals import rivals
+from .run import Run
+from .sampling import SamplingInterrupted, sample
+from .theory import density
+
+__version__ = version("langevin-ib")
+
+__all__ = [
+    "Ambient",
+    "Comparison",
+    "Density",
+    "Histogram",
+    "HistogramResult",
+    "Model",
+    "Moments",
+    "MomentsResult",
+    "Run",
+    "SamplingInterrupted",
+    "Scaling",
+    "Trace",
+    "TraceResult",
+    "compare",
+    "density",
+    "errors",
+    "levels",
+    "models",
+    "parameters",
+    "plot",
+    "rivals",
+    "sample",
+]

@@ -1,0 +1,61 @@
+"""The compiled core: the loop over walkers and the noise under it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypedDict, type_check_only
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Diverged(ArithmeticError):
+    """A walker diverged; args are (message, walker, step)."""
+
+@type_check_only
+class Request(TypedDict):
+    potential: str
+    parameters: Sequence[float]
+    weight_decay: float
+    scheme: str
+    noise: str
+    temperature: float
+    step_size: float
+    key: int
+    walkers: tuple[int, int]
+    steps: tuple[int, int]
+    burn_in: int
+    observe: Sequence[tuple[str, int, str, Sequence[float]]]
+    groups: int
+    threads: int
+    level: str | None
+    block: int
+
+def sample(
+    request: Request,
+    states: NDArray[np.floating[Any]],
+    sums: Sequence[NDArray[np.float64]] = ...,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, BaseException | None]: ...
+def normals(
+    key: int,
+    walkers: tuple[int, int],
+    steps: tuple[int, int],
+    dim: int,
+    *,
+    stream: str = "increment",
+    dtype: str = "float64",
+    noise: str = "native",
+    level: str | None = None,
+) -> NDArray[Any]: ...
+def words(
+    key: int,
+    walkers: tuple[int, int],
+    steps: tuple[int, int],
+    dim: int,
+    *,
+    stream: str = "increment",
+    level: str | None = None,
+) -> NDArray[np.uint64]: ...
+def box_muller(
+    first: NDArray[np.uint64], second: NDArray[np.uint64], *, dtype: Literal["float64", "float32"] = "float64"
+) -> list[NDArray[np.float64]]: ...
+def levels() -> list[str]: ...
+def cpu_count() -> int: ...

@@ -1,0 +1,56 @@
+"""Checks of single numbers that a user hands in; each failure names the argument, its value and the remedy."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from .errors import InvalidArgumentError
+
+__all__ = ["checked_int", "checked_real"]
+
+
+def checked_real(name: str, value: Any, *, minimum: float = -math.inf, open_end: bool = False) -> float:
+    """Return `value` as a float once it is known to be a finite real number of the allowed range.
+
+    Parameters
+    ----------
+    name : str
+        How the caller's user knows this argument.
+    value : object
+        What was passed. Booleans, strings, arrays and complex numbers are refused.
+    minimum : float
+        The smallest allowed value.
+    open_end : bool
+        If true, `minimum` itself is not allowed.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the value is not such a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidArgumentError(f"{name} must be a real number, got {value!r}; pass a float")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidArgumentError(f"{name} must be finite, got {number}")
+    if number < minimum or (open_end and number == minimum):
+        raise InvalidArgumentError(f"{name} must be {'>' if open_end else '>='} {minimum:g}, got {number!r}")
+    return number
+
+
+def checked_int(name: str, value: Any, *, minimum: int, maximum: int) -> int:
+    """Return `value` as an int once it is known to be an integer in [minimum, maximum].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the value is not such a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise InvalidArgumentError(f"{name} must be an integer, got {value!r}; pass an int")
+    number = int(value)
+    if not minimum <= number <= maximum:
+        raise InvalidArgumentError(f"{name} must lie between {minimum} and {maximum}, got {number}")
+    return number

@@ -1,0 +1,140 @@
+"""One segment of a run: the request that crosses into the compiled core, and the arrays that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from .dynamics import Ambient
+from .errors import DivergenceError
+from .kernels import kernel_of, watchable
+from .model import Model
+from .observe import Histogram, Moments, Spec, Trace
+from .settings import Machine, Settings
+
+__all__ = ["Kept", "Progressed", "advance"]
+
+Kept: TypeAlias = NDArray[Any]
+"""What one observer keeps: counts (groups, bins + 3), sums (walkers, order) or a trace (walkers, draws)."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """Where a run stands.
+
+    Parameters
+    ----------
+    states : array, shape (walkers, dim)
+        The states after the steps made.
+    kept : tuple of arrays
+        What each observer has kept so far.
+    steps : int
+        Steps made so far.
+    accepted : int
+        Proposals accepted so far by all walkers together; only ``mala`` counts them.
+    """
+
+    states: NDArray[Any]
+    kept: tuple[Kept, ...]
+    steps: int
+    accepted: int
+
+    @classmethod
+    def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
+        """Return the beginning of a run: states, and observers that have seen nothing."""
+        return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, 0)
+
+
+def advance(
+    model: Model,
+    dynamics: Ambient,
+    settings: Settings,
+    machine: Machine,
+    before: Progressed,
+    steps: int,
+    report: Callable[[int], None] | None,
+) -> tuple[Progressed, BaseException | None]:
+    """Make the steps from ``before.steps`` up to `steps`.
+
+    Returns
+    -------
+    Progressed
+        Where the run stands then, or where it was stopped.
+    BaseException or None
+        What stopped it: KeyboardInterrupt, or whatever `report` or a signal handler raised.
+
+    Raises
+    ------
+    DivergenceError
+        If a walker became NaN or ran away.
+    """
+    kernel = kernel_of(model)
+    request: _core.Request = {
+        "potential": kernel.potential,
+        "parameters": kernel.constants,
+        "weight_decay": dynamics.weight_decay,
+        "scheme": settings.scheme,
+        "noise": settings.noise,
+        "temperature": settings.temperature,
+        "step_size": settings.step_size,
+        "key": settings.key,
+        "walkers": settings.walkers,
+        "steps": (before.steps, steps),
+        "burn_in": settings.burn_in,
+        "observe": [(watchable(model, name), spec.every, *_request(spec)) for name, spec in settings.observe],
+        "groups": settings.groups,
+        "threads": machine.threads,
+        "level": machine.level,
+        "block": machine.block,
+    }
+    sums = [_sums(kept, spec) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
+    offset = before.steps
+    callback = None if report is None else lambda made: report(offset + made)
+    try:
+        states, kept, made, accepted, stopped = _core.sample(request, before.states, sums, callback)
+    except _core.Diverged as error:
+        message, walker, step = error.args
+        raise DivergenceError(message, walker=walker, step=step) from None
+    merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
+    return Progressed(states, tuple(merged), before.steps + made, before.accepted + accepted), stopped
+
+
+def _request(spec: Spec) -> tuple[str, Sequence[float]]:
+    match spec:
+        case Histogram():
+            return "histogram", (float(spec.bins), *spec.range)
+        case Moments():
+            return "moments", (float(spec.order),)
+        case Trace():
+            return "trace", ()
+
+
+def _nothing(spec: Spec, settings: Settings) -> Kept:
+    match spec:
+        case Histogram():
+            return np.zeros((settings.groups, spec.bins + 3), dtype=np.int64)
+        case Moments():
+            return np.zeros((settings.count, spec.order))
+        case Trace():
+            return np.zeros((settings.count, 0), dtype=settings.dtype)
+
+
+def _sums(kept: Kept, spec: Spec) -> NDArray[np.float64]:
+    """Return what the core needs to continue: sums go on walker by walker, so that no cut changes their rounding."""
+    return kept.ravel() if isinstance(spec, Moments) else np.empty(0)
+
+
+def _merge(before: Kept, after: Kept, observed: tuple[str, Spec]) -> Kept:
+    match observed[1]:
+        case Histogram():
+            counts: Kept = before + after.astype(np.int64)
+            return counts
+        case Moments():
+            return after
+        case Trace():
+            return np.concatenate([before, after], axis=1) if before.size else after

@@ -1,0 +1,123 @@
+"""The three things that a run can keep of an observable: immutable, checked requests that hold no data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..checks import checked_int, checked_real
+from ..errors import InvalidArgumentError
+
+__all__ = ["MAX_BINS", "Histogram", "Moments", "Spec", "Trace"]
+
+MAX_BINS = 1_000_000
+"""The largest number of bins that a histogram may have; 64 groups of them take half a gigabyte."""
+
+MAX_EVERY = 2**53
+"""The largest stride: the largest integer up to which step · h is exact in double precision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Count how often an observable visits each of ``bins`` equal intervals.
+
+    Bin i is the half-open interval [edge_i, edge_{i+1}). What falls below or above the range is counted as underflow
+    or overflow and NaN as invalid, so nothing is lost.
+
+    Parameters
+    ----------
+    bins : int, default 200
+        The number of bins, from 1 to 1 000 000.
+    range : (float, float)
+        The finite ends lo < hi of the binned interval, in the units of the observable.
+    every : int, default 1
+        Look at the observable after every so many steps.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument has a wrong type or lies outside of what is stated above.
+
+    Examples
+    --------
+    >>> Histogram(bins=4, range=(0, 1))
+    Histogram(bins=4, range=(0.0, 1.0), every=1)
+    """
+
+    bins: int = 200
+    range: tuple[float, float]
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the arguments and bring them to plain Python numbers."""
+        object.__setattr__(self, "bins", checked_int("bins", self.bins, minimum=1, maximum=MAX_BINS))
+        object.__setattr__(self, "range", _interval(self.range))
+        object.__setattr__(self, "every", checked_int("every", self.every, minimum=1, maximum=MAX_EVERY))
+        lo, hi = self.range
+        width = hi / self.bins - lo / self.bins
+        if not (lo + width > lo and hi - width < hi and hi - lo < float("inf")):
+            raise InvalidArgumentError(
+                f"range = ({lo!r}, {hi!r}) cannot be cut into bins = {self.bins} distinct floating-point intervals; "
+                "use fewer bins or another range"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Add up the powers x, x², …, x^order of an observable, walker by walker.
+
+    Parameters
+    ----------
+    every : int, default 1
+        Look at the observable after every so many steps.
+    order : int, default 2
+        The highest power, from 1 to 4.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument has a wrong type or lies outside of what is stated above.
+    """
+
+    every: int = 1
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the arguments and bring them to plain Python numbers."""
+        object.__setattr__(self, "every", checked_int("every", self.every, minimum=1, maximum=MAX_EVERY))
+        object.__setattr__(self, "order", checked_int("order", self.order, minimum=1, maximum=4))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Keep the observable itself after every so many steps: the one request whose memory grows with the run.
+
+    Parameters
+    ----------
+    every : int
+        Keep one value per so many steps. There is no default, because 8 bytes per walker and value add up.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If ``every`` is not an integer of at least 1.
+    """
+
+    every: int
+
+    def __post_init__(self) -> None:
+        """Check the argument and bring it to a plain Python number."""
+        object.__setattr__(self, "every", checked_int("every", self.every, minimum=1, maximum=MAX_EVERY))
+
+
+Spec: TypeAlias = Histogram | Moments | Trace
+"""Whatever ``sample(observe=...)`` accepts as a value."""
+
+
+def _interval(value: object) -> tuple[float, float]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise InvalidArgumentError(f"range = {value!r} is not a pair; give (lo, hi)")
+    lo, hi = checked_real("range[0]", value[0]), checked_real("range[1]", value[1])
+    if not lo < hi:
+        raise InvalidArgumentError(f"range = ({lo!r}, {hi!r}) is empty; give (lo, hi) with lo < hi")
+    return lo, hi

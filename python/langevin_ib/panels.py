@@ -1,0 +1,193 @@
+"""A probability law on the line stored as polynomial panels: its distribution function, quantiles and averages."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+__all__ = ["NODES", "ORDER", "TO_COEFFICIENTS", "WEIGHTS", "Cells", "antiderivative"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+ORDER = 20
+NODES, WEIGHTS = legendre.leggauss(ORDER)
+# Row n gives the Legendre coefficient c_n = (2n + 1)/2 sum_j w_j f(t_j) P_n(t_j) of the polynomial through the nodes.
+TO_COEFFICIENTS = (np.arange(ORDER)[:, None] + 0.5) * legendre.legvander(NODES, ORDER - 1).T * WEIGHTS
+
+
+def antiderivative(coefficients: FloatArray) -> FloatArray:
+    """Return the Legendre coefficients of F(t) = integral of f from -1 to t, along the last axis.
+
+    Term by term: the integral of P_n is (P_{n+1} - P_{n-1}) / (2n + 1) for n >= 1, and that of P_0 is P_1 + P_0.
+    """
+    scaled = coefficients / (2 * np.arange(coefficients.shape[-1]) + 1)
+    result = np.zeros((*coefficients.shape[:-1], coefficients.shape[-1] + 1))
+    result[..., 1:] += scaled
+    result[..., :-2] -= scaled[..., 1:]
+    result[..., 0] += coefficients[..., 0]
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Adjacent pieces of the line, ordered from left to right, each with a formula for the weight inside it.
+
+    A point of a cell has the coordinate d = |x - origin|. In a *polynomial* cell the weight per log d is a Legendre
+    series in t, where log d = centre + sign * half * t and t in [-1, 1] grows with x. In a *power* cell, next to a
+    singularity or at the far end, the mass nearer to (kappa > 0) or farther than (kappa < 0) d is proportional to
+    d**kappa.
+
+    Parameters
+    ----------
+    left, right : (n,) arrays
+        The ends of the cells.
+    origin, sign, centre, half : (n,) arrays
+        The coordinate; in power cells `centre` is log of the finite end of d, and `half` is zero.
+    kappa : (n,) array
+        The exponent of power cells, nan in polynomial cells.
+    log_mass : (n,) array
+        Log of the integral of the weight over each cell.
+    coefficients : (n, ORDER) array
+        The Legendre series, scaled to the integral 1 over [-1, 1]; zero in power cells.
+    """
+
+    left: FloatArray
+    right: FloatArray
+    origin: FloatArray
+    sign: FloatArray
+    centre: FloatArray
+    half: FloatArray
+    kappa: FloatArray
+    log_mass: FloatArray
+    coefficients: FloatArray
+
+    @cached_property
+    def log_total(self) -> float:
+        """Log of the integral of the weight over everything."""
+        return float(logsumexp(self.log_mass))
+
+    @cached_property
+    def probability(self) -> FloatArray:
+        """The probability of each cell."""
+        return np.exp(self.log_mass - self.log_total)
+
+    @cached_property
+    def _below(self) -> FloatArray:
+        return np.concatenate([[0.0], np.cumsum(self.probability)])
+
+    @cached_property
+    def _above(self) -> FloatArray:
+        return np.concatenate([np.cumsum(self.probability[::-1])[::-1], [0.0]])
+
+    @cached_property
+    def _series(self) -> tuple[FloatArray, FloatArray]:
+        """The series and their antiderivatives, one column per cell, as `legval` wants them."""
+        return np.ascontiguousarray(self.coefficients.T), np.ascontiguousarray(antiderivative(self.coefficients).T)
+
+    @cached_property
+    def _rule(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Nodes of the polynomial cells, then one for each power cell with mass; their measure; their probability."""
+        smooth = self.half > 0.0
+        power = ~smooth & (self.log_mass > -np.inf)
+        log_distance = self.centre[smooth, None] + (self.sign * self.half)[smooth, None] * NODES
+        values = legendre.legval(NODES, self._series[0][:, smooth])
+        end = np.exp(self.centre[power])
+        nodes = self.origin[smooth, None] + self.sign[smooth, None] * np.exp(log_distance)
+        measure = self.half[smooth, None] * WEIGHTS * np.exp(log_distance)
+        probability = self.probability[smooth, None] * WEIGHTS * values
+        return (
+            np.concatenate([nodes.ravel(), self.origin[power] + self.sign[power] * end]),
+            np.concatenate([measure.ravel(), end / np.abs(self.kappa[power])]),
+            np.concatenate([probability.ravel(), self.probability[power]]),
+        )
+
+    @property
+    def nodes(self) -> FloatArray:
+        """Quadrature nodes x, flat."""
+        return self._rule[0]
+
+    @property
+    def measure(self) -> FloatArray:
+        """The weights that belong to `nodes`: sum of measure * f(nodes) approximates the integral of f dx."""
+        return self._rule[1]
+
+    @property
+    def node_probability(self) -> FloatArray:
+        """The probability that the quadrature gives to each of `nodes`."""
+        return self._rule[2]
+
+    def cdf(self, x: FloatArray, *, upper: bool = False) -> FloatArray:
+        """Return the probability of values <= x, or of values > x if `upper`; x flat, without nan."""
+        cell = np.clip(np.searchsorted(self.left, x, side="right") - 1, 0, None)
+        inside = np.where(x >= self.right[cell], 1.0, np.where(x <= self.left[cell], 0.0, self._fraction(cell, x)))
+        if upper:
+            return np.clip(self._above[cell + 1] + self.probability[cell] * (1.0 - inside), 0.0, 1.0)
+        return np.clip(self._below[cell] + self.probability[cell] * inside, 0.0, 1.0)
+
+    def _fraction(self, cell: IndexArray, x: FloatArray) -> FloatArray:
+        """Return the share of the mass of a cell that lies left of x."""
+        with np.errstate(all="ignore"):  # x outside of its cell is sorted out by the caller
+            log_distance = np.log(np.abs(x - self.origin[cell]))
+            t = self.sign[cell] * (log_distance - self.centre[cell]) / self.half[cell]
+            power = np.exp(self.kappa[cell] * (log_distance - self.centre[cell]))
+            power = np.where(self.sign[cell] * self.kappa[cell] > 0, power, 1.0 - power)
+            series = legendre.legval(np.clip(t, -1.0, 1.0), self._series[1][:, cell], tensor=False)
+        return np.clip(np.where(self.half[cell] > 0.0, series, power), 0.0, 1.0)
+
+    def quantile(self, q: FloatArray, *, upper: bool = False) -> FloatArray:
+        """Return x with probability q below it, or above it if `upper`; q flat and strictly between 0 and 1."""
+        last = self.probability.size - 1
+        cell: IndexArray
+        if upper:
+            q = np.minimum(q, self._above[0])
+            cell = np.clip(last - np.searchsorted(self._above[-2::-1], q, side="left"), 0, last)
+            share = 1.0 - (q - self._above[cell + 1]) / self.probability[cell]
+        else:
+            q = np.minimum(q, self._below[-1])
+            cell = np.clip(np.searchsorted(self._below[1:], q, side="left"), 0, last)
+            share = (q - self._below[cell]) / self.probability[cell]
+        share = np.clip(share, 0.0, 1.0)
+        with np.errstate(all="ignore"):  # the branch that does not apply may overflow
+            nearer = np.where(self.sign[cell] * self.kappa[cell] > 0, share, 1.0 - share)
+            power = self.centre[cell] + np.log(nearer) / self.kappa[cell]
+            smooth = self.centre[cell] + self.sign[cell] * self.half[cell] * self._invert(cell, share)
+            distance = np.exp(np.where(self.half[cell] > 0.0, smooth, power))
+        return np.clip(self.origin[cell] + self.sign[cell] * distance, self.left[cell], self.right[cell])
+
+    def _invert(self, cell: IndexArray, share: FloatArray) -> FloatArray:
+        """Solve F(t) = share inside polynomial cells by Newton steps that fall back to bisection."""
+        density: FloatArray = self._series[0][:, cell]
+        integral: FloatArray = self._series[1][:, cell]
+        low, high = np.full(share.shape, -1.0), np.full(share.shape, 1.0)
+        t: FloatArray = 2.0 * share - 1.0
+        for _ in range(80):
+            excess = legendre.legval(t, integral, tensor=False) - share
+            low, high = np.where(excess < 0.0, t, low), np.where(excess > 0.0, t, high)
+            step = t - excess / legendre.legval(t, density, tensor=False)
+            proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+            moved = np.abs(proposal - t)
+            t = proposal
+            if not np.any(moved > 1e-15):
+                break
+        return t
+
+    def moment(self, power: int, centre: float) -> float:
+        """Return E (x - centre)**power for power 1 or 2; inf if it diverges at one end only or is even, else nan."""
+        panels = slice(0, ORDER * int(np.count_nonzero(self.half > 0.0)))
+        total = float(np.sum(self.node_probability[panels] * (self.nodes[panels] - centre) ** power))
+        for i in np.flatnonzero(np.isfinite(self.kappa) & (self.probability > 0.0)):
+            kappa, end, sign = float(self.kappa[i]), math.exp(self.centre[i]), float(self.sign[i])
+            if kappa > 0.0:  # next to a special point: the whole cell is narrower than any digit of x
+                total += float(self.probability[i]) * (float(self.origin[i]) - centre) ** power
+            elif kappa + power >= 0.0:
+                total += sign**power * math.inf
+            else:
+                total += float(self.probability[i]) * (sign * end) ** power * kappa / (kappa + power)
+        return total

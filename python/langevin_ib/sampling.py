@@ -1,0 +1,202 @@
+"""`sample`: overdamped Langevin dynamics of a model, from settings to a `Run`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _core
+from .checks import checked_int
+from .dynamics import Ambient
+from .engine import Progressed, advance
+from .errors import InvalidArgumentError
+from .kernels import kernel_of, watchable
+from .model import Model
+from .observe import Histogram, Moments, Spec, Trace
+from .progress import Progress, Reporter
+from .run import Run
+from .settings import MAX_WALKERS, Machine, Settings
+from .temperature import resolve_temperature
+
+__all__ = ["SamplingInterrupted", "sample"]
+
+
+class SamplingInterrupted(UserWarning):
+    """Ctrl-C ended a run early; the run handed back holds what was sampled until then."""
+
+
+def sample(
+    model: Model,
+    *,
+    dynamics: Ambient | None = None,
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+    step_size: float,
+    steps: int,
+    burn_in: int = 0,
+    walkers: int | slice,
+    rng: Any = None,
+    scheme: str = "euler-maruyama",
+    dtype: str = "float64",
+    noise: str = "native",
+    observe: Mapping[str, Spec | tuple[Spec, ...]] | None = None,
+    initial: ArrayLike | None = None,
+    threads: int | None = None,
+    level: str | None = None,
+    block: int = 64,
+    progress: Progress = None,
+) -> Run:
+    """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for many independent walkers (arXiv 2601.06597, eq. (2)).
+
+    Parameters
+    ----------
+    model : Model
+        What to sample.
+    dynamics : Ambient, optional
+        Where the walkers may go, and the V that drives them; by default ``Ambient()``, V = L.
+    beta, sigma, temperature : float, optional
+        Either ``beta`` (and ``sigma``, 1 by default) or ``temperature`` = sigma²/beta. T = 0 is gradient descent.
+    step_size : float
+        h > 0, in units of time.
+    steps : int
+        Steps of each walker, the burn-in among them.
+    burn_in : int
+        Observers look after steps burn_in + every, burn_in + 2 every, ...
+    walkers : int or slice
+        How many walkers; or ``slice(a, b)`` for walkers a to b - 1 of a larger run, with the same numbers as there.
+    rng : None, int, SeedSequence, BitGenerator or Generator
+        Whatever `numpy.random.default_rng` takes (SPEC 7); it supplies the 128-bit key of the noise and nothing else.
+        The same seed gives the same bits on every machine, whatever the threads, blocks and instruction set.
+    scheme : {"euler-maruyama", "leimkuhler-matthews", "mala"}
+        How a step is made; stationary laws wrong by O(h), by O(h²), and exact.
+    dtype : {"float64", "float32"}
+        Precision of states and noise.
+    noise : {"native", "single"}
+        "single" draws single-precision normals under double-precision states: faster, same law to 2^-24.
+    observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
+        What to keep of which observable of the model, besides the final states.
+    initial : array_like, shape (dim,) or (walkers, dim), optional
+        Where the walkers start; by default at independent standard normals drawn from the same key.
+    threads : int, optional
+        By default all that the machine has.
+    level : str, optional
+        Force an instruction set ("portable", "avx2", "avx512"); by default the best that is there.
+    block : int
+        Walkers that a thread moves together.
+    progress : bool or callable, optional
+        A bar on terminals and in notebooks by default; a callable is told (steps made, steps) about 20 times a second.
+
+    Returns
+    -------
+    Run
+        ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is wrong; the message names it, its value and the remedy.
+    UnsupportedModelError
+        If no compiled potential has the model's loss, or none of its functions is the observable.
+    DivergenceError
+        If a walker became NaN or ran away; it carries the walker and the step.
+    """
+    dynamics = Ambient() if dynamics is None else dynamics
+    if not isinstance(model, Model):
+        raise InvalidArgumentError(f"model must be a Model, got {model!r}")
+    if not isinstance(dynamics, Ambient):
+        raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    settings = Settings(
+        temperature=resolve_temperature(beta, sigma, temperature, allow_zero=True),
+        step_size=step_size,
+        steps=steps,
+        burn_in=burn_in,
+        walkers=_walkers(walkers),
+        key=_key(rng),
+        scheme=scheme,
+        dtype=dtype,
+        noise=noise,
+        observe=_observe(model, observe),
+    )
+    machine = Machine.checked(threads, level, block)
+    kernel_of(model)
+    settings.require_memory(model.dim, machine.threads)
+    with Reporter(progress, steps) as reporter:
+        started = time.perf_counter()
+        start = Progressed.start(_initial(initial, model, settings), settings)
+        progressed, stopped = advance(model, dynamics, settings, machine, start, steps, reporter.callback())
+        seconds = time.perf_counter() - started
+    if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
+        raise stopped
+    run = Run(model, dynamics, settings, machine, progressed, seconds, interrupted=progressed.steps < steps)
+    if stopped is not None:
+        warnings.warn(SamplingInterrupted(f"interrupted after {run.steps} of {steps} steps"), stacklevel=2)
+    return run
+
+
+def _walkers(walkers: Any) -> tuple[int, int]:
+    if not isinstance(walkers, slice):
+        return 0, checked_int("walkers", walkers, minimum=1, maximum=MAX_WALKERS)
+    if walkers.step not in (None, 1) or walkers.stop is None:
+        raise InvalidArgumentError(f"walkers={walkers!r}: give an int, or slice(a, b) without a step")
+    start = checked_int("walkers.start", walkers.start or 0, minimum=0, maximum=MAX_WALKERS)
+    stop = checked_int("walkers.stop", walkers.stop, minimum=0, maximum=MAX_WALKERS)
+    if start >= stop:
+        raise InvalidArgumentError(f"walkers={walkers!r} is empty; give slice(a, b) with a < b")
+    return start, stop
+
+
+def _key(rng: Any) -> int:
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"rng={rng!r}: numpy.random.default_rng refuses it ({error})") from None
+    low, high = generator.integers(0, 2**64, size=2, dtype=np.uint64)
+    return int(low) | int(high) << 64
+
+
+def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
+    if observe is None:
+        return ()
+    if not isinstance(observe, Mapping):
+        raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {observe!r}")
+    pairs = []
+    for name, specs in observe.items():
+        watchable(model, name)
+        for spec in specs if isinstance(specs, tuple) else (specs,):
+            if not isinstance(spec, (Histogram, Moments, Trace)):
+                raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
+            pairs.append((name, spec))
+    return tuple(pairs)
+
+
+def _initial(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArray[Any]:
+    """Return the initial states, (walkers, dim) in the run's dtype; never the caller's own array."""
+    shape = (settings.count, model.dim)
+    if initial is None:
+        drawn = _core.normals(
+            settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype
+        )
+        return drawn.reshape(shape)
+    try:
+        states = np.asarray(initial)
+        if states.dtype.kind not in "iuf":
+            raise TypeError(f"dtype {states.dtype}")
+        states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
+    except (TypeError, ValueError) as error:
+        given = getattr(initial, "shape", type(initial).__name__)
+        raise InvalidArgumentError(
+            f"initial ({given}) must be real numbers of shape (dim,) = ({model.dim},) or (walkers, dim) = {shape}: {error}"
+        ) from None
+    if not np.isfinite(states).all():
+        walker = int(np.argmin(np.isfinite(states).all(axis=1)))
+        raise InvalidArgumentError(
+            f"initial: walker {walker} starts at {states[walker].tolist()}, which is not finite in {settings.dtype}"
+        )
+    return states

@@ -1,0 +1,181 @@
+"""Which law a model has under a given dynamics: `density` finds the formula and says what it is a density of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+import sympy
+from numpy.typing import NDArray
+
+from . import product_law
+from .distribution import Density
+from .dynamics import Ambient
+from .errors import InvalidArgumentError, NotNormalizableError
+from .expressions import compiled
+from .gaussian_law import affine_observable, quadratic_form
+from .model import Model
+from .product_law import Product
+from .quadrature import integrate
+from .temperature import resolve_temperature
+
+__all__ = ["Density", "density"]
+
+FloatArray = NDArray[np.float64]
+
+_METHODS = ("auto", "closed form", "quadrature")
+
+
+def density(
+    model: Model,
+    observable: str,
+    *,
+    dynamics: Ambient,
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+    method: str = "auto",
+) -> Density:
+    """Return the stationary law of an observable in continuous time.
+
+    For `Ambient` that is the push-forward of the Gibbs law exp(-V/T) dx, dx being Lebesgue measure, T = sigma**2 / beta
+    and V = L + (weight_decay / 2) |x|**2. What is known:
+
+    * the product model theta = u v with any loss l(theta), under a positive weight decay lam: theta has the density
+      2 K0(lam |theta| / T) exp(-l / T) up to a constant, w.r.t. dtheta (closed form; the quadrature of the
+      two-dimensional Gibbs weight is there to check it). The laws of u, v, u**2 - v**2 and u**2 + v**2 are quadratures.
+    * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
+    * the parameter of a model that has only one: exp(-V/T), by quadrature.
+
+    ArXiv 2601.06597, equations (6)-(7), states another law for theta, |theta|**(-1/2) exp(-l/T): that is the density
+    of a different process (see `rivals`). The factor K0 is the volume of the orbit {u v = theta} under the Gaussian
+    weight that the weight decay puts on it.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    observable : str
+        One of `model.observable_names`.
+    dynamics : Ambient
+        The process whose stationary law is wanted.
+    beta, sigma, temperature : float, optional
+        The temperature, see `resolve_temperature`.
+    method : {"auto", "closed form", "quadrature"}
+        "auto" takes the closed form where there is one.
+
+    Returns
+    -------
+    Density
+        The law, w.r.t. the measure named by its `reference`.
+
+    Raises
+    ------
+    NotNormalizableError
+        If the law has infinite mass; the message says where it escapes and what to do.
+    InvalidArgumentError
+        If an argument is wrong, or no formula for that observable is known.
+
+    Examples
+    --------
+    >>> from langevin_ib import models
+    >>> law = density(models.scalar_product(), "theta", dynamics=Ambient(weight_decay=0.1), temperature=0.1)
+    >>> law
+    <Density ambient Gibbs law with weight decay 0.1, T = 0.1, with respect to d theta, closed form>
+    >>> round(law.mean(), 6)
+    0.799546
+    """
+    if not isinstance(model, Model):
+        raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
+    expression = model.observable(observable)
+    if not isinstance(dynamics, Ambient):
+        raise InvalidArgumentError(f"dynamics must be an Ambient(...), got {dynamics!r}")
+    if method not in _METHODS:
+        raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
+    T = resolve_temperature(beta, sigma, temperature)
+    request = _Request(model=model, observable=observable, expression=expression, dynamics=dynamics, T=T, method=method)
+    product = Product.recognise(model)
+    if product is not None:
+        return request.product(product)
+    law = request.gaussian() or request.one_parameter()
+    if law is None:
+        raise request.unknown(
+            "Gaussian laws of affine observables of a quadratic potential (closed form), and the parameter of a "
+            "one-parameter model (quadrature)"
+        )
+    return law
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """The arguments of `density`, checked; each method is one family of laws."""
+
+    model: Model
+    observable: str
+    expression: sympy.Expr
+    dynamics: Ambient
+    T: float
+    method: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        decay = f" with weight decay {self.dynamics.weight_decay:.12g}" if self.dynamics.weight_decay else ""
+        return {"name": f"ambient Gibbs law{decay}, T = {self.T:.12g}", "reference": f"d {self.observable}"}
+
+    def unknown(self, known: str) -> InvalidArgumentError:
+        return InvalidArgumentError(
+            f"no formula for the law of {self.observable!r} = {self.expression} with method={self.method!r}; known for "
+            f"this dynamics: {known}"
+        )
+
+    def potential(self) -> Callable[..., FloatArray]:
+        return compiled(self.dynamics.potential(self.model), self.model.parameters)
+
+    def product(self, product: Product) -> Density:
+        lam = self.dynamics.weight_decay
+        if lam == 0.0:
+            raise self._escape(product)
+        kind, loss = product.kind(self.expression), product.loss_function()
+        closed_form = product_law.theta_closed_form(loss, lam, self.T)
+        if kind == "theta" and self.method != "quadrature":
+            return Density.from_log_weight(closed_form, method="closed form", **self.labels)
+        if kind == "theta":
+            weight = product_law.theta_pushed_forward(self.potential(), lam, self.T)
+            return Density.from_log_weight(weight, **self.labels)
+        if kind is None or self.method == "closed form":
+            u, v = product.u, product.v
+            raise self.unknown(f"{u}*{v} (closed form); {u}, {v}, {u}**2 - {v}**2, {u}**2 + {v}**2 (quadrature)")
+        cells = integrate(closed_form, [(-math.inf, math.inf)], [0.0])
+        formula = {"imbalance": product_law.imbalance, "norm": product_law.norm, "parameter": product_law.parameter}[
+            kind
+        ]
+        support = (0.0 if kind == "norm" else -math.inf, math.inf)
+        return Density.from_log_weight(formula(loss, lam, self.T, cells), support=support, **self.labels)
+
+    def _escape(self, product: Product) -> NotNormalizableError:
+        u, v = product.u, product.v
+        return NotNormalizableError(
+            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the loss is constant along the orbits "
+            f"({u}, {v}) -> (s {u}, {v} / s), which have infinite volume, and the mass escapes along them to "
+            f"|{u}| = infinity or |{v}| = infinity. Confine the process, for instance by "
+            f"Ambient(weight_decay=0.1), or let it run on a slice {u}**2 - {v}**2 = const, across which it cannot escape"
+        )
+
+    def gaussian(self) -> Density | None:
+        if self.method == "quadrature":
+            return None
+        potential = quadratic_form(self.dynamics.potential(self.model), self.model.parameters)
+        observable = quadratic_form(self.expression, self.model.parameters)
+        if potential is None or observable is None or observable[2].any() or not observable[1].any():
+            return None
+        mean, variance = affine_observable(potential, observable, self.T)
+        return Density.from_scipy(scipy.stats.norm(mean, math.sqrt(variance)), **self.labels)
+
+    def one_parameter(self) -> Density | None:
+        if self.method == "closed form" or self.model.dim != 1 or self.expression != self.model.parameters[0]:
+            return None
+        potential = self.potential()
+        return Density.from_log_weight(lambda x: -potential(x) / self.T, **self.labels)

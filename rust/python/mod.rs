@@ -1,0 +1,61 @@
+//! The glue to Python: borrow arrays, release the GIL, map errors, nothing else.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::elidable_lifetime_names,
+    reason = "PyO3 hands arguments over by value, and 'py says whose objects they are"
+)]
+
+mod draws;
+mod sampler;
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyArithmeticError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::{Error, Kind};
+use crate::simd::Level;
+
+create_exception!(_core, Diverged, PyArithmeticError, "A walker diverged; args are (message, walker, step).");
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error.kind {
+            Kind::InvalidArgument => PyValueError::new_err(error.message),
+            Kind::Diverged { walker, step } => Diverged::new_err((error.message, walker, step)),
+        }
+    }
+}
+
+/// The named level, or the best one.
+fn level(name: Option<&str>) -> PyResult<Level> {
+    let Some(name) = name else { return Ok(Level::detect()) };
+    Level::named(name).ok_or_else(|| {
+        let available: Vec<_> = Level::available().into_iter().map(Level::name).collect();
+        PyValueError::new_err(format!("level={name:?}: this machine has {}", available.join(", ")))
+    })
+}
+
+/// The compiled core of langevin_ib.
+#[pymodule]
+mod _core {
+    use super::{Level, pyfunction};
+
+    #[pymodule_export]
+    use super::Diverged;
+    #[pymodule_export]
+    use super::draws::{box_muller, normals, words};
+    #[pymodule_export]
+    use super::sampler::sample;
+
+    /// The instruction-set levels of this machine, slowest first.
+    #[pyfunction]
+    fn levels() -> Vec<&'static str> {
+        Level::available().into_iter().map(Level::name).collect()
+    }
+
+    /// How many threads this machine runs at once.
+    #[pyfunction]
+    fn cpu_count() -> usize {
+        std::thread::available_parallelism().map_or(1, Into::into)
+    }
+}

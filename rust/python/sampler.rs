@@ -1,0 +1,226 @@
+//! `_core.sample`: one request in, plain arrays out. The GIL is released once, around the whole loop.
+
+use numpy::{
+    Element as NumpyElement, IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::level;
+use crate::dynamics::Ambient;
+use crate::error::{Error, Result};
+use crate::noise::{BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
+use crate::observe::{Histogram, Keep, Moments, Watch};
+use crate::potential::{Harmonic, Observable, Potential, Product};
+use crate::run::{self, ALIGNMENT, Kept, Outcome, Plan, Step};
+use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
+use crate::simd::Element;
+
+/// States beyond these are runaways; their squares can still be compared.
+const BOUND: (f64, f64) = (1e100, 1e18);
+
+/// Everything about a run that has no array in it, read from a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Request {
+    potential: String,
+    parameters: Vec<f64>,
+    weight_decay: f64,
+    scheme: String,
+    noise: String,
+    temperature: f64,
+    step_size: f64,
+    key: u128,
+    walkers: (u64, u64),
+    steps: (u64, u64),
+    burn_in: u64,
+    /// Observable, every, kind, the kind's constants.
+    observe: Vec<(String, u64, String, Vec<f64>)>,
+    groups: u64,
+    threads: usize,
+    level: Option<String>,
+    block: usize,
+}
+
+/// What a run gives back: states, what each observer kept, steps made, proposals accepted, the exception that stopped it.
+type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Option<PyErr>);
+
+/// Runs a request from the given states, (walkers, dim); `sums` continue the moments of an earlier part of the run.
+#[pyfunction]
+#[pyo3(signature = (request, states, sums=Vec::new(), progress=None))]
+pub fn sample<'py>(
+    py: Python<'py>,
+    request: Request,
+    states: &Bound<'py, PyAny>,
+    sums: Vec<PyReadonlyArray1<'py, f64>>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Answer<'py>> {
+    let sums = sums.iter().map(|sums| Ok(sums.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
+    if let Ok(states) = states.extract::<PyReadonlyArray2<'py, f64>>() {
+        let job = Job {
+            request: &request,
+            dim: states.shape()[1],
+            states: states.as_slice()?,
+            sums,
+            progress,
+            bound: BOUND.0,
+        };
+        match request.noise.as_str() {
+            "native" => job.with_potential(py, Native),
+            "single" => job.with_potential(py, Single),
+            other => Err(PyValueError::new_err(format!("noise={other:?}: expected 'native' or 'single'"))),
+        }
+    } else if let Ok(states) = states.extract::<PyReadonlyArray2<'py, f32>>() {
+        let job = Job {
+            request: &request,
+            dim: states.shape()[1],
+            states: states.as_slice()?,
+            sums,
+            progress,
+            bound: BOUND.1,
+        };
+        job.with_potential(py, Native)
+    } else {
+        Err(PyTypeError::new_err("states must be a two-dimensional float64 or float32 array"))
+    }
+}
+
+/// A request with its arrays; each method opens one axis by one match.
+struct Job<'a, T> {
+    request: &'a Request,
+    dim: usize,
+    states: &'a [T],
+    sums: Vec<Vec<f64>>,
+    progress: Option<Py<PyAny>>,
+    bound: f64,
+}
+
+impl<T: Element + BoxMuller + NumpyElement> Job<'_, T> {
+    fn with_potential<'py, Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
+        let weight_decay = self.request.weight_decay;
+        match (self.request.potential.as_str(), &self.request.parameters[..], self.dim) {
+            ("product", &[target], 2) => {
+                self.with_scheme(py, precision, Ambient { potential: Product { target }, weight_decay })
+            }
+            ("harmonic", &[stiffness], dim @ 1..) => {
+                self.with_scheme(py, precision, Ambient { potential: Harmonic { dim, stiffness }, weight_decay })
+            }
+            (name, parameters, dim) => Err(PyValueError::new_err(format!(
+                "no potential {name:?} with {} constants in {dim} dimensions",
+                parameters.len()
+            ))),
+        }
+    }
+
+    fn with_scheme<'py, V: Potential, Q: Precision<T>>(
+        self,
+        py: Python<'py>,
+        precision: Q,
+        potential: V,
+    ) -> PyResult<Answer<'py>> {
+        match self.request.scheme.as_str() {
+            "euler-maruyama" => self.run(py, precision, &potential, EulerMaruyama),
+            "leimkuhler-matthews" => self.run(py, precision, &potential, LeimkuhlerMatthews),
+            "mala" => self.run(py, precision, &potential, Metropolis),
+            other => Err(PyValueError::new_err(format!(
+                "scheme={other:?}: expected 'euler-maruyama', 'leimkuhler-matthews' or 'mala'"
+            ))),
+        }
+    }
+
+    fn run<'py, V: Potential, C: Scheme, Q: Precision<T>>(
+        self,
+        py: Python<'py>,
+        precision: Q,
+        potential: &V,
+        scheme: C,
+    ) -> PyResult<Answer<'py>> {
+        let plan =
+            self.request.plan(potential, self.states.len(), self.bound, level(self.request.level.as_deref())?)?;
+        let Self { states, sums, progress, .. } = self;
+        let mut stopped = None;
+        let go_on = |steps| {
+            stopped = Python::attach(|py| {
+                py.check_signals()?;
+                progress.as_ref().map_or(Ok(()), |progress| progress.call1(py, (steps,)).map(drop))
+            })
+            .err();
+            stopped.is_none()
+        };
+        let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, &sums, go_on))?;
+        let Outcome { states, kept, steps, accepted } = outcome;
+        let rows = (plan.walkers.end - plan.walkers.start) as usize;
+        let states = states.into_pyarray(py).reshape([rows, potential.dim()])?.into_any();
+        let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
+        Ok((states, kept, steps, accepted, stopped))
+    }
+}
+
+/// What a watch kept, as a matrix: (groups, slots), (walkers, order) or (walkers, draws).
+fn shaped<'py, T: NumpyElement>(
+    py: Python<'py>,
+    kept: Kept<T>,
+    plan: &Plan,
+    walkers: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    fn matrix<'py, U: NumpyElement>(py: Python<'py>, data: Vec<U>, rows: usize) -> PyResult<Bound<'py, PyAny>> {
+        let columns = data.len() / rows.max(1);
+        Ok(data.into_pyarray(py).reshape([rows, columns])?.into_any())
+    }
+    match kept {
+        Kept::Counts(counts) => matrix(py, counts, plan.groups as usize),
+        Kept::Sums(sums) => matrix(py, sums, walkers),
+        Kept::Trace(trace) => matrix(py, trace, walkers),
+    }
+}
+
+impl Request {
+    fn plan<V: Potential>(&self, potential: &V, numbers: usize, bound: f64, level: crate::simd::Level) -> Result<Plan> {
+        let walkers = self.walkers.0..self.walkers.1;
+        let plenty = |name: &str, is_fine: bool| {
+            if is_fine { Ok(()) } else { Err(Error::invalid(format!("{name} is outside the range of the core"))) }
+        };
+        plenty("walkers", walkers.start < walkers.end && walkers.end <= MAX_WALKERS)?;
+        plenty("states", (walkers.end - walkers.start) as usize * potential.dim() == numbers)?;
+        plenty("steps", self.steps.0 <= self.steps.1 && self.steps.1 < u64::MAX)?;
+        plenty("groups", (1..=65_536).contains(&self.groups))?;
+        plenty("threads", (1..=4096).contains(&self.threads))?;
+        plenty("block", (ALIGNMENT..=65_536).contains(&self.block))?;
+        plenty("step_size", self.step_size.is_finite() && self.step_size > 0.0)?;
+        plenty("temperature", self.temperature.is_finite() && self.temperature >= 0.0)?;
+        let watches = self.observe.iter().map(|look| self.watch(look, potential)).collect::<Result<_>>()?;
+        Ok(Plan {
+            step: Step { h: self.step_size, temperature: self.temperature },
+            noise: Noise::new(self.key),
+            walkers,
+            steps: self.steps.0..self.steps.1,
+            burn_in: self.burn_in,
+            watches,
+            groups: self.groups,
+            bound,
+            threads: self.threads,
+            level,
+            block: self.block,
+        })
+    }
+
+    fn watch<V: Potential>(&self, look: &(String, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {
+        let (observable, every, kind, constants) = look;
+        let keep = match (kind.as_str(), &constants[..]) {
+            ("histogram", &[bins, lo, hi]) => {
+                let slots = (bins + 3.0) * (self.groups as f64 + 1.0);
+                if !(bins >= 1.0 && lo < hi && (hi - lo).is_finite() && slots < f64::from(u32::MAX)) {
+                    return Err(Error::invalid(format!("a histogram of {bins} bins on [{lo}, {hi}) cannot be kept")));
+                }
+                Keep::Histogram(Histogram { bins: bins as u32, lo, hi })
+            }
+            ("moments", &[order]) if (1.0..=16.0).contains(&order) => Keep::Moments(Moments { order: order as usize }),
+            ("trace", &[]) => Keep::Trace,
+            _ => return Err(Error::invalid(format!("no observer {kind:?} with constants {constants:?}"))),
+        };
+        if *every == 0 {
+            return Err(Error::invalid(format!("{observable}: every must be at least 1")));
+        }
+        Ok(Watch { observable: Observable::parse(observable, potential)?, every: *every, keep })
+    }
+}
