@@ -167,7 +167,7 @@ class Machine:
         return cls(
             threads=_core.cpu_count() if threads is None else checked_int("threads", threads, minimum=1, maximum=1024),
             level=level,
-            block=checked_int("block", block, minimum=16, maximum=65_536),
+            block=checked_int("block", block, minimum=32, maximum=65_536),
         )
 
     @property

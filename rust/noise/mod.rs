@@ -15,7 +15,7 @@ pub(crate) mod aes;
 mod constants;
 pub mod normal;
 
-use crate::simd::{Counters, Element, Pack, Simd, Widen};
+use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
 pub use normal::BoxMuller;
 
 /// AES rounds; the smallest number that its authors found to pass BigCrush.
@@ -78,6 +78,14 @@ impl Noise {
         normal::pair(first, second)
     }
 
+    /// Two standard normals for each walker of two packs. The transform is a long chain of dependent operations; a second
+    /// one beside it fills its waits.
+    #[inline(always)]
+    fn two_pairs<P: Pack<Scalar: BoxMuller>>(&self, walkers: &[Counters], address: Address) -> (Pair<P>, Pair<P>) {
+        let (first, second) = (self.words::<P>(&walkers[0], address), self.words::<P>(&walkers[1], address));
+        normal::pair(Pair(first.0, second.0), Pair(first.1, second.1))
+    }
+
     /// The logarithm of a uniform number in (0, 1] for each walker of a pack.
     #[inline(always)]
     #[must_use]
@@ -114,7 +122,7 @@ pub fn counters<P: Pack>(first_walker: u64) -> Counters {
 
 /// In which precision the normals for a state of type `T` are drawn.
 pub trait Precision<T: Element>: Copy + Send + Sync {
-    /// Counters for `walkers` walkers from `first` on; both are multiples of 16.
+    /// Counters for `walkers` walkers from `first` on; both are multiples of [`ALIGNMENT`].
     fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters>;
     /// Fills `out`, packs of `dim` coordinates one after another, with standard normals.
     fn fill<S: Simd>(
@@ -126,6 +134,9 @@ pub trait Precision<T: Element>: Copy + Send + Sync {
         out: &mut [T::Pack<S>],
     );
 }
+
+/// Blocks start at multiples of this, two of the widest packs, so that a walker's lane depends on its number alone.
+pub const ALIGNMENT: usize = 32;
 
 /// Normals as precise as the state.
 #[derive(Clone, Copy, Debug)]
@@ -146,12 +157,12 @@ impl<T: Element + BoxMuller> Precision<T> for Native {
         dim: usize,
         out: &mut [T::Pack<S>],
     ) {
-        for (walkers, out) in walkers.iter().zip(out.chunks_exact_mut(dim)) {
-            for (pair, out) in out.chunks_mut(2).enumerate() {
-                let (even, odd) = noise.pair::<T::Pack<S>>(walkers, Address { stream, step, pair });
-                out[0] = even;
-                if let Some(out) = out.get_mut(1) {
-                    *out = odd;
+        for (walkers, out) in walkers.chunks_exact(2).zip(out.chunks_exact_mut(2 * dim)) {
+            for pair in 0..dim.div_ceil(2) {
+                let (even, odd) = noise.two_pairs::<T::Pack<S>>(walkers, Address { stream, step, pair });
+                (out[2 * pair], out[dim + 2 * pair]) = (even.0, even.1);
+                if 2 * pair + 1 < dim {
+                    (out[2 * pair + 1], out[dim + 2 * pair + 1]) = (odd.0, odd.1);
                 }
             }
         }
@@ -169,15 +180,21 @@ impl Precision<f64> for Single {
 
     #[inline(always)]
     fn fill<S: Simd>(noise: &Noise, walkers: &[Counters], stream: Stream, step: u64, dim: usize, out: &mut [S::F64]) {
-        for (walkers, out) in walkers.iter().zip(out.chunks_exact_mut(2 * dim)) {
-            let (lower, upper) = out.split_at_mut(dim);
-            for (pair, (lower, upper)) in lower.chunks_mut(2).zip(upper.chunks_mut(2)).enumerate() {
-                let (even, odd) = noise.pair::<S::F32>(walkers, Address { stream, step, pair });
-                [lower[0], upper[0]] = S::F64::widen(even);
-                if lower.len() == 2 {
-                    [lower[1], upper[1]] = S::F64::widen(odd);
+        for (walkers, out) in walkers.chunks_exact(2).zip(out.chunks_exact_mut(4 * dim)) {
+            for pair in 0..dim.div_ceil(2) {
+                let (even, odd) = noise.two_pairs::<S::F32>(walkers, Address { stream, step, pair });
+                scatter::<S>(even, 2 * pair, dim, out);
+                if 2 * pair + 1 < dim {
+                    scatter::<S>(odd, 2 * pair + 1, dim, out);
                 }
             }
         }
     }
+}
+
+/// Widens one coordinate of two packs into the four packs of `out`.
+#[inline(always)]
+fn scatter<S: Simd>(narrow: Pair<S::F32>, coordinate: usize, dim: usize, out: &mut [S::F64]) {
+    [out[coordinate], out[dim + coordinate]] = S::F64::widen(narrow.0);
+    [out[2 * dim + coordinate], out[3 * dim + coordinate]] = S::F64::widen(narrow.1);
 }

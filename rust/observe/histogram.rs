@@ -1,5 +1,6 @@
 //! Streaming histogram: uniform bins, with underflow, overflow and NaN counted apart.
 
+use super::Slots;
 use crate::real::Real;
 use crate::simd::Pack;
 
@@ -21,29 +22,60 @@ impl Histogram {
         self.bins as usize + 3
     }
 
-    /// The slot of each value, to be rounded towards zero.
+    /// The histogram's constants, spread over a pack.
     #[inline(always)]
-    fn slot<R: Real>(&self, value: R) -> R {
+    fn ruler<R: Real>(&self) -> Ruler<R> {
         let bins = f64::from(self.bins);
-        let (lo, hi) = (R::constant(self.lo), R::constant(self.hi));
-        let position = (value - lo).mul_add(R::constant(bins / (self.hi - self.lo)), R::constant(1.0));
-        // Rounding may carry a value just below hi past its bin.
-        let inside = R::select(position.less(R::constant(bins + 1.0)), position, R::constant(bins + 0.5));
-        let below_hi = R::select(value.less(lo), R::constant(0.0), inside);
-        let not_below_hi = R::select(value.less(R::constant(f64::INFINITY)), R::constant(bins + 1.0), {
-            // Infinity is overflow too; what compares with nothing is NaN.
-            R::select(hi.less(value), R::constant(bins + 1.0), R::constant(bins + 2.0))
-        });
-        R::select(value.less(hi), below_hi, not_below_hi)
+        Ruler {
+            lo: R::constant(self.lo),
+            hi: R::constant(self.hi),
+            bins_per_unit: R::constant(bins / (self.hi - self.lo)),
+            overflow: R::constant(bins + 1.0),
+            within_last: R::constant(bins + 0.5),
+            invalid: R::constant(bins + 2.0),
+        }
     }
 
-    /// Counts one pack; each lane's group starts at its offset in the table.
+    /// Counts one block of values: each walker's group starts at its offset in the table.
+    ///
+    /// All slots are found before any is counted: the first pass is vector code, the second scalar, and neither waits for
+    /// the other.
     #[inline(always)]
-    pub fn count<P: Pack>(&self, values: P, offsets: &[u32], table: &mut [u32]) {
-        let mut slots = [0_i32; 16];
-        self.slot(values).store_truncated(&mut slots);
-        for (&slot, &offset) in slots.iter().zip(offsets) {
-            table[(offset + slot.cast_unsigned()) as usize] += 1;
+    pub fn count<P: Pack>(&self, values: impl Iterator<Item = P>, slots: &mut Slots) {
+        let ruler = self.ruler::<P>();
+        let (indices, offsets, table) = (&mut slots.indices[..], &slots.offsets[..], &mut slots.table[..]);
+        for (value, indices) in values.zip(indices.chunks_exact_mut(P::LANES)) {
+            ruler.slot(value).store_truncated(indices);
         }
+        for (indices, offsets) in indices.as_chunks::<16>().0.iter().zip(offsets.as_chunks::<16>().0) {
+            for (&index, &offset) in indices.iter().zip(offsets) {
+                table[(offset + index.cast_unsigned()) as usize] += 1;
+            }
+        }
+    }
+}
+
+/// Finds the slot of a value.
+struct Ruler<R> {
+    lo: R,
+    hi: R,
+    bins_per_unit: R,
+    overflow: R,
+    within_last: R,
+    invalid: R,
+}
+
+impl<R: Real> Ruler<R> {
+    /// The slot, to be rounded towards zero.
+    #[inline(always)]
+    fn slot(&self, value: R) -> R {
+        let position = (value - self.lo).mul_add(self.bins_per_unit, R::constant(1.0));
+        // Rounding may carry a value just below hi past its bin.
+        let inside = R::select(position.less(self.overflow), position, self.within_last);
+        let below_hi = R::select(value.less(self.lo), R::constant(0.0), inside);
+        // What is neither below infinity nor above hi compares with nothing.
+        let is_over = R::select(self.hi.less(value), self.overflow, self.invalid);
+        let from_hi = R::select(value.less(R::constant(f64::INFINITY)), self.overflow, is_over);
+        R::select(value.less(self.hi), below_hi, from_hi)
     }
 }

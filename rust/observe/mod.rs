@@ -47,6 +47,8 @@ pub struct Column<T> {
 pub struct Slots {
     /// For each walker of the block the first slot of its group.
     pub offsets: Vec<u32>,
+    /// Room for the slot of each walker of the block.
+    pub indices: Vec<i32>,
     /// Counts of one worker since the last merge.
     pub table: Vec<u32>,
 }
@@ -65,11 +67,7 @@ impl Watch {
         let walkers = x.len() / potential.dim() * lanes;
         let values = x.chunks_exact(potential.dim()).map(|x| self.observable.value(potential, x));
         match &self.keep {
-            Keep::Histogram(histogram) => {
-                for (value, offsets) in values.zip(slots.offsets.chunks_exact(lanes)) {
-                    histogram.count(value, offsets, &mut slots.table);
-                }
-            }
+            Keep::Histogram(histogram) => histogram.count(values, slots),
             Keep::Moments(moments) => {
                 for (i, value) in values.enumerate() {
                     moments.add(value, &mut column.sums, i * lanes, walkers);

@@ -7,9 +7,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::level;
-use crate::noise::{self, Address, BoxMuller, MAX_DIM, MAX_WALKERS, Native, Noise, Precision, Single, Stream};
+use crate::noise::{
+    self, ALIGNMENT, Address, BoxMuller, MAX_DIM, MAX_WALKERS, Native, Noise, Precision, Single, Stream,
+};
 use crate::real::{Real, Scalar};
-use crate::run::ALIGNMENT;
 use crate::simd::{Element, Job, Pack, Simd};
 
 /// Walkers and steps of a table of draws, with the stream that they come from.

@@ -9,10 +9,10 @@ use pyo3::prelude::*;
 use super::level;
 use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
-use crate::noise::{BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
+use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Histogram, Keep, Moments, Watch};
 use crate::potential::{Harmonic, Observable, Potential, Product};
-use crate::run::{self, ALIGNMENT, Kept, Outcome, Plan, Step};
+use crate::run::{self, Kept, Outcome, Plan, Step};
 use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use crate::simd::Element;
 

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
+use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep, Watch};
 use crate::real::Scalar;
-
-/// Blocks start at multiples of this, the widest pack, so that a walker's lane depends on its number alone.
-pub const ALIGNMENT: usize = 16;
 
 /// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ use crate::simd::{Element, Level};
 use block::Block;
 use walk::{Advance, Runaway};
 
-pub use block::ALIGNMENT;
 pub use walk::Walk;
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
@@ -74,10 +73,11 @@ impl Plan {
         step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
     }
 
-    /// The first slot of each walker's group; walkers that are not live count into a group of their own, the last.
-    fn offsets<T>(&self, block: &Block<T>, stride: usize, offsets: &mut Vec<u32>) {
-        offsets.clear();
-        offsets.extend((0..block.walkers).map(|walker| {
+    /// Finds the first slot of each walker's group; walkers that are not live count into a group of their own, the last.
+    fn aim<T>(&self, block: &Block<T>, stride: usize, slots: &mut Slots) {
+        slots.indices.resize(block.walkers, 0);
+        slots.offsets.clear();
+        slots.offsets.extend((0..block.walkers).map(|walker| {
             let group =
                 if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
             (group as usize * stride) as u32
@@ -211,7 +211,7 @@ fn slots_of(plan: &Plan, watch: &Watch) -> usize {
 }
 
 fn fresh_slots(plan: &Plan) -> Vec<Slots> {
-    plan.watches.iter().map(|watch| Slots { offsets: Vec::new(), table: vec![0; slots_of(plan, watch)] }).collect()
+    plan.watches.iter().map(|watch| Slots { table: vec![0; slots_of(plan, watch)], ..Slots::default() }).collect()
 }
 
 /// Adds a worker's counts to the totals and clears them.

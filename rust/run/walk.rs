@@ -19,7 +19,6 @@ const CHECK_EVERY: u64 = 64;
 pub struct Walk<'a, S: Simd, T: Element, V, Q> {
     pub(crate) potential: &'a V,
     pub(crate) noise: &'a Noise,
-    pub(crate) dim: usize,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
     pub(crate) gradient: Vec<T::Pack<S>>,
@@ -51,7 +50,6 @@ where
         Self {
             potential,
             noise,
-            dim: potential.dim(),
             x: Vec::new(),
             gradient: Vec::new(),
             normals: Vec::new(),
@@ -84,7 +82,9 @@ where
     /// Writes grad V at every walker into `gradient`.
     #[inline(always)]
     pub(crate) fn differentiate(&mut self) {
-        for (x, gradient) in self.x.chunks_exact(self.dim).zip(self.gradient.chunks_exact_mut(self.dim)) {
+        for (x, gradient) in
+            self.x.chunks_exact(self.potential.dim()).zip(self.gradient.chunks_exact_mut(self.potential.dim()))
+        {
             self.potential.gradient(x, gradient);
         }
     }
@@ -92,7 +92,7 @@ where
     /// Writes fresh standard normals into `normals`.
     #[inline(always)]
     pub(crate) fn draw(&mut self, stream: Stream, step: u64) {
-        Q::fill::<S>(self.noise, &self.increments, stream, step, self.dim, &mut self.normals);
+        Q::fill::<S>(self.noise, &self.increments, stream, step, self.potential.dim(), &mut self.normals);
     }
 
     /// The first live walker whose state is NaN or beyond `bound`.
@@ -101,7 +101,7 @@ where
         let square = T::Pack::<S>::constant(bound * bound);
         let (none, one) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(1.0));
         let mut lanes = [T::default(); 16];
-        for (pack, x) in self.x.chunks_exact(self.dim).enumerate() {
+        for (pack, x) in self.x.chunks_exact(self.potential.dim()).enumerate() {
             let mut bad = none;
             for &x in x {
                 bad = Real::select((x * x).less(square), bad, one);
@@ -153,7 +153,7 @@ where
             walk.load(block);
             for (slots, watch) in self.slots.iter_mut().zip(&self.plan.watches) {
                 if let Keep::Histogram(histogram) = &watch.keep {
-                    self.plan.offsets(block, histogram.stride(), &mut slots.offsets);
+                    self.plan.aim(block, histogram.stride(), slots);
                 }
             }
             let runaway = cross(self.plan, self.scheme, &mut walk, block, self.slots, self.steps.clone());

@@ -23,7 +23,7 @@ impl Scheme for Metropolis {
     {
         walk.differentiate();
         walk.kept.clone_from(&walk.gradient);
-        walk.energy = walk.x.chunks_exact(walk.dim).map(|x| walk.potential.value(x)).collect();
+        walk.energy = walk.x.chunks_exact(walk.potential.dim()).map(|x| walk.potential.value(x)).collect();
     }
 
     #[inline(always)]
@@ -41,7 +41,7 @@ impl Scheme for Metropolis {
         let zero = T::Pack::<S>::constant(0.0);
         let one = T::Pack::<S>::constant(1.0);
         for (i, counters) in walk.packs.iter().enumerate() {
-            let pack = i * walk.dim..(i + 1) * walk.dim;
+            let pack = i * walk.potential.dim()..(i + 1) * walk.potential.dim();
             let (x, slope) = (&mut walk.x[pack.clone()], &mut walk.kept[pack.clone()]);
             let (y, slope_at_y) = (&mut walk.proposal[..], &mut walk.gradient[pack.clone()]);
             let normals = &walk.normals[pack];

@@ -2,11 +2,10 @@
 #![allow(unsafe_code, reason = "calls instructions that `available` has found")]
 
 use std::arch::x86_64::*;
-use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
+use super::pair::Pair;
 use super::x86::{bits, operators, real, x};
 use super::{Counters, Job, Pack, Simd, Widen};
-use crate::real::{Bits, Real};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -122,97 +121,6 @@ unsafe fn lookup_ps(table: *const f32, index: __m256i) -> __m256 {
         let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.add(8)), index);
         _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
     })
-}
-
-/// Two registers side by side.
-#[derive(Clone, Copy, Debug)]
-pub struct Pair<H>(H, H);
-
-macro_rules! pairwise {
-    ($($trait:ident $method:ident),*) => {$(
-        impl<H: $trait<Output = H>> $trait for Pair<H> {
-            type Output = Self;
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                Self(self.0.$method(other.0), self.1.$method(other.1))
-            }
-        }
-    )*};
-}
-pairwise!(Add add, Sub sub, Mul mul, Div div, BitAnd bitand, BitOr bitor, BitXor bitxor);
-
-impl<H: Neg<Output = H>> Neg for Pair<H> {
-    type Output = Self;
-    #[inline(always)]
-    fn neg(self) -> Self {
-        Self(-self.0, -self.1)
-    }
-}
-
-impl<H: Bits> Bits for Pair<H> {
-    type Mask = Pair<H::Mask>;
-    #[inline(always)]
-    fn splat(x: u64) -> Self {
-        Self(H::splat(x), H::splat(x))
-    }
-    #[inline(always)]
-    fn shl(self, by: u32) -> Self {
-        Self(self.0.shl(by), self.1.shl(by))
-    }
-    #[inline(always)]
-    fn shr(self, by: u32) -> Self {
-        Self(self.0.shr(by), self.1.shr(by))
-    }
-    #[inline(always)]
-    fn top_bit(self) -> Self::Mask {
-        Pair(self.0.top_bit(), self.1.top_bit())
-    }
-}
-
-impl<H: Real> Real for Pair<H> {
-    type Scalar = H::Scalar;
-    type Bits = Pair<H::Bits>;
-    type Mask = Pair<H::Mask>;
-    #[inline(always)]
-    fn splat(x: H::Scalar) -> Self {
-        Self(H::splat(x), H::splat(x))
-    }
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(self.0.mul_add(factor.0, term.0), self.1.mul_add(factor.1, term.1))
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        Self(self.0.sqrt(), self.1.sqrt())
-    }
-    #[inline(always)]
-    fn less(self, other: Self) -> Self::Mask {
-        Pair(self.0.less(other.0), self.1.less(other.1))
-    }
-    #[inline(always)]
-    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
-        Self(H::select(mask.0, yes.0, no.0), H::select(mask.1, yes.1, no.1))
-    }
-    #[inline(always)]
-    fn to_bits(self) -> Self::Bits {
-        Pair(self.0.to_bits(), self.1.to_bits())
-    }
-    #[inline(always)]
-    fn from_bits(bits: Self::Bits) -> Self {
-        Self(H::from_bits(bits.0), H::from_bits(bits.1))
-    }
-    #[inline(always)]
-    fn from_unsigned(bits: Self::Bits) -> Self {
-        Self(H::from_unsigned(bits.0), H::from_unsigned(bits.1))
-    }
-    #[inline(always)]
-    fn from_signed(bits: Self::Bits) -> Self {
-        Self(H::from_signed(bits.0), H::from_signed(bits.1))
-    }
-    #[inline(always)]
-    fn lookup(table: &[H::Scalar; 16], index: Self::Bits) -> Self {
-        Self(H::lookup(table, index.0), H::lookup(table, index.1))
-    }
 }
 
 /// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.

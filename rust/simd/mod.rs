@@ -8,10 +8,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod pair;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use pair::Pair;
 pub use portable::Lanes;
 
 use crate::real::{Real, Scalar};
