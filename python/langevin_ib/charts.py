@@ -104,8 +104,8 @@ def _charts(interval: Interval, singularities: Sequence[float], peaks: Sequence[
     charts: list[Chart] = []
     for left, here, right in zip(places, places[1:], places[2:], strict=False):
         near = math.log(nearest.get(here, _NEAREST))
-        sides = [(-1, here - left)] * (here > lo) + [(+1, right - here)] * (here < hi)
-        for sign, gap in sides:
+        sides = [(-1, here - left, here > lo), (+1, right - here, here < hi)]
+        for sign, gap in [(sign, gap) for sign, gap, inside in sides if inside]:
             is_open = math.isinf(gap)
             far = math.log(_FARTHEST * (1.0 + abs(here))) if is_open else math.log(gap / 2.0)
             charts.append(Chart(here, sign, near, far, is_open))
@@ -180,8 +180,8 @@ def require_finite_mass(sweep: Sweep) -> None:
     power = sweep.exponent(far=False)
     if power > 1.0 - (1e-6 if chart.origin == 0.0 else 1e-4):
         raise NotNormalizableError(
-            f"the mass escapes at {chart.origin:g}: just {side} it the weight grows like d**-a with a = {power:.6g} >= 1, "
-            "d being the distance, which cannot be integrated; condition on a set that leaves out a neighbourhood of it"
+            f"the mass escapes at {chart.origin:g}: just {side} it the weight grows like (distance)**-a with "
+            f"a = {power:.6g} >= 1, which cannot be integrated; condition on a set that excludes a neighbourhood of it"
         )
     power = sweep.exponent(far=True) if chart.open else math.nan
     if power <= 1.0 + 1e-6:

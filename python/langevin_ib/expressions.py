@@ -79,7 +79,7 @@ def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence
 def exact(value: Any) -> sympy.Expr:
     """Return a number as SymPy has it, whole floats as integers: a model typed by hand equals a ready-made one."""
     number = sympy.sympify(value)
-    return sympy.Integer(int(number)) if number.is_Float and number == int(number) else number
+    return sympy.Integer(int(number)) if number.is_Float and float(number).is_integer() else number
 
 
 def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> bool:

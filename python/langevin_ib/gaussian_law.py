@@ -25,9 +25,9 @@ def quadratic_form(
     for term in sympy.Add.make_args(sympy.expand(expression)):
         coefficient, monomial = term.as_independent(*symbols, as_Add=False)
         powers = monomial.as_powers_dict() if monomial != 1 else {}
-        factors = [index.get(x) for x, power in powers.items() if power in {1, 2} for _ in range(power)]
-        if None in factors or len(factors) != sum(powers.values()) or len(factors) > 2:
+        if any(x not in index or power not in {1, 2} for x, power in powers.items()) or sum(powers.values()) > 2:
             return None
+        factors = [index[x] for x, power in powers.items() for _ in range(power)]
         value = float(coefficient)
         if not factors:
             constant += value

@@ -80,11 +80,13 @@ class Cells:
 
     @cached_property
     def _below(self) -> FloatArray:
-        return np.concatenate([[0.0], np.cumsum(self.probability)])
+        cumulated = np.cumsum(self.probability)
+        return np.concatenate([[0.0], cumulated / cumulated[-1]])
 
     @cached_property
     def _above(self) -> FloatArray:
-        return np.concatenate([np.cumsum(self.probability[::-1])[::-1], [0.0]])
+        cumulated = np.cumsum(self.probability[::-1])[::-1]
+        return np.concatenate([cumulated / cumulated[0], [0.0]])
 
     @cached_property
     def _series(self) -> tuple[FloatArray, FloatArray]:
@@ -127,9 +129,10 @@ class Cells:
         """Return the probability of values <= x, or of values > x if `upper`; x flat, without nan."""
         cell = np.clip(np.searchsorted(self.left, x, side="right") - 1, 0, None)
         inside = np.where(x >= self.right[cell], 1.0, np.where(x <= self.left[cell], 0.0, self._fraction(cell, x)))
-        if upper:
-            return np.clip(self._above[cell + 1] + self.probability[cell] * (1.0 - inside), 0.0, 1.0)
-        return np.clip(self._below[cell] + self.probability[cell] * inside, 0.0, 1.0)
+        # Written so that whole cells sum to exactly 1 in either direction.
+        near, far, share = (self._above, 1, 1.0 - inside) if upper else (self._below, 0, inside)
+        between = near[cell + far] + self.probability[cell] * share
+        return np.where(share == 1.0, near[cell + 1 - far], np.minimum(between, 1.0))
 
     def _fraction(self, cell: IndexArray, x: FloatArray) -> FloatArray:
         """Return the share of the mass of a cell that lies left of x."""
@@ -146,11 +149,9 @@ class Cells:
         last = self.probability.size - 1
         cell: IndexArray
         if upper:
-            q = np.minimum(q, self._above[0])
             cell = np.clip(last - np.searchsorted(self._above[-2::-1], q, side="left"), 0, last)
             share = 1.0 - (q - self._above[cell + 1]) / self.probability[cell]
         else:
-            q = np.minimum(q, self._below[-1])
             cell = np.clip(np.searchsorted(self._below[1:], q, side="left"), 0, last)
             share = (q - self._below[cell]) / self.probability[cell]
         share = np.clip(share, 0.0, 1.0)

@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import sympy
@@ -34,6 +35,7 @@ from .quadrature import LogWeight
 __all__ = ["Product", "imbalance", "norm", "parameter", "theta_closed_form", "theta_pushed_forward"]
 
 FloatArray = NDArray[np.float64]
+Loss: TypeAlias = Callable[[FloatArray], FloatArray]
 
 _BLOCK = 2**20  # entries of the largest temporary array
 _CUT = 45.0  # exp(-45) is what the truncation of an inner integral leaves out
@@ -71,24 +73,26 @@ class Product:
         except UnsupportedModelError:
             return None
 
-    def loss_function(self) -> Callable[[FloatArray], FloatArray]:
+    def loss_function(self) -> Loss:
         """Return l as a NumPy function."""
         return compiled(self.loss, [sympy.Symbol(self.name, real=True)])
 
     def kind(self, expression: sympy.Expr) -> str | None:
         """Return which of "theta", "imbalance", "norm", "parameter" an observable is, or None."""
         u, v = self.u, self.v
-        forms = {u * v: "theta", u**2 - v**2: "imbalance", u**2 + v**2: "norm", u: "parameter", v: "parameter"}
+        forms = {u * v: "theta", u**2 + v**2: "norm", u: "parameter", v: "parameter"}
+        forms |= {u**2 - v**2: "imbalance", v**2 - u**2: "imbalance"}  # one law: exchanging u and v changes nothing
         return next((kind for form, kind in forms.items() if sympy.expand(expression - form) == 0), None)
 
 
-def theta_closed_form(loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperature: float) -> LogWeight:
+def theta_closed_form(loss: Loss, weight_decay: float, temperature: float) -> LogWeight:
     """Return log of 2 K0(lam |theta| / T) exp(-l(theta) / T), w.r.t. dtheta; +inf at theta = 0."""
 
     def log_weight(theta: FloatArray) -> FloatArray:
         x = weight_decay / temperature * np.abs(theta)
         with np.errstate(divide="ignore"):
-            return math.log(2.0) + np.log(k0e(x)) - x - loss(theta) / temperature
+            log_bessel: FloatArray = np.log(2.0 * k0e(x)) - x
+        return log_bessel - loss(theta) / temperature
 
     return log_weight
 
@@ -121,9 +125,7 @@ def theta_pushed_forward(
     return log_weight
 
 
-def imbalance(
-    loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperature: float, cells: Cells
-) -> LogWeight:
+def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
     """Return log of int exp(-l/T - lam r / 2T) dtheta / r, w.r.t. dq, r = sqrt(q^2 + 4 theta^2).
 
     `cells` hold the law of theta, whose nodes do the integral.
@@ -143,9 +145,7 @@ def imbalance(
     return log_weight
 
 
-def parameter(
-    loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperature: float, cells: Cells
-) -> LogWeight:
+def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
     """Return log of int exp(-l/T - lam (u^2 + theta^2/u^2) / 2T) dtheta / |u|, w.r.t. du.
 
     `cells` hold the law of theta, whose nodes do the integral.
@@ -163,17 +163,22 @@ def parameter(
         (known,) = np.nonzero(u)
         outer = np.full(u.shape, -np.inf)
         outer[known] = _summed(terms, u[known], theta.size)
-        return np.logaddexp(outer, core - _core_loss(loss, gap) / temperature)
+        weight: FloatArray = np.logaddexp(outer, core - _core_loss(loss, gap) / temperature)
+        return weight
 
     return log_weight
 
 
-def norm(loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
+def norm(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
     """Return log of exp(-lam N / 2T) int exp(-l((N/2) sin psi) / T) dpsi, w.r.t. dN; `cells` hold theta's law.
 
-    The midpoint rule is doubled until it stands still, which it does quickly, the integrand being smooth and periodic.
+    The midpoint rule is doubled until it stands still, which it does geometrically fast, the integrand being analytic
+    and periodic; not in psi, though, but in phi, tan psi = kappa tan phi, which brings more points to psi = 0 if N is
+    so large that the loss leaves room only there.
     """
-    lowest = float(np.min(loss(cells.nodes[cells.node_probability > 0.0])))
+    seen = cells.node_probability > 0.0
+    lowest = float(np.min(loss(cells.nodes[seen])))
+    scale = math.sqrt(float(np.sum((cells.node_probability * cells.nodes**2)[seen])))
 
     def log_weight(total: FloatArray) -> FloatArray:
         decay = -weight_decay * total / (2.0 * temperature)
@@ -185,10 +190,9 @@ def norm(loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperat
         (active,) = np.nonzero((total >= 0.0) & (rising | (bound > cells.log_total - 100.0)))
         previous, count = np.full(active.shape, np.nan), 32
         while active.size:
-            psi = (np.arange(count) + 0.5) / count * math.pi - math.pi / 2
-
-            value = _summed(partial(_norm_terms, loss, temperature, np.sin(psi)), total[active], count)
-            value += math.log(math.pi / count)
+            phi = (np.arange(count) + 0.5) / count * math.pi - math.pi / 2
+            terms = partial(_norm_terms, loss, temperature, scale, phi)
+            value = _summed(terms, total[active], count) + math.log(math.pi / count)
             result[active] = value + decay[active]
             with np.errstate(invalid="ignore"):
                 open_rows = ~(np.abs(value - previous) < 2e-13 + 4e-16 * np.abs(value))
@@ -203,15 +207,16 @@ def norm(loss: Callable[[FloatArray], FloatArray], weight_decay: float, temperat
     return log_weight
 
 
-def _norm_terms(
-    loss: Callable[[FloatArray], FloatArray], temperature: float, sine: FloatArray, total: FloatArray
-) -> FloatArray:
-    return -loss(total / 2.0 * sine) / temperature
+def _norm_terms(loss: Loss, temperature: float, scale: float, phi: FloatArray, total: FloatArray) -> FloatArray:
+    """Return log of exp(-l(theta)/T) dpsi/dphi: sin psi = kappa sin phi / g, dpsi = kappa dphi / g^2."""
+    kappa = np.sqrt(np.minimum(1.0, 2.0 * scale / total))
+    square = np.cos(phi) ** 2 + (kappa * np.sin(phi)) ** 2
+    theta = total / 2.0 * kappa * np.sin(phi) / np.sqrt(square)
+    log_jacobian: FloatArray = np.log(kappa / square)
+    return log_jacobian - loss(theta) / temperature
 
 
-def _theta_rule(
-    loss: Callable[[FloatArray], FloatArray], temperature: float, cells: Cells
-) -> tuple[FloatArray, FloatArray, float]:
+def _theta_rule(loss: Loss, temperature: float, cells: Cells) -> tuple[FloatArray, FloatArray, float]:
     """Return nodes of theta, the logs of exp(-l/T) dtheta there, and the distance from 0 where the nodes begin."""
     inner = cells.right[(cells.origin == 0.0) & (cells.sign > 0.0) & (cells.kappa > 0.0)]
     gap = float(inner[0])
@@ -220,11 +225,11 @@ def _theta_rule(
     return theta, np.log(cells.measure[seen]) - loss(theta) / temperature, gap
 
 
-def _core_loss(loss: Callable[[FloatArray], FloatArray], gap: float) -> float:
+def _core_loss(loss: Loss, gap: float) -> float:
     return float(loss(np.array([gap]))[0])
 
 
-def _summed(terms: Callable[[FloatArray], FloatArray], points: FloatArray, width: int) -> FloatArray:
+def _summed(terms: Loss, points: FloatArray, width: int) -> FloatArray:
     """Return logsumexp of terms(points[:, None]) along the second axis, in blocks of bounded memory."""
     result = np.empty(points.shape)
     for start, stop in _blocks(np.full(points.shape, width)):

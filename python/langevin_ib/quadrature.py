@@ -1,9 +1,9 @@
 """Integration of a one-dimensional weight given by its logarithm, however narrow, singular or heavy-tailed it is.
 
 Every piece of the line is integrated in the logarithm of the distance d from a *special point*: a singularity, an end
-of the support, or a peak of the weight. In that variable |x|**-a and log|x| are as smooth as a Gaussian, all length scales
-are met after few panels, and what lies beyond the last panel is a power of d that is integrated in closed form, or not
-at all: then the mass escapes there, and the error says so.
+of the support, or a peak of the weight. In that variable |x|**-a and log|x| are as smooth as a Gaussian, all length
+scales are met after few panels, and what lies beyond the last panel is a power of d that is integrated in closed form,
+or not at all: then the mass escapes there, and the error says so.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArra
         error = np.abs(values) + np.abs(np.gradient(values, axis=1) / np.gradient(y, axis=1)) * error_of_y
     matters = (integrand > base[:, None] - 40.0) & np.isfinite(error)
     share = np.exp(np.minimum(integrand - base[:, None], 0.0))
-    return 4e-16 * np.max(share * np.where(matters, error, 0.0), axis=1)
+    worst: FloatArray = np.max(share * np.where(matters, error, 0.0), axis=1)
+    return 4e-16 * worst
 
 
 def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, FloatArray, FloatArray]]) -> dict[str, FloatArray]:

@@ -58,12 +58,12 @@ def rivals(
         If the right law does not exist.
     """
     T = resolve_temperature(beta, sigma, temperature)
-    right = density(model, observable, dynamics=dynamics, temperature=T)
-    product = Product.recognise(model)
+    product = Product.recognise(model) if isinstance(model, Model) else None
     if product is None or product.kind(model.observable(observable)) != "theta":
         raise InvalidArgumentError(
             f"rivals are known for the predictor u v of the product model, not for observable={observable!r}"
         )
+    right = density(model, observable, dynamics=dynamics, temperature=T)
     reach = right.std() / 10.0 if cutoff is None else checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
     loss = product.loss_function()
 

@@ -19,7 +19,7 @@ from .expressions import compiled
 from .gaussian_law import affine_observable, quadratic_form
 from .model import Model
 from .product_law import Product
-from .quadrature import integrate
+from .quadrature import LogWeight, integrate
 from .temperature import resolve_temperature
 
 __all__ = ["Density", "density"]
@@ -50,9 +50,9 @@ def density(
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
 
-    ArXiv 2601.06597, equations (6)-(7), states another law for theta, |theta|**(-1/2) exp(-l/T): that is the density
-    of a different process (see `rivals`). The factor K0 is the volume of the orbit {u v = theta} under the Gaussian
-    weight that the weight decay puts on it.
+    The factor K0 is the volume of the orbit {u v = theta} under the Gaussian weight that the weight decay puts on it.
+    ArXiv 2601.06597, equations (6)-(7), has |theta|**(-1/2) in its place: that belongs to another process, confined to
+    the slice u**2 = v**2, and to another measure, the arc length of that slice (see `rivals`).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def density(
     >>> law
     <Density ambient Gibbs law with weight decay 0.1, T = 0.1, with respect to d theta, closed form>
     >>> round(law.mean(), 6)
-    0.799546
+    0.84086
     """
     if not isinstance(model, Model):
         raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
@@ -121,9 +121,18 @@ class _Request:
     method: str
 
     @property
-    def labels(self) -> dict[str, str]:
+    def name(self) -> str:
         decay = f" with weight decay {self.dynamics.weight_decay:.12g}" if self.dynamics.weight_decay else ""
-        return {"name": f"ambient Gibbs law{decay}, T = {self.T:.12g}", "reference": f"d {self.observable}"}
+        return f"ambient Gibbs law{decay}, T = {self.T:.12g}"
+
+    @property
+    def reference(self) -> str:
+        return f"d {self.observable}"
+
+    def weighted(self, weight: LogWeight, *, lowest: float = -math.inf, method: str = "quadrature") -> Density:
+        return Density.from_log_weight(
+            weight, name=self.name, reference=self.reference, support=(lowest, math.inf), method=method
+        )
 
     def unknown(self, known: str) -> InvalidArgumentError:
         return InvalidArgumentError(
@@ -141,10 +150,10 @@ class _Request:
         kind, loss = product.kind(self.expression), product.loss_function()
         closed_form = product_law.theta_closed_form(loss, lam, self.T)
         if kind == "theta" and self.method != "quadrature":
-            return Density.from_log_weight(closed_form, method="closed form", **self.labels)
+            return self.weighted(closed_form, method="closed form")
         if kind == "theta":
             weight = product_law.theta_pushed_forward(self.potential(), lam, self.T)
-            return Density.from_log_weight(weight, **self.labels)
+            return self.weighted(weight)
         if kind is None or self.method == "closed form":
             u, v = product.u, product.v
             raise self.unknown(f"{u}*{v} (closed form); {u}, {v}, {u}**2 - {v}**2, {u}**2 + {v}**2 (quadrature)")
@@ -152,8 +161,7 @@ class _Request:
         formula = {"imbalance": product_law.imbalance, "norm": product_law.norm, "parameter": product_law.parameter}[
             kind
         ]
-        support = (0.0 if kind == "norm" else -math.inf, math.inf)
-        return Density.from_log_weight(formula(loss, lam, self.T, cells), support=support, **self.labels)
+        return self.weighted(formula(loss, lam, self.T, cells), lowest=0.0 if kind == "norm" else -math.inf)
 
     def _escape(self, product: Product) -> NotNormalizableError:
         u, v = product.u, product.v
@@ -161,7 +169,7 @@ class _Request:
             f"the ambient Gibbs law of {self.observable!r} has infinite mass: the loss is constant along the orbits "
             f"({u}, {v}) -> (s {u}, {v} / s), which have infinite volume, and the mass escapes along them to "
             f"|{u}| = infinity or |{v}| = infinity. Confine the process, for instance by "
-            f"Ambient(weight_decay=0.1), or let it run on a slice {u}**2 - {v}**2 = const, across which it cannot escape"
+            f"Ambient(weight_decay=0.1), or let it run on a slice {u}**2 - {v}**2 = const"
         )
 
     def gaussian(self) -> Density | None:
@@ -172,10 +180,11 @@ class _Request:
         if potential is None or observable is None or observable[2].any() or not observable[1].any():
             return None
         mean, variance = affine_observable(potential, observable, self.T)
-        return Density.from_scipy(scipy.stats.norm(mean, math.sqrt(variance)), **self.labels)
+        normal = scipy.stats.norm(mean, math.sqrt(variance))
+        return Density.from_scipy(normal, name=self.name, reference=self.reference)
 
     def one_parameter(self) -> Density | None:
         if self.method == "closed form" or self.model.dim != 1 or self.expression != self.model.parameters[0]:
             return None
         potential = self.potential()
-        return Density.from_log_weight(lambda x: -potential(x) / self.T, **self.labels)
+        return self.weighted(lambda x: -potential(x) / self.T)

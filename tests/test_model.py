@@ -1,0 +1,230 @@
+"""A model is what its formulas say: checked on construction, compared by content, refused with reasons."""
+
+import pickle
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+from langevin_ib import models
+from langevin_ib.dynamics import Ambient
+from langevin_ib.errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
+from langevin_ib.expressions import compiled, vanishes
+from langevin_ib.model import Model, Scaling, parameters
+
+u, v = parameters("u v")
+THETA = sympy.Symbol("theta", real=True)
+
+
+def product(**changes: Any) -> Model:
+    settings: dict[str, Any] = {
+        "parameters": (u, v),
+        "predictor": {"theta": u * v},
+        "loss": (u * v - 1) ** 2 / 2,
+        "symmetry": Scaling({u: +1, v: -1}),
+        "observables": {"imbalance": u**2 - v**2, "norm": u**2 + v**2},
+    }
+    return Model(**(settings | changes))
+
+
+def test_parameters_are_real_symbols_in_a_tuple() -> None:
+    assert parameters("a, b") == (sympy.Symbol("a", real=True), sympy.Symbol("b", real=True))
+    assert isinstance(parameters("a"), tuple)
+
+
+@pytest.mark.parametrize("names", ["", "  ", "a a", "1a", "lambda", 3, "a+b", ","])
+def test_unusable_parameter_names_are_refused(names: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        parameters(names)
+
+
+def test_the_ready_made_model_equals_the_one_typed_by_hand() -> None:
+    typed, made = product(), models.scalar_product(target=1.0)
+    assert typed == made
+    assert hash(typed) == hash(made)
+    assert typed != models.scalar_product(target=2.0)
+    assert typed != product(observables={})
+    assert pickle.loads(pickle.dumps(typed)) == typed
+    assert repr(typed).startswith("Model(parameters=(u, v), predictor={'theta': u*v}, loss=(u*v - 1)**2/2")
+
+
+def test_a_model_cannot_be_changed() -> None:
+    model = product()
+    with pytest.raises(AttributeError):
+        model.loss = u  # type: ignore[misc]  # the point of the test
+    with pytest.raises(TypeError):
+        model.predictor["theta"] = u  # type: ignore[index]  # the point of the test
+    with pytest.raises(TypeError):
+        Scaling({u: 1}).weights[u] = 2  # type: ignore[index]  # the point of the test
+
+
+def test_observables_are_found_by_name() -> None:
+    model = product()
+    assert model.observable_names == ("theta", "imbalance", "norm", "u", "v")
+    assert model.observable("imbalance") == u**2 - v**2
+    assert model.observable("v") == v
+    with pytest.raises(
+        InvalidArgumentError, match=r"unknown observable 'w'; this model has theta, imbalance, norm, u, v"
+    ):
+        model.observable("w")
+
+
+@pytest.mark.parametrize(
+    ("loss", "generator", "residual"),
+    [((u - 1) ** 2, "(u) d/du + (-v) d/dv", "2*u*(u - 1)"), (u**2 + v**2, "(u) d/du + (-v) d/dv", "2*(u**2 - v**2)")],
+)
+def test_a_loss_that_is_not_invariant_is_refused_with_generator_and_residual(
+    loss: sympy.Expr, generator: str, residual: str
+) -> None:
+    with pytest.raises(InvarianceError, match="loss = ") as caught:
+        product(loss=loss)
+    assert caught.value.generator == generator
+    got, wanted = (sympy.sympify(text, {"u": u, "v": v}) for text in (caught.value.residual, residual))
+    assert sympy.expand(got - wanted) == 0
+
+
+def test_a_predictor_that_is_not_invariant_is_refused() -> None:
+    with pytest.raises(InvarianceError, match="predictor 'sum'"):
+        product(predictor={"sum": u + v})
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        sympy.sin(u * v) ** 2 + sympy.cos(u * v) ** 2 + u * v,
+        sympy.log(u**2) + sympy.log(v**2),
+        sympy.Abs(u * v),
+        sympy.Abs(u) * sympy.Abs(v),
+        sympy.Max(0, u * v),
+        sympy.Piecewise((u * v, u * v > 1), (0, True)),
+        sympy.sqrt(u**2) * v,
+        sympy.tanh(0.3 * u * v - 0.1) ** 2 * 0.7,
+        (u**2 * v + v / 3) ** 2 / (u + 1 / (3 * u)) ** 2,
+        sympy.Integer(0),
+    ],
+)
+def test_invariance_is_recognised_where_no_expansion_shows_it(loss: sympy.Expr) -> None:
+    assert product(loss=loss, observables={}).loss == loss
+
+
+def test_a_small_violation_is_still_a_violation() -> None:
+    with pytest.raises(InvarianceError):
+        product(loss=(u * v - 1) ** 2 + sympy.Rational(1, 10**9) * sympy.sin(u))
+
+
+def test_weights_need_not_be_integers() -> None:
+    scaling = Scaling({u: Fraction(1, 3), v: sympy.Rational(-2, 3)})
+    assert product(predictor={"z": u**2 * v}, loss=(u**2 * v - 1) ** 2, symmetry=scaling).symmetry == scaling
+    assert Scaling({u: 1.0, v: -1}) == Scaling({v: -1, u: 1})
+    with pytest.raises(InvarianceError):
+        product(symmetry=Scaling({u: 1, v: -2}))
+
+
+@pytest.mark.parametrize("weights", [{}, {u: 0}, {u: np.nan}, {u: "1"}, {u: 1j}, {"u": 1}, {u: sympy.oo}, [u]])
+def test_unusable_scalings_are_refused(weights: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        Scaling(weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"parameters": ()}, "parameters must be"),
+        ({"parameters": (u, u)}, "twice"),
+        ({"parameters": (u, sympy.Symbol("v"))}, "not a real symbol"),
+        ({"predictor": {}}, "empty"),
+        ({"predictor": [u * v]}, "must map names"),
+        ({"predictor": {"the ta": u * v}}, "identifier"),
+        ({"predictor": {"class": u * v}}, "identifier"),
+        ({"predictor": {"u": u * v}}, "'u' stands for both u and u\\*v"),
+        ({"observables": {"theta": u}}, "'theta' stands for both"),
+        ({"loss": "(u*v - 1)**2"}, "scalar SymPy expression"),
+        ({"loss": None}, "scalar SymPy expression"),
+        ({"loss": sympy.Matrix([u * v])}, "scalar SymPy expression"),
+        ({"loss": u * v > 1}, "scalar SymPy expression"),
+        ({"loss": u * v * sympy.Symbol("w")}, "depends on w"),
+        ({"loss": sympy.Symbol("u") ** 2}, "another symbol"),
+        ({"loss": sympy.I * u * v}, "not real"),
+        ({"loss": sympy.nan}, "not finite"),
+        ({"loss": sympy.oo * u * v}, "not finite"),
+        ({"loss": sympy.Function("f")(u * v)}, "undefined functions"),
+        ({"symmetry": {u: 1, v: -1}}, "must be a Scaling"),
+        ({"symmetry": Scaling({u: 1, v: -1, sympy.Symbol("w", real=True): 1})}, "scales w"),
+    ],
+)
+def test_bad_descriptions_are_refused_with_reasons(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        product(**changes)
+
+
+def test_one_name_may_denote_one_thing_twice() -> None:
+    assert models.harmonic(dim=2).observable_names == ("x0", "x1")
+
+
+@pytest.mark.parametrize(
+    "loss", [lambda z: (z - 1) ** 2 / 2, lambda z: z**4 - sympy.cos(z), sympy.Abs, lambda z: z * 0]
+)
+def test_the_loss_is_found_as_a_function_of_the_predictor(loss: Any) -> None:
+    assert sympy.expand(models.scalar_product(loss=loss).loss_of_predictor() - loss(THETA)) == 0
+
+
+def test_the_loss_of_several_predictors() -> None:
+    a, b, c = parameters("a b c")
+    model = Model(parameters=(a, b, c), predictor={"p": a * b + c, "q": c}, loss=(a * b + 2 * c) ** 2)
+    p, q = sympy.symbols("p q", real=True)
+    assert sympy.expand(model.loss_of_predictor() - (p + q) ** 2) == 0
+
+
+def test_a_loss_that_is_no_function_of_the_predictor_is_said_to_be_none() -> None:
+    with pytest.raises(UnsupportedModelError, match="could not be written"):
+        product(loss=u**2, symmetry=None).loss_of_predictor()
+
+
+@given(x=st.floats(-3, 3), y=st.floats(-3, 3))
+def test_compiled_expressions_are_the_expressions(x: float, y: float) -> None:
+    expression = (u * v - 1) ** 2 / 2 + sympy.exp(u)
+    values = compiled(expression, (u, v))(np.array([x, 0.0]), np.array([[y], [1.0]]))
+    assert values.shape == (2, 2)
+    assert values[0, 0] == pytest.approx((x * y - 1) ** 2 / 2 + np.exp(x), rel=1e-13)
+    assert compiled(sympy.Integer(3), (u,))(np.zeros(4)).tolist() == [3.0] * 4
+
+
+def test_what_vanishes_and_what_does_not() -> None:
+    assert vanishes((u + v) ** 2 - u**2 - 2 * u * v - v**2, (u, v))
+    assert vanishes(sympy.exp(u + v) - sympy.exp(u) * sympy.exp(v), (u, v))
+    assert not vanishes(sympy.exp(u) - sympy.exp(v), (u, v))
+    assert not vanishes(sympy.Rational(1, 10**12) * u, (u, v))
+    assert vanishes(sympy.sin(0.1 * u + 0.2 * u) - sympy.sin(0.3 * u), (u,))
+
+
+def test_harmonic_and_ambient_potential() -> None:
+    model = models.harmonic(stiffness=3.0, dim=2)
+    x0, x1 = model.parameters
+    assert sympy.expand(model.loss - sympy.Rational(3, 2) * (x0**2 + x1**2)) == 0
+    assert sympy.expand(Ambient(0.5).potential(model) - 1.75 * (x0**2 + x1**2)) == 0
+    assert Ambient().potential(model) == model.loss
+
+
+@pytest.mark.parametrize("weight_decay", [-1.0, np.nan, np.inf, "1", None, True])
+def test_bad_weight_decays_are_refused(weight_decay: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="weight_decay"):
+        Ambient(weight_decay=weight_decay)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: models.scalar_product(target=np.inf),
+        lambda: models.scalar_product(target=2.0, loss=lambda z: z**2),
+        lambda: models.scalar_product(loss=3),  # type: ignore[arg-type]  # the point of the test
+        lambda: models.harmonic(stiffness=0.0),
+        lambda: models.harmonic(dim=0),
+        lambda: models.harmonic(dim=10**9),
+    ],
+)
+def test_bad_settings_of_ready_made_models_are_refused(build: Any) -> None:
+    with pytest.raises(InvalidArgumentError):
+        build()

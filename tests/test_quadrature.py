@@ -1,0 +1,162 @@
+"""Quadrature finds the mass wherever it is, or says where it escapes; scipy.stats is the judge."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
+from langevin_ib.panels import ORDER, TO_COEFFICIENTS, antiderivative
+from langevin_ib.quadrature import integrate
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+LINE = [(-math.inf, math.inf)]
+NODES = legendre.leggauss(ORDER)[0]
+
+LAWS = {
+    "normal": (scipy.stats.norm(3.0, 2.0), 1e-12),
+    "normal far away": (scipy.stats.norm(1e6, 1e3), 1e-12),
+    "narrow normal far away": (scipy.stats.norm(100.0, 1e-4), 1e-10),
+    "tiny normal": (scipy.stats.norm(0.0, 1e-40), 1e-12),
+    "huge normal": (scipy.stats.norm(0.0, 1e12), 1e-12),
+    "Cauchy": (scipy.stats.cauchy(), 1e-12),
+    "Student 3": (scipy.stats.t(3.0), 1e-12),
+    "Laplace, a kink off the special points": (scipy.stats.laplace(1.3), 1e-12),
+    "log-normal": (scipy.stats.lognorm(2.0), 1e-12),
+    "Pareto 1.5": (scipy.stats.pareto(0.5), 1e-12),
+    "gamma .02, weight x^-.98": (scipy.stats.gamma(0.02), 1e-11),
+    "gamma .5": (scipy.stats.gamma(0.5), 1e-12),
+    "gamma 5": (scipy.stats.gamma(5.0), 1e-12),
+    "uniform": (scipy.stats.uniform(2.0, 5.0), 1e-12),
+    "arc sine, singular at both ends": (scipy.stats.arcsine(), 1e-11),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_distribution_functions_agree_with_scipy(name: str) -> None:
+    law, tolerance = LAWS[name]
+    cells = integrate(law.logpdf, [law.support()], [])
+    assert cells.log_total == pytest.approx(0.0, abs=tolerance)
+    q = np.array([1e-9, 1e-4, 0.01, 0.2, 0.5, 0.77, 0.99, 0.9999])
+    x = law.ppf(q)
+    x = x[np.diff(x, prepend=-math.inf) > 0]
+    np.testing.assert_allclose(cells.cdf(x), law.cdf(x), atol=tolerance, rtol=0)
+    np.testing.assert_allclose(cells.cdf(x, upper=True), law.sf(x), atol=tolerance, rtol=0)
+
+
+def test_both_tails_keep_their_relative_precision() -> None:
+    law = scipy.stats.norm()
+    cells = integrate(law.logpdf, LINE, [0.0])
+    x = np.linspace(0.0, 30.0, 31)
+    np.testing.assert_allclose(cells.cdf(x, upper=True), law.sf(x), rtol=1e-11)
+    np.testing.assert_allclose(cells.cdf(-x), law.cdf(-x), rtol=1e-11)
+    np.testing.assert_allclose(cells.quantile(law.sf(x[1:]), upper=True), x[1:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 0.5, 0.9, 0.99])
+def test_power_singularities_are_integrated_exactly(exponent: float) -> None:
+    """The integral of |x|**-a exp(-x**2) over the line is Gamma((1 - a) / 2)."""
+    cells = integrate(lambda x: -exponent * np.log(np.abs(x)) - x**2, LINE, [0.0])
+    assert cells.log_total == pytest.approx(math.lgamma((1 - exponent) / 2), abs=1e-12)
+
+
+def test_a_logarithmic_singularity_is_integrated_exactly() -> None:
+    """The integral of -log|x| over (-1, 1) is 2; up to x it is x - x log x for x > 0, plus 1."""
+    cells = integrate(lambda x: np.log(-np.log(np.abs(x))), [(-1.0, 1.0)], [0.0])
+    assert cells.log_total == pytest.approx(math.log(2.0), abs=1e-13)
+    x = 10.0 ** -np.arange(1.0, 14.0)
+    np.testing.assert_allclose(cells.cdf(x), 0.5 * (1.0 + x - x * np.log(x)), rtol=1e-13)
+
+
+def test_a_singularity_away_from_zero() -> None:
+    """The integral of |x - 1|**(-1/2) over (0, 3) is 2 + 2 sqrt 2."""
+    cells = integrate(lambda x: -0.5 * np.log(np.abs(x - 1.0)), [(0.0, 3.0)], [1.0])
+    assert cells.log_total == pytest.approx(math.log(2.0 + 2.0 * math.sqrt(2.0)), abs=1e-10)
+
+
+def test_two_narrow_wells_far_apart_are_both_found() -> None:
+    cells = integrate(lambda x: -(((x - 1.0) * (x + 50.0)) ** 2) / 1e-6, LINE, [0.0])
+    assert cells.cdf(np.array([0.0]))[0] == pytest.approx(0.5, abs=1e-6)
+    np.testing.assert_allclose(cells.quantile(np.array([0.25, 0.75])), [-50.0, 1.0], atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(centre=st.floats(-1e4, 1e4), log_width=st.floats(-6.0, 6.0), share=st.floats(1e-6, 1 - 1e-6))
+def test_quantile_inverts_cdf(centre: float, log_width: float, share: float) -> None:
+    width = math.exp(log_width)
+    cells = integrate(lambda x: -(((x - centre) / width) ** 2) - np.abs(x) / 1e3, LINE, [0.0])
+    x = cells.quantile(np.array([share]))
+    spacing = np.spacing(np.abs(x)[0]) / width
+    assert cells.cdf(x)[0] == pytest.approx(share, abs=1e-11 + 2 * spacing)
+    assert cells.cdf(x, upper=True)[0] == pytest.approx(1.0 - share, abs=1e-11 + 2 * spacing)
+
+
+@pytest.mark.parametrize(
+    ("log_weight", "words"),
+    [
+        (lambda x: -np.log(np.abs(x)), r"escapes at 0: .* a = 1 >= 1"),
+        (lambda x: -1.5 * np.log(np.abs(x)) - x**2, r"escapes at 0: .* a = 1.5 >= 1"),
+        (lambda x: -np.log(np.abs(x - 1.0)) - x**2, r"escapes at 1: .* a = 1 >= 1"),
+        (lambda x: 0.0 * x, r"escapes at -infinity: .* a = 0 <= 1"),
+        (lambda x: -0.9 * np.log1p(np.abs(x)), r"escapes at -infinity: .* a = 0.9 <= 1"),
+        (lambda x: np.where(x > 0, 0.0, -(x**2)), r"escapes at \+infinity: .* a = 0 <= 1"),
+        (lambda x: x**2, r"escapes at -infinity: the weight grows"),
+        (lambda x: x, r"escapes at \+infinity: the weight grows"),
+    ],
+)
+def test_infinite_mass_is_refused_with_place_and_exponent(
+    log_weight: Callable[[FloatArray], FloatArray], words: str
+) -> None:
+    with pytest.raises(NotNormalizableError, match=words):
+        integrate(log_weight, LINE, [0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("log_weight", "words"),
+    [
+        (lambda x: x * np.nan, "nan at"),
+        (lambda x: np.where(np.abs(x - 2.0) < 1.0, np.nan, -(x**2)), "nan at"),
+        (lambda x: np.where(np.abs(x) < 1.0, np.inf, -(x**2)), "infinite at"),
+        (lambda x: np.full(x.shape, -np.inf), "zero everywhere"),
+        (lambda x: np.zeros(3), "shape"),
+    ],
+)
+def test_meaningless_weights_are_refused(log_weight: Any, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        integrate(log_weight, LINE, [0.0])
+
+
+def test_noise_in_the_formula_does_not_hang() -> None:
+    noise = np.random.default_rng(1)
+    cells = integrate(lambda x: -(x**2) / 2 + 1e-6 * noise.standard_normal(x.shape), LINE, [0.0])
+    assert cells.log_total == pytest.approx(0.5 * math.log(2 * math.pi), abs=1e-5)
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1, 2.0), (2, math.inf)])
+def test_moments_of_heavy_tails_exist_or_are_infinite(power: int, expected: float) -> None:
+    """Density 2 / x**3 beyond 1 has the mean 2 and no variance."""
+    cells = integrate(lambda x: -3.0 * np.log(x), [(1.0, math.inf)], [])
+    assert cells.moment(power, 0.0) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_series_calculus() -> None:
+    t = np.linspace(-1.0, 1.0, 7)
+    coefficients = TO_COEFFICIENTS @ np.exp(NODES)
+    np.testing.assert_allclose(legendre.legval(t, coefficients), np.exp(t), rtol=1e-12)
+    np.testing.assert_allclose(legendre.legval(t, antiderivative(coefficients)), np.exp(t) - np.exp(-1.0), atol=1e-14)
+
+
+def test_the_rule_integrates_other_functions() -> None:
+    cells = integrate(scipy.stats.norm(1.0, 0.5).logpdf, LINE, [0.0])
+    assert np.sum(cells.node_probability * np.cos(cells.nodes)) == pytest.approx(
+        math.cos(1.0) * math.exp(-0.125), abs=1e-13
+    )
+    weight = np.exp(-(cells.nodes**2))
+    seen = weight > 0
+    assert np.sum(cells.measure[seen] * weight[seen]) == pytest.approx(math.sqrt(math.pi), rel=1e-12)
