@@ -34,6 +34,8 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// `self < other`; false where either is NaN.
     fn less(self, other: Self) -> Self::Mask;
+    /// Whether it is NaN.
+    fn is_nan(self) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
     /// The IEEE representation.
@@ -145,6 +147,10 @@ macro_rules! scalar {
             #[inline(always)]
             fn less(self, other: Self) -> bool {
                 self < other
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $float::is_nan(self)
             }
             #[inline(always)]
             fn select(mask: bool, yes: Self, no: Self) -> Self {

@@ -19,6 +19,7 @@ class Request(TypedDict):
     temperature: float
     step_size: float
     key: int
+    substeps: int
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int

@@ -43,15 +43,16 @@ impl Histogram {
     #[inline(always)]
     pub fn count<P: Pack>(&self, values: impl Iterator<Item = P>, slots: &mut Slots) {
         let ruler = self.ruler::<P>();
-        let (indices, offsets, table) = (&mut slots.indices[..], &slots.offsets[..], &mut slots.table[..]);
-        for (value, indices) in values.zip(indices.chunks_exact_mut(P::LANES)) {
-            ruler.slot(value).store_truncated(indices);
+        let (indices, table) = (&mut slots.indices[..], &mut slots.table[..]);
+        let offsets = slots.offsets.chunks_exact(P::LANES);
+        for ((value, offsets), indices) in values.zip(offsets).zip(indices.chunks_exact_mut(P::LANES)) {
+            ruler.slot(value).store_truncated(offsets, indices);
         }
-        for (indices, offsets) in indices.as_chunks::<16>().0.iter().zip(offsets.as_chunks::<16>().0) {
-            for (&index, &offset) in indices.iter().zip(offsets) {
-                table[(offset + index.cast_unsigned()) as usize] += 1;
-            }
-        }
+        let (blocks, rest) = indices.as_chunks::<32>();
+        let mut count = |&index: &i32| table[index.cast_unsigned() as usize] += 1;
+        // Blocks of a known length are unrolled, which saves mispredicted ends of loops.
+        blocks.iter().for_each(|block| block.iter().for_each(&mut count));
+        rest.iter().for_each(count);
     }
 }
 
@@ -73,9 +74,7 @@ impl<R: Real> Ruler<R> {
         // Rounding may carry a value just below hi past its bin.
         let inside = R::select(position.less(self.overflow), position, self.within_last);
         let below_hi = R::select(value.less(self.lo), R::constant(0.0), inside);
-        // What is neither below infinity nor above hi compares with nothing.
-        let is_over = R::select(self.hi.less(value), self.overflow, self.invalid);
-        let from_hi = R::select(value.less(R::constant(f64::INFINITY)), self.overflow, is_over);
-        R::select(value.less(self.hi), below_hi, from_hi)
+        let from_lo = R::select(value.less(self.hi), below_hi, self.overflow);
+        R::select(value.is_nan(), self.invalid, from_lo)
     }
 }

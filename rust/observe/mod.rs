@@ -46,7 +46,7 @@ pub struct Column<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
     /// For each walker of the block the first slot of its group.
-    pub offsets: Vec<u32>,
+    pub offsets: Vec<i32>,
     /// Room for the slot of each walker of the block.
     pub indices: Vec<i32>,
     /// Counts of one worker since the last merge.

@@ -31,6 +31,7 @@ pub struct Request {
     temperature: f64,
     step_size: f64,
     key: u128,
+    substeps: u64,
     walkers: (u64, u64),
     steps: (u64, u64),
     burn_in: u64,
@@ -183,6 +184,7 @@ impl Request {
         plenty("walkers", walkers.start < walkers.end && walkers.end <= MAX_WALKERS)?;
         plenty("states", (walkers.end - walkers.start) as usize * potential.dim() == numbers)?;
         plenty("steps", self.steps.0 <= self.steps.1 && self.steps.1 < u64::MAX)?;
+        plenty("substeps", self.substeps >= 1 && self.substeps.checked_mul(self.steps.1 + 1).is_some())?;
         plenty("groups", (1..=65_536).contains(&self.groups))?;
         plenty("threads", (1..=4096).contains(&self.threads))?;
         plenty("block", (ALIGNMENT..=65_536).contains(&self.block))?;
@@ -192,6 +194,7 @@ impl Request {
         Ok(Plan {
             step: Step { h: self.step_size, temperature: self.temperature },
             noise: Noise::new(self.key),
+            substeps: self.substeps,
             walkers,
             steps: self.steps.0..self.steps.1,
             burn_in: self.burn_in,
@@ -209,7 +212,7 @@ impl Request {
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
                 let slots = (bins + 3.0) * (self.groups as f64 + 1.0);
-                if !(bins >= 1.0 && lo < hi && (hi - lo).is_finite() && slots < f64::from(u32::MAX)) {
+                if !(bins >= 1.0 && lo < hi && (hi - lo).is_finite() && slots < f64::from(i32::MAX)) {
                     return Err(Error::invalid(format!("a histogram of {bins} bins on [{lo}, {hi}) cannot be kept")));
                 }
                 Keep::Histogram(Histogram { bins: bins as u32, lo, hi })

@@ -41,6 +41,9 @@ pub struct Plan {
     pub step: Step,
     /// The random function.
     pub noise: Noise,
+    /// Each step's noise is the normalised sum over this many finer steps, so that runs with the same key and different
+    /// step sizes can share a Brownian path.
+    pub substeps: u64,
     /// Numbers of the walkers.
     pub walkers: Range<u64>,
     /// Numbers of the steps to make.
@@ -80,7 +83,7 @@ impl Plan {
         slots.offsets.extend((0..block.walkers).map(|walker| {
             let group =
                 if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
-            (group as usize * stride) as u32
+            (group as usize * stride) as i32
         }));
     }
 

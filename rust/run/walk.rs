@@ -23,6 +23,10 @@ pub struct Walk<'a, S: Simd, T: Element, V, Q> {
     pub(crate) x: Vec<T::Pack<S>>,
     pub(crate) gradient: Vec<T::Pack<S>>,
     pub(crate) normals: Vec<T::Pack<S>>,
+    /// Room for the normals of one of a step's finer steps.
+    finer: Vec<T::Pack<S>>,
+    /// Finer steps in a step.
+    substeps: u64,
     /// What a scheme keeps from one step to the next.
     pub(crate) kept: Vec<T::Pack<S>>,
     /// V(x), one a pack; only where a scheme needs it.
@@ -45,7 +49,7 @@ where
     V: Potential,
     Q: Precision<T>,
 {
-    fn new(potential: &'a V, noise: &'a Noise) -> Self {
+    fn new(potential: &'a V, noise: &'a Noise, substeps: u64) -> Self {
         let zero = T::Pack::<S>::constant(0.0);
         Self {
             potential,
@@ -53,6 +57,8 @@ where
             x: Vec::new(),
             gradient: Vec::new(),
             normals: Vec::new(),
+            finer: Vec::new(),
+            substeps,
             kept: Vec::new(),
             energy: Vec::new(),
             accepted: Vec::new(),
@@ -73,6 +79,7 @@ where
         }
         self.gradient.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
+        self.finer.resize(if self.substeps > 1 { self.x.len() } else { 0 }, zero);
         self.accepted.clear();
         self.accepted.resize(block.walkers / lanes, zero);
         self.increments = Q::counters::<S>(block.first, block.walkers);
@@ -89,10 +96,25 @@ where
         }
     }
 
-    /// Writes fresh standard normals into `normals`.
+    /// Writes the standard normals of a step into `normals`: those drawn for it, or the normalised sum of those drawn for
+    /// the finer steps that it is made of.
     #[inline(always)]
     pub(crate) fn draw(&mut self, stream: Stream, step: u64) {
-        Q::fill::<S>(self.noise, &self.increments, stream, step, self.potential.dim(), &mut self.normals);
+        let dim = self.potential.dim();
+        let first = step * self.substeps;
+        Q::fill::<S>(self.noise, &self.increments, stream, first, dim, &mut self.normals);
+        if self.substeps > 1 {
+            for finer in first + 1..first + self.substeps {
+                Q::fill::<S>(self.noise, &self.increments, stream, finer, dim, &mut self.finer);
+                for (sum, &normal) in self.normals.iter_mut().zip(&self.finer) {
+                    *sum = *sum + normal;
+                }
+            }
+            let scale = Real::constant((self.substeps as f64).sqrt().recip());
+            for sum in &mut self.normals {
+                *sum = *sum * scale;
+            }
+        }
     }
 
     /// The first live walker whose state is NaN or beyond `bound`.
@@ -147,7 +169,7 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<Runaway> {
-        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise);
+        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps);
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block);

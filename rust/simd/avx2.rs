@@ -154,11 +154,11 @@ impl Pack for Pair<F64> {
         });
     }
     #[inline(always)]
-    fn store_truncated(self, to: &mut [i32]) {
-        let to = to[..8].as_mut_ptr().cast::<__m128i>();
+    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+        let (offsets, to) = (offsets[..8].as_ptr().cast::<__m128i>(), to[..8].as_mut_ptr().cast::<__m128i>());
         x!({
-            _mm_storeu_si128(to, _mm256_cvttpd_epi32(self.0.0));
-            _mm_storeu_si128(to.add(1), _mm256_cvttpd_epi32(self.1.0));
+            _mm_storeu_si128(to, _mm_add_epi32(_mm256_cvttpd_epi32(self.0.0), _mm_loadu_si128(offsets)));
+            _mm_storeu_si128(to.add(1), _mm_add_epi32(_mm256_cvttpd_epi32(self.1.0), _mm_loadu_si128(offsets.add(1))));
         });
     }
     #[inline(always)]
@@ -187,11 +187,12 @@ impl Pack for Pair<F32> {
         });
     }
     #[inline(always)]
-    fn store_truncated(self, to: &mut [i32]) {
-        let to = to[..16].as_mut_ptr().cast::<__m256i>();
+    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+        let (offsets, to) = (offsets[..16].as_ptr().cast::<__m256i>(), to[..16].as_mut_ptr().cast::<__m256i>());
         x!({
-            _mm256_storeu_si256(to, _mm256_cvttps_epi32(self.0.0));
-            _mm256_storeu_si256(to.add(1), _mm256_cvttps_epi32(self.1.0));
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_cvttps_epi32(self.0.0), _mm256_loadu_si256(offsets)));
+            let upper = _mm256_add_epi32(_mm256_cvttps_epi32(self.1.0), _mm256_loadu_si256(offsets.add(1)));
+            _mm256_storeu_si256(to.add(1), upper);
         });
     }
     #[inline(always)]

@@ -70,6 +70,10 @@ impl<H: Real> Real for Pair<H> {
         Pair(self.0.less(other.0), self.1.less(other.1))
     }
     #[inline(always)]
+    fn is_nan(self) -> Self::Mask {
+        Pair(self.0.is_nan(), self.1.is_nan())
+    }
+    #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Self(H::select(mask.0, yes.0, no.0), H::select(mask.1, yes.1, no.1))
     }

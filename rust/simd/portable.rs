@@ -94,6 +94,10 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
         self.zip(other, T::less).0
     }
     #[inline(always)]
+    fn is_nan(self) -> [bool; N] {
+        self.map(T::is_nan).0
+    }
+    #[inline(always)]
     fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
         Lanes(from_fn(|i| T::select(mask[i], yes.0[i], no.0[i])))
     }
@@ -130,9 +134,9 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
         to[..N].copy_from_slice(&self.0);
     }
     #[inline(always)]
-    fn store_truncated(self, to: &mut [i32]) {
-        for (to, x) in to.iter_mut().zip(self.0) {
-            *to = x.to_f64() as i32;
+    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+        for ((to, offset), x) in to.iter_mut().zip(offsets).zip(self.0) {
+            *to = offset.wrapping_add(x.to_f64() as i32);
         }
     }
     #[inline(always)]

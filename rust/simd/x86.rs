@@ -83,6 +83,10 @@ macro_rules! real {
                 x!($compare::<_CMP_LT_OQ>(self.0, other.0))
             }
             #[inline(always)]
+            fn is_nan(self) -> $mask {
+                x!($compare::<_CMP_UNORD_Q>(self.0, self.0))
+            }
+            #[inline(always)]
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 Self(x!($blend(mask, no.0, yes.0)))
             }

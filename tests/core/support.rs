@@ -1,0 +1,241 @@
+//! What the tests share: test numbers, potentials, and runs of every scheme in a form that can be compared.
+
+use std::ops::Range;
+
+use langevin_ib::dynamics::Ambient;
+use langevin_ib::error::Result;
+use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
+use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
+use langevin_ib::potential::{Harmonic, Observable, Potential, Product};
+use langevin_ib::real::Real;
+use langevin_ib::run::{self, Kept, Plan, Step};
+use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
+use langevin_ib::simd::{Element, Level};
+
+pub const KEY: u128 = 0x0123_4567_89AB_CDEF_0011_2233_4455_6677;
+
+/// `SplitMix64`: test numbers that owe nothing to the generator under test.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in [-1, 1).
+    pub fn unit(&mut self) -> f64 {
+        self.bits().cast_signed() as f64 / 2.0_f64.powi(63)
+    }
+
+    pub fn units(&mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| self.unit()).collect()
+    }
+}
+
+/// What a run hands back, as `f64` whatever the type of the state.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub states: Vec<f64>,
+    pub kept: Vec<Kept<f64>>,
+    pub steps: u64,
+    pub accepted: u64,
+}
+
+impl Record {
+    pub fn counts(&self, watch: usize) -> &[u64] {
+        let Kept::Counts(counts) = &self.kept[watch] else { panic!("watch {watch} keeps no counts") };
+        counts
+    }
+
+    pub fn sums(&self, watch: usize) -> &[f64] {
+        let Kept::Sums(sums) = &self.kept[watch] else { panic!("watch {watch} keeps no sums") };
+        sums
+    }
+
+    pub fn trace(&self, watch: usize) -> &[f64] {
+        let Kept::Trace(trace) = &self.kept[watch] else { panic!("watch {watch} keeps no trace") };
+        trace
+    }
+}
+
+fn bits(numbers: &[f64]) -> Vec<u64> {
+    numbers.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Fails unless two runs agree in every bit that they hand back.
+pub fn assert_same(expected: &Record, found: &Record, what: &str) {
+    assert_eq!(bits(&expected.states), bits(&found.states), "{what}: states");
+    assert_eq!((expected.steps, expected.accepted), (found.steps, found.accepted), "{what}: steps, accepted");
+    assert_eq!(expected.kept.len(), found.kept.len(), "{what}: watches");
+    for (watch, pair) in expected.kept.iter().zip(&found.kept).enumerate() {
+        match pair {
+            (Kept::Counts(expected), Kept::Counts(found)) => assert_eq!(expected, found, "{what}: counts of {watch}"),
+            (Kept::Sums(expected), Kept::Sums(found)) | (Kept::Trace(expected), Kept::Trace(found)) => {
+                assert_eq!(bits(expected), bits(found), "{what}: watch {watch}");
+            }
+            pair => panic!("{what}: watch {watch} keeps {pair:?}"),
+        }
+    }
+}
+
+/// Runs a plan from states given as `f64`, (walkers, dim).
+fn record<T: Element + BoxMuller, V: Potential, C: Scheme, Q: Precision<T>>(
+    plan: &Plan,
+    potential: &V,
+    scheme: C,
+    precision: Q,
+    start: Start,
+) -> Result<Record> {
+    let numbers = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
+    let states: Vec<T> = start.states.iter().map(|&x| T::from_f64(x)).collect();
+    let outcome = run::run(plan, potential, scheme, precision, &states, start.sums, start.go_on)?;
+    let kept = outcome.kept.into_iter().map(|kept| match kept {
+        Kept::Counts(counts) => Kept::Counts(counts),
+        Kept::Sums(sums) => Kept::Sums(sums),
+        Kept::Trace(trace) => Kept::Trace(numbers(trace)),
+    });
+    let kept = kept.collect();
+    Ok(Record { states: numbers(outcome.states), kept, steps: outcome.steps, accepted: outcome.accepted })
+}
+
+/// Where a run starts from, and whom it asks whether to go on.
+struct Start<'a> {
+    states: &'a [f64],
+    sums: &'a [Vec<f64>],
+    go_on: &'a mut dyn FnMut(u64) -> bool,
+}
+
+/// The potentials of all tests in one type, so that the loop is compiled once a case and not once more for each.
+#[derive(Clone, Copy, Debug)]
+pub enum Model {
+    Product(Ambient<Product>),
+    Harmonic(Harmonic),
+    /// V = x²/2 + 1/x: singular at the origin, where the lanes that fill up a pack are parked.
+    Barrier,
+}
+
+impl Potential for Model {
+    const OBSERVABLES: &'static [&'static str] = Product::OBSERVABLES;
+
+    #[inline(always)]
+    fn dim(&self) -> usize {
+        match self {
+            Self::Product(product) => product.dim(),
+            Self::Harmonic(harmonic) => harmonic.dim(),
+            Self::Barrier => 1,
+        }
+    }
+
+    #[inline(always)]
+    fn value<R: Real>(&self, x: &[R]) -> R {
+        match self {
+            Self::Product(product) => product.value(x),
+            Self::Harmonic(harmonic) => harmonic.value(x),
+            Self::Barrier => R::constant(0.5) * x[0] * x[0] + R::constant(1.0) / x[0],
+        }
+    }
+
+    #[inline(always)]
+    fn gradient<R: Real>(&self, x: &[R], gradient: &mut [R]) {
+        match self {
+            Self::Product(product) => product.gradient(x, gradient),
+            Self::Harmonic(harmonic) => harmonic.gradient(x, gradient),
+            Self::Barrier => gradient[0] = x[0] - R::constant(1.0) / (x[0] * x[0]),
+        }
+    }
+
+    #[inline(always)]
+    fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
+        match self {
+            Self::Product(product) => product.observable(which, x),
+            Self::Harmonic(harmonic) => harmonic.observable(which, x),
+            Self::Barrier => x[0],
+        }
+    }
+}
+
+/// The product model that most tests run.
+pub const PRODUCT: Ambient<Product> = Ambient { potential: Product { target: 1.0 }, weight_decay: 0.1 };
+
+/// A scheme in a precision.
+pub struct Case {
+    pub name: &'static str,
+    run: fn(&Plan, &Model, Start) -> Result<Record>,
+}
+
+/// All three schemes in all three precisions.
+pub const CASES: [Case; 9] = [
+    Case { name: "em f64", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Native, s) },
+    Case { name: "em f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Single, s) },
+    Case { name: "em f32", run: |p, v, s| record::<f32, _, _, _>(p, v, EulerMaruyama, Native, s) },
+    Case { name: "lm f64", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
+    Case { name: "lm f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Single, s) },
+    Case { name: "lm f32", run: |p, v, s| record::<f32, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
+    Case { name: "mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, Metropolis, Native, s) },
+    Case { name: "mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, Metropolis, Single, s) },
+    Case { name: "mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, Metropolis, Native, s) },
+];
+
+/// The cases of one scheme: `em`, `lm` or `mala`.
+pub fn cases_of(scheme: &str) -> impl Iterator<Item = &'static Case> {
+    CASES.iter().filter(move |case| case.name.starts_with(scheme))
+}
+
+impl Case {
+    /// Runs the product model without interruption, from nothing kept.
+    pub fn run(&self, plan: &Plan, states: &[f64]) -> Result<Record> {
+        self.run_in(&Model::Product(PRODUCT), plan, states)
+    }
+
+    /// Runs in some potential.
+    pub fn run_in(&self, model: &Model, plan: &Plan, states: &[f64]) -> Result<Record> {
+        (self.run)(plan, model, Start { states, sums: &[], go_on: &mut |_| true })
+    }
+
+    /// Runs on from the sums of an earlier part.
+    pub fn resume(&self, plan: &Plan, states: &[f64], sums: &[Vec<f64>]) -> Result<Record> {
+        (self.run)(plan, &Model::Product(PRODUCT), Start { states, sums, go_on: &mut |_| true })
+    }
+
+    /// Runs as long as `go_on` agrees.
+    pub fn run_while(&self, plan: &Plan, states: &[f64], go_on: &mut dyn FnMut(u64) -> bool) -> Result<Record> {
+        (self.run)(plan, &Model::Product(PRODUCT), Start { states, sums: &[], go_on })
+    }
+
+    pub fn is_single(&self) -> bool {
+        self.name.ends_with("f32")
+    }
+}
+
+/// A plan on the best level, one thread, with nothing watched.
+pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) -> Plan {
+    Plan {
+        step: Step { h, temperature },
+        noise: Noise::new(KEY),
+        substeps: 1,
+        walkers,
+        steps,
+        burn_in: 0,
+        watches: Vec::new(),
+        groups: 1,
+        bound: 1e18,
+        threads: 1,
+        level: Level::detect(),
+        block: 512,
+    }
+}
+
+pub fn histogram(observable: Observable, every: u64, bins: u32, lo: f64, hi: f64) -> Watch {
+    Watch { observable, every, keep: Keep::Histogram(Histogram { bins, lo, hi }) }
+}
+
+pub fn moments(observable: Observable, every: u64, order: usize) -> Watch {
+    Watch { observable, every, keep: Keep::Moments(Moments { order }) }
+}
+
+pub fn trace(observable: Observable, every: u64) -> Watch {
+    Watch { observable, every, keep: Keep::Trace }
+}
