@@ -69,7 +69,8 @@ pub trait Real:
     }
 }
 
-/// Unsigned integers under [`Real`]: wrapping arithmetic, logic and shifts.
+/// Unsigned integers under [`Real`]: logic, shifts, and sums that stay in range (where they do not, packs wrap and a debug
+/// build of the scalars panics).
 pub trait Bits:
     Copy
     + Send

@@ -5,6 +5,7 @@ use crate::real::Real;
 use crate::simd::Pack;
 
 /// Half-open uniform bins on [lo, hi). Slot 0 is underflow, then the bins, overflow, and values that are not numbers.
+/// The two ends are exact; a value within rounding of an inner edge may count on either side of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram {
     /// Number of bins.
