@@ -9,6 +9,7 @@
 //! - [`potential`]: what drives the walkers, one closed form a file.
 //! - [`dynamics`]: where the walkers may go.
 //! - [`observe`]: what a run keeps: histograms, moments, traces.
+//! - [`walk`]: the packs that a scheme moves.
 //! - [`scheme`]: how a walker makes one step.
 //! - [`run`]: the loop, threads, progress, results.
 //! - `python`: the glue to Python (feature `python`).
@@ -22,6 +23,7 @@ pub mod real;
 pub mod run;
 pub mod scheme;
 pub mod simd;
+pub mod walk;
 
 #[cfg(feature = "python")]
 mod python;

@@ -52,7 +52,9 @@ impl Histogram {
         let (blocks, rest) = indices.as_chunks::<32>();
         let mut count = |&index: &i32| table[index.cast_unsigned() as usize] += 1;
         // Blocks of a known length are unrolled, which saves mispredicted ends of loops.
-        blocks.iter().for_each(|block| block.iter().for_each(&mut count));
+        for block in blocks {
+            block.iter().for_each(&mut count);
+        }
         rest.iter().for_each(count);
     }
 }

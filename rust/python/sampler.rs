@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Histogram, Keep, Moments, Watch};
 use crate::potential::{Harmonic, Observable, Potential, Product};
-use crate::run::{self, Kept, Outcome, Plan, Step};
+use crate::run::{self, Kept, Outcome, Plan};
 use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use crate::simd::Element;
+use crate::walk::Step;
 
 /// States beyond these are runaways; their squares can still be compared.
 const BOUND: (f64, f64) = (1e100, 1e18);

@@ -1,8 +1,8 @@
 //! A run: settings in, blocks cut, steps made in epochs short enough to stop for progress and Ctrl-C, results merged.
 
+mod advance;
 mod block;
 mod pool;
-mod walk;
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -17,22 +17,12 @@ use crate::observe::{Histogram, Keep, Slots, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
+use crate::walk::Step;
+use advance::{Advance, Runaway};
 use block::Block;
-use walk::{Advance, Runaway};
-
-pub use walk::Walk;
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
 const EPOCH: Duration = Duration::from_millis(50);
-
-/// Step size and temperature.
-#[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// Step size h.
-    pub h: f64,
-    /// Temperature T.
-    pub temperature: f64,
-}
 
 /// What a run does, apart from its potential and scheme.
 #[derive(Clone, Debug)]
@@ -116,13 +106,11 @@ pub enum Kept<T> {
     Trace(Vec<T>),
 }
 
-/// Sums and counts that a resumed run starts from, one for each watch; empty to start from nothing.
-pub type Before = Vec<Vec<f64>>;
-
-/// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
+/// Runs a plan. `sums_before` continue the moments of an earlier part, a vector for each watch; `go_on` hears how many
+/// steps were made and says whether to make more.
 ///
 /// # Errors
-/// If a walker diverges.
+/// If a walker diverges, or `sums_before` do not belong to the watches.
 pub fn run<T, V, C, Q>(
     plan: &Plan,
     potential: &V,
@@ -140,9 +128,7 @@ where
 {
     let dim = potential.dim();
     let mut blocks = Block::cut(plan.walkers.clone(), plan.block, states, dim, &plan.watches);
-    for (watch, sums) in sums_before.iter().enumerate() {
-        restore_sums(plan, &mut blocks, watch, sums);
-    }
+    restore_sums(plan, &mut blocks, sums_before)?;
     let workers: Vec<Mutex<Vec<Slots>>> = (0..plan.threads).map(|_| Mutex::new(fresh_slots(plan))).collect();
     let mut totals: Vec<Vec<u64>> = plan.watches.iter().map(|watch| vec![0; slots_of(plan, watch)]).collect();
 
@@ -238,17 +224,23 @@ fn diverged(Runaway { step, walker }: Runaway, plan: &Plan) -> Error {
     }
 }
 
-/// Hands the sums of an earlier part of the run back to the walkers.
-fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], watch: usize, sums: &[f64]) {
-    let Keep::Moments(moments) = &plan.watches[watch].keep else { return };
-    let mut rows = sums.chunks_exact(moments.order);
-    for block in blocks {
-        for walker in block.live.clone() {
-            for (power, &sum) in rows.next().unwrap_or(&[]).iter().enumerate() {
-                block.columns[watch].sums[power * block.walkers + walker] = sum;
+/// Hands the sums of an earlier part of the run, (walkers, order) in C order, back to the walkers.
+fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
+    for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
+        let Keep::Moments(moments) = &watch.keep else { continue };
+        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.order as u64 {
+            return Err(Error::invalid(format!("sums of watch {i}: expected {} powers of each walker", moments.order)));
+        }
+        let mut rows = sums.chunks_exact(moments.order);
+        for block in &mut *blocks {
+            for (walker, row) in block.live.clone().zip(&mut rows) {
+                for (power, &sum) in row.iter().enumerate() {
+                    block.columns[i].sums[power * block.walkers + walker] = sum;
+                }
             }
         }
     }
+    Ok(())
 }
 
 /// Gathers what the watches kept, walker by walker.

@@ -22,10 +22,26 @@ pub fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
         return Ok(pool.clone());
     }
     // A forked child inherits pools whose threads stayed in the parent: joining them would wait for ever.
-    pools.drain().filter(|((process, _), _)| *process != key.0).for_each(|(_, pool)| std::mem::forget(pool));
+    let (own, inherited) = pools.drain().partition(|((process, _), _)| *process == key.0);
+    *pools = own;
+    std::mem::forget::<Pools>(inherited);
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("langevin-{i}")).build().map_err(
             |error| Error::invalid(format!("threads={threads}: cannot start them ({error}); ask for fewer")),
         )?;
     Ok(pools.entry(key).or_insert(Arc::new(pool)).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_kept_between_runs_of_different_sizes() -> Result<()> {
+        let (two, three) = (with_threads(2)?, with_threads(3)?);
+        assert_eq!((two.current_num_threads(), three.current_num_threads()), (2, 3));
+        assert!(Arc::ptr_eq(&two, &with_threads(2)?));
+        assert!(Arc::ptr_eq(&three, &with_threads(3)?));
+        Ok(())
+    }
 }

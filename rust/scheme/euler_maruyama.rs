@@ -4,8 +4,8 @@ use super::Scheme;
 use crate::noise::{BoxMuller, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::run::{Step, Walk};
 use crate::simd::{Element, Simd};
+use crate::walk::{Step, Walk};
 
 /// The Euler–Maruyama scheme.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@ use super::Scheme;
 use crate::noise::{BoxMuller, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::run::{Step, Walk};
 use crate::simd::{Element, Simd};
+use crate::walk::{Step, Walk};
 
 /// The Leimkuhler–Matthews scheme, the limit of BAOAB at infinite friction.
 #[derive(Clone, Copy, Debug)]

@@ -10,8 +10,8 @@ pub use metropolis::Metropolis;
 
 use crate::noise::{BoxMuller, Precision};
 use crate::potential::Potential;
-use crate::run::{Step, Walk};
 use crate::simd::{Element, Simd};
+use crate::walk::{Step, Walk};
 
 /// A rule for one step. It may keep nothing that is not a function of the state and the noise: that is what makes
 /// results independent of where a run is cut.

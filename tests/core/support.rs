@@ -8,9 +8,10 @@ use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
 use langevin_ib::potential::{Harmonic, Observable, Potential, Product};
 use langevin_ib::real::Real;
-use langevin_ib::run::{self, Kept, Plan, Step};
+use langevin_ib::run::{self, Kept, Plan};
 use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use langevin_ib::simd::{Element, Level};
+use langevin_ib::walk::Step;
 
 pub const KEY: u128 = 0x0123_4567_89AB_CDEF_0011_2233_4455_6677;
 

@@ -1,0 +1,152 @@
+//! The loop, written once: a block's walkers make many steps in the packs of one instruction set, and observers look on.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::Plan;
+use super::block::Block;
+use crate::noise::{BoxMuller, Precision};
+use crate::observe::{Keep, Slots};
+use crate::potential::Potential;
+use crate::real::Real;
+use crate::scheme::Scheme;
+use crate::simd::{Element, Job, Pack, Simd};
+use crate::walk::Walk;
+
+/// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
+const CHECK_EVERY: u64 = 64;
+
+/// A walker that diverged, and the step after which it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Runaway {
+    pub step: u64,
+    pub walker: u64,
+}
+
+/// Moves some blocks through some steps.
+pub struct Advance<'a, T, V, C, Q> {
+    pub plan: &'a Plan,
+    pub potential: &'a V,
+    pub scheme: C,
+    pub precision: PhantomData<Q>,
+    pub blocks: &'a mut [Block<T>],
+    pub slots: &'a mut [Slots],
+    pub steps: Range<u64>,
+}
+
+impl<T, V, C, Q> Job for Advance<'_, T, V, C, Q>
+where
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    type Output = Option<Runaway>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Option<Runaway> {
+        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps);
+        let mut first: Option<Runaway> = None;
+        for block in &mut *self.blocks {
+            walk.load(block.first, &block.state);
+            for (slots, watch) in self.slots.iter_mut().zip(&self.plan.watches) {
+                if let Keep::Histogram(histogram) = &watch.keep {
+                    self.plan.aim(block, histogram.stride(), slots);
+                }
+            }
+            let runaway = cross(self.plan, self.scheme, &mut walk, block, self.slots, self.steps.clone());
+            walk.store(&mut block.state);
+            first = [first, runaway].into_iter().flatten().min();
+        }
+        first
+    }
+}
+
+/// Moves one block, watching and checking it.
+#[inline(always)]
+fn cross<S, T, V, C, Q>(
+    plan: &Plan,
+    scheme: C,
+    walk: &mut Walk<'_, S, T, V, Q>,
+    block: &mut Block<T>,
+    slots: &mut [Slots],
+    steps: Range<u64>,
+) -> Option<Runaway>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    let mut start = walk.x.clone();
+    scheme.begin(walk, steps.start, plan.step);
+    let mut next_look = plan.next_look(steps.start);
+    let mut from = steps.start;
+    while from < steps.end {
+        let to = steps.end.min(from + CHECK_EVERY);
+        start.copy_from_slice(&walk.x);
+        for step in from..to {
+            scheme.advance(walk, step, plan.step);
+            if step + 1 == next_look {
+                for ((watch, column), slots) in plan.watches.iter().zip(&mut block.columns).zip(&mut *slots) {
+                    if plan.is_due(watch, next_look) {
+                        watch.see::<S, T, V>(walk.potential, &walk.x, column, slots);
+                    }
+                }
+                next_look = plan.next_look(next_look);
+            }
+        }
+        if walk.runaway(&block.live, plan.bound).is_some() {
+            return Some(first_runaway(plan, scheme, walk, block, &start, from..to));
+        }
+        collect_accepted(walk, block);
+        from = to;
+    }
+    None
+}
+
+/// Repeats the steps since the last check one by one, to name the step and the walker.
+#[cold]
+#[inline(always)]
+fn first_runaway<S, T, V, C, Q>(
+    plan: &Plan,
+    scheme: C,
+    walk: &mut Walk<'_, S, T, V, Q>,
+    block: &Block<T>,
+    start: &[T::Pack<S>],
+    steps: Range<u64>,
+) -> Runaway
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    walk.x.copy_from_slice(start);
+    scheme.begin(walk, steps.start, plan.step);
+    for step in steps.clone() {
+        scheme.advance(walk, step, plan.step);
+        if let Some(walker) = walk.runaway(&block.live, plan.bound) {
+            return Runaway { step: step + 1, walker: block.first + walker as u64 };
+        }
+    }
+    // A walker beyond the bound at the end of the steps is beyond it after one of them.
+    Runaway { step: steps.end, walker: block.first }
+}
+
+/// Adds the packs' counts of accepted proposals to the block's.
+#[inline(always)]
+fn collect_accepted<S: Simd, T: Element, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
+    let mut lanes = [T::default(); 16];
+    for (pack, accepted) in walk.accepted.iter_mut().enumerate() {
+        accepted.store(&mut lanes);
+        for (lane, count) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
+            if block.live.contains(&(pack * T::Pack::<S>::LANES + lane)) {
+                block.accepted += count.to_f64() as u64;
+            }
+        }
+        *accepted = Real::constant(0.0);
+    }
+}

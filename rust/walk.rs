@@ -1,0 +1,161 @@
+//! The packs that a scheme moves: one worker's walkers, with room for what a step needs.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::noise::{self, BoxMuller, Noise, Precision, Stream};
+use crate::potential::Potential;
+use crate::real::Real;
+use crate::simd::{Counters, Element, Pack, Simd};
+
+/// Step size and temperature.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Step size h.
+    pub h: f64,
+    /// Temperature T.
+    pub temperature: f64,
+}
+
+impl Step {
+    /// The standard deviation of one step's noise, `sqrt(2 T h)`; the only place where it is written.
+    #[must_use]
+    pub fn diffusion(self) -> f64 {
+        (2.0 * self.temperature * self.h).sqrt()
+    }
+}
+
+/// One worker's packs for the block that it is walking.
+pub struct Walk<'a, S: Simd, T: Element, V, Q> {
+    pub(crate) potential: &'a V,
+    pub(crate) noise: &'a Noise,
+    /// States, packs of `dim` coordinates one after another, as in all that follow.
+    pub(crate) x: Vec<T::Pack<S>>,
+    pub(crate) gradient: Vec<T::Pack<S>>,
+    pub(crate) normals: Vec<T::Pack<S>>,
+    /// Room for the normals of one of a step's finer steps.
+    finer: Vec<T::Pack<S>>,
+    /// Finer steps in a step.
+    substeps: u64,
+    /// What a scheme keeps from one step to the next.
+    pub(crate) kept: Vec<T::Pack<S>>,
+    /// V(x), one a pack; only where a scheme needs it.
+    pub(crate) energy: Vec<T::Pack<S>>,
+    /// Accepted proposals since the last check, one a pack.
+    pub(crate) accepted: Vec<T::Pack<S>>,
+    /// Room for one proposal.
+    pub(crate) proposal: Vec<T::Pack<S>>,
+    /// Addresses of the walkers' normals.
+    increments: Vec<Counters>,
+    /// Addresses of the walkers' other draws, one a pack.
+    pub(crate) packs: Vec<Counters>,
+    precision: PhantomData<Q>,
+}
+
+impl<'a, S, T, V, Q> Walk<'a, S, T, V, Q>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    pub(crate) fn new(potential: &'a V, noise: &'a Noise, substeps: u64) -> Self {
+        let zero = T::Pack::<S>::constant(0.0);
+        Self {
+            potential,
+            noise,
+            x: Vec::new(),
+            gradient: Vec::new(),
+            normals: Vec::new(),
+            finer: Vec::new(),
+            substeps,
+            kept: Vec::new(),
+            energy: Vec::new(),
+            accepted: Vec::new(),
+            proposal: vec![zero; potential.dim()],
+            increments: Vec::new(),
+            packs: Vec::new(),
+            precision: PhantomData,
+        }
+    }
+
+    /// Takes up the walkers from `first` on, whose coordinates are [pack][coordinate][lane].
+    #[inline(always)]
+    pub(crate) fn load(&mut self, first: u64, state: &[T]) {
+        let lanes = T::Pack::<S>::LANES;
+        let zero = T::Pack::<S>::constant(0.0);
+        let walkers = state.len() / self.potential.dim();
+        self.x.clear();
+        for lanes in state.chunks_exact(lanes) {
+            self.x.push(Pack::load(lanes));
+        }
+        self.gradient.resize(self.x.len(), zero);
+        self.normals.resize(self.x.len(), zero);
+        self.finer.resize(if self.substeps > 1 { self.x.len() } else { 0 }, zero);
+        self.accepted.clear();
+        self.accepted.resize(walkers / lanes, zero);
+        self.increments = Q::counters::<S>(first, walkers);
+        self.packs = <noise::Native as Precision<T>>::counters::<S>(first, walkers);
+    }
+
+    /// Puts the coordinates back to where they came from.
+    #[inline(always)]
+    pub(crate) fn store(&self, state: &mut [T]) {
+        for (x, lanes) in self.x.iter().zip(state.chunks_exact_mut(T::Pack::<S>::LANES)) {
+            x.store(lanes);
+        }
+    }
+
+    /// Writes grad V at every walker into `gradient`.
+    #[inline(always)]
+    pub(crate) fn differentiate(&mut self) {
+        for (x, gradient) in
+            self.x.chunks_exact(self.potential.dim()).zip(self.gradient.chunks_exact_mut(self.potential.dim()))
+        {
+            self.potential.gradient(x, gradient);
+        }
+    }
+
+    /// Writes the standard normals of a step into `normals`: those drawn for it, or the normalised sum of those drawn for
+    /// the finer steps that it is made of.
+    #[inline(always)]
+    pub(crate) fn draw(&mut self, stream: Stream, step: u64) {
+        let dim = self.potential.dim();
+        let first = step * self.substeps;
+        Q::fill::<S>(self.noise, &self.increments, stream, first, dim, &mut self.normals);
+        if self.substeps > 1 {
+            for finer in first + 1..first + self.substeps {
+                Q::fill::<S>(self.noise, &self.increments, stream, finer, dim, &mut self.finer);
+                for (sum, &normal) in self.normals.iter_mut().zip(&self.finer) {
+                    *sum = *sum + normal;
+                }
+            }
+            let scale = Real::constant((self.substeps as f64).sqrt().recip());
+            for sum in &mut self.normals {
+                *sum = *sum * scale;
+            }
+        }
+    }
+
+    /// The first of the `live` walkers whose state is NaN or beyond `bound`.
+    #[inline(always)]
+    pub(crate) fn runaway(&self, live: &Range<usize>, bound: f64) -> Option<usize> {
+        let square = T::Pack::<S>::constant(bound * bound);
+        let (none, one) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(1.0));
+        let mut lanes = [T::default(); 16];
+        for (pack, x) in self.x.chunks_exact(self.potential.dim()).enumerate() {
+            let mut bad = none;
+            for &x in x {
+                bad = Real::select((x * x).less(square), bad, one);
+            }
+            bad.store(&mut lanes);
+            for (lane, bad) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
+                let walker = pack * T::Pack::<S>::LANES + lane;
+                if bad.to_f64() > 0.0 && live.contains(&walker) {
+                    return Some(walker);
+                }
+            }
+        }
+        None
+    }
+}
