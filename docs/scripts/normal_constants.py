@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath as mp
 import numpy as np
@@ -42,7 +43,7 @@ def remez(f: Function, weight: Function, a: mp.mpf, b: mp.mpf, degree: int) -> t
 
 
 def extrema(error: Function, a: mp.mpf, b: mp.mpf, n: int) -> list[mp.mpf]:
-    """The n alternating extrema of an equioscillating error, by a grid and ternary search."""
+    """Return the n alternating extrema of an equioscillating error, found by a grid and ternary search."""
     grid = [a + (b - a) * mp.mpf(i) / (40 * n) for i in range(40 * n + 1)]
     values = [error(x) for x in grid]
     best: list[int] = []
@@ -84,17 +85,17 @@ def logarithm(f: mp.mpf) -> mp.mpf:
 
 
 def cells() -> list[tuple[mp.mpf, mp.mpf]]:
-    """The 16 cells of the mantissa: equal steps in its bits, hence half as wide below 1."""
+    """Return the 16 cells of the mantissa: equal steps in its bits, hence half as wide below 1."""
     edges = [FIRST_CELL]
     for _ in range(16):
         step = mp.mpf(1) / (32 if edges[-1] < 1 else 16)
         above = edges[-1] + step
         edges.append(above if edges[-1] >= 1 or above <= 1 else 1 + (above - 1) * 2)
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def rounded(x: mp.mpf, scalar: str) -> mp.mpf:
-    """The nearest f64 or f32."""
+    """Return the nearest f64 or f32."""
     if scalar == "f64":
         return mp.mpf(float(x))
     return mp.mpf(struct.unpack("f", struct.pack("f", float(x)))[0])

@@ -1,7 +1,8 @@
-"""Which of the many equivalent solutions does noisy learning prefer, and why?
+"""Find out which of the many equivalent solutions noisy learning prefers, and why.
 
-Describe a model (`Model`, `Scaling`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law of an observable
-(`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and show (`plot`).
+Describe a model (`Model`, `Scaling`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law of an
+observable (`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and show
+(`plot`).
 """
 
 from __future__ import annotations

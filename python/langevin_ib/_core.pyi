@@ -6,7 +6,7 @@ from typing import Any, Literal, TypedDict, type_check_only
 import numpy as np
 from numpy.typing import NDArray
 
-class Diverged(ArithmeticError):
+class DivergedError(ArithmeticError):
     """A walker diverged; args are (message, walker, step)."""
 
 @type_check_only

@@ -8,7 +8,10 @@ from typing import Any
 
 from .errors import InvalidArgumentError
 
-__all__ = ["checked_int", "checked_real"]
+__all__ = ["checked_int", "checked_real", "shown"]
+
+MAX_SHOWN = 200
+"""The longest piece of a user's value that a message repeats."""
 
 
 def checked_real(name: str, value: Any, *, minimum: float = -math.inf, open_end: bool = False) -> float:
@@ -31,10 +34,13 @@ def checked_real(name: str, value: Any, *, minimum: float = -math.inf, open_end:
         If the value is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidArgumentError(f"{name} must be a real number, got {value!r}; pass a float")
-    number = float(value)
+        raise InvalidArgumentError(f"{name} must be a real number, got {shown(value)}; pass a float")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
-        raise InvalidArgumentError(f"{name} must be finite, got {number}")
+        raise InvalidArgumentError(f"{name} must be finite, got {shown(value)}; pass a finite float")
     if number < minimum or (open_end and number == minimum):
         raise InvalidArgumentError(f"{name} must be {'>' if open_end else '>='} {minimum:g}, got {number!r}")
     return number
@@ -49,8 +55,17 @@ def checked_int(name: str, value: Any, *, minimum: int, maximum: int) -> int:
         If the value is not such a number.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise InvalidArgumentError(f"{name} must be an integer, got {value!r}; pass an int")
+        raise InvalidArgumentError(f"{name} must be an integer, got {shown(value)}; pass an int")
     number = int(value)
     if not minimum <= number <= maximum:
-        raise InvalidArgumentError(f"{name} must lie between {minimum} and {maximum}, got {number}")
+        raise InvalidArgumentError(f"{name} must lie between {minimum} and {maximum}, got {shown(number)}")
     return number
+
+
+def shown(value: Any) -> str:
+    """Return a value as it appears in a message: its repr, but never a page of it."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "more digits than Python writes out"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -38,14 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="langevin-ib", description="Langevin sampling and the geometry of symmetric models.")
+    parser = argparse.ArgumentParser(
+        prog="langevin-ib", description="Langevin sampling and the geometry of symmetric models."
+    )
     parser.add_argument("--version", action="version", version=f"langevin-ib {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     job = commands.add_parser("validate", help="sample each system and compare it with its law and the law's rivals")
     job.add_argument("--quick", action="store_true", help="a twentieth of the length, in less than 20 seconds")
     job.add_argument("--only", choices=CASES, metavar="CASE", help=f"one case only: {', '.join(CASES)}")
-    job.add_argument("--out", type=Path, default=Path("validation"), help="folder for figures and JSON files (./validation)")
+    job.add_argument(
+        "--out", type=Path, default=Path("validation"), help="folder for figures and JSON files (./validation)"
+    )
     job.add_argument("--seed", type=_natural, default=0, help="seed of the noise (0)")
     job.add_argument("--threads", type=_natural, default=None, help="threads to use (all)")
     job.add_argument("--no-progress", action="store_true", help="no progress bar")
@@ -57,10 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is negative")
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a natural number")
+    return int(text)
 
 
 def _validate(parsed: argparse.Namespace) -> int:

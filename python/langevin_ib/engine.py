@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from . import _core
 from .dynamics import Ambient
-from .errors import DivergenceError
+from .errors import DivergenceError, InvalidArgumentError
 from .kernels import kernel_of, watchable
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
-from .settings import Machine, Settings
+from .settings import GROUPS, Machine, Settings
 
 __all__ = ["Kept", "Progressed", "advance"]
 
@@ -55,6 +55,7 @@ def advance(
     dynamics: Ambient,
     settings: Settings,
     machine: Machine,
+    *,
     before: Progressed,
     steps: int,
     report: Callable[[int], None] | None,
@@ -72,6 +73,8 @@ def advance(
     ------
     DivergenceError
         If a walker became NaN or ran away.
+    InvalidArgumentError
+        If the machine cannot do as asked: start so many threads, say.
     """
     kernel = kernel_of(model)
     request: _core.Request = {
@@ -83,11 +86,12 @@ def advance(
         "temperature": settings.temperature,
         "step_size": settings.step_size,
         "key": settings.key,
+        "substeps": settings.substeps,
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
         "observe": [(watchable(model, name), spec.every, *_request(spec)) for name, spec in settings.observe],
-        "groups": settings.groups,
+        "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,
         "block": machine.block,
@@ -97,9 +101,11 @@ def advance(
     callback = None if report is None else lambda made: report(offset + made)
     try:
         states, kept, made, accepted, stopped = _core.sample(request, before.states, sums, callback)
-    except _core.Diverged as error:
+    except _core.DivergedError as error:
         message, walker, step = error.args
         raise DivergenceError(message, walker=walker, step=step) from None
+    except ValueError as error:
+        raise InvalidArgumentError(str(error)) from None
     merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
     return Progressed(states, tuple(merged), before.steps + made, before.accepted + accepted), stopped
 
@@ -117,7 +123,7 @@ def _request(spec: Spec) -> tuple[str, Sequence[float]]:
 def _nothing(spec: Spec, settings: Settings) -> Kept:
     match spec:
         case Histogram():
-            return np.zeros((settings.groups, spec.bins + 3), dtype=np.int64)
+            return np.zeros((GROUPS, spec.bins + 3), dtype=np.int64)
         case Moments():
             return np.zeros((settings.count, spec.order))
         case Trace():
@@ -132,7 +138,8 @@ def _sums(kept: Kept, spec: Spec) -> NDArray[np.float64]:
 def _merge(before: Kept, after: Kept, observed: tuple[str, Spec]) -> Kept:
     match observed[1]:
         case Histogram():
-            counts: Kept = before + after.astype(np.int64)
+            counts: Kept = after.view(np.int64)
+            counts += before
             return counts
         case Moments():
             return after

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 __all__ = [
+    "ArchiveError",
     "DivergenceError",
     "InvalidArgumentError",
     "InvarianceError",
@@ -36,6 +40,9 @@ class InvarianceError(LangevinError, ValueError):
         self.generator = generator
         self.residual = residual
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), generator=self.generator, residual=self.residual), self.args
+
 
 class NotNormalizableError(LangevinError, ValueError):
     """The requested law has infinite mass; the message says where it escapes and what to do."""
@@ -60,3 +67,18 @@ class DivergenceError(LangevinError, ArithmeticError):
         super().__init__(message)
         self.walker = walker
         self.step = step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), walker=self.walker, step=self.step), self.args
+
+
+class ArchiveError(LangevinError):
+    """A file could not be written or read, is damaged, or holds another run; the message names it and the cause.
+
+    Attributes
+    ----------
+    run : Run or None
+        Where a checkpoint could not be written: the run as it stood, so that it can be saved elsewhere.
+    """
+
+    run: Any = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import sympy
 
+from .checks import shown
 from .errors import UnsupportedModelError
 from .model import Model
 
@@ -46,7 +48,7 @@ def kernel_of(model: Model) -> Kernel:
         if kernel is not None:
             return kernel
     raise UnsupportedModelError(
-        f"no compiled potential for the loss {model.loss}; there are (u v - a)**2 / 2 in two parameters and "
+        f"no compiled potential for the loss {shown(model.loss)}; there are (u v - a)**2 / 2 in two parameters and "
         "(k / 2) |x|**2 in any number"
     )
 
@@ -68,14 +70,36 @@ def watchable(model: Model, name: str) -> str:
         if sympy.expand(wanted - expression) == 0:
             return core_name
     known = ", ".join(str(expression) for _, expression in kernel.observables)
-    raise UnsupportedModelError(f"observable {name!r} = {wanted} cannot be watched in the loop; for this model there are {known}")
+    raise UnsupportedModelError(
+        f"observable {name!r} = {wanted} cannot be watched in the loop; for this model there are {known}"
+    )
 
 
-def _polynomial(model: Model) -> dict[tuple[int, ...], sympy.Expr] | None:
-    try:
-        return dict(sympy.Poly(model.loss, *model.parameters).terms())
-    except sympy.PolynomialError:
-        return None
+def _monomials(model: Model) -> dict[sympy.Expr, sympy.Expr]:
+    """Return the coefficient of every monomial of the expanded loss; what is no monomial stands for itself."""
+    coefficients: dict[sympy.Expr, sympy.Expr] = {}
+    for term in sympy.Add.make_args(sympy.expand(model.loss)):
+        constant, monomial = term.as_independent(*term.free_symbols, as_Add=False)
+        coefficients[monomial] = coefficients.get(monomial, sympy.S.Zero) + constant
+    # An additive constant moves no walker.
+    coefficients.pop(sympy.S.One, None)
+    return {monomial: constant for monomial, constant in coefficients.items() if constant != 0}
+
+
+def _double(model: Model, coefficient: sympy.Expr) -> float:
+    """Return a coefficient of the loss in double precision.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If doubles do not reach so far.
+    """
+    number = float(sympy.N(coefficient, 17))
+    if not math.isfinite(number) or (number == 0.0) != (coefficient == 0):
+        raise UnsupportedModelError(
+            f"a coefficient of the loss {shown(model.loss)} is out of the range of doubles; rescale it"
+        )
+    return number
 
 
 def _coordinates(model: Model) -> tuple[tuple[str, sympy.Expr], ...]:
@@ -83,29 +107,26 @@ def _coordinates(model: Model) -> tuple[tuple[str, sympy.Expr], ...]:
 
 
 def _product(model: Model) -> Kernel | None:
-    """Recognise (u v - a)²/2 up to an additive constant, which moves no walker."""
-    terms = _polynomial(model)
-    if terms is None or model.dim != 2 or not set(terms) <= {(2, 2), (1, 1), (0, 0)}:
-        return None
-    target = -terms.get((1, 1), sympy.Integer(0))
-    curvature = terms.get((2, 2), sympy.Integer(0))
-    # SymPy tells 0.5 from 1/2; the kernel does not.
-    if not (curvature.is_number and target.is_number and float(curvature) == 0.5):
+    """Recognise (u v - a)²/2."""
+    if model.dim != 2:
         return None
     u, v = model.parameters
+    terms = _monomials(model)
+    # SymPy tells 0.5 from 1/2; the kernel does not.
+    if not set(terms) <= {u**2 * v**2, u * v} or _double(model, terms.get(u**2 * v**2, sympy.S.Zero)) != 0.5:
+        return None
+    target = _double(model, -terms.get(u * v, sympy.S.Zero))
     named = (("product", u * v), ("difference_of_squares", u**2 - v**2), ("sum_of_squares", u**2 + v**2))
-    return Kernel("product", (float(target),), (*_coordinates(model), *named))
+    return Kernel("product", (target,), (*_coordinates(model), *named))
 
 
 def _harmonic(model: Model) -> Kernel | None:
-    """Recognise (k/2) |x|² up to an additive constant, which moves no walker."""
-    terms = _polynomial(model)
-    if terms is None:
+    """Recognise (k/2) |x|²."""
+    terms = _monomials(model)
+    if set(terms) != {x**2 for x in model.parameters}:
         return None
-    terms.pop((0,) * model.dim, None)
-    squares = [tuple(2 * (i == j) for j in range(model.dim)) for i in range(model.dim)]
-    half = terms.get(squares[0])
-    if set(terms) != set(squares) or any(c != half for c in terms.values()) or half is None or not half.is_number:
+    stiffness = {_double(model, 2 * coefficient) for coefficient in terms.values()}
+    if len(stiffness) != 1:
         return None
     sum_of_squares = sympy.Add(*(x**2 for x in model.parameters))
-    return Kernel("harmonic", (float(2 * half),), (*_coordinates(model), ("sum_of_squares", sum_of_squares)))
+    return Kernel("harmonic", tuple(stiffness), (*_coordinates(model), ("sum_of_squares", sum_of_squares)))

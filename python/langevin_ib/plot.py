@@ -17,10 +17,13 @@ from .observe import HistogramResult
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DrawableLaw", "density", "residuals"]
+__all__ = ["DrawableLaw", "density", "ratio", "residuals"]
 
 POINTS_PER_BIN = 8
 """How finely a law is drawn; divisible by two, so that edges and centres of bins are on the grid."""
+
+CLEAREST = 0.2
+"""`ratio` shows the bins whose density is known to this relative standard error."""
 
 
 class DrawableLaw(Law, Protocol):
@@ -42,7 +45,8 @@ def density(
 
     The band comes from the spread between groups of walkers, so it pays for autocorrelation. A law that is
     conditioned on intervals is scaled by the fraction of observations in the bins inside of them. Where a density is
-    infinite its line leaves the axes.
+    infinite, its mean over an eighth of a bin is drawn: that is finite whenever the law can be normalised, and it is
+    what a histogram of such bins would show.
 
     Parameters
     ----------
@@ -67,9 +71,7 @@ def density(
     InvalidArgumentError
         If ``histogram`` or ``finer`` is no filled histogram, or a law has not the members named above.
     """
-    for name, run in (("histogram", histogram), ("finer", finer)):
-        if run is not None and not isinstance(run, HistogramResult):
-            raise InvalidArgumentError(f"{name} is a {type(run).__name__}; give the filled histogram of a run")
+    _require_filled(histogram=histogram, finer=finer)
     ax = _new_axes() if ax is None else ax
     _draw_histogram(ax, histogram)
     if finer is not None:
@@ -79,13 +81,91 @@ def density(
     tallest = _draw_law(ax, histogram, law, law.name if isinstance(law, Law) else "law", color="C1")
     for index, (name, rival) in enumerate((rivals or {}).items()):
         _draw_law(ax, histogram, rival, name, color=f"C{index + 3}", linewidth=0.8, linestyle="--")
-    # A logarithmic singularity would flatten everything else; a law that is merely higher has to stay visible.
+    # A sharp peak would flatten everything else; a law that is merely higher has to stay visible.
     ceiling = 1.1 * max(top, min(tallest, 1.5 * top))
     ax.set_ylim(0.0, ceiling if ceiling > 0 else 1.0)
     ax.set_xlim(*histogram.spec.range)
     ax.set_xlabel(histogram.provenance.observable)
     ax.set_ylabel(f"density with respect to {law.reference}")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", frameon=False)
+    return ax
+
+
+def ratio(
+    histogram: HistogramResult,
+    law: DrawableLaw,
+    base: DrawableLaw,
+    *,
+    ax: Axes | None = None,
+    finer: HistogramResult | None = None,
+    rivals: Mapping[str, DrawableLaw] | None = None,
+) -> Axes:
+    """Draw a histogram and laws divided by a base law, on a logarithmic scale.
+
+    With the law without correction for a base it shows the correction itself: the sampled one as points with one
+    standard error, that of the law and of each rival as lines. A point is the sampled probability of a bin over that
+    under the base law. Bins that are known less well than to 20 % are left out.
+
+    Parameters
+    ----------
+    histogram : HistogramResult
+        The run.
+    law : Density
+        The law, as for `density`.
+    base : Density
+        The law to divide by; not conditioned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default new axes of a new figure.
+    finer : HistogramResult, optional
+        An independent second run at half the step, in the same bins. The points are then extrapolated to step zero,
+        2 p_{h/2} - p_h, as `compare` does.
+    rivals : mapping of str to Density, optional
+        Other laws by label, drawn as thin lines.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, for further changes.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If ``histogram`` or ``finer`` is no filled histogram, their bins differ, a law lacks the members that `density`
+        names, or ``base`` is conditioned.
+    """
+    _require_filled(histogram=histogram, finer=finer)
+    _require_drawable(base, "base")
+    if base.given is not None:
+        raise InvalidArgumentError(
+            f"base = {base.name!r} is conditioned on {base.given}; divide by a law on the whole line"
+        )
+    ax = _new_axes() if ax is None else ax
+    edges, mean, error = histogram.edges, histogram.density(), histogram.density_error()
+    label = f"sampled, h = {histogram.provenance.step_size:g}"
+    if finer is not None:
+        if (finer.spec.bins, finer.spec.range) != (histogram.spec.bins, histogram.spec.range):
+            raise InvalidArgumentError(
+                f"finer has other bins than histogram: {finer.spec}, {histogram.spec}; bin both alike"
+            )
+        mean, error = 2.0 * finer.density() - mean, np.hypot(2.0 * finer.density_error(), error)
+        label = "sampled, extrapolated to h = 0"
+    below = np.diff(np.asarray(base.cdf(edges), dtype=np.float64)) / np.diff(edges)
+    clear = (mean > 0) & (below > 0) & (error <= CLEAREST * mean)
+    centres, half = 0.5 * (edges[1:] + edges[:-1])[clear], 0.5 * np.diff(edges)[clear]
+    values, bars = mean[clear] / below[clear], error[clear] / below[clear]
+    ax.errorbar(centres, values, bars, half, fmt="none", color="C0", linewidth=1.0, label=label)
+    _draw_ratio(ax, histogram, law, base, law.name if isinstance(law, Law) else "law", color="C1", zorder=1.5)
+    for index, (name, rival) in enumerate((rivals or {}).items()):
+        _draw_ratio(ax, histogram, rival, base, name, color=f"C{index + 3}", linewidth=1.0, linestyle="--", zorder=1.4)
+    if len(values):
+        ax.set_xlim(centres[0] - half[0], centres[-1] + half[-1])
+        ax.set_ylim(0.7 * float(values.min()), 1.4 * float(values.max()))
+    ax.set_yscale("log", subs=(2, 5))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("{x:g}")
+    ax.set_xlabel(histogram.provenance.observable)
+    ax.set_ylabel("density / density of the base law")
+    ax.legend(fontsize="small", frameon=False)
     return ax
 
 
@@ -119,8 +199,10 @@ def residuals(comparison: Comparison, ax: Axes | None = None) -> Axes:
     ax.axhline(0.0, color="C1", linewidth=1.0)
     for level in (-2.0, 2.0):
         ax.axhline(level, color="C1", linewidth=0.8, linestyle=":")
+    reach = 1.15 * max(3.0, float(np.abs(comparison.z).max()))
+    ax.set_ylim(-reach, reach)
     ax.set_xlabel(comparison.observable)
-    ax.set_ylabel("(observed − law) / standard error")
+    ax.set_ylabel("deviation / s.e.")
     ax.set_title(f"p = {comparison.pvalue:.3g} against {comparison.law_name}", fontsize="medium")
     return ax
 
@@ -144,17 +226,48 @@ def _draw_histogram(ax: Axes, histogram: HistogramResult) -> None:
 
 
 def _draw_law(ax: Axes, histogram: HistogramResult, law: DrawableLaw, label: str, **style: object) -> float:
-    """Draw one law and return the largest finite height of its line."""
+    """Draw one law and return the largest height of its line."""
+    _require_drawable(law, label)
+    x = _grid(histogram)
+    height = _heights(law, x) * _scale(histogram, law)
+    ax.plot(x, height, label=textwrap.fill(label, 32), **style)  # type: ignore[arg-type] # line styles are passed through as they are
+    return float(height.max(initial=0.0))
+
+
+def _draw_ratio(
+    ax: Axes, histogram: HistogramResult, law: DrawableLaw, base: DrawableLaw, label: str, **style: object
+) -> None:
+    _require_drawable(law, label)
+    x = _grid(histogram)
+    above, below = _heights(law, x) * _scale(histogram, law), _heights(base, x)
+    value = np.divide(above, below, out=np.full(len(x), np.nan), where=(below > 0) & (above > 0))
+    ax.plot(x, value, label=textwrap.fill(label, 32), **style)  # type: ignore[arg-type] # line styles are passed through as they are
+
+
+def _require_filled(*, histogram: HistogramResult, finer: HistogramResult | None) -> None:
+    for name, run in (("histogram", histogram), ("finer", finer)):
+        if not isinstance(run, HistogramResult) and not (name == "finer" and run is None):
+            raise InvalidArgumentError(f"{name} is a {type(run).__name__}; give the filled histogram of a run")
+
+
+def _require_drawable(law: DrawableLaw, label: str) -> None:
     if not isinstance(law, Law) or not hasattr(law, "pdf"):
         raise InvalidArgumentError(f"{label} = {law!r} is not a law with a density; give what density(...) returns")
-    edges = histogram.edges
-    x = np.linspace(edges[0], edges[-1], POINTS_PER_BIN * histogram.spec.bins + 1)
-    height = np.asarray(law.pdf(x), dtype=np.float64) * _scale(histogram, law)
-    tallest = float(height[np.isfinite(height)].max(initial=0.0))
-    # matplotlib leaves a gap at an infinite point; a finite one far outside of the axes is what the eye expects.
-    drawn = np.where(np.isposinf(height), 10.0 * tallest, height)
-    ax.plot(x, drawn, label=textwrap.fill(label, 32), **style)  # type: ignore[arg-type] # line styles are passed through as they are
-    return tallest
+
+
+def _grid(histogram: HistogramResult) -> NDArray[np.float64]:
+    lo, hi = histogram.spec.range
+    return np.linspace(lo, hi, POINTS_PER_BIN * histogram.spec.bins + 1)
+
+
+def _heights(law: DrawableLaw, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the density on a grid; where it is infinite, its mean over one spacing of the grid."""
+    heights = np.asarray(law.pdf(x), dtype=np.float64).copy()
+    infinite = np.isposinf(heights)
+    if infinite.any():
+        half = 0.5 * (x[1] - x[0])
+        heights[infinite] = (law.cdf(x[infinite] + half) - law.cdf(x[infinite] - half)) / (2.0 * half)
+    return heights
 
 
 def _scale(histogram: HistogramResult, law: Law) -> float:

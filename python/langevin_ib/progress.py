@@ -47,8 +47,10 @@ class Reporter:
 
     def _advance(self, made: int) -> None:
         if self._bar is None:
-            # The first call comes after a twentieth of a second: short runs never pay for a bar.
-            from tqdm.auto import tqdm
+            # What is over when it is first heard of needs no bar.
+            if made >= self._steps:
+                return
+            from tqdm.auto import tqdm  # noqa: PLC0415 - a run without a bar does not pay for it
 
             self._bar = tqdm(total=self._steps, unit="step", unit_scale=True, delay=0.5)
         self._bar.update(made - self._bar.n)

@@ -40,7 +40,7 @@ class Run:
     seconds : float
         Wall time spent in the core.
     interrupted : bool
-        Whether Ctrl-C ended the run before all its steps were made.
+        Whether Ctrl-C ended the run; it may have come after the last step.
     """
 
     model: Model
@@ -81,11 +81,7 @@ class Run:
         InvalidArgumentError
             If it was not observed, or the run ended before its first observation.
         """
-        filled = [
-            self._filled(kept, observed, spec)
-            for kept, (observed, spec) in zip(self.progressed.kept, self.settings.observe, strict=True)
-            if observed == name
-        ]
+        filled = [self._filled(*each) for each in self._kept() if each[1] == name]
         if not filled:
             observed = ", ".join(map(repr, self)) or "nothing"
             raise InvalidArgumentError(f"{name!r} was not observed in this run, only {observed}; name it in observe=")
@@ -95,17 +91,26 @@ class Run:
         """Iterate over the names of what was observed."""
         return iter(dict(self.settings.observe))
 
+    def __bool__(self) -> bool:
+        """Return true: a run that observed nothing is still a run."""
+        return True
+
     def __len__(self) -> int:
         return len(dict(self.settings.observe))
 
     def __contains__(self, name: object) -> bool:
         return name in dict(self.settings.observe)
 
+    def _kept(self) -> Iterator[tuple[Kept, str, Spec]]:
+        for kept, (name, spec) in zip(self.progressed.kept, self.settings.observe, strict=True):
+            yield kept, name, spec
+
     def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
         provenance = self.settings.provenance(name, spec, self.steps)
         if provenance.observations == 0:
             raise InvalidArgumentError(
-                f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps, within its burn-in"
+                f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "
+                f"first look is after step {self.settings.burn_in + spec.every}"
             )
         match spec:
             case Histogram():
@@ -118,7 +123,8 @@ class Run:
     def to_datatree(self) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
 
-        Walkers are chains. Needs xarray, which is no dependency of langevin_ib.
+        Walkers are chains. Where an observable has several traces, "_every_<stride>" is appended to its name. Needs
+        xarray, which is no dependency of langevin_ib.
 
         Raises
         ------
@@ -127,10 +133,13 @@ class Run:
         ImportError
             If xarray is not installed.
         """
-        traces = {name: self[name] for name, spec in self.settings.observe if isinstance(spec, Trace)}
+        traces = self._traces()
         if not traces:
             raise InvalidArgumentError("the run kept no trace; observe with Trace(every=...) for a chain x draw layout")
-        import xarray
+        try:
+            import xarray  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise ImportError("to_datatree needs xarray >= 2024.10, which is not there: pip install xarray") from error
 
         first, count = self.settings.walkers[0], self.settings.count
         variables = {}
@@ -148,12 +157,26 @@ class Run:
         }
         return xarray.DataTree.from_dict({"/posterior": xarray.Dataset(variables, attrs=attributes)})
 
+    def _traces(self) -> dict[str, TraceResult]:
+        """Return the traces by names of their own."""
+        results = (self._filled(*each) for each in self._kept() if isinstance(each[2], Trace))
+        filled = [result for result in results if isinstance(result, TraceResult)]
+        names = [trace.provenance.observable for trace in filled]
+        return {
+            name if names.count(name) == 1 else f"{name}_every_{trace.spec.every}": trace
+            for name, trace in zip(names, filled, strict=True)
+        }
+
     def __repr__(self) -> str:
         settings = self.settings
-        state = f"interrupted after {self.steps:,} of {settings.steps:,} steps" if self.interrupted else f"{self.steps:,} steps"
+        state = (
+            f"interrupted after {self.steps:,} of {settings.steps:,} steps"
+            if self.interrupted
+            else f"{self.steps:,} steps"
+        )
         rate = f", {self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else ""
         observed = f", observed {', '.join(self)}" if len(self) else ""
         return (
-            f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = {settings.temperature:g} "
-            f"by {settings.scheme}{observed}{rate}>"
+            f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
+            f"{settings.temperature:g} by {settings.scheme}{observed}{rate}>"
         )

@@ -49,10 +49,10 @@ def sample(
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
-    block: int = 64,
+    block: int = 128,
     progress: Progress = None,
 ) -> Run:
-    """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for many independent walkers (arXiv 2601.06597, eq. (2)).
+    """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for independent walkers (arXiv 2601.06597, eq. (2)).
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def sample(
         "single" draws single-precision normals under double-precision states: faster, same law to 2^-24.
     observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
         What to keep of which observable of the model, besides the final states.
-    initial : array_like, shape (dim,) or (walkers, dim), optional
-        Where the walkers start; by default at independent standard normals drawn from the same key.
+    initial : array_like, shape (), (dim,) or (walkers, dim), optional
+        Where the walkers start; it is copied; by default at independent standard normals drawn from the same key.
     threads : int, optional
         By default all that the machine has.
     level : str, optional
@@ -127,25 +127,28 @@ def sample(
     machine = Machine.checked(threads, level, block)
     kernel_of(model)
     settings.require_memory(model.dim, machine.threads)
-    with Reporter(progress, steps) as reporter:
+    with Reporter(progress, settings.steps) as reporter:
         started = time.perf_counter()
         start = Progressed.start(_initial(initial, model, settings), settings)
-        progressed, stopped = advance(model, dynamics, settings, machine, start, steps, reporter.callback())
+        progressed, stopped = advance(
+            model, dynamics, settings, machine, before=start, steps=settings.steps, report=reporter.callback()
+        )
         seconds = time.perf_counter() - started
     if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
         raise stopped
-    run = Run(model, dynamics, settings, machine, progressed, seconds, interrupted=progressed.steps < steps)
-    if stopped is not None:
-        warnings.warn(SamplingInterrupted(f"interrupted after {run.steps} of {steps} steps"), stacklevel=2)
+    run = Run(model, dynamics, settings, machine, progressed, seconds, interrupted=stopped is not None)
+    if run.interrupted:
+        warnings.warn(SamplingInterrupted(f"interrupted after {run.steps} of {settings.steps} steps"), stacklevel=2)
     return run
 
 
 def _walkers(walkers: Any) -> tuple[int, int]:
     if not isinstance(walkers, slice):
         return 0, checked_int("walkers", walkers, minimum=1, maximum=MAX_WALKERS)
-    if walkers.step not in (None, 1) or walkers.stop is None:
+    if walkers.stop is None or not (walkers.step is None or (isinstance(walkers.step, int) and walkers.step == 1)):
         raise InvalidArgumentError(f"walkers={walkers!r}: give an int, or slice(a, b) without a step")
-    start = checked_int("walkers.start", walkers.start or 0, minimum=0, maximum=MAX_WALKERS)
+    first = 0 if walkers.start is None else walkers.start
+    start = checked_int("walkers.start", first, minimum=0, maximum=MAX_WALKERS)
     stop = checked_int("walkers.stop", walkers.stop, minimum=0, maximum=MAX_WALKERS)
     if start >= stop:
         raise InvalidArgumentError(f"walkers={walkers!r} is empty; give slice(a, b) with a < b")
@@ -169,6 +172,8 @@ def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
     pairs = []
     for name, specs in observe.items():
         watchable(model, name)
+        if specs == ():
+            raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):
             if not isinstance(spec, (Histogram, Moments, Trace)):
                 raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
@@ -180,19 +185,24 @@ def _initial(initial: ArrayLike | None, model: Model, settings: Settings) -> NDA
     """Return the initial states, (walkers, dim) in the run's dtype; never the caller's own array."""
     shape = (settings.count, model.dim)
     if initial is None:
-        drawn = _core.normals(
-            settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype
-        )
+        drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
         return drawn.reshape(shape)
     try:
         states = np.asarray(initial)
         if states.dtype.kind not in "iuf":
             raise TypeError(f"dtype {states.dtype}")
-        states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
+        if np.ma.is_masked(initial):
+            raise TypeError("some are masked")
+        # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
+        if states.ndim > 0 and states.shape[-1] != model.dim:
+            raise ValueError(f"shape {states.shape}")
+        with np.errstate(over="ignore"):
+            states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
     except (TypeError, ValueError) as error:
         given = getattr(initial, "shape", type(initial).__name__)
         raise InvalidArgumentError(
-            f"initial ({given}) must be real numbers of shape (dim,) = ({model.dim},) or (walkers, dim) = {shape}: {error}"
+            f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
+            f"{error}"
         ) from None
     if not np.isfinite(states).all():
         walker = int(np.argmin(np.isfinite(states).all(axis=1)))

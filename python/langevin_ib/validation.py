@@ -1,4 +1,4 @@
-"""The main job: sample each system, compare it with its law, and demand that every rival law is rejected by the same run."""
+"""The main job: sample a system, compare it with its law, and demand that the same run rejects every rival law."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import sympy
 
 from . import models, plot
 from .compare import compare
@@ -28,6 +30,9 @@ __all__ = ["ALPHA", "CASES", "REJECTION", "Case", "Validation", "figure", "summa
 
 ALPHA = 1e-3
 """The right law passes if its p-value is at least this: a right law fails by chance once in a thousand validations."""
+
+NO_CORRECTION = "no correction"
+"""The rival that the figure divides by."""
 
 REJECTION = 1e-6
 """A rival is rejected if its p-value is below this."""
@@ -108,7 +113,8 @@ CASES: Mapping[str, Case] = {
         observable="theta",
         temperature=0.1,
         # Ten steps apart: a tenth of the time in which theta forgets.
-        histogram=Histogram(bins=200, range=(-1.5, 3.5), every=10),
+        # Zero, where the law is infinite, is an edge of a bin.
+        histogram=Histogram(bins=175, range=(-1.0, 2.5), every=10),
         step_size=0.005,
         walkers=8192,
         time=2000.0,
@@ -240,17 +246,45 @@ def summary(validation: Validation) -> dict[str, Any]:
 
 
 def figure(validation: Validation) -> Figure:
-    """Draw histogram, law and rivals above the deviations cell by cell."""
+    """Draw histogram and laws, their deviations cell by cell, and beside them the correction that the run shows."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - matplotlib is slow to import and only needed here
 
-    drawing = Figure(figsize=(7.5, 7.0), layout="constrained")
-    above, below = drawing.subplots(2, 1, height_ratios=(3, 1), sharex=True)
-    observable = validation.case.observable
-    laws = {f"rival: {name}": law for name, (law, _) in validation.rivals.items()}
-    plot.density(validation.coarse[observable], validation.law, finer=validation.fine[observable], rivals=laws, ax=above)
-    plot.residuals(validation.comparison, ax=below)
-    above.set_xlabel("")
+    drawing = Figure(figsize=(11.0, 5.6), layout="constrained")
+    panels = drawing.subplot_mosaic([["law", "correction"], ["z", "correction"]], height_ratios=(3.2, 1))
+    law, z, correction = panels["law"], panels["z"], panels["correction"]
+    case = validation.case
+    coarse, fine = validation.coarse[case.observable], validation.fine[case.observable]
+    others = {name: rival for name, (rival, _) in validation.rivals.items()}
+
+    plot.density(fine, validation.law, rivals=others, ax=law)
+    if (legend := law.get_legend()) is not None:
+        legend.remove()  # the one beside it names the same lines
+    law.set_title(validation.law.name, fontsize="medium")
+    law.tick_params(labelbottom=False)
+    law.set_xlabel("")
+
+    plot.residuals(validation.comparison, ax=z)
+    z.set_xlim(law.get_xlim())
+    z.set_title("")
+
+    plot.ratio(coarse, validation.law, others[NO_CORRECTION], finer=fine, rivals=others, ax=correction)
+    verdicts = [f"law of the process: {_probability(validation.comparison.pvalue)}"]
+    verdicts += [f"{name}: {_probability(rival.pvalue)}" for name, (_, rival) in validation.rivals.items()]
+    points, lines = correction.containers[0], correction.lines
+    correction.legend([points, *lines], [str(points.get_label()), *verdicts], fontsize="small", frameon=False)
+    correction.set_title("the correction that comes out of the run", fontsize="medium")
+    correction.set_ylabel("density / density without correction")
+
+    formula = sympy.latex(sympy.Eq(sympy.Symbol(case.observable), case.model.observable(case.observable)))
+    for ax in (z, correction):
+        ax.set_xlabel(f"${formula}$")
+    for ax in panels.values():
+        ax.spines[["top", "right"]].set_visible(False)
     return drawing
+
+
+def _probability(p: float) -> str:
+    return f"p = {p:.2g}" if p > 0 else "p < 1e-300"
 
 
 def write(validation: Validation, folder: Path) -> list[Path]:

@@ -15,13 +15,13 @@ use pyo3::prelude::*;
 use crate::error::{Error, Kind};
 use crate::simd::Level;
 
-create_exception!(_core, Diverged, PyArithmeticError, "A walker diverged; args are (message, walker, step).");
+create_exception!(_core, DivergedError, PyArithmeticError, "A walker diverged; args are (message, walker, step).");
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error.kind {
             Kind::InvalidArgument => PyValueError::new_err(error.message),
-            Kind::Diverged { walker, step } => Diverged::new_err((error.message, walker, step)),
+            Kind::Diverged { walker, step } => DivergedError::new_err((error.message, walker, step)),
         }
     }
 }
@@ -41,7 +41,7 @@ mod _core {
     use super::{Level, pyfunction};
 
     #[pymodule_export]
-    use super::Diverged;
+    use super::DivergedError;
     #[pymodule_export]
     use super::draws::{box_muller, normals, words};
     #[pymodule_export]

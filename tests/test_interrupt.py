@@ -1,0 +1,175 @@
+"""Interruptible: Ctrl-C stops a run within 0.2 s and hands back exactly what was sampled until then.
+
+Run as a script, this file presses Ctrl-C on itself and prints what came of it: no signal is sent to the test runner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import langevin_ib as lib
+import pytest
+from langevin_ib.errors import InvalidArgumentError
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to processes")
+
+ENDLESS = 2**60
+TRIES, LIMIT = 5, 0.2  # seconds
+OBSERVE = {"theta": (lib.Histogram(bins=50, range=(-1.0, 3.0), every=5), lib.Moments(every=3))}
+CASES: dict[str, dict] = {
+    "one thread": {"threads": 1, "burn_in": 10, "observe": OBSERVE},
+    "two threads": {"threads": 2, "burn_in": 10, "observe": OBSERVE},
+    "one walker": {"threads": 1, "walkers": 1},
+    "a million walkers": {"threads": 2, "walkers": 10**6, "observe": {"theta": lib.Moments()}},
+    "mala": {"threads": 1, "scheme": "mala"},
+    "a callback": {"threads": 1, "progress": lambda made, steps: None},
+    "within the burn-in": {"threads": 1, "burn_in": ENDLESS // 2, "observe": OBSERVE},
+}
+
+
+def sampled(**changes) -> lib.Run:
+    settings = {"temperature": 0.1, "step_size": 1e-3, "walkers": 1000, "rng": 8, "progress": False}
+    return lib.sample(lib.models.scalar_product(), **(settings | changes))
+
+
+def press_ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupted(case: dict) -> tuple[float, lib.Run, warnings.WarningMessage]:
+    """Return the time from Ctrl-C to the return, what was returned, and the warning."""
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.perf_counter())
+        press_ctrl_c()
+
+    timer = threading.Timer(0.25, press)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        timer.start()
+        run = sampled(steps=ENDLESS, **case)
+        delay = time.perf_counter() - pressed[0]
+    (warning,) = caught
+    return delay, run, warning
+
+
+def uninterrupted(case: dict, steps: int) -> lib.Run:
+    unseen = {"burn_in": 0, "observe": None} if case.get("burn_in", 0) >= steps else {}
+    return sampled(**(case | unseen), steps=steps)
+
+
+def report(case: dict) -> dict:
+    # On a loaded machine the best of several tries tells what the program itself takes.
+    for _ in range(TRIES):
+        delay, run, warning = interrupted(case)
+        if delay < LIMIT:
+            break
+    whole = uninterrupted(case, run.steps)
+    kept = zip(run.progressed.kept, whole.progressed.kept, strict=False)
+    try:
+        error = "" if "theta" not in run or run["theta"] else "empty"
+    except InvalidArgumentError as refusal:
+        error = str(refusal)
+    return {
+        "delay": delay,
+        "interrupted": [run.interrupted, whole.interrupted],
+        "steps": run.steps,
+        "text": repr(run),
+        "warning": [warning.category.__name__, str(warning.message), Path(warning.filename).name],
+        "same states": run.states.tobytes() == whole.states.tobytes() and run.acceptance == whole.acceptance,
+        "same results": all(ours.tobytes() == theirs.tobytes() for ours, theirs in kept),
+        "error": error,
+    }
+
+
+def thread_report() -> dict:
+    """Sample in a thread while the main thread is the one that hears Ctrl-C."""
+    finished: list[lib.Run] = []
+    thread = threading.Thread(target=lambda: finished.append(sampled(steps=100_000, threads=1)))
+    thread.start()
+    threading.Timer(0.05, press_ctrl_c).start()
+    heard = False
+    while not (heard and finished):
+        try:
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            heard = True
+    return {"heard": heard, "interrupted": finished[0].interrupted, "steps": finished[0].steps}
+
+
+def handler_report() -> dict:
+    """Let Ctrl-C raise something else, as frameworks do: it comes through, and nothing is left behind."""
+
+    def shut_down(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGINT, shut_down)
+    threading.Timer(0.2, press_ctrl_c).start()
+    try:
+        sampled(steps=ENDLESS, threads=2)
+    except TimeoutError:
+        came_through = True
+    signal.signal(signal.SIGINT, before)
+    return {"came through": came_through, "steps": sampled(steps=100, threads=2).steps}
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, dict]:
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    answers: dict[str, dict] = json.loads(done.stdout)
+    return answers
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ctrl_c_returns_within_a_fifth_of_a_second(case, reports) -> None:
+    assert reports[case]["delay"] < LIMIT
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_handed_back_is_the_run_of_that_many_steps(case, reports) -> None:
+    found = reports[case]
+    assert found["interrupted"] == [True, False]
+    assert found["steps"] > 0
+    assert found["same states"]
+    assert found["same results"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_warning_and_the_repr_say_so(case, reports) -> None:
+    category, message, file = reports[case]["warning"]
+    steps = reports[case]["steps"]
+    assert category == "SamplingInterrupted"
+    assert message == f"interrupted after {steps} of {ENDLESS} steps"
+    assert file == Path(__file__).name  # the caller's line, not one inside the package
+    assert f"interrupted after {steps:,} of {ENDLESS:,} steps" in reports[case]["text"]
+
+
+def test_what_was_not_looked_at_yet_is_refused(reports) -> None:
+    for case, found in reports.items():
+        if case == "within the burn-in":
+            assert f"the first look is after step {ENDLESS // 2 + 5}" in found["error"]
+        elif case in CASES:
+            assert not found["error"]
+
+
+def test_ctrl_c_belongs_to_the_main_thread(reports) -> None:
+    assert reports["another thread"] == {"heard": True, "interrupted": False, "steps": 100_000}
+
+
+def test_another_signal_handler_is_respected(reports) -> None:
+    assert reports["another handler"] == {"came through": True, "steps": 100}
+
+
+if __name__ == "__main__":
+    answers = {name: report(case) for name, case in CASES.items()}
+    print(json.dumps(answers | {"another thread": thread_report(), "another handler": handler_report()}))

@@ -1,0 +1,138 @@
+"""Kernels: a model is recognised by its loss however it is written, and never mistaken for another."""
+
+from __future__ import annotations
+
+import langevin_ib as lib
+import pytest
+import sympy
+from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
+from langevin_ib.kernels import kernel_of, watchable
+
+U, V = lib.parameters("u v")
+HALF = sympy.Rational(1, 2)
+
+
+def model(loss, **observables) -> lib.Model:
+    return lib.Model(parameters=(U, V), predictor={"p": U}, loss=sympy.sympify(loss), observables=observables)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        ((U * V - 1) ** 2 / 2, 1.0),
+        ((1 - V * U) ** 2 / 2, 1.0),
+        (sympy.expand((U * V - 1) ** 2) / 2, 1.0),
+        (0.5 * (U * V - 0.1) ** 2, 0.1),
+        ((U * V - sympy.Rational(1, 10)) ** 2 / 2 + 7, 0.1),
+        (U**2 * V**2 / 2, 0.0),
+        (U**2 * V**2 / 2 + 3 * U * V, -3.0),
+        ((U * V - sympy.sqrt(2)) ** 2 / 2, 2**0.5),
+        ((U * V - 10**300) ** 2 / 2, 1e300),
+    ],
+)
+def test_the_product_is_recognised(loss, target) -> None:
+    kernel = kernel_of(model(loss))
+    assert kernel.potential == "product"
+    assert kernel.constants == (pytest.approx(target, rel=1e-15),)
+
+
+@pytest.mark.parametrize(
+    ("loss", "stiffness"),
+    [
+        (U**2 + V**2, 2.0),
+        ((U**2 + V**2) / 2 - 5, 1.0),
+        (0.1 * U**2 + V**2 / 10, 0.2),
+        (sympy.pi * (U**2 + V**2), 6.283185307179586),
+        (-(U**2) - V**2, -2.0),
+        (U**2 * sympy.sin(1) ** 2 + U**2 * sympy.cos(1) ** 2 + V**2, 2.0),
+    ],
+)
+def test_the_harmonic_is_recognised(loss, stiffness) -> None:
+    kernel = kernel_of(model(loss))
+    assert kernel.potential == "harmonic"
+    assert kernel.constants == (pytest.approx(stiffness, rel=1e-15),)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 7, 64])
+def test_the_harmonic_is_recognised_in_any_dimension(dim) -> None:
+    kernel = kernel_of(lib.models.harmonic(stiffness=3.0, dim=dim))
+    assert (kernel.potential, kernel.constants) == ("harmonic", (3.0,))
+    assert len(kernel.observables) == dim + 1
+
+
+def test_many_dimensions_run() -> None:
+    """The largest ready-made model: no recursion over its parameters."""
+    large = lib.models.harmonic(dim=1000)
+    settings = {"temperature": 0.0, "step_size": 0.5, "steps": 2, "walkers": 3, "progress": False}
+    run = lib.sample(large, initial=[float(i) for i in range(1000)], **settings)
+    assert run.states[2].tolist() == [i / 4 for i in range(1000)]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        (U * V - 1) ** 2,
+        (U * V - 1) ** 2 / 2 + U**2 / 2,
+        (U * V - 1) ** 2 / 2 + U / 10**6,
+        U**2 + 2 * V**2,
+        U**2 + V**2 + U * V,
+        U**2 + V**2 + U,
+        U**2,
+        U * V,
+        sympy.S(3) + 0 * U,
+        (U * V - 1) ** 4,
+        U**2 * V**2 / 2 + U**4 * V**4,
+        sympy.Float("0.5000000001") * (U * V - 1) ** 2,
+        sympy.sin(U),
+        sympy.exp(U * V),
+        sympy.sqrt(U**2 + V**2),
+        U**2.5 + V**2.5,
+    ],
+)
+def test_other_losses_are_refused_with_what_there_is(loss) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"there are \(u v - a\)\*\*2 / 2 in two parameters and") as caught:
+        kernel_of(model(loss))
+    assert isinstance(caught.value, NotImplementedError)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        (U * V - 10**400) ** 2 / 2,
+        10**400 * (U**2 + V**2),
+        (U**2 + V**2) / sympy.Integer(10) ** 400,
+        sympy.exp(1000) * (U**2 + V**2),
+    ],
+    ids=["large target", "stiff", "flat", "transcendental"],
+)
+def test_constants_that_no_double_holds_are_refused(loss) -> None:
+    """They would become infinite, or zero, and the walkers NaN, or free."""
+    with pytest.raises(UnsupportedModelError, match="range of doubles; rescale it"):
+        kernel_of(model(loss))
+
+
+class TestWatchable:
+    @pytest.mark.parametrize(
+        ("expression", "name"),
+        [
+            (U, "x0"),
+            (V, "x1"),
+            (U * V, "product"),
+            (1.0 * V * U, "product"),
+            ((U - V) * (U + V), "difference_of_squares"),
+            (U**2 + V**2, "sum_of_squares"),
+            ((U + V) ** 2 - 2 * U * V, "sum_of_squares"),
+        ],
+    )
+    def test_observables_of_the_product(self, expression, name) -> None:
+        assert watchable(model((U * V - 1) ** 2 / 2, q=expression), "q") == name
+
+    @pytest.mark.parametrize("expression", [U**3, 2 * U, -U, U + V, U * V + 1, V**2 - U**2, sympy.sin(U)])
+    def test_others_are_refused_with_what_there_is(self, expression) -> None:
+        with pytest.raises(UnsupportedModelError, match=r"'q' = .* cannot be watched in the loop; .* u, v, u\*v"):
+            watchable(model((U * V - 1) ** 2 / 2, q=expression), "q")
+
+    @pytest.mark.parametrize("name", ["theta", "", None, 1])
+    def test_unknown_names_are_refused(self, name) -> None:
+        with pytest.raises(InvalidArgumentError, match="unknown observable"):
+            watchable(model(U**2 + V**2), name)
