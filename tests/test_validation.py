@@ -48,7 +48,9 @@ class TestTheRightLaw:
         assert (right.coarse.steps, right.fine.steps) == (2000, 4000)
         assert (right.coarse.settings.burn_in, right.fine.settings.burn_in) == (800, 1600)
         assert right.walker_steps == 16_384 * 6000
-        assert right.coarse.settings.key != right.fine.settings.key
+        # The same Brownian paths, in steps twice as long.
+        assert right.coarse.settings.key == right.fine.settings.key
+        assert (right.coarse.settings.substeps, right.fine.settings.substeps) == (2, 1)
         assert right.rate > 0
 
     def test_is_reproducible(self, right) -> None:

@@ -18,7 +18,7 @@ from .dynamics import Ambient
 from .model import Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
-from .run import Run
+from .run import Run, load
 from .sampling import SamplingInterrupted, sample
 from .theory import density
 
@@ -42,6 +42,7 @@ __all__ = [
     "density",
     "errors",
     "levels",
+    "load",
     "models",
     "parameters",
     "plot",

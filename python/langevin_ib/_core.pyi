@@ -6,6 +6,8 @@ from typing import Any, Literal, TypedDict, type_check_only
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["DivergedError", "box_muller", "cpu_count", "levels", "normals", "sample", "words"]
+
 class DivergedError(ArithmeticError):
     """A walker diverged; args are (message, walker, step)."""
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dynamics import Ambient
-from .engine import Kept, Progressed
-from .errors import InvalidArgumentError
-from .model import Model
+from .archive import PathLike
+from .checkpoint import Checkpoint
+from .checks import checked_int
+from .engine import Kept
+from .errors import DivergenceError, InvalidArgumentError
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Spec, Trace, TraceResult
-from .settings import Machine, Settings
+from .progress import Progress
+from .segments import proceed
+from .settings import MAX_STEPS, Machine
+from .shards import Shards
+from .snapshot import Snapshot, read_snapshot, write_snapshot
+from .stability import with_stable_step
 
-__all__ = ["Result", "Run"]
+__all__ = ["Result", "Run", "load"]
 
 Result: TypeAlias = HistogramResult | MomentsResult | TraceResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Run:
+class Run(Snapshot):
     """A run of the dynamics.
 
     Attributes
@@ -40,16 +47,13 @@ class Run:
     seconds : float
         Wall time spent in the core.
     interrupted : bool
-        Whether Ctrl-C ended the run; it may have come after the last step.
+        Whether the run was ended before its time: by Ctrl-C (which may have come after the last step), or, in a run
+        that was loaded, because the file was written on the way.
+    origin : str or None
+        Where the walkers started; see `snapshot.Snapshot`.
+    notes : tuple of str
+        What was decided on the user's behalf, such as a step size.
     """
-
-    model: Model
-    dynamics: Ambient
-    settings: Settings
-    machine: Machine
-    progressed: Progressed
-    seconds: float
-    interrupted: bool
 
     @property
     def states(self) -> NDArray[Any]:
@@ -120,6 +124,76 @@ class Run:
             case Trace():
                 return TraceResult(spec, provenance, kept)
 
+    def save(self, path: PathLike) -> None:
+        """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
+
+        The file is replaced in one instant; what was there before stays as ``path + ".previous"``.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where. The file is in NumPy's .npz format: ``numpy.load(path)["states"]`` works, too.
+
+        Raises
+        ------
+        ArchiveError
+            If the system refuses, or the model has a function that no file can hold. What was there before is still
+            there.
+        InvalidArgumentError
+            If `path` is no path of a file.
+        """
+        write_snapshot(path, self)
+
+    def resume(
+        self,
+        steps: int | None = None,
+        *,
+        threads: int | None = None,
+        level: str | None = None,
+        block: int = 64,
+        progress: Progress = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
+        executor: Executor | None = None,
+        shards: int | None = None,
+    ) -> Run:
+        """Go on with the run: the result is, to the bit, that of a run made at once.
+
+        Parameters
+        ----------
+        steps : int, optional
+            How many more steps to make; by default those that an interrupted run still lacks, which may be none.
+        threads, level, block, progress, checkpoint, checkpoint_every, executor, shards
+            As in `sample`; they need not be those of the run so far.
+
+        Returns
+        -------
+        Run
+            The longer run; this one stays as it is.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument is wrong.
+        DivergenceError
+            If a walker became NaN or ran away.
+        ArchiveError
+            If `checkpoint` holds another run, or cannot be written.
+        """
+        lacking = self.settings.steps - self.steps
+        more = lacking if steps is None else checked_int("steps", steps, minimum=1, maximum=MAX_STEPS)
+        settings = replace(self.settings, steps=self.steps + more)
+        farm = Shards.checked(executor, shards)
+        machine = Machine.checked(1 if farm and threads is None else threads, level, block)
+        settings.require_memory(self.model.dim, machine.threads)
+        saved = Checkpoint.opened(checkpoint, checkpoint_every)
+        run = replace(self, settings=settings, machine=machine)
+        run = run if saved is None else saved.joined(run)
+        try:
+            return proceed(run, progress=progress, checkpoint=saved, shards=farm)
+        except DivergenceError as error:
+            raise with_stable_step(error, self.model, self.dynamics, settings, self.states) from None
+
     def to_datatree(self) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
 
@@ -180,3 +254,38 @@ class Run:
             f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
             f"{settings.temperature:g} by {settings.scheme}{observed}{rate}>"
         )
+
+
+def load(path: PathLike) -> Run:
+    """Return the run that a file holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `Run.save` or ``sample(..., checkpoint=path)`` wrote. It is data: nothing in it is ever executed.
+
+    Returns
+    -------
+    Run
+        As it was saved; ``interrupted`` if steps are still to be made, which `Run.resume` does.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such file; if it is damaged and so is the one before it, which else is taken with a `DamagedFile`
+        warning; or if it was written by a version of langevin_ib whose numbers or files are others.
+
+    Examples
+    --------
+    >>> import langevin_ib as lib, pathlib, tempfile
+    >>> model, folder = lib.models.scalar_product(), tempfile.TemporaryDirectory()
+    >>> settings = {"temperature": 0.1, "step_size": 0.01, "walkers": 64, "rng": 1, "progress": False}
+    >>> path = pathlib.Path(folder.name) / "run.npz"
+    >>> lib.sample(model, steps=50, **settings).save(path)
+    >>> longer = lib.load(path).resume(steps=50)
+    >>> bool((longer.states == lib.sample(model, steps=100, **settings).states).all())
+    True
+    >>> folder.cleanup()
+    """
+    fields, _ = read_snapshot(path)
+    return Run(**fields)

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Mapping
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from .archive import PathLike
+from .checkpoint import Checkpoint
 from .checks import checked_int
 from .dynamics import Ambient
-from .engine import Progressed, advance
-from .errors import InvalidArgumentError
+from .engine import Progressed
+from .errors import DivergenceError, InvalidArgumentError
 from .kernels import kernel_of, watchable
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
-from .progress import Progress, Reporter
+from .progress import Progress
 from .run import Run
-from .settings import MAX_WALKERS, Machine, Settings
+from .segments import SamplingInterrupted, proceed
+from .settings import MAX_WALKERS, REACH, Machine, Settings
+from .shards import Shards
+from .snapshot import DRAWN
+from .stability import with_automatic_step, with_stable_step
 from .temperature import resolve_temperature
 
 __all__ = ["SamplingInterrupted", "sample"]
-
-
-class SamplingInterrupted(UserWarning):
-    """Ctrl-C ended a run early; the run handed back holds what was sampled until then."""
 
 
 def sample(
@@ -37,7 +38,7 @@ def sample(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
-    step_size: float,
+    step_size: float | Literal["auto"],
     steps: int,
     burn_in: int = 0,
     walkers: int | slice,
@@ -45,12 +46,17 @@ def sample(
     scheme: str = "euler-maruyama",
     dtype: str = "float64",
     noise: str = "native",
+    substeps: int = 1,
     observe: Mapping[str, Spec | tuple[Spec, ...]] | None = None,
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
     block: int = 128,
     progress: Progress = None,
+    checkpoint: PathLike | None = None,
+    checkpoint_every: int | None = None,
+    executor: Executor | None = None,
+    shards: int | None = None,
 ) -> Run:
     """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for independent walkers (arXiv 2601.06597, eq. (2)).
 
@@ -62,8 +68,9 @@ def sample(
         Where the walkers may go, and the V that drives them; by default ``Ambient()``, V = L.
     beta, sigma, temperature : float, optional
         Either ``beta`` (and ``sigma``, 1 by default) or ``temperature`` = sigma²/beta. T = 0 is gradient descent.
-    step_size : float
-        h > 0, in units of time.
+    step_size : float or "auto"
+        h > 0, in units of time. "auto" takes it from the largest curvature of V where the walkers start and where a
+        short pilot leads some of them; the choice is in ``run.settings.step_size`` and explained in ``run.notes``.
     steps : int
         Steps of each walker, the burn-in among them.
     burn_in : int
@@ -79,6 +86,10 @@ def sample(
         Precision of states and noise.
     noise : {"native", "single"}
         "single" draws single-precision normals under double-precision states: faster, same law to 2^-24.
+    substeps : int
+        Make each step's noise from that many finer steps, as their normalised sum. A run at step h with ``substeps=2``
+        and one at h/2 with the same seed share one Brownian path, so their difference, the discretisation bias that
+        ``compare(..., finer=...)`` extrapolates, has little variance.
     observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
         What to keep of which observable of the model, besides the final states.
     initial : array_like, shape (), (dim,) or (walkers, dim), optional
@@ -91,6 +102,19 @@ def sample(
         Walkers that a thread moves together.
     progress : bool or callable, optional
         A bar on terminals and in notebooks by default; a callable is told (steps made, steps) about 20 times a second.
+    checkpoint : str or Path, optional
+        A file to which the run is written on its way and at its end, each time in one instant. If it holds a part of
+        this very run, sampling goes on from there (with ``rng=None``, with the key that it finds there): a process that
+        was killed loses what came after the last checkpoint, and repeating the call ends with the bits of a run that
+        was never killed. The checkpoint before the last one stays as ``checkpoint + ".previous"``.
+    checkpoint_every : int, optional
+        It is written whenever the number of steps made is a multiple of this; by default about once a minute.
+    executor : concurrent.futures.Executor, optional
+        Who makes the steps, if not this process: a process pool, ``Client.get_executor()`` of dask.distributed, ... The
+        walkers are cut into shards, each of which uses one thread unless `threads` says more; the result has the same
+        bits. Progress is told, and Ctrl-C goes back to, where all shards had last been gathered: every few seconds.
+    shards : int, optional
+        How many shards; by default four per worker, and never more than one per 32 walkers.
 
     Returns
     -------
@@ -105,41 +129,49 @@ def sample(
     UnsupportedModelError
         If no compiled potential has the model's loss, or none of its functions is the observable.
     DivergenceError
-        If a walker became NaN or ran away; it carries the walker and the step.
+        If a walker became NaN or ran away; it carries the walker and the step, and says what step size is stable.
+        What was written to `checkpoint` before it did stays there.
+    ArchiveError
+        If `checkpoint` holds another run, which is then left alone, or cannot be written; in that case the error's
+        ``run`` is what was sampled until then.
     """
     dynamics = Ambient() if dynamics is None else dynamics
     if not isinstance(model, Model):
         raise InvalidArgumentError(f"model must be a Model, got {model!r}")
     if not isinstance(dynamics, Ambient):
         raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    saved, farm = Checkpoint.opened(checkpoint, checkpoint_every), Shards.checked(executor, shards)
+    automatic = isinstance(step_size, str) and step_size == "auto"
     settings = Settings(
         temperature=resolve_temperature(beta, sigma, temperature, allow_zero=True),
-        step_size=step_size,
+        # Any valid number serves until the states are known, from which "auto" takes its own.
+        step_size=1.0 if automatic else step_size,
         steps=steps,
         burn_in=burn_in,
         walkers=_walkers(walkers),
-        key=_key(rng),
+        key=saved.key if rng is None and saved and saved.key is not None else _key(rng),
         scheme=scheme,
         dtype=dtype,
         noise=noise,
         observe=_observe(model, observe),
+        substeps=substeps,
     )
-    machine = Machine.checked(threads, level, block)
+    machine = Machine.checked(1 if farm and threads is None else threads, level, block)
     kernel_of(model)
     settings.require_memory(model.dim, machine.threads)
-    with Reporter(progress, settings.steps) as reporter:
-        started = time.perf_counter()
-        start = Progressed.start(_initial(initial, model, settings), settings)
-        progressed, stopped = advance(
-            model, dynamics, settings, machine, before=start, steps=settings.steps, report=reporter.callback()
-        )
-        seconds = time.perf_counter() - started
-    if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
-        raise stopped
-    run = Run(model, dynamics, settings, machine, progressed, seconds, interrupted=stopped is not None)
-    if run.interrupted:
-        warnings.warn(SamplingInterrupted(f"interrupted after {run.steps} of {settings.steps} steps"), stacklevel=2)
-    return run
+    states = _initial(initial, model, settings)
+    notes: tuple[str, ...] = ()
+    if automatic:
+        settings, note = with_automatic_step(model, dynamics, settings, states)
+        notes = (note,)
+    start = Progressed.start(states, settings)
+    origin = DRAWN if initial is None else None
+    run = Run(model, dynamics, settings, machine, start, seconds=0.0, interrupted=False, origin=origin, notes=notes)
+    run = run if saved is None else saved.joined(run)
+    try:
+        return proceed(run, progress=progress, checkpoint=saved, shards=farm)
+    except DivergenceError as error:
+        raise with_stable_step(error, model, dynamics, settings, states) from None
 
 
 def _walkers(walkers: Any) -> tuple[int, int]:
@@ -204,9 +236,11 @@ def _initial(initial: ArrayLike | None, model: Model, settings: Settings) -> NDA
             f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
             f"{error}"
         ) from None
-    if not np.isfinite(states).all():
-        walker = int(np.argmin(np.isfinite(states).all(axis=1)))
+    inside = (np.abs(states) < REACH[settings.dtype]).all(axis=1)
+    if not inside.all():
+        walker = int(np.argmin(inside))
         raise InvalidArgumentError(
-            f"initial: walker {walker} starts at {states[walker].tolist()}, which is not finite in {settings.dtype}"
+            f"initial: walker {walker} starts at {states[walker].tolist()}; in {settings.dtype} every coordinate must be a "
+            f"number below {REACH[settings.dtype]:g}"
         )
     return states

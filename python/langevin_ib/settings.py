@@ -14,7 +14,7 @@ from .checks import checked_int, checked_real, shown
 from .errors import InvalidArgumentError
 from .observe import Histogram, Moments, Provenance, Spec, Trace
 
-__all__ = ["DTYPES", "NOISES", "SCHEMES", "Machine", "Settings"]
+__all__ = ["DTYPES", "NOISES", "REACH", "SCHEMES", "Machine", "Settings"]
 
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
 DTYPES = ("float64", "float32")
@@ -26,8 +26,12 @@ GROUPS = 64
 The number is the same for every run, however few its walkers: so any shards of a run can be merged.
 """
 
+REACH = {"float64": 1e100, "float32": 1e18}
+"""A coordinate beyond this has run away; its square can still be represented."""
+
 MAX_WALKERS = 2**40
 MAX_STEPS = 2**62
+MAX_SUBSTEPS = 1024
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,14 @@ class Settings:
             "scheme": _one_of("scheme", self.scheme, SCHEMES),
             "dtype": _one_of("dtype", _dtype_name(self.dtype), DTYPES),
             "noise": _one_of("noise", self.noise, NOISES),
+            "substeps": checked_int("substeps", self.substeps, minimum=1, maximum=MAX_SUBSTEPS),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
+        if self.steps * self.substeps >= 2**63:
+            raise InvalidArgumentError(
+                f"steps={self.steps} times substeps={self.substeps} is more than the noise can address; take fewer of either"
+            )
         if self.burn_in >= self.steps:
             raise InvalidArgumentError(
                 f"burn_in={self.burn_in} leaves none of the steps={self.steps} to observe; take more steps"
