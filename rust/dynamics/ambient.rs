@@ -23,7 +23,11 @@ impl<V: Potential> Potential for Ambient<V> {
     #[inline(always)]
     fn value<R: Real>(&self, x: &[R]) -> R {
         let half = R::constant(0.5 * self.weight_decay);
-        x.iter().fold(self.potential.value(x), |sum, &x| half.mul_add(x * x, sum))
+        let mut value = self.potential.value(x);
+        for &x in x {
+            value = half.mul_add(x * x, value);
+        }
+        value
     }
 
     #[inline(always)]

@@ -1,8 +1,6 @@
 //! Streaming histogram: uniform bins, with underflow, overflow and NaN counted apart.
 
-use super::Slots;
 use crate::real::Real;
-use crate::simd::Pack;
 
 /// Half-open uniform bins on [lo, hi). Slot 0 is underflow, then the bins, overflow, and values that are not numbers.
 /// The two ends are exact; a value within rounding of an inner edge may count on either side of it.
@@ -25,7 +23,8 @@ impl Histogram {
 
     /// The histogram's constants, spread over a pack.
     #[inline(always)]
-    fn ruler<R: Real>(&self) -> Ruler<R> {
+    #[must_use]
+    pub fn ruler<R: Real>(&self) -> Ruler<R> {
         let bins = f64::from(self.bins);
         Ruler {
             lo: R::constant(self.lo),
@@ -36,31 +35,11 @@ impl Histogram {
             invalid: R::constant(bins + 2.0),
         }
     }
-
-    /// Counts one block of values: each walker's group starts at its offset in the table.
-    ///
-    /// All slots are found before any is counted: the first pass is vector code, the second scalar, and neither waits for
-    /// the other.
-    #[inline(always)]
-    pub fn count<P: Pack>(&self, values: impl Iterator<Item = P>, slots: &mut Slots) {
-        let ruler = self.ruler::<P>();
-        let (indices, table) = (&mut slots.indices[..], &mut slots.table[..]);
-        let offsets = slots.offsets.chunks_exact(P::LANES);
-        for ((value, offsets), indices) in values.zip(offsets).zip(indices.chunks_exact_mut(P::LANES)) {
-            ruler.slot(value).store_truncated(offsets, indices);
-        }
-        let (blocks, rest) = indices.as_chunks::<32>();
-        let mut count = |&index: &i32| table[index.cast_unsigned() as usize] += 1;
-        // Blocks of a known length are unrolled, which saves mispredicted ends of loops.
-        for block in blocks {
-            block.iter().for_each(&mut count);
-        }
-        rest.iter().for_each(count);
-    }
 }
 
 /// Finds the slot of a value.
-struct Ruler<R> {
+#[derive(Clone, Copy, Debug)]
+pub struct Ruler<R> {
     lo: R,
     hi: R,
     bins_per_unit: R,
@@ -72,7 +51,7 @@ struct Ruler<R> {
 impl<R: Real> Ruler<R> {
     /// The slot, to be rounded towards zero.
     #[inline(always)]
-    fn slot(&self, value: R) -> R {
+    pub fn slot(&self, value: R) -> R {
         let position = (value - self.lo).mul_add(self.bins_per_unit, R::constant(1.0));
         // Rounding may carry a value just below hi past its bin.
         let inside = R::select(position.less(self.overflow), position, self.within_last);

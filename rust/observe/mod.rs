@@ -65,21 +65,49 @@ impl Watch {
     ) {
         let lanes = T::Pack::<S>::LANES;
         let walkers = x.len() / potential.dim() * lanes;
-        let values = x.chunks_exact(potential.dim()).map(|x| self.observable.value(potential, x));
+        let points = x.chunks_exact(potential.dim());
         match &self.keep {
-            Keep::Histogram(histogram) => histogram.count(values, slots),
+            Keep::Histogram(histogram) => {
+                let ruler = histogram.ruler::<T::Pack<S>>();
+                let rows = slots.offsets.chunks_exact(lanes).zip(slots.indices.chunks_exact_mut(lanes));
+                for (x, (offsets, indices)) in points.zip(rows) {
+                    let value = self.observable.value(potential, x);
+                    ruler.slot(value).store_truncated(offsets, indices);
+                }
+                slots.count();
+            }
             Keep::Moments(moments) => {
-                for (i, value) in values.enumerate() {
+                for (i, x) in points.enumerate() {
+                    let value = self.observable.value(potential, x);
                     moments.add(value, &mut column.sums, i * lanes, walkers);
                 }
             }
             Keep::Trace => {
-                for value in values {
+                for x in points {
                     let start = column.trace.len();
                     column.trace.resize(start + lanes, T::default());
-                    value.store(&mut column.trace[start..]);
+                    self.observable.value(potential, x).store(&mut column.trace[start..]);
                 }
             }
+        }
+    }
+}
+
+impl Slots {
+    /// Counts the slots found for a block. They were all found before any is counted: the first pass is vector code, this
+    /// one is scalar, and neither waits for the other.
+    #[inline(always)]
+    pub fn count(&mut self) {
+        let table = &mut self.table[..];
+        let (blocks, rest) = self.indices.as_chunks::<32>();
+        // Blocks of a known length are unrolled, which saves mispredicted ends of loops.
+        for block in blocks {
+            for &index in block {
+                table[index.cast_unsigned() as usize] += 1;
+            }
+        }
+        for &index in rest {
+            table[index.cast_unsigned() as usize] += 1;
         }
     }
 }

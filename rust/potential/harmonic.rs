@@ -34,6 +34,10 @@ impl Potential for Harmonic {
 
     #[inline(always)]
     fn observable<R: Real>(&self, _which: usize, x: &[R]) -> R {
-        x.iter().fold(R::constant(0.0), |sum, &x| x.mul_add(x, sum))
+        let mut sum = R::constant(0.0);
+        for &x in x {
+            sum = x.mul_add(x, sum);
+        }
+        sum
     }
 }

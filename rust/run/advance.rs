@@ -82,9 +82,10 @@ where
     let mut start = walk.x.clone();
     scheme.begin(walk, steps.start, plan.step);
     let mut next_look = plan.next_look(steps.start);
+    let mut stride = CHECK_EVERY;
     let mut from = steps.start;
     while from < steps.end {
-        let to = steps.end.min(from + CHECK_EVERY);
+        let to = steps.end.min(from + stride);
         start.copy_from_slice(&walk.x);
         for step in from..to {
             scheme.advance(walk, step, plan.step);
@@ -97,43 +98,20 @@ where
                 next_look = plan.next_look(next_look);
             }
         }
-        if walk.runaway(&block.live, plan.bound).is_some() {
-            return Some(first_runaway(plan, scheme, walk, block, &start, from..to));
+        if let Some(walker) = walk.runaway(&block.live, plan.bound) {
+            if to - from == 1 {
+                return Some(Runaway { step: to, walker: block.first + walker as u64 });
+            }
+            // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
+            stride = 1;
+            walk.x.copy_from_slice(&start);
+            scheme.begin(walk, from, plan.step);
+            continue;
         }
         collect_accepted(walk, block);
         from = to;
     }
     None
-}
-
-/// Repeats the steps since the last check one by one, to name the step and the walker.
-#[cold]
-#[inline(always)]
-fn first_runaway<S, T, V, C, Q>(
-    plan: &Plan,
-    scheme: C,
-    walk: &mut Walk<'_, S, T, V, Q>,
-    block: &Block<T>,
-    start: &[T::Pack<S>],
-    steps: Range<u64>,
-) -> Runaway
-where
-    S: Simd,
-    T: Element + BoxMuller,
-    V: Potential,
-    C: Scheme,
-    Q: Precision<T>,
-{
-    walk.x.copy_from_slice(start);
-    scheme.begin(walk, steps.start, plan.step);
-    for step in steps.clone() {
-        scheme.advance(walk, step, plan.step);
-        if let Some(walker) = walk.runaway(&block.live, plan.bound) {
-            return Runaway { step: step + 1, walker: block.first + walker as u64 };
-        }
-    }
-    // A walker beyond the bound at the end of the steps is beyond it after one of them.
-    Runaway { step: steps.end, walker: block.first }
 }
 
 /// Adds the packs' counts of accepted proposals to the block's.

@@ -123,19 +123,38 @@ unsafe fn lookup_ps(table: *const f32, index: __m256i) -> __m256 {
     })
 }
 
+#[inline(always)]
+fn load(word: &u128) -> __m128i {
+    x!(_mm_loadu_si128(std::ptr::from_ref(word).cast()))
+}
+
+/// One AES block from a counter and the whitening.
+#[inline(always)]
+fn rounds<const R: usize>(counter: &u128, whitening: __m128i, keys: &[u128; R]) -> __m128i {
+    let mut block = x!(_mm_xor_si128(load(counter), whitening));
+    for key in &keys[1..R - 1] {
+        block = x!(_mm_aesenc_si128(block, load(key)));
+    }
+    x!(_mm_aesenclast_si128(block, load(&keys[R - 1])))
+}
+
 /// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.
 #[inline(always)]
 fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m256i; 4] {
-    let word = |word: &u128| x!(_mm_loadu_si128(std::ptr::from_ref(word).cast()));
-    let whitening = x!(_mm_xor_si128(word(&tweak), word(&keys[0])));
-    let blocks = counters.0.each_ref().map(|counter| {
-        let mut block = x!(_mm_xor_si128(word(counter), whitening));
-        for key in &keys[1..R - 1] {
-            block = x!(_mm_aesenc_si128(block, word(key)));
-        }
-        x!(_mm_aesenclast_si128(block, word(&keys[R - 1])))
-    });
-    [0, 2, 4, 6].map(|i| x!(_mm256_set_m128i(blocks[i + 1], blocks[i])))
+    let whitening = x!(_mm_xor_si128(load(&tweak), load(&keys[0])));
+    let mut pairs = x!([_mm256_setzero_si256(); 4]);
+    for (i, pair) in pairs.iter_mut().enumerate() {
+        let low = rounds(&counters.0[2 * i], whitening, keys);
+        let high = rounds(&counters.0[2 * i + 1], whitening, keys);
+        *pair = x!(_mm256_set_m128i(high, low));
+    }
+    pairs
+}
+
+/// One word a lane of two registers of blocks: the words that `SELECT` names.
+#[inline(always)]
+fn words<const SELECT: i32>(even: __m256i, odd: __m256i) -> U32 {
+    U32(x!(_mm256_castps_si256(_mm256_shuffle_ps::<SELECT>(_mm256_castsi256_ps(even), _mm256_castsi256_ps(odd)))))
 }
 
 impl Pack for Pair<F64> {
@@ -197,24 +216,26 @@ impl Pack for Pair<F32> {
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
-        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys).map(|block| x!(_mm256_castsi256_ps(block)));
-        let word = |register: __m256| U32(x!(_mm256_castps_si256(register)));
-        x!((
-            Pair(word(_mm256_shuffle_ps::<0x88>(even0, odd0)), word(_mm256_shuffle_ps::<0x88>(even1, odd1))),
-            Pair(word(_mm256_shuffle_ps::<0xDD>(even0, odd0)), word(_mm256_shuffle_ps::<0xDD>(even1, odd1)))
-        ))
+        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
+        (
+            Pair(words::<0x88>(even0, odd0), words::<0x88>(even1, odd1)),
+            Pair(words::<0xDD>(even0, odd0), words::<0xDD>(even1, odd1)),
+        )
     }
+}
+
+/// Widens one register into two (exact).
+#[inline(always)]
+fn halves(register: F32) -> Pair<F64> {
+    x!(Pair(
+        F64(_mm256_cvtps_pd(_mm256_castps256_ps128(register.0))),
+        F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(register.0)))
+    ))
 }
 
 impl Widen<Pair<F32>> for Pair<F64> {
     #[inline(always)]
     fn widen(narrow: Pair<F32>) -> [Self; 2] {
-        let halves = |register: __m256| {
-            x!(Pair(
-                F64(_mm256_cvtps_pd(_mm256_castps256_ps128(register))),
-                F64(_mm256_cvtps_pd(_mm256_extractf128_ps::<1>(register)))
-            ))
-        };
-        [halves(narrow.0.0), halves(narrow.1.0)]
+        [halves(narrow.0), halves(narrow.1)]
     }
 }

@@ -70,19 +70,30 @@ unsafe fn lookup_ps(table: *const f32, index: __m512i) -> __m512 {
     x!(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table)))
 }
 
+/// One 128-bit word in each quarter of a register.
+#[inline(always)]
+fn broadcast(word: &u128) -> __m512i {
+    x!(_mm512_broadcast_i32x4(_mm_loadu_si128(std::ptr::from_ref(word).cast())))
+}
+
+/// Four AES blocks from whitened counters.
+#[inline(always)]
+fn rounds<const R: usize>(whitened: __m512i, keys: &[u128; R]) -> __m512i {
+    let mut block = whitened;
+    for key in &keys[1..R - 1] {
+        block = x!(_mm512_aesenc_epi128(block, broadcast(key)));
+    }
+    x!(_mm512_aesenclast_epi128(block, broadcast(&keys[R - 1])))
+}
+
 /// Eight AES blocks: those of even counters, those of odd counters.
 #[inline(always)]
 fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m512i; 2] {
-    let broadcast = |word: &u128| x!(_mm512_broadcast_i32x4(_mm_loadu_si128(std::ptr::from_ref(word).cast())));
     let whitening = x!(_mm512_xor_si512(broadcast(&tweak), broadcast(&keys[0])));
     let (evens, odds) = counters.0.split_at(4);
-    [evens, odds].map(|four| {
-        let mut block = x!(_mm512_xor_si512(_mm512_load_si512(four.as_ptr().cast()), whitening));
-        for key in &keys[1..R - 1] {
-            block = x!(_mm512_aesenc_epi128(block, broadcast(key)));
-        }
-        x!(_mm512_aesenclast_epi128(block, broadcast(&keys[R - 1])))
-    })
+    let (evens, odds) = x!((_mm512_load_si512(evens.as_ptr().cast()), _mm512_load_si512(odds.as_ptr().cast())));
+    let (evens, odds) = x!((_mm512_xor_si512(evens, whitening), _mm512_xor_si512(odds, whitening)));
+    [rounds(evens, keys), rounds(odds, keys)]
 }
 
 impl Pack for F64 {
@@ -124,7 +135,8 @@ impl Pack for F32 {
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U32, U32) {
-        let [even, odd] = encrypt(counters, tweak, keys).map(|block| x!(_mm512_castsi512_ps(block)));
+        let [even, odd] = encrypt(counters, tweak, keys);
+        let (even, odd) = x!((_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd)));
         let (first, second) = x!((_mm512_shuffle_ps::<0x88>(even, odd), _mm512_shuffle_ps::<0xDD>(even, odd)));
         (U32(x!(_mm512_castps_si512(first))), U32(x!(_mm512_castps_si512(second))))
     }

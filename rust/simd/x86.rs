@@ -1,4 +1,7 @@
 //! The x86 packs' common shape: a table of instruction names goes in, the traits of `real` come out.
+//!
+//! No closures here or in the files that use this, nor in any loop over packs: a closure cannot be forced inline, and one
+//! that is not inlined is compiled without the instruction set's features, every operation in it becoming a call.
 
 /// Calls one instruction, or one helper made of them.
 macro_rules! x {

@@ -111,7 +111,13 @@ impl<T: Element> Job for Count<'_, T> {
         let Self(histogram, values) = self;
         let (walkers, table) = (values.len(), vec![0; histogram.stride()]);
         let mut slots = Slots { offsets: vec![0; walkers], indices: vec![0; walkers], table };
-        histogram.count(values.chunks_exact(T::Pack::<S>::LANES).map(T::Pack::<S>::load), &mut slots);
+        let ruler = histogram.ruler::<T::Pack<S>>();
+        let lanes = T::Pack::<S>::LANES;
+        let rows = slots.offsets.chunks_exact(lanes).zip(slots.indices.chunks_exact_mut(lanes));
+        for (values, (offsets, indices)) in values.chunks_exact(lanes).zip(rows) {
+            ruler.slot(T::Pack::<S>::load(values)).store_truncated(offsets, indices);
+        }
+        slots.count();
         slots.table
     }
 }
