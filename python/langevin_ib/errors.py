@@ -41,7 +41,7 @@ class InvarianceError(LangevinError, ValueError):
         self.residual = residual
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), generator=self.generator, residual=self.residual), self.args
+        return partial(type(self), generator=self.generator, residual=self.residual), self.args, vars(self)
 
 
 class NotNormalizableError(LangevinError, ValueError):
@@ -69,7 +69,7 @@ class DivergenceError(LangevinError, ArithmeticError):
         self.step = step
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), walker=self.walker, step=self.step), self.args
+        return partial(type(self), walker=self.walker, step=self.step), self.args, vars(self)
 
 
 class ArchiveError(LangevinError):

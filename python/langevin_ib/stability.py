@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,14 +27,26 @@ STABLE = 1.0
 PROPOSED = {"euler-maruyama": 0.05, "leimkuhler-matthews": 0.2, "mala": 0.5}
 """h times the largest curvature that "auto" proposes, by scheme.
 
-For Euler-Maruyama the stiffest variance is then wrong by h k / 2 = 2.5 %, for Leimkuhler-Matthews by O(h² k²); MALA has
-no such error and its step only sets the acceptance."""
+For Euler-Maruyama the stiffest variance is then wrong by h k / 2 = 2.5 %, for Leimkuhler-Matthews by O(h² k²). MALA has
+no such error and its step only sets the acceptance, which in d dimensions stays at about 0.9 if h goes like d^(-1/3)
+(Roberts and Rosenthal, J. R. Statist. Soc. B 60 (1998) 255)."""
+
+ACCEPTED = 0.6
+"""The step of MALA is halved until so many of the first steps are accepted: where walkers start far from where they
+belong, the drift is much larger than the noise, and MALA may refuse it for ever."""
 
 CAREFUL = 0.02
-PILOT_STEPS = 1000
-"""The pilot's step times the largest curvature where walkers start, and how many such steps it makes."""
+"""The pilot's step times the largest curvature where walkers start."""
 
-LOOKED_AT = 256
+PILOT_STEPS = 1000
+PILOT_NUMBERS = 512
+"""How many steps a pilot makes, and how many coordinates its walkers have together."""
+
+PILOT_TRUSTED = 0.5
+PILOTS = 40
+"""A pilot whose step times the largest curvature that it met exceeds this is repeated with a smaller step, so often."""
+
+LOOKED_AT = 65_536
 """Curvature is the largest over at most this many walkers."""
 
 
@@ -53,13 +67,8 @@ def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
     float
         In units of inverse time; 0 where V is affine, and infinite where the Hessian is not finite.
     """
-    rows = np.asarray(states, dtype=np.float64)[:: max(1, len(states) // LOOKED_AT)]
-    with np.errstate(all="ignore"):
-        entries = [np.broadcast_to(entry(*rows.T), len(rows)) for entry in _hessian(model, dynamics)]
-    matrices = np.stack(entries, axis=-1).reshape(len(rows), model.dim, model.dim)
-    if not np.isfinite(matrices).all():
-        return float("inf")
-    return float(np.abs(np.linalg.eigvalsh(matrices)).max())
+    rows = np.asarray(_spread(states, LOOKED_AT), dtype=np.float64)
+    return max((block.largest_eigenvalue(rows) for block in _hessian(model, dynamics)), default=0.0)
 
 
 def with_automatic_step(
@@ -68,7 +77,7 @@ def with_automatic_step(
     """Return the settings with the step size that the curvature proposes, and a note that says how it was found.
 
     The curvature is looked at where the walkers start, and again where a pilot of some of them ends, whose step is
-    careful enough for the start.
+    careful enough for the way.
 
     Parameters
     ----------
@@ -81,33 +90,68 @@ def with_automatic_step(
     ------
     InvalidArgumentError
         If the curvature is zero or not finite there.
+    KeyboardInterrupt
+        If Ctrl-C came during the pilot.
     """
-    at_start = _useful(curvature(model, dynamics, states))
-    rows = np.ascontiguousarray(states[:LOOKED_AT])
-    careful = replace(
-        settings,
-        step_size=CAREFUL / at_start,
-        steps=PILOT_STEPS,
-        burn_in=0,
-        observe=(),
-        walkers=(settings.walkers[0], settings.walkers[0] + len(rows)),
-    )
-    pilot, _ = advance(
-        model,
-        dynamics,
-        careful,
-        Machine(threads=1),
-        before=Progressed.start(rows, careful),
-        steps=PILOT_STEPS,
-        report=None,
-    )
-    largest = max(at_start, _useful(curvature(model, dynamics, pilot.states)))
-    step_size = PROPOSED[settings.scheme] / largest
+    largest = _steepest(model, dynamics, settings, states)
+    proposed = PROPOSED[settings.scheme]
+    rule = f"{proposed:g} (for {settings.scheme})"
+    if settings.scheme == "mala" and model.dim > 1:
+        rule = f"{proposed:g} / {model.dim}^(1/3) (for mala in {model.dim} dimensions)"
+        proposed /= model.dim ** (1 / 3)
+    settings = replace(settings, step_size=proposed / largest)
+    halved = 0
+    while settings.scheme == "mala" and _acceptance(model, dynamics, settings, states) < ACCEPTED and halved < PILOTS:
+        settings = replace(settings, step_size=settings.step_size / 2.0)
+        halved += 1
     note = (
-        f"step_size='auto' took h = {step_size:.3g}: {PROPOSED[settings.scheme]:g} (for {settings.scheme}) divided by "
-        f"{largest:.3g}, the largest curvature of V where the walkers start and after {PILOT_STEPS} pilot steps"
+        f"step_size='auto' took h = {settings.step_size:.3g}: {rule} divided by {largest:.3g}, the largest curvature "
+        f"of V where the walkers start and after {PILOT_STEPS} pilot steps"
     )
-    return replace(settings, step_size=step_size), note
+    if halved:
+        note += f"; and then by 2^{halved}, so that {ACCEPTED:.0%} of the first {PILOT_STEPS} steps are accepted"
+    return settings, note
+
+
+def _steepest(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> float:
+    """Return the largest curvature where walkers start and where a few of them come to."""
+    at_start = _useful(curvature(model, dynamics, states))
+    # Whatever the scheme of the run: MALA would refuse steps that are too large, and look as if all were well.
+    careful = replace(settings, scheme="euler-maruyama", step_size=CAREFUL / at_start)
+    for _ in range(PILOTS):
+        try:
+            pilot = _pilot(model, dynamics, careful, states)
+        except DivergenceError:
+            # Where walkers start V is flatter than where they go.
+            careful = replace(careful, step_size=careful.step_size / 10.0)
+            continue
+        largest = max(at_start, _useful(curvature(model, dynamics, pilot.states)))
+        if careful.step_size * largest < PILOT_TRUSTED:
+            return largest
+        careful = replace(careful, step_size=CAREFUL / largest)
+    raise InvalidArgumentError(
+        f"step_size='auto': a pilot from where the walkers start (curvature {at_start:.3g}) runs away even at a step "
+        f"of {careful.step_size:.2g}; give a number, or start elsewhere"
+    )
+
+
+def _acceptance(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> float:
+    pilot = _pilot(model, dynamics, settings, states)
+    return pilot.accepted / (pilot.steps * len(pilot.states))
+
+
+def _pilot(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> Progressed:
+    """Make the first steps of a few of a run's walkers."""
+    rows = np.ascontiguousarray(states[: max(PILOT_NUMBERS // model.dim, 1)])
+    walkers = (settings.walkers[0], settings.walkers[0] + len(rows))
+    settings = replace(settings, steps=PILOT_STEPS, burn_in=0, observe=(), walkers=walkers)
+    start = Progressed.start(rows, settings)
+    pilot, stopped = advance(
+        model, dynamics, settings, Machine(threads=1), before=start, steps=PILOT_STEPS, report=None
+    )
+    if stopped is not None:
+        raise stopped
+    return pilot
 
 
 def with_stable_step(
@@ -124,7 +168,8 @@ def with_stable_step(
     states : array, shape (walkers, dim)
         Where the walkers started.
     """
-    largest = curvature(model, dynamics, states)
+    # The steepest place is where the walker started that diverged, more likely than not.
+    largest = max(curvature(model, dynamics, rows) for rows in (states, states[[error.walker - settings.walkers[0]]]))
     if not 0.0 < largest < float("inf"):
         advice = "the curvature of V where the walkers started gives no stable step"
     elif settings.step_size > STABLE / largest:
@@ -133,8 +178,9 @@ def with_stable_step(
         )
     else:
         advice = (
-            f"the step was stable where the walkers started (largest curvature {largest:.3g}), so the walker met a steeper "
-            f"place later: try step_size={settings.step_size / 4:.2g}, or scheme='mala', which refuses such steps"
+            f"the step was stable where the walkers started (largest curvature {largest:.3g}), so the noise carried "
+            f"the walker to a steeper place, or out of range: try step_size={settings.step_size / 4:.2g}, or "
+            "scheme='mala', which refuses such steps"
         )
     return DivergenceError(f"{error}; {advice}", walker=error.walker, step=error.step)
 
@@ -142,12 +188,49 @@ def with_stable_step(
 def _useful(largest: float) -> float:
     if not 0.0 < largest < float("inf"):
         raise InvalidArgumentError(
-            f"step_size='auto': the curvature of V where the walkers are is {largest:g}, which proposes nothing; give a number"
+            f"step_size='auto': the curvature of V where the walkers are is {largest:g}, which proposes nothing; "
+            "give a number"
         )
     return largest
 
 
+def _spread(states: NDArray[Any], most: int) -> NDArray[Any]:
+    return states[:: -(-len(states) // most)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A diagonal block of the Hessian of V: its parameters, by their numbers, and its entries, row by row."""
+
+    parameters: tuple[int, ...]
+    entries: tuple[float | Callable[..., NDArray[np.float64]], ...]
+
+    def largest_eigenvalue(self, states: NDArray[np.float64]) -> float:
+        """Return the largest absolute eigenvalue over states of shape (walkers, dim); infinite if one is NaN."""
+        columns = states[:, self.parameters].T
+        values = [entry if isinstance(entry, float) else entry(*columns) for entry in self.entries]
+        size = len(self.parameters)
+        matrices = np.stack(np.broadcast_arrays(*values), axis=-1).reshape(-1, size, size)
+        return float(np.abs(np.linalg.eigvalsh(matrices)).max()) if np.isfinite(matrices).all() else math.inf
+
+
 @lru_cache(maxsize=32)
-def _hessian(model: Model, dynamics: Ambient) -> tuple[Any, ...]:
-    matrix = sympy.hessian(dynamics.potential(model), model.parameters)
-    return tuple(compiled(entry, model.parameters) for entry in matrix)
+def _hessian(model: Model, dynamics: Ambient) -> tuple[_Block, ...]:
+    """Return the Hessian of V as the blocks that it falls into: parameters that share no term of V do not mix."""
+    groups: list[tuple[set[sympy.Symbol], list[sympy.Expr]]] = []
+    for term in sympy.Add.make_args(sympy.expand(dynamics.potential(model))):
+        symbols, terms = set(term.free_symbols), [term]
+        for group in [group for group in groups if group[0] & symbols]:
+            groups.remove(group)
+            symbols |= group[0]
+            terms += group[1]
+        if symbols:
+            groups.append((symbols, terms))
+    number = {parameter: i for i, parameter in enumerate(model.parameters)}
+    return tuple(_block(sympy.Add(*terms), sorted(found, key=number.__getitem__), number) for found, terms in groups)
+
+
+def _block(potential: sympy.Expr, parameters: list[sympy.Symbol], number: dict[sympy.Symbol, int]) -> _Block:
+    entries = sympy.hessian(potential, parameters)
+    functions = (compiled(entry, parameters) if entry.free_symbols else float(entry) for entry in entries)
+    return _Block(tuple(number[parameter] for parameter in parameters), tuple(functions))

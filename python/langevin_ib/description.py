@@ -1,0 +1,161 @@
+"""Models, dynamics and settings as values that JSON can hold, and back; and the hash of what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import sympy
+
+from .checks import checked_int, checked_real, shown
+from .dynamics import Ambient
+from .errors import ArchiveError, LangevinError
+from .formulas import integer_from, integer_tree, read_tree, tree_of
+from .model import Model, Scaling
+from .observe import Histogram, Moments, Trace
+from .settings import MAX_WALKERS, Settings
+
+__all__ = ["Described", "content_hash", "describe", "description_hash", "restore"]
+
+Described: TypeAlias = Any
+"""Whatever JSON can hold: None, a bool, a number, a text, a list of these, or a dict from texts to these."""
+
+T = TypeVar("T")
+
+_KINDS: dict[str, type] = {
+    kind.__name__: kind for kind in (Model, Scaling, Ambient, Settings, Histogram, Moments, Trace)
+}
+
+
+def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of value
+    """Return a model, a symmetry, a dynamics, settings or an observer as nested dicts and lists that JSON can hold.
+
+    Nothing is lost: `restore` gives an equal value.
+
+    Parameters
+    ----------
+    value : Model, Scaling, Ambient, Settings, Histogram, Moments or Trace
+        Or any of the plain values that they are made of.
+
+    Raises
+    ------
+    ArchiveError
+        If a formula uses a function that no file can hold, or the value is of another kind.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            plain = integer_tree(value)
+            return plain if isinstance(plain, int) else {"integer": plain}
+        case float() if math.isfinite(value):
+            return value
+        case tuple():
+            return [describe(part) for part in value]
+        case sympy.Basic():
+            return {"formula": tree_of(value)}
+        case Mapping():
+            return _described_mapping(value)
+    kind = type(value).__name__
+    if _KINDS.get(kind) is not type(value) or not is_dataclass(value):
+        raise ArchiveError(f"{shown(value)} is a {kind}; a file can hold {', '.join(_KINDS)}")
+    return {"kind": kind, "fields": {field.name: describe(getattr(value, field.name)) for field in fields(value)}}
+
+
+def restore(description: Described, kind: type[T]) -> T:
+    """Return the value that `describe` described, once it is known to be of a certain class.
+
+    Parameters
+    ----------
+    description : object
+        What a file holds; it may come from anywhere.
+    kind : type
+        What is wanted, for instance ``Model``.
+
+    Raises
+    ------
+    ArchiveError
+        If it describes nothing, or something else.
+    """
+    try:
+        value = _restored(description)
+    except ArchiveError:
+        raise
+    except RecursionError:
+        raise ArchiveError(f"the description of a {kind.__name__} is nested too deeply") from None
+    except (LangevinError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ArchiveError(f"what the file says of its {kind.__name__} makes none: {error}") from error
+    if not isinstance(value, kind):
+        raise ArchiveError(f"{shown(value)} stands where the file should describe a {kind.__name__}")
+    return value
+
+
+def content_hash(*values: Any) -> str:
+    """Return the SHA-256, 64 hexadecimal digits, of what values say.
+
+    Equal values have equal hashes, on every machine and in whichever order mappings were filled.
+
+    Parameters
+    ----------
+    *values : object
+        Whatever `describe` takes.
+
+    Raises
+    ------
+    ArchiveError
+        If `describe` raises it.
+    """
+    return description_hash(*map(describe, values))
+
+
+def description_hash(*descriptions: Described) -> str:
+    """Return the `content_hash` of what was described."""
+    canonical = json.dumps(descriptions, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _described_mapping(mapping: Mapping[Any, Any]) -> Described:
+    if all(isinstance(key, str) for key in mapping):
+        return {"mapping": {key: describe(value) for key, value in mapping.items()}}
+    pairs = sorted(mapping.items(), key=lambda pair: str(pair[0]))
+    return {"pairs": [[describe(key), describe(value)] for key, value in pairs]}
+
+
+def _restored(description: Described) -> Any:  # noqa: PLR0911 - one for each kind of value
+    match description:
+        case None | bool() | str() | int() | float():
+            return description
+        case list(parts):
+            return tuple(_restored(part) for part in parts)
+        case {"integer": value, **others} if not others:
+            return integer_from(value)
+        case {"formula": tree, **others} if not others:
+            return read_tree(tree)
+        case {"mapping": dict(mapping), **others} if not others:
+            return {key: _restored(value) for key, value in mapping.items()}
+        case {"pairs": list(pairs), **others} if not others:
+            return {_restored(key): _restored(value) for key, value in pairs}
+        case {"kind": str(kind), "fields": dict(values), **others} if kind in _KINDS and not others:
+            arguments = {name: _restored(value) for name, value in values.items()}
+            if kind == "Settings":
+                _require_sound(**arguments)
+            return _KINDS[kind](**arguments)
+    raise ArchiveError(
+        f"{shown(description)} describes nothing; the file was not written by this version of langevin_ib"
+    )
+
+
+def _require_sound(*, temperature: Any, walkers: Any, key: Any, observe: Any, **_: Any) -> None:
+    """Check what settings do not check themselves, because in `sample` it was checked argument by argument."""
+    checked_real("temperature", temperature, minimum=0.0)
+    first, last = walkers
+    checked_int("walkers", last, minimum=1, maximum=MAX_WALKERS)
+    checked_int("walkers", first, minimum=0, maximum=last - 1)
+    checked_int("key", key, minimum=0, maximum=2**128 - 1)
+    for name, spec in observe:
+        if not isinstance(name, str) or not isinstance(spec, (Histogram, Moments, Trace)):
+            raise ArchiveError(f"observe of the file maps {shown(name)} to {shown(spec)}")

@@ -1,0 +1,194 @@
+"""SymPy expressions as plain lists of names and numbers, and back: only listed functions, nothing is ever evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import sympy
+from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import Boolean
+
+from .checks import shown
+from .errors import ArchiveError
+
+__all__ = ["Tree", "integer_from", "integer_tree", "read_tree", "tree_of"]
+
+Tree: TypeAlias = list[Any]
+"""``[name, part, ...]``, the parts being trees, numbers or texts, as JSON knows them."""
+
+_EXACT = 2**53
+"""Integers below this are the same in every reader of JSON."""
+
+_OF_NUMBERS = (
+    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Abs, sympy.sign, sympy.Max, sympy.Min, sympy.floor, sympy.ceiling),
+    *(sympy.exp, sympy.log, sympy.LambertW, sympy.Heaviside, sympy.erf, sympy.erfc, sympy.erfi),
+    *(sympy.sin, sympy.cos, sympy.tan, sympy.cot, sympy.sec, sympy.csc, sympy.sinc),
+    *(sympy.asin, sympy.acos, sympy.atan, sympy.acot, sympy.atan2),
+    *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.coth, sympy.sech, sympy.csch),
+    *(sympy.asinh, sympy.acosh, sympy.atanh, sympy.acoth),
+    *(sympy.gamma, sympy.loggamma, sympy.polygamma, sympy.beta, sympy.zeta),
+    *(sympy.besselj, sympy.bessely, sympy.besseli, sympy.besselk),
+)
+_COMPARISONS = (sympy.Eq, sympy.Ne, sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
+_CONNECTIVES = (sympy.And, sympy.Or, sympy.Not, sympy.ITE)
+
+_NODES: dict[str, tuple[type[sympy.Basic], type[sympy.Basic]]] = {
+    **{node.__name__: (node, sympy.Expr) for node in (*_OF_NUMBERS, *_COMPARISONS)},
+    **{node.__name__: (node, Boolean) for node in _CONNECTIVES},
+    "Piecewise": (sympy.Piecewise, ExprCondPair),
+}
+"""For each node that may appear: its class, and the class that all its parts must have."""
+
+_CONSTANTS = {
+    type(constant).__name__: constant
+    for constant in (
+        *(sympy.pi, sympy.E, sympy.EulerGamma, sympy.GoldenRatio, sympy.Catalan),
+        *(sympy.true, sympy.false),
+    )
+}
+
+_REAL = sympy.Symbol("x", real=True).assumptions0
+"""What is known of a symbol that is known to be real."""
+
+_FACTS = sympy.Symbol("x", zero=True).assumptions0.keys() | sympy.Symbol("x", prime=True).assumptions0.keys()
+"""What else can be known of one."""
+
+
+def tree_of(expression: sympy.Basic) -> Tree:  # noqa: PLR0911 - one for each kind of node
+    """Return an expression as nested lists that JSON can hold.
+
+    Numbers are exact (a float is its mantissa, exponent and precision), a symbol is its name and whatever is assumed
+    of it besides being real.
+
+    Raises
+    ------
+    ArchiveError
+        If the expression contains anything but numbers, real symbols and the functions of this module's list.
+    """
+    match expression:
+        case sympy.Integer():
+            return ["Integer", integer_tree(int(expression))]
+        case sympy.Rational():
+            return ["Rational", integer_tree(int(expression.p)), integer_tree(int(expression.q))]
+        case sympy.Float():
+            return _float_tree(expression)
+        case sympy.Symbol():
+            return _symbol_tree(expression)
+        case ExprCondPair():
+            return ["ExprCondPair", *map(tree_of, expression.args)]
+    name = type(expression).__name__
+    if expression is _CONSTANTS.get(name):
+        return [name]
+    if name not in _NODES or type(expression) is not _NODES[name][0]:
+        raise ArchiveError(
+            f"{shown(expression)} is a {name}, which no file can hold; write it with {', '.join(sorted(_NODES))}"
+        )
+    return [name, *map(tree_of, expression.args)]
+
+
+def read_tree(tree: Any) -> sympy.Basic:  # noqa: PLR0911 - one for each kind of node
+    """Return the expression that `tree_of` described, node by node as it was.
+
+    Raises
+    ------
+    ArchiveError
+        If this is no such description.
+    """
+    match tree:
+        case ["Integer", value]:
+            return sympy.Integer(integer_from(value))
+        case ["Rational", numerator, denominator]:
+            return _quotient(integer_from(numerator), integer_from(denominator))
+        case ["Float", precision, mantissa, exponent]:
+            return _float(*map(integer_from, (precision, mantissa, exponent)))
+        case ["Symbol", str(name)]:
+            return sympy.Symbol(name, real=True)
+        case ["Symbol", str(name), dict(facts)]:
+            return _symbol(name, facts)
+        case ["ExprCondPair", value, condition]:
+            return ExprCondPair(_part(value, sympy.Expr), _part(condition, Boolean))
+        case [str(name)] if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case [str(name), *parts] if name in _NODES:
+            node, kind = _NODES[name]
+            return _built(name, lambda: node(*(_part(part, kind) for part in parts), evaluate=False))
+    raise ArchiveError(
+        f"{shown(tree)} describes no expression; the file was not written by this version of langevin_ib"
+    )
+
+
+def integer_tree(value: int) -> int | str:
+    """Return an integer as JSON can hold it: a number as long as every reader of JSON has it, else hexadecimal."""
+    return value if abs(value) < _EXACT else hex(value)
+
+
+def integer_from(value: Any) -> int:
+    """Return the integer that `integer_tree` described.
+
+    Raises
+    ------
+    ArchiveError
+        If this is no such description.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.removeprefix("-").startswith("0x"):
+        try:
+            return int(value, 16)
+        except ValueError:
+            pass
+    raise ArchiveError(f"{shown(value)} describes no integer; the file was not written by langevin_ib")
+
+
+def _part(tree: Any, kind: type[sympy.Basic]) -> sympy.Basic:
+    part = read_tree(tree)
+    if not isinstance(part, kind):
+        raise ArchiveError(f"{shown(part)} stands where a {kind.__name__} belongs")
+    return part
+
+
+def _built(name: str, build: Callable[[], sympy.Basic]) -> sympy.Basic:
+    try:
+        return build()
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ArchiveError(f"a {name} cannot be made of its parts: {error}") from None
+
+
+def _quotient(numerator: int, denominator: int) -> sympy.Rational:
+    if denominator < 2:
+        raise ArchiveError(f"a denominator is {denominator}; it is at least 2 where langevin_ib wrote it")
+    return sympy.Rational(numerator, denominator)
+
+
+def _float_tree(number: sympy.Float) -> Tree:
+    sign, mantissa, exponent, _ = number._mpf_
+    if not mantissa and exponent:
+        raise ArchiveError(f"the number {number} is not finite; no file can hold it")
+    value = -int(mantissa) if sign else int(mantissa)
+    return ["Float", int(number._prec), integer_tree(value), integer_tree(int(exponent))]
+
+
+def _float(precision: int, mantissa: int, exponent: int) -> sympy.Float:
+    if precision < 1 or not (mantissa % 2 or mantissa == exponent == 0):
+        raise ArchiveError(f"({precision}, {mantissa}, {exponent}) describes no floating-point number")
+    if mantissa == 0:
+        return sympy.Float(0, precision=precision)
+    return sympy.Float((int(mantissa < 0), abs(mantissa), exponent), precision=precision)
+
+
+def _symbol_tree(symbol: sympy.Symbol) -> Tree:
+    facts = symbol.assumptions0
+    if type(symbol) is not sympy.Symbol or not symbol.is_real:
+        raise ArchiveError(f"{symbol!r} is no real symbol; make it with parameters({symbol.name!r})")
+    more = {fact: value for fact, value in facts.items() if fact not in _REAL}
+    return ["Symbol", symbol.name, more] if more else ["Symbol", symbol.name]
+
+
+def _symbol(name: str, facts: dict[str, Any]) -> sympy.Symbol:
+    if not all(fact in _FACTS and isinstance(value, bool) for fact, value in facts.items()):
+        raise ArchiveError(f"{shown(facts)} says nothing that can be assumed of the symbol {shown(name)}")
+    try:
+        return sympy.Symbol(name, **(facts | {"real": True}))
+    except ValueError as error:
+        raise ArchiveError(f"the symbol {shown(name)} cannot be what is said of it: {error}") from None

@@ -1,0 +1,275 @@
+"""Described: models, dynamics and settings survive JSON unchanged, and nothing from a file is ever executed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import langevin_ib as lib
+import pytest
+import sympy
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from langevin_ib.description import content_hash, describe, restore
+from langevin_ib.errors import ArchiveError
+from langevin_ib.formulas import read_tree, tree_of
+from langevin_ib.settings import Settings
+
+U, V = lib.parameters("u v")
+W = sympy.Symbol("w", positive=True)
+
+MODELS = {
+    "product": lib.models.scalar_product(),
+    "a target that is no fraction": lib.models.scalar_product(target=0.1),
+    "another loss": lib.models.scalar_product(loss=lambda theta: sympy.log(sympy.cosh(theta)) + theta**4),
+    "harmonic": lib.models.harmonic(stiffness=2.5, dim=3),
+    "a fractional symmetry": lib.Model(
+        parameters=(U, W),
+        predictor={"z": U * W**3},
+        loss=sympy.exp(U * W**3),
+        symmetry=lib.Scaling({U: 3, W: sympy.Rational(-1)}),
+        observables={"b": sympy.Max(U, 0), "a": sympy.Piecewise((U, U > 1), (U**2, sympy.true))},
+    ),
+}
+
+SETTINGS = Settings(
+    temperature=0.1,
+    step_size=1 / 3,
+    steps=2**61 + 1,
+    burn_in=3,
+    walkers=(2**39 + 1, 2**40),
+    key=2**127 + 1,
+    scheme="mala",
+    dtype="float32",
+    noise="native",
+    observe=(("a", lib.Histogram(range=(-1.0, 0.1))), ("a", lib.Moments(order=4)), ("b", lib.Trace(every=7))),
+)
+
+
+def through_json(value):
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_survives(name) -> None:
+    model = MODELS[name]
+    back = restore(through_json(describe(model)), lib.Model)
+    assert back == model
+    assert repr(back) == repr(model)
+    assert back.observable_names == model.observable_names
+    assert content_hash(back) == content_hash(model)
+
+
+@pytest.mark.parametrize("value", [lib.Ambient(), lib.Ambient(0.1), SETTINGS, lib.Scaling({U: 1, V: -1})], ids=str)
+def test_everything_else_survives(value) -> None:
+    assert restore(through_json(describe(value)), type(value)) == value
+
+
+class TestHash:
+    def test_it_tells_what_differs(self) -> None:
+        values = [*MODELS.values(), lib.Ambient(), lib.Ambient(1e-300), SETTINGS]
+        values += [replace(SETTINGS, key=1), replace(SETTINGS, step_size=math.nextafter(1 / 3, 1))]
+        values += [lib.models.scalar_product(loss=lambda z: (z - sympy.Rational(1, 10)) ** 2 / 2)]
+        assert len({content_hash(value) for value in values}) == len(values)
+
+    def test_it_does_not_depend_on_the_order_of_names(self) -> None:
+        model = MODELS["product"]
+        content = {"parameters": model.parameters, "loss": model.loss, "predictor": model.predictor}
+        turned = lib.Model(**content, symmetry=model.symmetry, observables=dict(reversed(model.observables.items())))
+        assert turned == model
+        assert content_hash(turned) == content_hash(model)
+
+    def test_it_is_the_same_in_every_process(self) -> None:
+        program = (
+            "import langevin_ib as lib, sympy\nfrom langevin_ib.description import content_hash\n"
+            "print(content_hash(lib.models.scalar_product(loss=lambda z: sympy.cosh(z) + z**4 + sympy.Abs(z))))"
+        )
+        environment = os.environ | {"PYTHONHASHSEED": "12345"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+        )
+        model = lib.models.scalar_product(loss=lambda z: sympy.cosh(z) + z**4 + sympy.Abs(z))
+        assert done.stdout.strip() == content_hash(model)
+
+
+def unary(part):
+    functions = (
+        sympy.exp,
+        sympy.log,
+        sympy.sin,
+        sympy.tanh,
+        sympy.Abs,
+        sympy.sign,
+        sympy.erf,
+        sympy.Heaviside,
+    )
+    return st.builds(lambda f, x, e: f(x, evaluate=e), st.sampled_from(functions), part, st.booleans())
+
+
+def nary(part):
+    functions = st.sampled_from((sympy.Add, sympy.Mul, sympy.Max, sympy.Min))
+    return st.builds(
+        lambda f, xs, e: f(*xs, evaluate=e), functions, st.lists(part, min_size=2, max_size=3), st.booleans()
+    )
+
+
+def power(part):
+    exponents = st.sampled_from((sympy.Integer(-2), sympy.Integer(3), sympy.Rational(1, 2), U))
+    return st.builds(lambda x, n, e: sympy.Pow(x, n, evaluate=e), part, exponents, st.booleans())
+
+
+def piecewise(part):
+    def build(x, y, threshold):
+        return sympy.Piecewise((x, threshold > U), (y, sympy.Or(V <= 0, sympy.Eq(U, 1), W < V)), (x + y, sympy.true))
+
+    return st.builds(build, part, part, st.integers(-3, 3))
+
+
+LEAVES = st.one_of(
+    st.sampled_from((U, V, W, sympy.pi, sympy.E, sympy.EulerGamma)),
+    st.integers(-5, 5).map(sympy.Integer),
+    st.integers(-(10**30), 10**30).map(sympy.Integer),
+    st.fractions(max_denominator=10**6).map(sympy.Rational),
+    st.builds(sympy.Float, st.floats(-1e6, 1e6, allow_subnormal=False), precision=st.integers(2, 200)),
+)
+EXPRESSIONS = st.recursive(LEAVES, lambda part: unary(part) | nary(part) | power(part) | piecewise(part), max_leaves=5)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(EXPRESSIONS)
+def test_every_expression_comes_back_as_it_was(expression) -> None:
+    assume(not expression.has(sympy.I, sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.AccumBounds))
+    back = read_tree(through_json(tree_of(expression)))
+    assert type(back) is type(expression)
+    assert back == expression
+    assert tree_of(back) == tree_of(expression)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(53, 300))
+def test_floats_are_exact(value, precision) -> None:
+    number = sympy.Float(value, precision=precision)
+    back = read_tree(through_json(tree_of(number)))
+    assert back == number
+    assert float(back) == value
+    assert back._prec == precision
+
+
+NAMES = st.sampled_from(
+    ("Add", "Symbol", "Integer", "Rational", "Float", "Pow", "exp", "Piecewise", "ExprCondPair", "Pi")
+)
+ATOMS = st.none() | st.booleans() | st.integers(-3, 100) | st.floats() | NAMES | st.text(max_size=5)
+NONSENSE = st.recursive(
+    ATOMS,
+    lambda part: (
+        st.lists(part, max_size=4)
+        | st.builds(lambda name, parts: [name, *parts], NAMES, st.lists(part, max_size=3))
+        | st.dictionaries(
+            st.sampled_from(("kind", "fields", "formula", "mapping", "pairs", "integer")), part, max_size=2
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(NONSENSE)
+def test_nonsense_is_refused_in_order(nonsense) -> None:
+    for read in (read_tree, lambda value: restore(value, lib.Model), lambda value: restore(value, Settings)):
+        try:
+            read(nonsense)
+        except ArchiveError:
+            continue
+        assert read is read_tree  # nonsense is no model, but may be a number
+
+
+ATTACKS = [
+    ["__import__", ["Symbol", "os"]],
+    ["Function", "f"],
+    ["lambdify", ["Symbol", "x"]],
+    ["Lambda", ["Symbol", "x"], ["Symbol", "x"]],
+    ["Symbol", "x", {"real": True, "__class__": True}],
+    ["Symbol", "x", {"positive": "__import__('os').system('true')"}],
+    ["Integer", "__import__('os').system('true')"],
+    ["Float", "__import__('os')", 1, 1],
+    ["Float", 53, 2, 0],
+    ["Rational", 1, 0],
+    ["Add", ["true"], ["Symbol", "x"]],
+    ["exp"],
+    ["exp", ["Integer", 1], ["Integer", 1]],
+    ["srepr", "x"],
+    ["Str", "x"],
+    [],
+    ["os.system", "true"],
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_what_is_not_listed_is_not_built(attack) -> None:
+    with pytest.raises(ArchiveError):
+        read_tree(attack)
+
+
+def test_a_symbol_with_code_for_a_name_makes_no_model() -> None:
+    described = describe(MODELS["product"])
+    text = json.dumps(described).replace('["Symbol", "u"]', '["Symbol", "__import__(\'os\')"]')
+    with pytest.raises(ArchiveError, match="must be a Python identifier"):
+        restore(json.loads(text), lib.Model)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"walkers": [3, 3]}, "walkers"),
+        ({"walkers": 3}, "Settings"),
+        ({"key": -1}, "key"),
+        ({"key": {"integer": "0x1" + 32 * "0"}}, "key"),
+        ({"observe": [[1, None]]}, "observe"),
+        ({"substeps": 0}, "substeps"),
+        ({"color": "red"}, "color"),
+        ({"scheme": "verlet"}, "scheme"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, complaint) -> None:
+    described = describe(SETTINGS)
+    described["fields"] |= change
+    with pytest.raises(ArchiveError, match=complaint):
+        restore(described, Settings)
+
+
+def test_depth_is_an_error_and_no_crash() -> None:
+    tree: list = ["Symbol", "u"]
+    for _ in range(100_000):
+        tree = ["exp", tree]
+    with pytest.raises(ArchiveError, match="nested too deeply"):
+        restore({"formula": tree}, sympy.Expr)
+    del tree
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (sympy.Integral(sympy.exp(-(U**2)), (U, 0, V)), "Integral"),
+        (sympy.Dummy("u", real=True), "parameters"),
+        (sympy.Symbol("z"), "real"),
+        (sympy.I, "ImaginaryUnit"),
+        (sympy.Float("inf"), "Infinity"),
+        (object(), "object"),
+        (float("nan"), "float"),
+    ],
+    ids=str,
+)
+def test_what_no_file_can_hold_is_said(value, complaint) -> None:
+    with pytest.raises(ArchiveError, match=complaint):
+        describe(value)
+
+
+def test_a_model_is_not_settings() -> None:
+    with pytest.raises(ArchiveError, match="should describe a Settings"):
+        restore(describe(MODELS["product"]), Settings)
