@@ -138,8 +138,10 @@ class TestInitial:
         assert "walker 5 starts at [0.0, nan]" in refused(self.TWO, initial=initial)
 
     def test_what_overflows_in_single_precision(self) -> None:
-        assert "not finite in float32" in refused(self.TWO, initial=[1e60, 0.0], dtype="float32")
-        assert "not finite in float32" in refused(self.TWO, initial=np.full((8, 2), 1e60), dtype="float32")
+        assert "in float32 every coordinate must be" in refused(self.TWO, initial=[1e60, 0.0], dtype="float32")
+        assert "in float32 every coordinate must be" in refused(
+            self.TWO, initial=np.full((8, 2), 1e60), dtype="float32"
+        )
 
 
 def test_unsupported_models_say_what_there_is() -> None:

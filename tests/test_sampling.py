@@ -177,8 +177,10 @@ class TestDivergence:
         assert len(found) == 1
 
     def test_walkers_are_counted_over_the_whole_run(self) -> None:
+        # One step multiplies by 1 - 5.
+        settings = {"step_size": 5.0, "temperature": 0.0, "steps": 10}
         with pytest.raises(DivergenceError) as caught:
-            sampled(walkers=slice(1000, 1003), initial=np.array([[0.0], [1e200], [1e200]]), temperature=0.0)
+            sampled(walkers=slice(1000, 1003), initial=np.array([[0.0], [9e99], [9e99]]), **settings)
         assert (caught.value.walker, caught.value.step) == (1001, 1)
 
     def test_overflow_of_single_precision_is_caught(self) -> None:

@@ -140,12 +140,13 @@ def sample(
         raise InvalidArgumentError(f"model must be a Model, got {model!r}")
     if not isinstance(dynamics, Ambient):
         raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    if isinstance(step_size, str) and step_size != "auto":
+        raise InvalidArgumentError(f"step_size={step_size!r} must be a real number or 'auto'")
     saved, farm = Checkpoint.opened(checkpoint, checkpoint_every), Shards.checked(executor, shards)
-    automatic = isinstance(step_size, str) and step_size == "auto"
     settings = Settings(
         temperature=resolve_temperature(beta, sigma, temperature, allow_zero=True),
         # Any valid number serves until the states are known, from which "auto" takes its own.
-        step_size=1.0 if automatic else step_size,
+        step_size=1.0 if isinstance(step_size, str) else step_size,
         steps=steps,
         burn_in=burn_in,
         walkers=_walkers(walkers),
@@ -161,7 +162,7 @@ def sample(
     settings.require_memory(model.dim, machine.threads)
     states = _initial(initial, model, settings)
     notes: tuple[str, ...] = ()
-    if automatic:
+    if isinstance(step_size, str):
         settings, note = with_automatic_step(model, dynamics, settings, states)
         notes = (note,)
     start = Progressed.start(states, settings)
@@ -240,7 +241,7 @@ def _initial(initial: ArrayLike | None, model: Model, settings: Settings) -> NDA
     if not inside.all():
         walker = int(np.argmin(inside))
         raise InvalidArgumentError(
-            f"initial: walker {walker} starts at {states[walker].tolist()}; in {settings.dtype} every coordinate must be a "
-            f"number below {REACH[settings.dtype]:g}"
+            f"initial: walker {walker} starts at {states[walker].tolist()}; in {settings.dtype} every coordinate must "
+            f"be finite and below {REACH[settings.dtype]:g}"
         )
     return states

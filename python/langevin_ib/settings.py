@@ -86,7 +86,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.steps * self.substeps >= 2**63:
             raise InvalidArgumentError(
-                f"steps={self.steps} times substeps={self.substeps} is more than the noise can address; take fewer of either"
+                f"steps={self.steps} times substeps={self.substeps} is more than the noise can address; take fewer of "
+                "either"
             )
         if self.burn_in >= self.steps:
             raise InvalidArgumentError(
