@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,9 @@ from .stability import with_automatic_step, with_stable_step
 from .temperature import resolve_temperature
 
 __all__ = ["SamplingInterrupted", "sample"]
+
+SCOUTS = 256
+"""So many first walkers of a key choose an automatic step, whichever and however many walkers are sampled."""
 
 
 def sample(
@@ -163,7 +167,7 @@ def sample(
     states = _initial(initial, model, settings)
     notes: tuple[str, ...] = ()
     if isinstance(step_size, str):
-        settings, note = with_automatic_step(model, dynamics, settings, states)
+        settings, note = _with_automatic_step(model, dynamics, settings, states, initial=initial, walkers=walkers)
         notes = (note,)
     start = Progressed.start(states, settings)
     origin = DRAWN if initial is None else None
@@ -173,6 +177,28 @@ def sample(
         return proceed(run, progress=progress, checkpoint=saved, shards=farm)
     except DivergenceError as error:
         raise with_stable_step(error, model, dynamics, settings, states) from None
+
+
+def _with_automatic_step(
+    model: Model,
+    dynamics: Ambient,
+    settings: Settings,
+    states: NDArray[Any],
+    *,
+    initial: ArrayLike | None,
+    walkers: int | slice,
+) -> tuple[Settings, str]:
+    """Choose the step from states that are the same for every shard of a run."""
+    if initial is None:
+        scouts = replace(settings, walkers=(0, SCOUTS))
+        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, scouts))
+        return replace(settings, step_size=chosen.step_size), note
+    if isinstance(walkers, slice) and np.ndim(initial) == 2:
+        raise InvalidArgumentError(
+            "step_size='auto' with walkers=slice(a, b) and initial states of their own would give "
+            "each shard another step; give a number"
+        )
+    return with_automatic_step(model, dynamics, settings, states)
 
 
 def _walkers(walkers: Any) -> tuple[int, int]:
