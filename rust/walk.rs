@@ -79,7 +79,7 @@ where
         }
     }
 
-    /// Takes up the walkers from `first` on, whose coordinates are [pack][coordinate][lane].
+    /// Takes up the walkers from `first` on, with their state by pack, coordinate and lane.
     #[inline(always)]
     pub(crate) fn load(&mut self, first: u64, state: &[T]) {
         let lanes = T::Pack::<S>::LANES;

@@ -55,7 +55,7 @@ def sample(
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
-    block: int = 128,
+    block: int = 256,
     progress: Progress = None,
     checkpoint: PathLike | None = None,
     checkpoint_every: int | None = None,

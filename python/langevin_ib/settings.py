@@ -185,7 +185,7 @@ class Machine:
 
     threads: int
     level: str | None = None
-    block: int = 128
+    block: int = 256
 
     @classmethod
     def checked(cls, threads: Any, level: Any, block: Any) -> Machine:

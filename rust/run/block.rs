@@ -15,7 +15,7 @@ pub struct Block<T> {
     pub walkers: usize,
     /// Those that were asked for.
     pub live: Range<usize>,
-    /// Coordinates, [pack][coordinate][lane] for the lanes of `T`.
+    /// Coordinates by pack, coordinate and lane, for the lanes of `T`.
     pub state: Vec<T>,
     /// What each observer keeps of these walkers.
     pub columns: Vec<Column<T>>,

@@ -77,6 +77,18 @@ impl Plan {
         }));
     }
 
+    /// Walkers in a block: as asked for, unless some threads would have none.
+    fn block_size(&self) -> usize {
+        let share = (self.walkers.end - self.walkers.start).div_ceil(self.threads as u64);
+        self.block.min(usize::try_from(share).unwrap_or(usize::MAX))
+    }
+
+    /// Whether waking other threads would take longer than they could save.
+    fn is_work_for_one(&self) -> bool {
+        let walker_steps = (self.walkers.end - self.walkers.start).saturating_mul(self.steps.end - self.steps.start);
+        self.threads == 1 || walker_steps < 50_000
+    }
+
     fn table_len(&self, histogram: &Histogram) -> usize {
         (self.groups as usize + 1) * histogram.stride()
     }
@@ -127,7 +139,8 @@ where
     Q: Precision<T>,
 {
     let dim = potential.dim();
-    let mut blocks = Block::cut(plan.walkers.clone(), plan.block, states, dim, &plan.watches);
+    let mut blocks = Block::cut(plan.walkers.clone(), plan.block_size(), states, dim, &plan.watches);
+    let alone = plan.is_work_for_one() || blocks.len() == 1;
     restore_sums(plan, &mut blocks, sums_before)?;
     let workers: Vec<Mutex<Vec<Slots>>> = (0..plan.threads).map(|_| Mutex::new(fresh_slots(plan))).collect();
     let mut totals: Vec<Vec<u64>> = plan.watches.iter().map(|watch| vec![0; slots_of(plan, watch)]).collect();
@@ -143,7 +156,7 @@ where
             let (steps, precision) = (steps.clone(), PhantomData::<Q>);
             plan.level.run(Advance { plan, potential, scheme, precision, blocks, slots: &mut slots, steps })
         };
-        let runaway = if plan.threads == 1 {
+        let runaway = if alone {
             visit((&mut blocks, 0))
         } else {
             let share = blocks.len().div_ceil(8 * plan.threads);
