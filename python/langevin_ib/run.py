@@ -150,7 +150,7 @@ class Run(Snapshot):
         *,
         threads: int | None = None,
         level: str | None = None,
-        block: int = 64,
+        block: int = 256,
         progress: Progress = None,
         checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
