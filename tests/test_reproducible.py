@@ -48,10 +48,11 @@ def assert_same_bits(run: lib.Run, reference: lib.Run) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("model", MODELS)
 def test_same_bits_on_every_machine(model, scheme, dtype, noise) -> None:
-    what = {"model": model, "scheme": scheme, "dtype": dtype, "noise": noise}
+    # Enough work that the core wakes the threads asked for.
+    what = {"model": model, "scheme": scheme, "dtype": dtype, "noise": noise, "walkers": 3 * WALKERS}
     reference = sampled(**what, level="portable")
     assert np.isfinite(reference.states).all()
-    assert np.unique(reference.states[:, 0]).size == WALKERS
+    assert np.unique(reference.states[:, 0]).size == 3 * WALKERS
     machines = [{"threads": threads} for threads in (2, 3, 4)]
     machines += [{"level": level} for level in lib.levels()]
     machines += [{"block": block} for block in (32, 33, 96, 1024)]

@@ -80,8 +80,10 @@ def test_a_run_made_in_many_is_the_run_made_at_once(tmp_path) -> None:
 @pytest.mark.parametrize("level", lib.levels())
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_machine_may_change_on_the_way(level, threads) -> None:
-    first = sampled(steps=101, threads=2, level=lib.levels()[0], block=32)
-    assert_same(first.resume(STEPS - 101, threads=threads, level=level, block=96, progress=False), sampled())
+    # Enough walkers that the core wakes the threads asked for, in either part.
+    first = sampled(walkers=600, steps=101, threads=2, level=lib.levels()[0], block=32)
+    last = first.resume(STEPS - 101, threads=threads, level=level, block=96, progress=False)
+    assert_same(last, sampled(walkers=600))
 
 
 def test_every_other_setting_goes_on() -> None:

@@ -20,6 +20,9 @@ use crate::walk::Step;
 /// States beyond these are runaways; their squares can still be compared.
 const BOUND: (f64, f64) = (1e100, 1e18);
 
+/// Runs of fewer walker-steps take less time than it takes to wake a thread.
+const ALONE_BELOW: u64 = 50_000;
+
 /// Everything about a run that has no array in it, read from a dict.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -203,6 +206,7 @@ impl Request {
             groups: self.groups,
             bound,
             threads: self.threads,
+            alone_below: ALONE_BELOW,
             level,
             block: self.block,
         })

@@ -48,6 +48,8 @@ pub struct Plan {
     pub bound: f64,
     /// Threads to use.
     pub threads: usize,
+    /// Runs of fewer walker-steps wake no other thread.
+    pub alone_below: u64,
     /// Instruction set to use.
     pub level: Level,
     /// Walkers in a block.
@@ -86,7 +88,7 @@ impl Plan {
     /// Whether waking other threads would take longer than they could save.
     fn is_work_for_one(&self) -> bool {
         let walker_steps = (self.walkers.end - self.walkers.start).saturating_mul(self.steps.end - self.steps.start);
-        self.threads == 1 || walker_steps < 50_000
+        self.threads == 1 || walker_steps < self.alone_below
     }
 
     fn table_len(&self, histogram: &Histogram) -> usize {

@@ -224,6 +224,8 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
         groups: 1,
         bound: 1e18,
         threads: 1,
+        // The tests' short runs must use the threads that they ask for.
+        alone_below: 0,
         level: Level::detect(),
         block: 512,
     }
