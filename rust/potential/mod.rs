@@ -13,6 +13,8 @@ use crate::real::Real;
 pub trait Potential: Sync {
     /// The names of the observables beyond the coordinates.
     const OBSERVABLES: &'static [&'static str];
+    /// Whether gradients come cheaper for a whole block than for a few packs at a time.
+    const BY_BLOCK: bool = false;
     /// Number of coordinates.
     fn dim(&self) -> usize;
     /// V(x).
@@ -21,6 +23,23 @@ pub trait Potential: Sync {
     fn gradient<R: Real>(&self, x: &[R], gradient: &mut [R]);
     /// The value of `OBSERVABLES[which]`.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
+
+    /// Writes grad V at every point of `x`, `dim` coordinates each, one after another.
+    #[inline(always)]
+    fn gradients<R: Real>(&self, x: &[R], gradients: &mut [R]) {
+        for (x, gradient) in x.chunks_exact(self.dim()).zip(gradients.chunks_exact_mut(self.dim())) {
+            self.gradient(x, gradient);
+        }
+    }
+
+    /// Writes V and grad V at every point of `x`.
+    #[inline(always)]
+    fn values_and_gradients<R: Real>(&self, x: &[R], values: &mut [R], gradients: &mut [R]) {
+        for (x, value) in x.chunks_exact(self.dim()).zip(values) {
+            *value = self.value(x);
+        }
+        self.gradients(x, gradients);
+    }
 }
 
 /// A function of the state that observers can watch.

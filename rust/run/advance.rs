@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Plan;
 use super::block::Block;
 use crate::noise::{BoxMuller, Precision};
-use crate::observe::{Keep, Slots};
+use crate::observe::Tally;
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
@@ -30,7 +30,7 @@ pub struct Advance<'a, T, V, C, Q> {
     pub scheme: C,
     pub precision: PhantomData<Q>,
     pub blocks: &'a mut [Block<T>],
-    pub slots: &'a mut [Slots],
+    pub tally: &'a mut Tally,
     pub steps: Range<u64>,
 }
 
@@ -45,16 +45,12 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<Runaway> {
-        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps);
+        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps, self.tally);
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
-            for (slots, watch) in self.slots.iter_mut().zip(&self.plan.watches) {
-                if let Keep::Histogram(histogram) = &watch.keep {
-                    self.plan.aim(block, histogram.stride(), slots);
-                }
-            }
-            let runaway = cross(self.plan, self.scheme, &mut walk, block, self.slots, self.steps.clone());
+            self.plan.aim(block, walk.tally);
+            let runaway = cross(self.plan, self.scheme, &mut walk, block, self.steps.clone());
             walk.store(&mut block.state);
             first = [first, runaway].into_iter().flatten().min();
         }
@@ -69,7 +65,6 @@ fn cross<S, T, V, C, Q>(
     scheme: C,
     walk: &mut Walk<'_, S, T, V, Q>,
     block: &mut Block<T>,
-    slots: &mut [Slots],
     steps: Range<u64>,
 ) -> Option<Runaway>
 where
@@ -80,7 +75,7 @@ where
     Q: Precision<T>,
 {
     let mut start = walk.x.clone();
-    scheme.begin(walk, steps.start, plan.step);
+    scheme.begin(walk, steps.start);
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
@@ -90,9 +85,10 @@ where
         for step in from..to {
             scheme.advance(walk, step, plan.step);
             if step + 1 == next_look {
-                for ((watch, column), slots) in plan.watches.iter().zip(&mut block.columns).zip(&mut *slots) {
+                walk.tally.settle();
+                for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
                     if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(walk.potential, &walk.x, column, slots);
+                        watch.see::<S, T, V>(i, walk.potential, &walk.x, column, walk.tally);
                     }
                 }
                 next_look = plan.next_look(next_look);
@@ -105,12 +101,13 @@ where
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
             stride = 1;
             walk.x.copy_from_slice(&start);
-            scheme.begin(walk, from, plan.step);
+            scheme.begin(walk, from);
             continue;
         }
         collect_accepted(walk, block);
         from = to;
     }
+    walk.tally.settle();
     None
 }
 
