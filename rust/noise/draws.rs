@@ -34,6 +34,7 @@ pub struct Draws<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
 impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
     /// Normals of `dim` coordinates for these walkers, at least one unit.
     #[inline(always)]
+    #[must_use]
     pub fn new(source: Source<'a>, walkers: &'a [Counters], dim: usize) -> Self {
         let address = Address { stream: source.stream, step: source.step * source.substeps, pair: 0 };
         let words = Q::words(source.noise, &walkers[..2], address);

@@ -62,8 +62,7 @@ impl Watch {
             Keep::Histogram(histogram) => {
                 let ruler = histogram.ruler::<T::Pack<S>>();
                 let (offsets, slots) = tally.look(index);
-                for (x, (offsets, slots)) in
-                    points.zip(offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes)))
+                for (x, (offsets, slots)) in points.zip(offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes)))
                 {
                     let value = self.observable.value(potential, x);
                     ruler.slot(value).store_truncated(offsets, slots);

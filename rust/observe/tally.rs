@@ -44,11 +44,11 @@ impl Tally {
     /// Counts a few of the slots that were found.
     #[inline(always)]
     pub fn count(&mut self, batches: usize) {
+        // As slices, whose ends stay in registers: the compiler cannot know that a count changes no vector's length.
+        let (slots, table) = (&self.slots[..self.found], &mut self.table[..]);
         for _ in 0..batches {
-            let Some(batch) = self.slots[self.counted..self.found].first_chunk::<BATCH>() else { return };
-            for &slot in batch {
-                self.table[slot.cast_unsigned() as usize] += 1;
-            }
+            let Some(batch) = slots[self.counted..].first_chunk::<BATCH>() else { return };
+            count(batch, table);
             self.counted += BATCH;
         }
     }
@@ -56,9 +56,7 @@ impl Tally {
     /// Counts all slots that were found and are not counted yet.
     #[inline(always)]
     pub fn settle(&mut self) {
-        for &slot in &self.slots[self.counted..self.found] {
-            self.table[slot.cast_unsigned() as usize] += 1;
-        }
+        count(&self.slots[self.counted..self.found], &mut self.table);
         (self.found, self.counted) = (0, 0);
     }
 
@@ -67,5 +65,12 @@ impl Tally {
         for (count, total) in self.table.iter_mut().zip(totals) {
             *total += u64::from(std::mem::take(count));
         }
+    }
+}
+
+#[inline(always)]
+fn count(slots: &[i32], table: &mut [u32]) {
+    for &slot in slots {
+        table[slot.cast_unsigned() as usize] += 1;
     }
 }

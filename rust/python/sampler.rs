@@ -194,8 +194,8 @@ impl Request {
         plenty("block", (ALIGNMENT..=65_536).contains(&self.block))?;
         plenty("step_size", self.step_size.is_finite() && self.step_size > 0.0)?;
         plenty("temperature", self.temperature.is_finite() && self.temperature >= 0.0)?;
-        let watches = self.observe.iter().map(|look| self.watch(look, potential)).collect::<Result<_>>()?;
-        Ok(Plan {
+        let watches: Vec<Watch> = self.observe.iter().map(|look| self.watch(look, potential)).collect::<Result<_>>()?;
+        let plan = Plan {
             step: Step { h: self.step_size, temperature: self.temperature },
             noise: Noise::new(self.key),
             substeps: self.substeps,
@@ -209,7 +209,14 @@ impl Request {
             alone_below: ALONE_BELOW,
             level,
             block: self.block,
-        })
+        };
+        if plan.slots() > i32::MAX as usize {
+            return Err(Error::invalid(format!(
+                "{} bins of all histograms together cannot be kept; ask for fewer",
+                plan.slots()
+            )));
+        }
+        Ok(plan)
     }
 
     fn watch<V: Potential>(&self, look: &(String, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {

@@ -93,8 +93,9 @@ impl Plan {
         })
     }
 
-    /// Slots of all histograms together.
-    fn slots(&self) -> usize {
+    /// Slots of all histograms together, for every group.
+    #[must_use]
+    pub fn slots(&self) -> usize {
         self.tables().last().map_or(0, |table| table.end)
     }
 
@@ -260,9 +261,7 @@ fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>
 /// Gathers what the watches kept, walker by walker.
 fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
     let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
-        Keep::Histogram(histogram) => {
-            Kept::Counts(totals[table][..plan.groups as usize * histogram.stride()].to_vec())
-        }
+        Keep::Histogram(histogram) => Kept::Counts(totals[table][..plan.groups as usize * histogram.stride()].to_vec()),
         Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
         Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
     });

@@ -108,9 +108,20 @@ unsafe fn unsigned_ps(integer: __m256i) -> __m256 {
     })
 }
 
+/// Four scalar loads; a gather costs more.
 #[inline(always)]
 unsafe fn lookup_pd(table: *const f64, index: __m256i) -> __m256d {
-    x!(_mm256_i64gather_pd::<8>(table, _mm256_and_si256(index, _mm256_set1_epi64x(15))))
+    x!({
+        let index = _mm256_and_si256(index, _mm256_set1_epi64x(15));
+        let (low, high) = (_mm256_castsi256_si128(index), _mm256_extracti128_si256::<1>(index));
+        let [a, b, c, d] = [
+            _mm_cvtsi128_si64(low),
+            _mm_extract_epi64::<1>(low),
+            _mm_cvtsi128_si64(high),
+            _mm_extract_epi64::<1>(high),
+        ];
+        _mm256_setr_pd(*table.add(a as usize), *table.add(b as usize), *table.add(c as usize), *table.add(d as usize))
+    })
 }
 
 /// Bits 0 to 2 of the index choose within each half of the table, bit 3 chooses the half.
