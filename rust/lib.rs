@@ -9,6 +9,7 @@
 //! - [`potential`]: what drives the walkers, one closed form a file.
 //! - [`dynamics`]: where the walkers may go.
 //! - [`observe`]: what a run keeps: histograms, moments, traces.
+//! - [`metric`]: a constant Riemannian metric, which preconditions gradient and noise.
 //! - [`walk`]: the packs that a scheme moves.
 //! - [`scheme`]: how a walker makes one step.
 //! - [`run`]: the loop, threads, progress, results.
@@ -16,6 +17,7 @@
 
 pub mod dynamics;
 pub mod error;
+pub mod metric;
 pub mod noise;
 pub mod observe;
 pub mod potential;

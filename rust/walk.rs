@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::metric::Metric;
 use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
@@ -26,16 +27,49 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Moves x by `-h slope + sqrt(2 T h) normal`, coloured if there is a metric. `noise` scales the normals: 1 for one normal
+    /// a step, 1/2 for the sum of two. `room` holds the moves.
+    #[inline(always)]
+    pub(crate) fn displace<R: Real>(
+        self,
+        noise: f64,
+        metric: Option<&Metric>,
+        slopes: &[R],
+        normals: &[R],
+        room: &mut [R],
+        x: &mut [R],
+    ) {
+        let (drift, diffusion) = (R::constant(-self.h), R::constant(self.diffusion() * noise));
+        let Some(metric) = metric else {
+            for ((x, &slope), &normal) in x.iter_mut().zip(slopes).zip(normals) {
+                *x = normal.mul_add(diffusion, slope.mul_add(drift, *x));
+            }
+            return;
+        };
+        let room = &mut room[..x.len()];
+        for ((delta, &slope), &normal) in room.iter_mut().zip(slopes).zip(normals) {
+            *delta = normal.mul_add(diffusion, slope * drift);
+        }
+        metric.colour(room);
+        for (x, &delta) in x.iter_mut().zip(&*room) {
+            *x = *x + delta;
+        }
+    }
+}
+
 /// One worker's packs for the block that it is walking.
 pub struct Walk<'a, S: Simd, T: Element, V, Q> {
     pub(crate) potential: &'a V,
     pub(crate) noise: &'a Noise,
+    /// The metric, if it is not the Euclidean one; slopes are then W grad V in place of grad V.
+    pub(crate) metric: Option<&'a Metric>,
     /// Finer steps in a step.
     pub(crate) substeps: u64,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
-    /// Room for gradients, for the walkers that move together.
-    pub(crate) gradient: Vec<T::Pack<S>>,
+    /// Room for gradients and slopes, for the walkers that move together.
+    pub(crate) slopes: Vec<T::Pack<S>>,
     /// Room for their normals.
     pub(crate) normals: Vec<T::Pack<S>>,
     /// Room for their proposals.
@@ -67,13 +101,20 @@ where
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
-    pub(crate) fn new(potential: &'a V, noise: &'a Noise, substeps: u64, tally: &'a mut Tally) -> Self {
+    pub(crate) fn new(
+        potential: &'a V,
+        noise: &'a Noise,
+        metric: Option<&'a Metric>,
+        substeps: u64,
+        tally: &'a mut Tally,
+    ) -> Self {
         Self {
             potential,
             noise,
+            metric,
             substeps,
             x: Vec::new(),
-            gradient: Vec::new(),
+            slopes: Vec::new(),
             normals: Vec::new(),
             proposal: Vec::new(),
             kept: Vec::new(),
@@ -97,7 +138,7 @@ where
         for lanes in state.chunks_exact(lanes) {
             self.x.push(Pack::load(lanes));
         }
-        self.gradient.resize(self.x.len(), zero);
+        self.slopes.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
         self.proposal.resize(self.x.len(), zero);
         self.accepted.clear();

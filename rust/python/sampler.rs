@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::level;
 use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Histogram, Keep, Moments, Watch};
 use crate::potential::{Harmonic, Observable, Potential, Product};
@@ -30,6 +31,8 @@ pub struct Request {
     potential: String,
     parameters: Vec<f64>,
     weight_decay: f64,
+    /// The metric by rows, or None for the Euclidean one.
+    metric: Option<Vec<f64>>,
     scheme: String,
     noise: String,
     temperature: f64,
@@ -198,6 +201,7 @@ impl Request {
         let plan = Plan {
             step: Step { h: self.step_size, temperature: self.temperature },
             noise: Noise::new(self.key),
+            metric: self.metric.as_ref().map(|matrix| Metric::new(matrix, potential.dim())).transpose()?,
             substeps: self.substeps,
             walkers,
             steps: self.steps.0..self.steps.1,

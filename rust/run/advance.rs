@@ -45,7 +45,8 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<Runaway> {
-        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps, self.tally);
+        let Plan { noise, metric, substeps, .. } = self.plan;
+        let mut walk = Walk::<S, T, V, Q>::new(self.potential, noise, metric.as_ref(), *substeps, self.tally);
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use crate::error::{Error, Kind, Result};
+use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
 use crate::observe::{Keep, Tally, Watch};
 use crate::potential::Potential;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub step: Step,
     /// The random function.
     pub noise: Noise,
+    /// The metric of the parameters, if it is not the Euclidean one.
+    pub metric: Option<Metric>,
     /// Each step's noise is the normalised sum over this many finer steps, so that runs with the same key and different
     /// step sizes can share a Brownian path.
     pub substeps: u64,

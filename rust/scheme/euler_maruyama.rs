@@ -1,9 +1,9 @@
 //! Euler–Maruyama: x' = x - h grad V(x) + sqrt(2 T h) R. The stationary law is wrong by O(h).
 
 use super::Scheme;
+use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::real::Real;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
@@ -20,18 +20,16 @@ impl Scheme for EulerMaruyama {
         V: Potential,
         Q: Precision<T>,
     {
-        let (drift, diffusion) = (Real::constant(-size.h), Real::constant(size.diffusion()));
         let (strip, unit) = (walk.strip(), walk.unit());
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
-        let (gradients, normals) = (&mut walk.gradient[..strip], &mut walk.normals[..unit]);
+        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
         for x in walk.x.chunks_exact_mut(strip) {
-            walk.potential.gradients(x, gradients);
-            for (x, gradients) in x.chunks_exact_mut(unit).zip(gradients.chunks_exact(unit)) {
+            walk.potential.gradients(x, slopes);
+            whiten(walk.metric, slopes);
+            for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
                 draws.next(normals);
                 walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-                for ((x, &gradient), &normal) in x.iter_mut().zip(gradients).zip(&*normals) {
-                    *x = normal.mul_add(diffusion, gradient.mul_add(drift, *x));
-                }
+                size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
             }
         }
     }

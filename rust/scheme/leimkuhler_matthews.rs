@@ -2,9 +2,9 @@
 //! same cost: one vector of normals is kept (Appl. Math. Res. Express 2013, 34–56).
 
 use super::Scheme;
+use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::real::Real;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
@@ -37,20 +37,20 @@ impl Scheme for LeimkuhlerMatthews {
         V: Potential,
         Q: Precision<T>,
     {
-        let (drift, diffusion) = (Real::constant(-size.h), Real::constant(size.diffusion() / 2.0));
         let (strip, unit) = (walk.strip(), walk.unit());
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, walk.potential.dim());
-        let (gradients, normals) = (&mut walk.gradient[..strip], &mut walk.normals[..unit]);
+        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
         for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
-            walk.potential.gradients(x, gradients);
+            walk.potential.gradients(x, slopes);
+            whiten(walk.metric, slopes);
             let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
-            for ((x, kept), gradients) in units.zip(gradients.chunks_exact(unit)) {
+            for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
                 draws.next(normals);
                 walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-                for ((x, &gradient), (&new, old)) in x.iter_mut().zip(gradients).zip(normals.iter().zip(kept)) {
-                    *x = (*old + new).mul_add(diffusion, gradient.mul_add(drift, *x));
-                    *old = new;
+                for (old, normal) in kept.iter_mut().zip(&mut *normals) {
+                    (*old, *normal) = (*normal, *old + *normal);
                 }
+                size.displace(0.5, walk.metric, slopes, normals, &mut walk.proposal, x);
             }
         }
     }

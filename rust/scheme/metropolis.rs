@@ -2,6 +2,7 @@
 //! (Roberts and Tweedie, Bernoulli 2 (1996) 341).
 
 use super::Scheme;
+use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
@@ -24,6 +25,7 @@ impl Scheme for Metropolis {
         walk.kept.clone_from(&walk.x);
         walk.energy.clone_from(&walk.accepted);
         walk.potential.values_and_gradients(&walk.x, &mut walk.energy, &mut walk.kept);
+        whiten(walk.metric, &mut walk.kept);
         walk.proposed_energy.clone_from(&walk.energy);
     }
 
@@ -35,29 +37,27 @@ impl Scheme for Metropolis {
         V: Potential,
         Q: Precision<T>,
     {
-        let (drift, diffusion) = (Real::constant(-size.h), Real::constant(size.diffusion()));
         let dim = walk.potential.dim();
         let (strip, unit) = (walk.strip(), walk.unit());
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
         let (normals, proposals) = (&mut walk.normals[..strip], &mut walk.proposal[..strip]);
-        let (slopes, energies) = (&mut walk.gradient[..strip], &mut walk.proposed_energy[..strip / dim]);
+        let (slopes, energies) = (&mut walk.slopes[..strip], &mut walk.proposed_energy[..strip / dim]);
         for start in (0..walk.x.len()).step_by(strip) {
             for normals in normals.chunks_exact_mut(unit) {
                 draws.next(normals);
                 walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             }
-            let here = walk.x[start..start + strip].iter().zip(&walk.kept[start..start + strip]);
-            for ((y, &normal), (&x, &slope)) in proposals.iter_mut().zip(&*normals).zip(here) {
-                *y = normal.mul_add(diffusion, slope.mul_add(drift, x));
-            }
+            proposals.copy_from_slice(&walk.x[start..start + strip]);
+            size.displace(1.0, walk.metric, &walk.kept[start..start + strip], normals, slopes, proposals);
             walk.potential.values_and_gradients(proposals, energies, slopes);
+            whiten(walk.metric, slopes);
             for (i, &energy) in energies.iter().enumerate() {
                 let (there, pack) = (i * dim..(i + 1) * dim, start / dim + i);
                 let (x, slope) =
                     (&mut walk.x[pack * dim..(pack + 1) * dim], &mut walk.kept[pack * dim..(pack + 1) * dim]);
                 let (y, slope_at_y) = (&proposals[there.clone()], &slopes[there.clone()]);
 
-                let log_ratio = size.log_ratio(&*x, y, slope_at_y, &normals[there], walk.energy[pack] - energy);
+                let log_ratio = size.log_ratio(slope, slope_at_y, &normals[there], walk.energy[pack] - energy);
                 // A proposal whose ratio is NaN is refused.
                 let accept =
                     walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
@@ -74,14 +74,15 @@ impl Scheme for Metropolis {
 }
 
 impl Step {
-    /// log of exp(-V(y)/T) q(y, x) / (exp(-V(x)/T) q(x, y)), with q(x, y) ∝ exp(-|y - x + h grad V(x)|² / (4 T h)); for the
-    /// step just proposed that exponent is |normals|² / 2. `descent` is V(x) - V(y).
+    /// log of exp(-V(y)/T) q(y, x) / (exp(-V(x)/T) q(x, y)), with q(x, y) ∝ exp(-|y - x + h slope(x)|² / (4 T h)) in the
+    /// coordinates in which the metric is Euclidean. For the step just proposed, y - x = -h slope(x) + sqrt(2 T h) normals.
+    /// `descent` is V(x) - V(y).
     #[inline(always)]
-    fn log_ratio<R: Real>(self, x: &[R], y: &[R], slope_at_y: &[R], normals: &[R], descent: R) -> R {
-        let h = R::constant(self.h);
+    fn log_ratio<R: Real>(self, slope: &[R], slope_at_y: &[R], normals: &[R], descent: R) -> R {
+        let (h, diffusion) = (R::constant(self.h), R::constant(self.diffusion()));
         let (mut forward, mut backward) = (R::constant(0.0), R::constant(0.0));
-        for j in 0..y.len() {
-            let back = slope_at_y[j].mul_add(h, x[j] - y[j]);
+        for j in 0..normals.len() {
+            let back = (slope[j] + slope_at_y[j]).mul_add(h, -(normals[j] * diffusion));
             backward = back.mul_add(back, backward);
             forward = normals[j].mul_add(normals[j], forward);
         }

@@ -216,6 +216,7 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
     Plan {
         step: Step { h, temperature },
         noise: Noise::new(KEY),
+        metric: None,
         substeps: 1,
         walkers,
         steps,
