@@ -5,6 +5,7 @@
 //! - [`error`]: the single error type: a kind and a sentence.
 //! - [`real`]: the arithmetic a formula may use; numbers and packs of walkers implement it.
 //! - [`simd`]: packs on each instruction set, and the level that proves one is there; the only unsafe code.
+//! - [`math`]: elementary functions, and the names of the operations of a tape.
 //! - [`noise`]: random bits and normals as a pure function of (key, stream, walker, step).
 //! - [`potential`]: what drives the walkers, one closed form a file.
 //! - [`dynamics`]: where the walkers may go.
@@ -16,6 +17,7 @@
 
 pub mod dynamics;
 pub mod error;
+pub mod math;
 pub mod noise;
 pub mod observe;
 pub mod potential;

@@ -34,10 +34,25 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// `self < other`; false where either is NaN.
     fn less(self, other: Self) -> Self::Mask;
+    /// `self <= other`; false where either is NaN.
+    fn less_equal(self, other: Self) -> Self::Mask;
+    /// `self == other`; false where either is NaN.
+    fn equal(self, other: Self) -> Self::Mask;
     /// Whether it is NaN.
     fn is_nan(self) -> Self::Mask;
+    /// Whether the mask holds in any lane.
+    fn any(mask: Self::Mask) -> bool;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// `self` where `self < other`, `other` elsewhere, and so where either is NaN.
+    #[must_use]
+    fn lesser(self, other: Self) -> Self;
+    /// `self` where `self > other`, `other` elsewhere, and so where either is NaN.
+    #[must_use]
+    fn greater(self, other: Self) -> Self;
+    /// A function of one number in every lane, for what is rare or slow.
+    #[must_use]
+    fn lanewise(self, f: fn(Self::Scalar) -> Self::Scalar) -> Self;
     /// The IEEE representation.
     fn to_bits(self) -> Self::Bits;
     /// The number with this IEEE representation.
@@ -150,12 +165,37 @@ macro_rules! scalar {
                 self < other
             }
             #[inline(always)]
+            fn less_equal(self, other: Self) -> bool {
+                self <= other
+            }
+            #[inline(always)]
+            #[allow(clippy::float_cmp, reason = "this is the exact comparison")]
+            fn equal(self, other: Self) -> bool {
+                self == other
+            }
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 $float::is_nan(self)
             }
             #[inline(always)]
+            fn any(mask: bool) -> bool {
+                mask
+            }
+            #[inline(always)]
             fn select(mask: bool, yes: Self, no: Self) -> Self {
                 if mask { yes } else { no }
+            }
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                if self < other { self } else { other }
+            }
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
+            #[inline(always)]
+            fn lanewise(self, f: fn($float) -> $float) -> Self {
+                f(self)
             }
             #[inline(always)]
             fn to_bits(self) -> $uint {

@@ -67,12 +67,24 @@ bits!(U32, mask __mmask16, _mm512_set1_epi32 as i32, _mm512_sll_epi32, _mm512_sr
 
 real!(
     F64 of f64, U64, mask __mmask8, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_sqrt_pd, _mm512_cmp_pd_mask,
-    _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd
+    _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd,
+    any_8, _mm512_min_pd, _mm512_max_pd, _mm512_loadu_pd, _mm512_storeu_pd
 );
 real!(
     F32 of f32, U32, mask __mmask16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_sqrt_ps, _mm512_cmp_ps_mask,
-    _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps
+    _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps,
+    any_16, _mm512_min_ps, _mm512_max_ps, _mm512_loadu_ps, _mm512_storeu_ps
 );
+
+#[inline(always)]
+unsafe fn any_8(mask: __mmask8) -> bool {
+    mask != 0
+}
+
+#[inline(always)]
+unsafe fn any_16(mask: __mmask16) -> bool {
+    mask != 0
+}
 
 #[inline(always)]
 unsafe fn lookup_pd(table: *const f64, index: __m512i) -> __m512d {

@@ -98,12 +98,36 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
         self.zip(other, T::less).0
     }
     #[inline(always)]
+    fn less_equal(self, other: Self) -> [bool; N] {
+        self.zip(other, T::less_equal).0
+    }
+    #[inline(always)]
+    fn equal(self, other: Self) -> [bool; N] {
+        self.zip(other, T::equal).0
+    }
+    #[inline(always)]
     fn is_nan(self) -> [bool; N] {
         self.map(T::is_nan).0
     }
     #[inline(always)]
     fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
         Lanes(from_fn(|i| T::select(mask[i], yes.0[i], no.0[i])))
+    }
+    #[inline(always)]
+    fn any(mask: [bool; N]) -> bool {
+        mask.into_iter().fold(false, |any, lane| any | lane)
+    }
+    #[inline(always)]
+    fn lesser(self, other: Self) -> Self {
+        self.zip(other, T::lesser)
+    }
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        self.zip(other, T::greater)
+    }
+    #[inline(always)]
+    fn lanewise(self, f: fn(T) -> T) -> Self {
+        self.map(f)
     }
     #[inline(always)]
     fn to_bits(self) -> Self::Bits {
