@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::pair::Pair;
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,11 @@ pub struct Avx2;
 impl Simd for Avx2 {
     type F64 = Pair<F64>;
     type F32 = Pair<F32>;
+    // Here and not on the function inside, where rustc 1.95 ignores it.
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        x!(call(routine))
+    }
 }
 
 pub fn available() -> bool {
@@ -27,6 +32,15 @@ pub fn available() -> bool {
 #[target_feature(enable = "avx2,fma,aes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
     job.run::<Avx2>()
+}
+
+/// Compiles a routine with this level's instructions.
+///
+/// # Safety
+/// As [`enter`].
+#[target_feature(enable = "avx2,fma,aes")]
+unsafe fn call<R: Routine<Avx2>>(routine: R) -> R::Output {
+    routine.run()
 }
 
 /// Four `f64`.

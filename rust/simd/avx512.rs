@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,11 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type F64 = F64;
     type F32 = F32;
+    // Here and not on the function inside, where rustc 1.95 ignores it.
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        x!(call(routine))
+    }
 }
 
 pub fn available() -> bool {
@@ -26,6 +31,15 @@ pub fn available() -> bool {
 #[target_feature(enable = "avx512f,avx512dq,vaes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
     job.run::<Avx512>()
+}
+
+/// Compiles a routine with this level's instructions.
+///
+/// # Safety
+/// As [`enter`].
+#[target_feature(enable = "avx512f,avx512dq,vaes")]
+unsafe fn call<R: Routine<Avx512>>(routine: R) -> R::Output {
+    routine.run()
 }
 
 /// Eight `f64`.

@@ -3,7 +3,7 @@
 use std::array::from_fn;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
-use super::{Counters, Pack, Simd, Widen};
+use super::{Counters, Pack, Routine, Simd, Widen};
 use crate::noise::aes;
 use crate::real::{Bits, Real, Scalar};
 
@@ -19,6 +19,10 @@ pub struct Portable;
 impl Simd for Portable {
     type F64 = Lanes<f64, 8>;
     type F32 = Lanes<f32, 16>;
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        routine.run()
+    }
 }
 
 impl<T: Copy, const N: usize> Lanes<T, N> {
