@@ -10,14 +10,18 @@ import sys
 from dataclasses import replace
 
 import langevin_ib as lib
+import numpy as np
 import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from langevin_ib.description import content_hash, describe, restore
+from langevin_ib import archive
+from langevin_ib.description import content_hash, describe, description_hash, restore
+from langevin_ib.engine import Progressed
 from langevin_ib.errors import ArchiveError
 from langevin_ib.formulas import read_tree, tree_of
-from langevin_ib.settings import Settings
+from langevin_ib.run import Run
+from langevin_ib.settings import Machine, Settings
 
 U, V = lib.parameters("u v")
 W = sympy.Symbol("w", positive=True)
@@ -36,6 +40,27 @@ MODELS = {
     ),
 }
 
+X, Y, ROW, K = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("i", 5), sympy.Symbol("k", integer=True)
+DATA = {"X": np.random.default_rng(1).normal(size=(5, 2)), "y": np.arange(5.0)}
+SUMS = {
+    "an index with a range": sympy.Sum((U * V * X[ROW, 0] + X[ROW, 1] - Y[ROW]) ** 2, (ROW, 0, 4)) / 5,
+    "a plain index": sympy.Sum(sympy.Max(0, U * V * X[K, 0] - X[K + 1, 1]), (K, 0, 3)),
+    "an index without a range": sympy.Sum(U * V * Y[sympy.Idx("j")], (sympy.Idx("j"), 1, 4)),
+    "a real array of known shape": sympy.Sum(U * V * sympy.IndexedBase("y", shape=(5,), real=True)[K], (K, 0, 4)),
+    "two sums": sympy.Sum(U * V * Y[K] * sympy.Sum(X[ROW, 1], (ROW, 0, 2)), (K, 0, 4)) + Y[3],
+}
+WITH_DATA = {
+    name: lib.Model(
+        parameters=(U, V),
+        predictor={"theta": U * V},
+        loss=total,
+        symmetry=lib.Scaling({U: 1, V: -1}),
+        confinement=U**4 + sympy.Abs(V) ** 3,
+        data={key: array for key, array in DATA.items() if total.has(sympy.IndexedBase) and f"{key}[" in str(total)},
+    )
+    for name, total in SUMS.items()
+}
+
 SETTINGS = Settings(
     temperature=0.1,
     step_size=1 / 3,
@@ -48,6 +73,85 @@ SETTINGS = Settings(
     noise="native",
     observe=(("a", lib.Histogram(range=(-1.0, 0.1))), ("a", lib.Moments(order=4)), ("b", lib.Trace(every=7))),
 )
+
+
+def snapshot(model: lib.Model) -> Run:
+    settings = replace(SETTINGS, observe=(), walkers=(0, 3), steps=9)
+    start = Progressed.start(np.zeros((3, model.dim), np.float32), settings)
+    return Run(model, lib.Ambient(), settings, Machine(threads=1), start, seconds=0.0, interrupted=True, origin="here")
+
+
+class TestModelsWithData:
+    @pytest.mark.parametrize("name", SUMS)
+    def test_a_saved_run_has_its_model_back_and_does_not_derive_it_again(self, name, tmp_path, monkeypatch) -> None:
+        model = WITH_DATA[name]
+        snapshot(model).save(tmp_path / "run.npz")
+
+        def checked(*_: object) -> None:
+            raise AssertionError("the invariance was checked again")
+
+        monkeypatch.setattr("langevin_ib.model.require_invariance", checked)
+        back = lib.load(tmp_path / "run.npz").model
+        assert back == model
+        assert back.digest == model.digest
+        assert content_hash(back) == content_hash(model)
+        assert back.confinement == model.confinement
+        with np.load(tmp_path / "run.npz") as file:
+            for key, array in model.data.items():
+                np.testing.assert_array_equal(file[f"data_{key}"], array)
+
+    def test_data_are_told_by_their_content(self, tmp_path) -> None:
+        path = tmp_path / "run.npz"
+        snapshot(WITH_DATA["an index with a range"]).save(path)
+        found = archive.read(path)
+        for change in ({"data_X": DATA["X"] + 1.0}, {"data_X": DATA["X"].T}, {"data_X": np.zeros(3)}):
+            archive.write(path, found.header, found.arrays | change, keep=False)
+            with pytest.raises(ArchiveError, match=r"data of shape \[5, 2\] and SHA-256 .* are not in the file"):
+                lib.load(path)
+        archive.write(path, found.header, {name: a for name, a in found.arrays.items() if name != "data_X"}, keep=False)
+        with pytest.raises(ArchiveError, match="are not in the file"):
+            lib.load(path)
+
+    def test_another_model_is_not_this_one_because_of_its_data(self, tmp_path) -> None:
+        model = WITH_DATA["an index with a range"]
+        other = lib.Model.trusted(
+            {name: getattr(model, name) for name in model.__dataclass_fields__} | {"data": DATA | {"y": -DATA["y"]}}
+        )
+        assert content_hash(model) != content_hash(other)
+
+    def test_files_of_the_first_format_are_read(self, tmp_path) -> None:
+        """They know neither confinement nor data."""
+        path, model = tmp_path / "run.npz", MODELS["product"]
+        snapshot(model).save(path)
+        found = archive.read(path)
+        header = json.loads(json.dumps(found.header)) | {"format": 1}
+        del header["model"]["fields"]["confinement"], header["model"]["fields"]["data"]
+        header["content"] = description_hash(*(header[name] for name in ("model", "dynamics", "settings")))
+        archive.write(path, header, found.arrays, keep=False)
+        assert lib.load(path).model == model
+
+    @pytest.mark.parametrize(
+        "attack",
+        [
+            ["Sum"],
+            ["Sum", ["Symbol", "u"]],
+            ["Sum", ["Symbol", "u"], [["Symbol", "k"], 0]],
+            ["Sum", ["Symbol", "u"], [["Integer", 3], 0, 1]],
+            ["Sum", ["true"], [["Symbol", "k"], 0, 1]],
+            ["Idx", 3],
+            ["Idx", "i", 1],
+            ["Idx", "i", 0.5, 1],
+            ["Indexed", ["Symbol", "X"], ["Integer", 0]],
+            ["Indexed", ["IndexedBase", "X", {}]],
+            ["Indexed", ["IndexedBase", "X", {"__class__": True}], ["Integer", 0]],
+            ["Indexed", ["IndexedBase", "X", {}, 3], ["Integer", 0]],
+            ["IndexedBase", "X", {}],
+        ],
+        ids=str,
+    )
+    def test_what_is_no_sum_is_not_built(self, attack) -> None:
+        with pytest.raises(ArchiveError):
+            read_tree(attack)
 
 
 def through_json(value):

@@ -111,6 +111,41 @@ def test_constants_that_no_double_holds_are_refused(loss) -> None:
         kernel_of(model(loss))
 
 
+class TestConfinement:
+    def confined(self, loss, confinement) -> lib.Model:
+        return lib.Model(parameters=(U, V), predictor={"p": U}, loss=loss, confinement=confinement)
+
+    def test_a_multiple_of_the_squared_norm_is_a_weight_decay(self) -> None:
+        """To the bit, whichever way it is said."""
+        settings = {"temperature": 0.1, "step_size": 0.01, "steps": 50, "walkers": 64, "rng": 1, "progress": False}
+        loss = (U * V - 1) ** 2 / 2
+        plain, confined = self.confined(loss, 0), self.confined(loss, (U**2 + V**2) / 8)
+        assert kernel_of(confined).weight_decay == 0.25
+        wanted = lib.sample(plain, dynamics=lib.Ambient(weight_decay=0.25), **settings).states
+        assert (lib.sample(confined, **settings).states == wanted).all()
+        assert not (lib.sample(plain, **settings).states == wanted).all()
+
+    def test_the_harmonic_takes_it_into_its_stiffness(self) -> None:
+        kernel = kernel_of(self.confined(U**2 + V**2, (U**2 + V**2) / 4))
+        assert (kernel.potential, kernel.constants, kernel.weight_decay) == ("harmonic", (2.5,), 0.0)
+
+    @pytest.mark.parametrize(
+        "confinement",
+        [U**2, U**4 + V**4, U**2 + 2 * V**2, -(U**2) - V**2, U**2 + V**2 + U, sympy.Abs(U) + sympy.Abs(V)],
+    )
+    def test_others_are_not_taken_for_one(self, confinement) -> None:
+        with pytest.raises(UnsupportedModelError, match="with the confinement"):
+            kernel_of(self.confined((U * V - 1) ** 2 / 2, confinement))
+
+    def test_data_are_left_to_others(self) -> None:
+        y = sympy.IndexedBase("y")
+        k = sympy.Symbol("k", integer=True)
+        loss = (U * V - 1) ** 2 / 2 + y[0] * U * V + sympy.Sum(y[k], (k, 0, 1))
+        with_data = lib.Model(parameters=(U, V), predictor={"p": U}, loss=loss, data={"y": [0.0, 0.0]})
+        with pytest.raises(UnsupportedModelError):
+            kernel_of(with_data)
+
+
 class TestWatchable:
     @pytest.mark.parametrize(
         ("expression", "name"),

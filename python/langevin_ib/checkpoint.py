@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from . import archive
 from .archive import checked_path
 from .checks import checked_int, shown
+from .description import content_hash
 from .errors import ArchiveError, InvalidArgumentError
 from .model import Model
 from .settings import MAX_STEPS
@@ -149,6 +150,7 @@ def _between(whose: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> I
 
 def _parts(model: Model) -> dict[str, Any]:
     values = {field.name: getattr(model, field.name) for field in fields(model)}
+    values["data"] = {name: content_hash(array) for name, array in model.data.items()}
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 

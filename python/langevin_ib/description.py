@@ -7,9 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from .checks import checked_int, checked_real, shown
 from .dynamics import Ambient
@@ -19,10 +22,13 @@ from .model import Model, Scaling
 from .observe import Histogram, Moments, Trace
 from .settings import MAX_WALKERS, Settings
 
-__all__ = ["Described", "content_hash", "describe", "description_hash", "restore"]
+__all__ = ["Arrays", "Described", "content_hash", "describe", "description_hash", "restore"]
 
 Described: TypeAlias = Any
 """Whatever JSON can hold: None, a bool, a number, a text, a list of these, or a dict from texts to these."""
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+"""Arrays that stand beside a description, by whatever names."""
 
 T = TypeVar("T")
 
@@ -34,7 +40,8 @@ _KINDS: dict[str, type] = {
 def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of value
     """Return a model, a symmetry, a dynamics, settings or an observer as nested dicts and lists that JSON can hold.
 
-    Nothing is lost: `restore` gives an equal value.
+    Nothing is lost: `restore` gives an equal value. Of arrays of data it has shape and SHA-256 only: they have to be
+    kept beside it.
 
     Parameters
     ----------
@@ -60,14 +67,18 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
             return {"formula": tree_of(value)}
         case Mapping():
             return _described_mapping(value)
+        case np.ndarray():
+            return {"array": _hash_of(value), "shape": list(value.shape)}
     kind = type(value).__name__
     if _KINDS.get(kind) is not type(value) or not is_dataclass(value):
         raise ArchiveError(f"{shown(value)} is a {kind}; a file can hold {', '.join(_KINDS)}")
     return {"kind": kind, "fields": {field.name: describe(getattr(value, field.name)) for field in fields(value)}}
 
 
-def restore(description: Described, kind: type[T]) -> T:
+def restore(description: Described, kind: type[T], arrays: Arrays = MappingProxyType({})) -> T:
     """Return the value that `describe` described, once it is known to be of a certain class.
+
+    That a model is invariant under its symmetry was checked when it was made, and is not checked again.
 
     Parameters
     ----------
@@ -75,6 +86,8 @@ def restore(description: Described, kind: type[T]) -> T:
         What a file holds; it may come from anywhere.
     kind : type
         What is wanted, for instance ``Model``.
+    arrays : mapping from str to array, optional
+        The arrays that were kept beside it; which is which is told by their content.
 
     Raises
     ------
@@ -82,7 +95,7 @@ def restore(description: Described, kind: type[T]) -> T:
         If it describes nothing, or something else.
     """
     try:
-        value = _restored(description)
+        value = _restored(description, {_hash_of(array): array for array in arrays.values()})
     except ArchiveError:
         raise
     except RecursionError:
@@ -125,28 +138,46 @@ def _described_mapping(mapping: Mapping[Any, Any]) -> Described:
     return {"pairs": [[describe(key), describe(value)] for key, value in pairs]}
 
 
-def _restored(description: Described) -> Any:  # noqa: PLR0911 - one for each kind of value
+def _hash_of(array: NDArray[Any]) -> str:
+    plain = np.ascontiguousarray(array)
+    return hashlib.sha256(plain.astype(plain.dtype.newbyteorder("<"), copy=False).data).hexdigest()
+
+
+def _restored(description: Described, arrays: Arrays) -> Any:  # noqa: PLR0911 - one for each kind of value
     match description:
         case None | bool() | str() | int() | float():
             return description
         case list(parts):
-            return tuple(_restored(part) for part in parts)
+            return tuple(_restored(part, arrays) for part in parts)
         case {"integer": value, **others} if not others:
             return integer_from(value)
         case {"formula": tree, **others} if not others:
             return read_tree(tree)
         case {"mapping": dict(mapping), **others} if not others:
-            return {key: _restored(value) for key, value in mapping.items()}
+            return {key: _restored(value, arrays) for key, value in mapping.items()}
         case {"pairs": list(pairs), **others} if not others:
-            return {_restored(key): _restored(value) for key, value in pairs}
+            return {_restored(key, arrays): _restored(value, arrays) for key, value in pairs}
+        case {"array": str(content), "shape": list(shape), **others} if not others:
+            return _array(content, shape, arrays)
         case {"kind": str(kind), "fields": dict(values), **others} if kind in _KINDS and not others:
-            arguments = {name: _restored(value) for name, value in values.items()}
-            if kind == "Settings":
-                _require_sound(**arguments)
-            return _KINDS[kind](**arguments)
+            return _made(kind, {name: _restored(value, arrays) for name, value in values.items()})
     raise ArchiveError(
         f"{shown(description)} describes nothing; the file was not written by this version of langevin_ib"
     )
+
+
+def _array(content: str, shape: list[Any], arrays: Arrays) -> NDArray[Any]:
+    if content not in arrays or list(arrays[content].shape) != shape:
+        raise ArchiveError(f"data of shape {shown(shape)} and SHA-256 {shown(content)} are not in the file")
+    return arrays[content]
+
+
+def _made(kind: str, arguments: dict[str, Any]) -> Any:
+    if kind == "Model":
+        return Model.trusted(arguments)
+    if kind == "Settings":
+        _require_sound(**arguments)
+    return _KINDS[kind](**arguments)
 
 
 def _require_sound(*, temperature: Any, walkers: Any, key: Any, observe: Any, **_: Any) -> None:

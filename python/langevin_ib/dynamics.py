@@ -16,9 +16,9 @@ __all__ = ["Ambient"]
 class Ambient:
     """The Langevin equation as it stands, in all parameters: dx = -grad V dt + sqrt(2 T) dW.
 
-    V = L + (weight_decay / 2) |x|**2. Where exp(-V / T) dx (dx: Lebesgue measure of the parameters) has finite mass, it
-    is the stationary law. For a loss with a continuous non-compact symmetry that needs a positive weight decay,
-    because the orbits of the symmetry have infinite volume.
+    V = L + confinement + (weight_decay / 2) |x|**2. Where exp(-V / T) dx (dx: Lebesgue measure of the parameters) has
+    finite mass, it is the stationary law. For a loss with a continuous non-compact symmetry that needs a confinement of
+    the model or a positive weight decay, because the orbits of the symmetry have infinite volume.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Ambient:
         object.__setattr__(self, "weight_decay", checked_real("weight_decay", self.weight_decay, minimum=0.0))
 
     def potential(self, model: Model) -> sympy.Expr:
-        """Return V = L + (weight_decay / 2) |x|**2 of `model` as a SymPy expression of its parameters."""
+        """Return V = L + confinement + (weight_decay / 2) |x|**2 of `model` as a SymPy expression."""
         if self.weight_decay == 0.0:
-            return model.loss
-        return model.loss + sympy.Float(self.weight_decay) / 2 * sum(x**2 for x in model.parameters)
+            return model.potential()
+        return model.potential() + sympy.Float(self.weight_decay) / 2 * sum(x**2 for x in model.parameters)

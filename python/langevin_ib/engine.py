@@ -80,7 +80,7 @@ def advance(
     request: _core.Request = {
         "potential": kernel.potential,
         "parameters": kernel.constants,
-        "weight_decay": dynamics.weight_decay,
+        "weight_decay": dynamics.weight_decay + kernel.weight_decay,
         "scheme": settings.scheme,
         "noise": settings.noise,
         "temperature": settings.temperature,

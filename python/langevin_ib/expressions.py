@@ -5,19 +5,44 @@ from __future__ import annotations
 import keyword
 import random
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
+from sympy.printing.repr import ReprPrinter
 
+from .checks import shown
+from .data import Data, free_symbols_of, uses_data
 from .errors import InvalidArgumentError
+from .jets import values_of
 
-__all__ = ["checked_expression", "checked_name", "compiled", "exact", "vanishes"]
+__all__ = [
+    "DATA_TOLERANCE",
+    "NO_DATA",
+    "canonical_text",
+    "checked_expression",
+    "checked_name",
+    "compiled",
+    "exact",
+    "probes",
+    "vanishes",
+]
+
+NO_DATA: Data = MappingProxyType({})
+
+DATA_TOLERANCE = 1e-11
+"""What cancels to less than this share of its terms is zero, in an expression with data: those are evaluated in double
+precision, with errors that are some thousand times smaller."""
 
 _DIGITS = 50
 _PROBES = 12
+_BLOCK = 2**16
+
+_FEW, _MANY, _LONG = 8, 400, 256
+"""Sums over more rows than `_LONG` are condensed to polynomials, if those have few symbols and not too many terms."""
 
 
 def checked_name(kind: str, name: Any) -> str:
@@ -33,14 +58,14 @@ def checked_name(kind: str, name: Any) -> str:
     return name
 
 
-def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol]) -> sympy.Expr:
-    """Return `value` as a SymPy expression that is real, finite and depends on `symbols` alone.
+def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> sympy.Expr:
+    """Return `value` as a SymPy expression that is real, finite and depends on `symbols` and `data` alone.
 
     Raises
     ------
     InvalidArgumentError
-        If `value` is no expression, contains infinities, nan, the imaginary unit or an undefined function, or
-        depends on something else than `symbols`.
+        If `value` is no expression, contains infinities, nan, the imaginary unit or an undefined function, depends on
+        something else than `symbols`, or does not use the data as they are; the message names the sub-expression.
     """
     try:
         expression = sympy.sympify(value, strict=True)
@@ -50,10 +75,11 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol]) -
         raise InvalidArgumentError(
             f"{what} must be a scalar SymPy expression of the parameters, got {value!r} of type {type(value).__name__}"
         )
-    _refuse_unknown_symbols(what, expression, symbols)
+    _refuse_unknown_symbols(what, expression, symbols, data)
     if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise InvalidArgumentError(f"{what} = {expression} is not finite; remove the infinity or nan")
-    if expression.has(sympy.I) or expression.is_extended_real is False:
+    # Of a sum SymPy would find out by simplifying it, which takes seconds.
+    if expression.has(sympy.I) or (not uses_data(expression) and expression.is_extended_real is False):
         raise InvalidArgumentError(f"{what} = {expression} is not real for real parameters")
     undefined = sorted(str(f) for f in expression.atoms(AppliedUndef))
     if undefined:
@@ -61,8 +87,9 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol]) -
     return expression
 
 
-def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> None:
-    unknown = sorted((s for s in expression.free_symbols if s not in symbols), key=str)
+def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> None:
+    free = free_symbols_of(what, expression, data)[0] if uses_data(expression) else expression.free_symbols
+    unknown = sorted((s for s in free if s not in symbols), key=str)
     if not unknown:
         return
     names = ", ".join(map(str, unknown))
@@ -82,19 +109,34 @@ def exact(value: Any) -> sympy.Expr:
     return sympy.Integer(int(number)) if number.is_Float and float(number).is_integer() else number
 
 
-def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> bool:
+class _CanonicalPrinter(ReprPrinter):  # type: ignore[misc]  # SymPy has no types
+    """SymPy's srepr, but a symbol is what is known of it, and not what was said when it was made."""
+
+    def _print_Symbol(self, symbol: sympy.Symbol) -> str:  # noqa: N802 - the name that SymPy looks for
+        return f"Symbol({symbol.name!r}, {sorted(symbol.assumptions0.items())})"
+
+
+def canonical_text(expression: Any) -> str:
+    """Return a text that is the same for equal expressions in every process."""
+    return str(_CanonicalPrinter().doprint(expression))
+
+
+def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> bool:
     """Decide whether `expression` is zero for (almost) all real values of `symbols`.
 
     Expansion settles polynomials. What is left is evaluated with 50 digits at random rational points: a single clear
     non-zero refutes, and an analytic function that is zero at all of them is zero with probability one. (Symbolic
     simplification could not overturn either verdict, and may run for hours.) Machine numbers inside the expression
-    carry 16 digits only, and are granted an error of 1e-12 of the largest term.
+    carry 16 digits only, and are granted an error of 1e-12 of the largest term. Sums over data are evaluated in double
+    precision, and the whole is granted an error of `DATA_TOLERANCE`, too.
 
     Raises
     ------
     InvalidArgumentError
         If the expression has a value at none of the points.
     """
+    if uses_data(expression):
+        return _vanishes_with_data(expression, symbols, data)
     expanded = sympy.expand(expression)
     if expanded == 0:
         return True
@@ -111,8 +153,33 @@ def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> bool:
         if value > tolerance * max([sympy.Integer(0), *terms]):
             return False
     if evaluated == 0:
-        raise InvalidArgumentError(f"cannot evaluate {expression} at any real values of {', '.join(map(str, symbols))}")
+        raise _undefined(expression, symbols)
     return True
+
+
+def _vanishes_with_data(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> bool:
+    points = probes(symbols, _PROBES)
+    terms = [values_of(term, points, data) for term in sympy.Add.make_args(expression)]
+    with np.errstate(all="ignore"):
+        value, size = np.abs(np.sum(terms, axis=0)), np.sum(np.abs(terms), axis=0)
+    known = np.isfinite(size)
+    if not known.any():
+        raise _undefined(expression, symbols)
+    return bool(np.all(value[known] <= DATA_TOLERANCE * size[known]))
+
+
+def _undefined(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"cannot evaluate {shown(expression)} at any real values of {', '.join(map(str, symbols))}"
+    )
+
+
+def probes(symbols: Sequence[sympy.Symbol], count: int) -> dict[sympy.Symbol, NDArray[np.float64]]:
+    """Return random points, always the same: every other one positive, a third each of the sizes 1, 1/10 and 1/1000."""
+    source = random.Random(20260106)
+    scale = 10.0 ** -np.array([(0, 1, 3)[probe % 3] for probe in range(count)])
+    drawn = [[float(_random_rational(source, positive=probe % 2 == 0)) for _ in symbols] for probe in range(count)]
+    return dict(zip(symbols, np.array(drawn).T * scale, strict=True))
 
 
 def _random_rational(source: random.Random, *, positive: bool) -> sympy.Rational:
@@ -120,15 +187,19 @@ def _random_rational(source: random.Random, *, positive: bool) -> sympy.Rational
     return value if positive or source.random() < 0.5 else -value
 
 
-def compiled(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callable[..., NDArray[np.float64]]:
+def compiled(
+    expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
+) -> Callable[..., NDArray[np.float64]]:
     """Return `expression` as a NumPy function of the symbols, which broadcasts and is silent about overflow.
 
     Parameters
     ----------
     expression : sympy.Expr
-        A real expression of `symbols`.
+        A real expression of `symbols` and `data`.
     symbols : sequence of sympy.Symbol
         The arguments, in the order in which the function takes them.
+    data : mapping from str to array, optional
+        What the expression sums over.
 
     Returns
     -------
@@ -136,7 +207,10 @@ def compiled(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callabl
         Takes one array per symbol (any broadcastable shapes), returns the float64 array of values; values out of the
         range of doubles come back as inf or nan.
     """
-    raw = sympy.lambdify(list(symbols), expression, modules=["scipy", "numpy"])
+    bound = condensed(expression, symbols, data)
+    if uses_data(bound):
+        return _summing(bound, symbols, data)
+    raw = sympy.lambdify(list(symbols), bound, modules=["scipy", "numpy"], cse=True)
 
     def function(*arguments: Any) -> NDArray[np.float64]:
         arrays = [np.asarray(a, dtype=np.float64) for a in arguments]
@@ -145,3 +219,52 @@ def compiled(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Callabl
         return np.broadcast_to(values, np.broadcast_shapes(*(a.shape for a in arrays)))
 
     return function
+
+
+def _summing(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Callable[..., NDArray[np.float64]]:
+    """Return a function that sums over data at every point, as many points at once as fit into a block of memory."""
+
+    def function(*arguments: Any) -> NDArray[np.float64]:
+        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in arguments))
+        flat = [array.ravel() for array in arrays]
+        values = np.empty(flat[0].shape)
+        for start in range(0, values.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            values[block] = values_of(expression, {s: a[block] for s, a in zip(symbols, flat, strict=True)}, data)
+        return values.reshape(arrays[0].shape)
+
+    return function
+
+
+def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
+    """Return an equal expression whose sums over data are gone where they are polynomials in few symbols.
+
+    The sum of (a x_i - y_i)**2 is a**2 sum x_i**2 - 2 a sum x_i y_i + sum y_i**2, whose coefficients are numbers: then
+    a value costs the same however many rows there are.
+    """
+    if not uses_data(expression):
+        return expression
+    sums = [
+        total
+        for total in expression.atoms(sympy.Sum)
+        if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= _LONG
+    ]
+    return expression.xreplace({total: _condensed_sum(total, symbols, data) for total in sums})
+
+
+def _condensed_sum(total: sympy.Sum, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
+    parameters = [s for s in symbols if s in total.free_symbols]
+    coefficients: dict[sympy.Expr, sympy.Expr] = {}
+    terms = sympy.Add.make_args(sympy.expand(total.function))
+    for term in terms[: _MANY + 1]:
+        coefficient, factor = term.as_independent(*parameters, as_Add=False)
+        if len(terms) > _MANY or factor.has(sympy.Indexed, sympy.Sum, *(limit[0] for limit in total.limits)):
+            return total
+        coefficients[factor] = coefficients.get(factor, sympy.S.Zero) + coefficient
+    nowhere = {sympy.Dummy(): np.zeros(1)}
+    return sympy.Add(
+        *(
+            sympy.Float(float(values_of(total.func(c, *total.limits), nowhere, data)[0]), 17) * factor
+            for factor, c in coefficients.items()
+        )
+    )

@@ -40,6 +40,9 @@ _NODES: dict[str, tuple[type[sympy.Basic], type[sympy.Basic]]] = {
 }
 """For each node that may appear: its class, and the class that all its parts must have."""
 
+_OF_DATA = {"Sum", "Indexed", "IndexedBase", "Idx"}
+"""Nodes with rules of their own: sums over rows of data."""
+
 _CONSTANTS = {
     type(constant).__name__: constant
     for constant in (
@@ -50,6 +53,12 @@ _CONSTANTS = {
 
 _REAL = sympy.Symbol("x", real=True).assumptions0
 """What is known of a symbol that is known to be real."""
+
+_INTEGER = sympy.Symbol("x", integer=True).assumptions0
+"""What is known of an index."""
+
+_COMMUTATIVE = sympy.Symbol("x").assumptions0
+"""What is known of every symbol."""
 
 _FACTS = sympy.Symbol("x", zero=True).assumptions0.keys() | sympy.Symbol("x", prime=True).assumptions0.keys()
 """What else can be known of one."""
@@ -77,12 +86,20 @@ def tree_of(expression: sympy.Basic) -> Tree:  # noqa: PLR0911 - one for each ki
             return _symbol_tree(expression)
         case ExprCondPair():
             return ["ExprCondPair", *map(tree_of, expression.args)]
+        case sympy.Sum():
+            limits = [[tree_of(limit[0]), *map(_whole_tree, limit[1:])] for limit in expression.limits]
+            return ["Sum", tree_of(expression.function), *limits]
+        case sympy.Indexed():
+            return ["Indexed", _base_tree(expression.base), *map(tree_of, expression.indices)]
+        case sympy.Idx():
+            return _index_tree(expression)
     name = type(expression).__name__
     if expression is _CONSTANTS.get(name):
         return [name]
     if name not in _NODES or type(expression) is not _NODES[name][0]:
         raise ArchiveError(
-            f"{shown(expression)} is a {name}, which no file can hold; write it with {', '.join(sorted(_NODES))}"
+            f"{shown(expression)} is a {name}, which no file can hold; write it with "
+            f"{', '.join(sorted({*_NODES, *_OF_DATA}))}"
         )
     return [name, *map(tree_of, expression.args)]
 
@@ -110,6 +127,8 @@ def read_tree(tree: Any) -> sympy.Basic:  # noqa: PLR0911 - one for each kind of
             return ExprCondPair(_part(value, sympy.Expr), _part(condition, Boolean))
         case [str(name)] if name in _CONSTANTS:
             return _CONSTANTS[name]
+        case [str(name), *parts] if name in _OF_DATA:
+            return _read_of_data(name, parts)
         case [str(name), *parts] if name in _NODES:
             node, kind = _NODES[name]
             return _built(name, lambda: node(*(_part(part, kind) for part in parts), evaluate=False))
@@ -185,10 +204,65 @@ def _symbol_tree(symbol: sympy.Symbol) -> Tree:
     return ["Symbol", symbol.name, more] if more else ["Symbol", symbol.name]
 
 
-def _symbol(name: str, facts: dict[str, Any]) -> sympy.Symbol:
+def _symbol(name: str, facts: dict[str, Any], *, real: bool = True) -> sympy.Symbol:
     if not all(fact in _FACTS and isinstance(value, bool) for fact, value in facts.items()):
         raise ArchiveError(f"{shown(facts)} says nothing that can be assumed of the symbol {shown(name)}")
     try:
-        return sympy.Symbol(name, **(facts | {"real": True}))
+        return sympy.Symbol(name, **(facts | ({"real": True} if real else {})))
     except ValueError as error:
         raise ArchiveError(f"the symbol {shown(name)} cannot be what is said of it: {error}") from None
+
+
+def _whole_tree(number: sympy.Expr) -> int | str:
+    if not number.is_Integer:
+        raise ArchiveError(f"{shown(number)} is no whole number; no file can hold it as the limit of a sum")
+    return integer_tree(int(number))
+
+
+def _base_tree(base: sympy.IndexedBase) -> Tree:
+    label, shape = base.label, base.shape
+    if type(label) is not sympy.Symbol or base.strides is not None or base.offset not in {0, None}:
+        raise ArchiveError(f"{base!r} is more than a name for data; make it with sympy.IndexedBase({str(label)!r})")
+    facts = {fact: value for fact, value in label.assumptions0.items() if fact not in _COMMUTATIVE}
+    return ["IndexedBase", label.name, facts, *([] if shape is None else [[_whole_tree(n) for n in shape]])]
+
+
+def _index_tree(index: sympy.Idx) -> Tree:
+    if type(index.label) is not sympy.Symbol or index.label.assumptions0 != _INTEGER:
+        raise ArchiveError(f"{index!r} is more than a name for an index; make it with sympy.Idx('i', n)")
+    if index.lower is None:
+        return ["Idx", index.label.name]
+    return ["Idx", index.label.name, _whole_tree(index.lower), _whole_tree(index.upper)]
+
+
+def _read_of_data(name: str, parts: list[Any]) -> sympy.Basic:
+    match name, parts:
+        case "Sum", [body, *limits] if limits:
+            function, ends = _part(body, sympy.Expr), [_limit(limit) for limit in limits]
+            return _built(name, lambda: sympy.Sum(function, *ends))
+        case "Indexed", [["IndexedBase", *base], *indices] if indices:
+            array, places = _base(base), [_part(index, sympy.Expr) for index in indices]
+            return _built(name, lambda: sympy.Indexed(array, *places))
+        case "Idx", [str(label), *ends] if len(ends) in {0, 2}:
+            bounds = tuple(map(integer_from, ends))
+            return _built(name, lambda: sympy.Idx(label, bounds) if bounds else sympy.Idx(label))
+    raise ArchiveError(f"{shown([name, *parts])} describes no {name}; the file was not written by langevin_ib")
+
+
+def _limit(limit: Any) -> tuple[sympy.Basic, int, int]:
+    match limit:
+        case [index, first, last]:
+            return _part(index, sympy.Expr), integer_from(first), integer_from(last)
+    raise ArchiveError(f"{shown(limit)} describes no limit of a sum")
+
+
+def _base(parts: list[Any]) -> sympy.IndexedBase:
+    match parts:
+        case [str(label), dict(facts), *shape] if len(shape) < 2:
+            symbol = _symbol(label, facts, real=False)
+            if not shape:
+                return _built("IndexedBase", lambda: sympy.IndexedBase(symbol))
+            if isinstance(shape[0], list):
+                sizes = tuple(map(integer_from, shape[0]))
+                return _built("IndexedBase", lambda: sympy.IndexedBase(symbol, shape=sizes))
+    raise ArchiveError(f"{shown(parts)} describes no name of data; the file was not written by langevin_ib")

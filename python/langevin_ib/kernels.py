@@ -27,29 +27,33 @@ class Kernel:
         The constants of its formula, in the order in which the core takes them.
     observables : tuple of (str, sympy.Expr)
         The functions of the parameters that the core can watch, with the core's names.
+    weight_decay : float
+        What a confinement (c / 2) |x|**2 of the model adds to the weight decay of the dynamics.
     """
 
     potential: str
     constants: tuple[float, ...]
     observables: tuple[tuple[str, sympy.Expr], ...]
+    weight_decay: float = 0.0
 
 
 @lru_cache(maxsize=128)
 def kernel_of(model: Model) -> Kernel:
-    """Return the kernel whose gradient is that of the model's loss.
+    """Return the kernel whose gradient is that of the model's loss and confinement.
 
     Raises
     ------
     UnsupportedModelError
-        If no compiled potential has this loss.
+        If no compiled potential has this loss and confinement.
     """
     for recognise in (_product, _harmonic):
         kernel = recognise(model)
         if kernel is not None:
             return kernel
+    confined = f" with the confinement {shown(model.confinement)}" if model.confinement != 0 else ""
     raise UnsupportedModelError(
-        f"no compiled potential for the loss {shown(model.loss)}; there are (u v - a)**2 / 2 in two parameters and "
-        "(k / 2) |x|**2 in any number"
+        f"no compiled potential for the loss {shown(model.loss)}{confined}; there are (u v - a)**2 / 2 in two "
+        "parameters and (k / 2) |x|**2 in any number, each with a multiple of |x|**2 for a confinement"
     )
 
 
@@ -76,9 +80,9 @@ def watchable(model: Model, name: str) -> str:
 
 
 def _monomials(model: Model) -> dict[sympy.Expr, sympy.Expr]:
-    """Return the coefficient of every monomial of the expanded loss; what is no monomial stands for itself."""
+    """Return the coefficient of every monomial of loss and confinement; what is no monomial stands for itself."""
     coefficients: dict[sympy.Expr, sympy.Expr] = {}
-    for term in sympy.Add.make_args(sympy.expand(model.loss)):
+    for term in sympy.Add.make_args(sympy.expand(model.potential())):
         constant, monomial = term.as_independent(*term.free_symbols, as_Add=False)
         coefficients[monomial] = coefficients.get(monomial, sympy.S.Zero) + constant
     # An additive constant moves no walker.
@@ -97,7 +101,7 @@ def _double(model: Model, coefficient: sympy.Expr) -> float:
     number = float(sympy.N(coefficient, 17))
     if not math.isfinite(number) or (number == 0.0) != (coefficient == 0):
         raise UnsupportedModelError(
-            f"a coefficient of the loss {shown(model.loss)} is out of the range of doubles; rescale it"
+            f"a coefficient of the loss {shown(model.potential())} is out of the range of doubles; rescale it"
         )
     return number
 
@@ -107,21 +111,26 @@ def _coordinates(model: Model) -> tuple[tuple[str, sympy.Expr], ...]:
 
 
 def _product(model: Model) -> Kernel | None:
-    """Recognise (u v - a)²/2."""
-    if model.dim != 2:
+    """Recognise (u v - a)²/2 + (c/2) (u² + v²)."""
+    if model.dim != 2 or model.data:
         return None
     u, v = model.parameters
     terms = _monomials(model)
+    confinement = {_double(model, 2 * terms.pop(x**2, sympy.S.Zero)) for x in (u, v)}
+    if len(confinement) != 1 or not min(confinement) >= 0.0:
+        return None
     # SymPy tells 0.5 from 1/2; the kernel does not.
     if not set(terms) <= {u**2 * v**2, u * v} or _double(model, terms.get(u**2 * v**2, sympy.S.Zero)) != 0.5:
         return None
     target = _double(model, -terms.get(u * v, sympy.S.Zero))
     named = (("product", u * v), ("difference_of_squares", u**2 - v**2), ("sum_of_squares", u**2 + v**2))
-    return Kernel("product", (target,), (*_coordinates(model), *named))
+    return Kernel("product", (target,), (*_coordinates(model), *named), *confinement)
 
 
 def _harmonic(model: Model) -> Kernel | None:
     """Recognise (k/2) |x|²."""
+    if model.data:
+        return None
     terms = _monomials(model)
     if set(terms) != {x**2 for x in model.parameters}:
         return None

@@ -1,17 +1,22 @@
-"""What a model is: parameters, predictor, loss, the symmetry that both share, and further quantities to look at."""
+"""What a model is: parameters, predictor, loss, the symmetry that both share, what confines it, and further views."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from .coordinates import checked_parameters, parameters
+from .data import checked_array, free_symbols_of, uses_data
 from .errors import InvalidArgumentError, UnsupportedModelError
-from .expressions import checked_expression, checked_name, vanishes
+from .expressions import canonical_text, checked_expression, checked_name, vanishes
 from .symmetry import Scaling, require_invariance
 
 __all__ = ["Model", "Scaling", "parameters"]
@@ -19,7 +24,7 @@ __all__ = ["Model", "Scaling", "parameters"]
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A differentiable model, described by formulas; immutable, compared by content.
+    """A model, described by formulas; immutable, compared by content.
 
     Parameters
     ----------
@@ -31,8 +36,16 @@ class Model:
         L(x). Must be invariant under `symmetry`.
     symmetry : Scaling, optional
         The group under which predictor and loss are invariant, or None.
+    confinement : sympy.Expr, optional
+        Added to the loss in the potential, V = L + confinement (+ weight decay). It need not be invariant: it is there
+        to break the symmetry, so that the law has finite mass.
     observables : mapping from str to sympy.Expr, optional
         Further functions of x that may be observed; they need not be invariant.
+    data : mapping from str to array_like, shape (n,) or (n, p), optional
+        Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
+        name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
+        ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``. With data, invariance is looked at in random points
+        in double precision (see `symmetry.require_invariance`).
 
     Raises
     ------
@@ -40,7 +53,7 @@ class Model:
         If the predictor or the loss changes under the symmetry (arXiv 2601.06597: L(g x) = L(x) for every g); carries
         the generator and the residual.
     InvalidArgumentError
-        If anything else is not as described above, or one name stands for two things.
+        If anything else is not as described above, data are missing or not used, or one name stands for two things.
 
     Examples
     --------
@@ -54,46 +67,103 @@ class Model:
     ... )
     >>> model.observable_names
     ('theta', 'imbalance', 'u', 'v')
+    >>> y, i = sympy.IndexedBase("y"), sympy.Idx("i", 3)
+    >>> loss = sympy.Sum((u * v - y[i]) ** 2, (i, 0, 2))
+    >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=loss, data={"y": [1, 2, 4]}).data["y"]
+    array([1., 2., 4.])
     """
 
     parameters: tuple[sympy.Symbol, ...]
     predictor: Mapping[str, sympy.Expr]
     loss: sympy.Expr
     symmetry: Scaling | None = None
+    confinement: sympy.Expr = sympy.S.Zero
     observables: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    data: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        symbols = checked_parameters(self.parameters)
-        predictor = _checked_mapping("predictor", self.predictor, symbols)
+        self._check_form()
+        self._check_invariance()
+
+    @classmethod
+    def trusted(cls, content: Mapping[str, Any]) -> Model:
+        """Return a model whose invariance was checked before, by another process, say, and is not checked again.
+
+        Parameters
+        ----------
+        content : mapping
+            The arguments of `Model`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If they are not those of a model, its invariance apart.
+        """
+        names = [each.name for each in fields(cls)]
+        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}}
+        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
+        if unknown:
+            raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
+        model = object.__new__(cls)
+        for name in names:
+            object.__setattr__(model, name, content.get(name, defaults.get(name)))
+        model._check_form()
+        return model
+
+    def _check_form(self) -> None:
+        """Check everything but invariance, and replace what was given by copies that cannot be changed."""
+        symbols, data = checked_parameters(self.parameters), _checked_data(self.data)
+        predictor = _checked_mapping("predictor", self.predictor, symbols, data)
         if not predictor:
             raise InvalidArgumentError("predictor={} is empty; name at least one component")
-        loss = checked_expression("loss", self.loss, symbols)
-        observables = _checked_mapping("observables", self.observables, symbols)
-        _refuse_ambiguous_names(symbols, predictor, observables)
-        for name, value in (("parameters", symbols), ("loss", loss)):
+        loss = checked_expression("loss", self.loss, symbols, data)
+        confinement = checked_expression("confinement", self.confinement, symbols, data)
+        observables = _checked_mapping("observables", self.observables, symbols, data)
+        _refuse_ambiguous_names(symbols, predictor, observables, data)
+        _refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
+        _require_symmetry_of(self.symmetry, symbols)
+        for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
             object.__setattr__(self, name, value)
-        for name, mapping in (("predictor", predictor), ("observables", observables)):
+        for name, mapping in (("predictor", predictor), ("observables", observables), ("data", data)):
             object.__setattr__(self, name, MappingProxyType(mapping))
-        self._check_invariance()
 
     def _check_invariance(self) -> None:
         if self.symmetry is None:
             return
-        if not isinstance(self.symmetry, Scaling):
-            raise InvalidArgumentError(f"symmetry must be a Scaling or None, got {self.symmetry!r}")
-        strangers = [str(s) for s in self.symmetry.weights if s not in self.parameters]
-        if strangers:
-            raise InvalidArgumentError(
-                f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, self.parameters))}"
-            )
         for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
             for generator in self.symmetry.generators(self.parameters):
-                require_invariance(what, expression, generator, self.parameters)
+                require_invariance(what, expression, generator, self.parameters, self.data)
 
     @property
     def dim(self) -> int:
         """The number of parameters."""
         return len(self.parameters)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model, 64 hexadecimal digits: the same for equal formulas and data in every process."""
+        parts = [f"{name}: {text}" for name, text in self._texts()]
+        content = hashlib.sha256("\n".join(parts).encode())
+        for name in sorted(self.data):
+            content.update(f"\ndata {name}: {self.data[name].shape}\n".encode())
+            content.update(self.data[name].astype("<f8", copy=False).data)
+        return content.hexdigest()
+
+    def _texts(self) -> list[tuple[str, str]]:
+        """Return all formulas as text, mappings in the order of their names."""
+        weights = {} if self.symmetry is None else {str(x): (x, w) for x, w in self.symmetry.weights.items()}
+        return [
+            ("parameters", canonical_text(self.parameters)),
+            *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
+            ("loss", canonical_text(self.loss)),
+            *((f"weight of {name}", canonical_text(weights[name])) for name in sorted(weights)),
+            ("confinement", canonical_text(self.confinement)),
+            *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
+        ]
+
+    def potential(self) -> sympy.Expr:
+        """Return L + confinement; a dynamics adds its weight decay."""
+        return self.loss + self.confinement
 
     @property
     def observable_names(self) -> tuple[str, ...]:
@@ -138,13 +208,18 @@ class Model:
         back = {images[name]: expression for name, expression in self.predictor.items()}
         for anchors in ([sympy.Integer(1)] * len(free), [sympy.Rational(7 + 4 * i, 5) for i in range(len(free))]):
             candidate = self.loss.xreplace(solution).xreplace(dict(zip(free, anchors, strict=True)))
-            if candidate.has(sympy.nan, sympy.zoo) or not candidate.free_symbols <= set(images.values()):
+            if candidate.has(sympy.nan, sympy.zoo) or not self._symbols_of(candidate) <= set(images.values()):
                 continue
-            if vanishes(self.loss - candidate.xreplace(back), self.parameters):
+            if vanishes(self.loss - candidate.xreplace(back), self.parameters, self.data):
                 return candidate.xreplace({z: sympy.Symbol(name, real=True) for name, z in images.items()})
         raise UnsupportedModelError(
             f"the loss {self.loss} could not be written as a function of the predictor {dict(self.predictor)}"
         )
+
+    def _symbols_of(self, expression: sympy.Expr) -> set[sympy.Basic]:
+        if not uses_data(expression):
+            return set(expression.free_symbols)
+        return free_symbols_of("the loss", expression, self.data)[0]
 
     def _solve_for_parameters(self, images: Mapping[str, sympy.Symbol]) -> dict[sympy.Symbol, sympy.Expr]:
         solution: dict[sympy.Symbol, sympy.Expr] = {}
@@ -159,39 +234,60 @@ class Model:
         return solution
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Model) and self._content() == other._content()
+        if self is other:
+            return True
+        return isinstance(other, Model) and self._formulas() == other._formulas() and _same_data(self.data, other.data)
 
     def __hash__(self) -> int:
-        return hash((self.parameters, frozenset(self.predictor.items()), self.loss, self.symmetry))
+        shapes = frozenset((name, array.shape) for name, array in self.data.items())
+        predictor = frozenset(self.predictor.items())
+        return hash((self.parameters, predictor, self.loss, self.symmetry, self.confinement, shapes))
 
-    def _content(self) -> dict[str, Any]:
+    def _formulas(self) -> dict[str, Any]:
         return {
             "parameters": self.parameters,
             "predictor": dict(self.predictor),
             "loss": self.loss,
             "symmetry": self.symmetry,
+            "confinement": self.confinement,
             "observables": dict(self.observables),
         }
 
     def __repr__(self) -> str:
-        return f"Model({', '.join(f'{name}={value!r}' for name, value in self._content().items())})"
+        parts = [f"{name}={value!r}" for name, value in self._formulas().items()]
+        arrays = ", ".join(f"{name!r}: <array {array.shape}>" for name, array in self.data.items())
+        return f"Model({', '.join([*parts, f'data={{{arrays}}}'])})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self._content(),)
+        return Model.trusted, ({**self._formulas(), "data": dict(self.data)},)
 
 
-def _rebuilt(content: dict[str, Any]) -> Model:
-    return Model(**content)
+def _same_data(one: Mapping[str, NDArray[np.float64]], other: Mapping[str, NDArray[np.float64]]) -> bool:
+    """Compare arrays byte by byte."""
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[name].view(np.uint64), other[name].view(np.uint64)) for name in one
+    )
 
 
-def _checked_mapping(kind: str, mapping: Any, symbols: tuple[sympy.Symbol, ...]) -> dict[str, sympy.Expr]:
+def _checked_data(data: Any) -> dict[str, NDArray[np.float64]]:
+    if not isinstance(data, Mapping):
+        raise InvalidArgumentError(f'data must map names to arrays, such as {{"X": X}}, got {type(data).__name__}')
+    return {checked_name("data", name): checked_array(name, array) for name, array in data.items()}
+
+
+def _checked_mapping(
+    kind: str, mapping: Any, symbols: tuple[sympy.Symbol, ...], data: Mapping[str, NDArray[np.float64]]
+) -> dict[str, sympy.Expr]:
     if not isinstance(mapping, Mapping):
         raise InvalidArgumentError(f'{kind} must map names to expressions, such as {{"theta": u * v}}, got {mapping!r}')
-    return {checked_name(kind, k): checked_expression(f"{kind} {k!r}", f, symbols) for k, f in mapping.items()}
+    return {checked_name(kind, k): checked_expression(f"{kind} {k!r}", f, symbols, data) for k, f in mapping.items()}
 
 
 def _refuse_ambiguous_names(
-    symbols: tuple[sympy.Symbol, ...], predictor: Mapping[str, sympy.Expr], observables: Mapping[str, sympy.Expr]
+    symbols: tuple[sympy.Symbol, ...],
+    predictor: Mapping[str, sympy.Expr],
+    observables: Mapping[str, sympy.Expr],
+    data: Mapping[str, NDArray[np.float64]],
 ) -> None:
     meaning: dict[str, sympy.Expr] = {str(x): x for x in symbols}
     for name, expression in [*predictor.items(), *observables.items()]:
@@ -199,3 +295,27 @@ def _refuse_ambiguous_names(
             raise InvalidArgumentError(
                 f"the name {name!r} stands for both {meaning[name]} and {expression}; rename one"
             )
+    for name in data:
+        if name in meaning:
+            raise InvalidArgumentError(f"the name {name!r} stands for both {meaning[name]} and data; rename one")
+
+
+def _refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: list[sympy.Expr]) -> None:
+    used = {str(entry.base.label) for expression in expressions for entry in expression.atoms(sympy.Indexed)}
+    for name in data:
+        if name not in used:
+            raise InvalidArgumentError(
+                f"data {name!r} is used by no expression; leave it out, or index sympy.IndexedBase({name!r}) in one"
+            )
+
+
+def _require_symmetry_of(symmetry: Any, symbols: tuple[sympy.Symbol, ...]) -> None:
+    if symmetry is None:
+        return
+    if not isinstance(symmetry, Scaling):
+        raise InvalidArgumentError(f"symmetry must be a Scaling or None, got {symmetry!r}")
+    strangers = [str(s) for s in symmetry.weights if s not in symbols]
+    if strangers:
+        raise InvalidArgumentError(
+            f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, symbols))}"
+        )

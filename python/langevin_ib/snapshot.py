@@ -25,8 +25,13 @@ from .settings import GROUPS, Machine, Settings
 
 __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"]
 
-FORMAT = 1
-"""Counts up whenever files change so that earlier versions of this package cannot read them."""
+FORMAT = 2
+"""Counts up whenever files change so that earlier versions of this package cannot read them.
+
+1 knew no confinement and no data; such files can still be read."""
+
+_DATA = "data_"
+"""How the names of arrays of data begin in a file."""
 
 DRAWN = "drawn from the key"
 """The origin of a run whose walkers started where `sample` puts them by default."""
@@ -119,6 +124,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         "system": {"python": platform.python_version(), "numpy": np.__version__, "platform": platform.platform()},
     }
     arrays = {"states": progressed.states} | {f"kept_{i}": kept for i, kept in enumerate(progressed.kept)}
+    arrays |= {f"{_DATA}{name}": array for name, array in snapshot.model.data.items()}
     archive.write(path, header, arrays, keep=keep)
 
 
@@ -167,7 +173,8 @@ def _series(name: str) -> tuple[str, ...]:
 
 def _fields(found: Archive) -> Fields:
     header = found.header
-    model, dynamics = restore(header["model"], Model), restore(header["dynamics"], Ambient)
+    data = {name: array for name, array in found.arrays.items() if name.startswith(_DATA)}
+    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Ambient)
     settings = restore(header["settings"], Settings)
     if description_hash(*(header[name] for name in _DESCRIBED)) != header["content"]:
         raise ArchiveError("its model, dynamics and settings do not match their hash")
