@@ -70,12 +70,12 @@ bits!(U32, mask __m256, _mm256_set1_epi32 as i32, _mm256_sll_epi32, _mm256_srl_e
 real!(
     F64 of f64, U64, mask __m256d, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_cmp_pd,
     blend_pd, _mm256_castpd_si256, _mm256_castsi256_pd, unsigned_pd, signed_pd, lookup_pd,
-    any_pd, _mm256_min_pd, _mm256_max_pd, _mm256_loadu_pd, _mm256_storeu_pd
+    any_pd, _mm256_min_pd, _mm256_max_pd, _mm256_loadu_pd, _mm256_storeu_pd, {}
 );
 real!(
     F32 of f32, U32, mask __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_cmp_ps,
     blend_ps, _mm256_castps_si256, _mm256_castsi256_ps, unsigned_ps, _mm256_cvtepi32_ps, lookup_ps,
-    any_ps, _mm256_min_ps, _mm256_max_ps, _mm256_loadu_ps, _mm256_storeu_ps
+    any_ps, _mm256_min_ps, _mm256_max_ps, _mm256_loadu_ps, _mm256_storeu_ps, {}
 );
 
 #[inline(always)]

@@ -68,12 +68,34 @@ bits!(U32, mask __mmask16, _mm512_set1_epi32 as i32, _mm512_sll_epi32, _mm512_sr
 real!(
     F64 of f64, U64, mask __mmask8, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_sqrt_pd, _mm512_cmp_pd_mask,
     _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd,
-    any_8, _mm512_min_pd, _mm512_max_pd, _mm512_loadu_pd, _mm512_storeu_pd
+    any_8, _mm512_min_pd, _mm512_max_pd, _mm512_loadu_pd, _mm512_storeu_pd, {
+        #[inline(always)]
+        fn scale(self, k: Self) -> Self {
+            Self(x!(_mm512_scalef_pd(self.0, k.0)))
+        }
+        #[inline(always)]
+        fn split(self) -> (Self, Self) {
+            let z = x!(_mm512_getmant_pd::<{ _MM_MANT_NORM_P75_1P5 }, { _MM_MANT_SIGN_ZERO }>(self.0));
+            let k = Self(x!(_mm512_sub_pd(_mm512_getexp_pd(self.0), _mm512_getexp_pd(z))));
+            (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
+        }
+    }
 );
 real!(
     F32 of f32, U32, mask __mmask16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_sqrt_ps, _mm512_cmp_ps_mask,
     _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps,
-    any_16, _mm512_min_ps, _mm512_max_ps, _mm512_loadu_ps, _mm512_storeu_ps
+    any_16, _mm512_min_ps, _mm512_max_ps, _mm512_loadu_ps, _mm512_storeu_ps, {
+        #[inline(always)]
+        fn scale(self, k: Self) -> Self {
+            Self(x!(_mm512_scalef_ps(self.0, k.0)))
+        }
+        #[inline(always)]
+        fn split(self) -> (Self, Self) {
+            let z = x!(_mm512_getmant_ps::<{ _MM_MANT_NORM_P75_1P5 }, { _MM_MANT_SIGN_ZERO }>(self.0));
+            let k = Self(x!(_mm512_sub_ps(_mm512_getexp_ps(self.0), _mm512_getexp_ps(z))));
+            (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
+        }
+    }
 );
 
 #[inline(always)]

@@ -55,7 +55,7 @@ macro_rules! real {
     (
         $type:ident of $scalar:ident, $bits:ident, mask $mask:ty, $set1:ident, $fmadd:ident, $sqrt:ident, $compare:ident,
         $blend:ident, $to_bits:ident, $from_bits:ident, $from_unsigned:ident, $from_signed:ident, $lookup:ident,
-        $any:ident, $min:ident, $max:ident, $load:ident, $store:ident
+        $any:ident, $min:ident, $max:ident, $load:ident, $store:ident, { $($method:item)* }
     ) => {
         impl std::ops::Neg for $type {
             type Output = Self;
@@ -143,6 +143,7 @@ macro_rules! real {
             fn lookup(table: &[$scalar; 16], index: $bits) -> Self {
                 Self(x!($lookup(table.as_ptr(), index.0)))
             }
+            $($method)*
         }
     };
 }
