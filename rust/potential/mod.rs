@@ -1,10 +1,13 @@
-//! Potentials: what drives the walkers. One closed form a file, written once for scalars and packs.
+//! Potentials: what drives the walkers. One closed form a file, written once for scalars and packs; and `program`, a form that
+//! is only known at run time.
 
 mod harmonic;
 mod product;
+pub mod program;
 
 pub use harmonic::Harmonic;
 pub use product::Product;
+pub use program::Program;
 
 use crate::error::{Error, Result};
 use crate::real::Real;
