@@ -18,8 +18,8 @@
 
 pub mod dynamics;
 pub mod error;
-pub mod metric;
 pub mod math;
+pub mod metric;
 pub mod noise;
 pub mod observe;
 pub mod potential;

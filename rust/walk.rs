@@ -59,8 +59,10 @@ impl Step {
 }
 
 /// One worker's packs for the block that it is walking.
-pub struct Walk<'a, S: Simd, T: Element, V, Q> {
+pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) potential: &'a V,
+    /// What the potential needs to work.
+    pub(crate) worker: V::Worker<'a, S, T>,
     pub(crate) noise: &'a Noise,
     /// The metric, if it is not the Euclidean one; slopes are then W grad V in place of grad V.
     pub(crate) metric: Option<&'a Metric>,
@@ -110,6 +112,7 @@ where
     ) -> Self {
         Self {
             potential,
+            worker: potential.worker::<S, T>(),
             noise,
             metric,
             substeps,

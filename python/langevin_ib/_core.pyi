@@ -12,10 +12,18 @@ class DivergedError(ArithmeticError):
     """A walker diverged; args are (message, walker, step)."""
 
 @type_check_only
+class Tape(TypedDict):
+    code: NDArray[np.int32]
+    constants: NDArray[np.float64]
+    dim: int
+    registers: int
+    outputs: NDArray[np.int32]
+    data: Sequence[NDArray[np.float64]]
+
+@type_check_only
 class Request(TypedDict):
-    potential: str
-    parameters: Sequence[float]
-    weight_decay: float
+    potential: tuple[str, Sequence[float], float] | tuple[Tape, Tape]
+    metric: Sequence[float] | None
     scheme: str
     noise: str
     temperature: float
@@ -25,12 +33,13 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str, int, str, Sequence[float]]]
+    observe: Sequence[tuple[str | Tape, int, str, Sequence[float]]]
     groups: int
     threads: int
     level: str | None
     block: int
 
+def evaluate(tape: Tape, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
 def sample(
     request: Request,
     states: NDArray[np.floating[Any]],

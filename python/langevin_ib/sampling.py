@@ -14,10 +14,10 @@ from . import _core
 from .archive import PathLike
 from .checkpoint import Checkpoint
 from .checks import checked_int
+from .drive import driver_of, require_finite_start, seen
 from .dynamics import Ambient
 from .engine import Progressed
 from .errors import DivergenceError, InvalidArgumentError
-from .kernels import kernel_of, watchable
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
 from .progress import Progress
@@ -131,7 +131,7 @@ def sample(
     InvalidArgumentError
         If an argument is wrong; the message names it, its value and the remedy.
     UnsupportedModelError
-        If no compiled potential has the model's loss, or none of its functions is the observable.
+        If the potential or an observable has a function that the core lacks, or is too large; the message names it.
     DivergenceError
         If a walker became NaN or ran away; it carries the walker and the step, and says what step size is stable.
         What was written to `checkpoint` before it did stays there.
@@ -162,9 +162,13 @@ def sample(
         substeps=substeps,
     )
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
-    kernel_of(model)
+    driver_of(model, dynamics)
+    for name, _ in settings.observe:
+        seen(model, dynamics, name)
+    dynamics.metric_of(model)
     settings.require_memory(model.dim, machine.threads)
     states = _initial(initial, model, settings)
+    require_finite_start(model, dynamics, states, first=settings.walkers[0])
     notes: tuple[str, ...] = ()
     if isinstance(step_size, str):
         settings, note = _with_automatic_step(model, dynamics, settings, states, initial=initial, walkers=walkers)
@@ -230,7 +234,7 @@ def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
         raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {observe!r}")
     pairs = []
     for name, specs in observe.items():
-        watchable(model, name)
+        model.observable(name)
         if specs == ():
             raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):

@@ -4,10 +4,12 @@
 
 mod histogram;
 mod moments;
+mod sight;
 mod tally;
 
 pub use histogram::Histogram;
 pub use moments::Moments;
+pub use sight::Sight;
 pub use tally::{BATCH, Tally};
 
 use crate::potential::{Observable, Potential};
@@ -52,33 +54,32 @@ impl Watch {
         index: usize,
         potential: &V,
         x: &[T::Pack<S>],
+        sight: &mut Sight<'_, S, T>,
         column: &mut Column<T>,
         tally: &mut Tally,
     ) {
         let lanes = T::Pack::<S>::LANES;
-        let walkers = x.len() / potential.dim() * lanes;
-        let points = x.chunks_exact(potential.dim());
+        let packs = x.len() / potential.dim();
+        let values = self.observable.values::<S, T, V>(potential, x, sight);
         match &self.keep {
             Keep::Histogram(histogram) => {
                 let ruler = histogram.ruler::<T::Pack<S>>();
                 let (offsets, slots) = tally.look(index);
-                for (x, (offsets, slots)) in points.zip(offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes)))
-                {
-                    let value = self.observable.value(potential, x);
+                let rows = offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes));
+                for (&value, (offsets, slots)) in values.iter().zip(rows) {
                     ruler.slot(value).store_truncated(offsets, slots);
                 }
             }
             Keep::Moments(moments) => {
-                for (i, x) in points.enumerate() {
-                    let value = self.observable.value(potential, x);
-                    moments.add(value, &mut column.sums, i * lanes, walkers);
+                for (i, &value) in values.iter().enumerate() {
+                    moments.add(value, &mut column.sums, i * lanes, packs * lanes);
                 }
             }
             Keep::Trace => {
-                for x in points {
-                    let start = column.trace.len();
-                    column.trace.resize(start + lanes, T::default());
-                    self.observable.value(potential, x).store(&mut column.trace[start..]);
+                let start = column.trace.len();
+                column.trace.resize(start + packs * lanes, T::default());
+                for (value, to) in values.iter().zip(column.trace[start..].chunks_exact_mut(lanes)) {
+                    value.store(to);
                 }
             }
         }

@@ -7,6 +7,7 @@
 
 mod draws;
 mod sampler;
+mod tape;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyArithmeticError, PyValueError};
@@ -46,6 +47,8 @@ mod _core {
     use super::draws::{box_muller, normals, words};
     #[pymodule_export]
     use super::sampler::sample;
+    #[pymodule_export]
+    use super::tape::evaluate;
 
     /// The instruction-set levels of this machine, slowest first.
     #[pyfunction]

@@ -190,6 +190,7 @@ where
             })
         };
         if let Some(runaway) = runaway {
+            potential.check()?;
             return Err(diverged(runaway, plan));
         }
         for worker in &workers {

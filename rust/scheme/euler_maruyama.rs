@@ -24,7 +24,7 @@ impl Scheme for EulerMaruyama {
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
         let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
         for x in walk.x.chunks_exact_mut(strip) {
-            walk.potential.gradients(x, slopes);
+            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
             whiten(walk.metric, slopes);
             for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
                 draws.next(normals);

@@ -41,7 +41,7 @@ impl Scheme for LeimkuhlerMatthews {
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, walk.potential.dim());
         let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
         for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
-            walk.potential.gradients(x, slopes);
+            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
             whiten(walk.metric, slopes);
             let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
             for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {

@@ -24,7 +24,7 @@ impl Scheme for Metropolis {
     {
         walk.kept.clone_from(&walk.x);
         walk.energy.clone_from(&walk.accepted);
-        walk.potential.values_and_gradients(&walk.x, &mut walk.energy, &mut walk.kept);
+        walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
         whiten(walk.metric, &mut walk.kept);
         walk.proposed_energy.clone_from(&walk.energy);
     }
@@ -49,7 +49,7 @@ impl Scheme for Metropolis {
             }
             proposals.copy_from_slice(&walk.x[start..start + strip]);
             size.displace(1.0, walk.metric, &walk.kept[start..start + strip], normals, slopes, proposals);
-            walk.potential.values_and_gradients(proposals, energies, slopes);
+            walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
             whiten(walk.metric, slopes);
             for (i, &energy) in energies.iter().enumerate() {
                 let (there, pack) = (i * dim..(i + 1) * dim, start / dim + i);

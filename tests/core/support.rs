@@ -6,7 +6,7 @@ use langevin_ib::dynamics::Ambient;
 use langevin_ib::error::Result;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
-use langevin_ib::potential::{Harmonic, Observable, Potential, Product};
+use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product};
 use langevin_ib::real::Real;
 use langevin_ib::run::{self, Kept, Plan};
 use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
@@ -118,7 +118,7 @@ pub enum Model {
     Barrier,
 }
 
-impl Potential for Model {
+impl Formula for Model {
     const OBSERVABLES: &'static [&'static str] = Product::OBSERVABLES;
 
     #[inline(always)]
