@@ -6,6 +6,7 @@
 )]
 
 mod draws;
+mod functions;
 mod sampler;
 
 use pyo3::create_exception;
@@ -44,6 +45,8 @@ mod _core {
     use super::DivergedError;
     #[pymodule_export]
     use super::draws::{box_muller, normals, words};
+    #[pymodule_export]
+    use super::functions::{apply, operations};
     #[pymodule_export]
     use super::sampler::sample;
 
