@@ -219,9 +219,9 @@ fn known_values_are_met() {
     near(math::log(10.0), LN_10);
     near(math::sin(1e22), -0.852_200_849_767_188_8);
     near(math::cos(1e22), 0.523_214_785_395_138_9);
-    near(math::tan(1e22), -1.628_778_225_606_898_9);
+    near(math::tan(1e22), -1.628_778_225_606_899);
     // The argument nearest to a multiple of π/2 of all doubles.
-    near(math::cos(6_381_956_970_095_103.0 * 2.0_f64.powi(797)), -4.687_165_924_254_627_6e-19);
+    near(math::cos(6_381_956_970_095_103.0 * 2.0_f64.powi(797)), -4.687_165_924_254_628e-19);
     near(math::atan(f64::INFINITY), FRAC_PI_2);
     near(math::erf(0.5), 0.520_499_877_813_046_5);
     near(math::tanh(0.5), 0.462_117_157_260_009_75);
