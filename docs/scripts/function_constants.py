@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import mpmath as mp
@@ -23,7 +24,7 @@ NAMED = {math.log(2): "LN_2", math.pi / 2: "FRAC_PI_2", 2 / math.pi: "FRAC_2_PI"
 
 
 class Fit(NamedTuple):
-    """A polynomial to be found: what it approximates, how much its error counts, where, and its degree for each type."""
+    """A polynomial to be found: what it approximates, how much its error counts, where, and its degree by type."""
 
     meaning: str
     function: Function
@@ -55,7 +56,7 @@ def logarithm(w: mp.mpf) -> mp.mpf:
 
 
 def logarithm_tail(w: mp.mpf) -> mp.mpf:
-    """What the logarithm's polynomial has beyond its constant 2/3, divided by w."""
+    """`logarithm` beyond its constant 2/3, divided by w."""
     return (logarithm(w) - mp.mpf(2) / 3) / w
 
 
@@ -84,6 +85,11 @@ def error_exponent(x: mp.mpf) -> mp.mpf:
 def error_weight(x: mp.mpf) -> mp.mpf:
     """How many parts of erf x one part of x² adds to -log erfc x."""
     return x**2 * mp.erfc(x) / mp.erf(x)
+
+
+def weight_with_floor(floor: mp.mpf, x: mp.mpf) -> mp.mpf:
+    """`error_weight`, but no less than the floor."""
+    return max(error_weight(x), floor)
 
 
 HALF_LOG = mp.log(2) / 2 * SLACK
@@ -117,15 +123,13 @@ FITS = {
 def erf_fit(reach: mp.mpf, degree: int) -> tuple[list[mp.mpf], mp.mpf]:
     """Fit the error function's exponent on [0, reach].
 
-    Its weight falls by many orders of magnitude, so the exchange is led to it from a weight with a floor, and grid and first
-    nodes are those of the previous weight.
+    Its weight falls by many orders of magnitude, so the exchange is led to it from weights with a floor, each starting
+    from the nodes of the one before.
     """
     nodes = None
     for digits in range(2, 18):
-
-        def weight(x: mp.mpf, floor: mp.mpf = mp.mpf(10) ** -digits) -> mp.mpf:
-            return max(error_weight(x), floor)
-
+        floor = mp.mpf(10) ** -digits
+        weight = partial(weight_with_floor, floor)
         p, error, nodes = exchange(error_exponent, weight, (TINY, reach), degree, nodes)
     return p, error
 
@@ -133,7 +137,7 @@ def erf_fit(reach: mp.mpf, degree: int) -> tuple[list[mp.mpf], mp.mpf]:
 def exchange(
     f: Function, weight: Function, interval: tuple[mp.mpf, mp.mpf], degree: int, nodes: list[mp.mpf] | None
 ) -> tuple[list[mp.mpf], mp.mpf, list[mp.mpf]]:
-    """Minimise max |p - f| * weight over a grid that is finer on the left; return p, the maximum and where it is taken."""
+    """Minimise max |p - f| * weight over a grid that is finer on the left; return p, the maximum and its places."""
     (a, b), n, points = interval, degree + 2, 1500
     grid = [a + (b - a) * (mp.mpf(i) / points) ** mp.mpf("1.3") for i in range(points + 1)]
     values, weights = [f(x) for x in grid], [weight(x) for x in grid]
@@ -226,7 +230,8 @@ def words_of_two_over_pi() -> list[int]:
 def main() -> None:
     """Print the Rust file."""
     print("//! Constants of the elementary functions, derived by docs/scripts/function_constants.py.\n")
-    print('#![allow(clippy::unreadable_literal, clippy::approx_constant, reason = "exact numbers, written by a script")]\n')
+    lints = "clippy::unreadable_literal, clippy::approx_constant"
+    print(f'#![allow({lints}, reason = "exact numbers, written by a script")]\n')
     print("use super::table::Table;\n")
     for name, (meaning, numbers) in NUMBERS.items():
         table([f"{meaning}."], name, *(numbers(scalar) for scalar in TYPES))

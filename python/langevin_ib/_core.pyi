@@ -6,7 +6,17 @@ from typing import Any, Literal, TypedDict, type_check_only
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DivergedError", "box_muller", "cpu_count", "levels", "normals", "sample", "words"]
+__all__ = [
+    "DivergedError",
+    "apply",
+    "box_muller",
+    "cpu_count",
+    "levels",
+    "normals",
+    "operations",
+    "sample",
+    "words",
+]
 
 class DivergedError(ArithmeticError):
     """A walker diverged; args are (message, walker, step)."""
@@ -69,5 +79,12 @@ def words(
 def box_muller(
     first: NDArray[np.uint64], second: NDArray[np.uint64], *, dtype: Literal["float64", "float32"] = "float64"
 ) -> list[NDArray[np.float64]]: ...
+def operations() -> list[str]: ...
+def apply(
+    name: str,
+    a: NDArray[np.floating[Any]],
+    b: NDArray[np.floating[Any]] | None = None,
+    level: str | None = None,
+) -> NDArray[Any]: ...
 def levels() -> list[str]: ...
 def cpu_count() -> int: ...

@@ -14,7 +14,7 @@ pub fn reduce(x: f64) -> Angle<f64> {
     }
     let bits = x.to_bits();
     let m = bits & ((1 << 52) - 1) | 1 << 52;
-    let window = digits((bits >> 52) as usize - 1075 + 126);
+    let window = digits((bits >> 52) as usize + 126 - 1075);
     let [high, middle, low] = product(m, window);
 
     // The top two bits count quarters; to the nearest one, so that the rest is signed.

@@ -9,8 +9,10 @@
 //! - `sign`: signs and comparisons.
 //! - `exponential`, `logarithm`, `hyperbolic`, `circular` (with `huge` for far angles), `arctangent`, `error`, `logistic`,
 //!   `power`: a family a file.
+//! - `arrays`: operations on whole arrays.
 
 mod arctangent;
+mod arrays;
 mod circular;
 mod constants;
 mod error;
@@ -26,6 +28,7 @@ mod table;
 mod twofold;
 
 pub use arctangent::atan;
+pub use arrays::apply;
 pub use circular::{cos, sin, tan};
 pub use error::erf;
 pub use exponential::{exp, expm1};

@@ -95,6 +95,17 @@ operations! {
 }
 
 impl Op {
+    /// How many numbers it is a function of; none for those that read a tape's data.
+    #[must_use]
+    pub fn arguments(self) -> Option<usize> {
+        match self {
+            op if (op as usize) < Self::Add as usize => Some(1),
+            op if (op as usize) < Self::Select as usize => Some(2),
+            Self::Select | Self::Fma => Some(3),
+            _ => None,
+        }
+    }
+
     /// The operation of this code.
     #[must_use]
     pub fn from_code(code: usize) -> Option<Self> {

@@ -6,6 +6,7 @@
 )]
 
 mod draws;
+mod functions;
 mod sampler;
 mod tape;
 
@@ -45,6 +46,8 @@ mod _core {
     use super::DivergedError;
     #[pymodule_export]
     use super::draws::{box_muller, normals, words};
+    #[pymodule_export]
+    use super::functions::{apply, operations};
     #[pymodule_export]
     use super::sampler::sample;
     #[pymodule_export]

@@ -6,6 +6,7 @@
 //! - `bits`: random bits are ARS, addressed as documented.
 //! - `normals`: the Box–Muller transform at its edges, and on packs.
 //! - `draws`: normals without the sampler, for the formulas below.
+//! - `functions`: elementary functions on packs as on scalars, and their special values.
 //! - `gradients`: a gradient is the derivative of its value.
 //! - `formulas`: single steps against the schemes' formulas.
 //! - `arrangements`: results do not depend on how a run is laid out.
@@ -27,6 +28,7 @@ mod bits;
 mod divergence;
 mod draws;
 mod formulas;
+mod functions;
 mod gradients;
 mod histograms;
 mod laws;
