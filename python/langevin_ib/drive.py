@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import sympy
@@ -16,13 +16,11 @@ from .kernels import kernel_of, watchable
 from .model import Model
 from .program import Program, first_failure
 
-__all__ = ["Driver", "Seen", "driver_of", "gradients", "is_taped", "require_finite_start", "seen"]
+__all__ = ["driver_of", "gradients", "is_taped", "require_finite_start", "seen"]
 
-Driver: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[_core.Tape, _core.Tape]
-"""A closed form's name, constants and weight decay; or the tapes of the gradient, and of value and gradient."""
-
-Seen: TypeAlias = str | _core.Tape
-"""What an observer looks at: the core's name for it, or a tape."""
+if TYPE_CHECKING:
+    Driver: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[_core.Tape, _core.Tape]
+    Seen: TypeAlias = str | _core.Tape
 
 AT_ONCE = 65_536
 """Walkers whose gradients are looked at together before a run starts."""
@@ -30,6 +28,11 @@ AT_ONCE = 65_536
 
 def driver_of(model: Model, dynamics: Ambient) -> Driver:
     """Return what drives the walkers of a model.
+
+    Returns
+    -------
+    tuple
+        A closed form's name, constants and weight decay; or the tapes of the gradient, and of value and gradient.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def is_taped(model: Model) -> bool:
 
 
 def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
-    """Return what an observer of one of the model's observables looks at.
+    """Return what an observer of one of the model's observables looks at: the core's name for it, or a tape.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def gradients(model: Model, dynamics: Ambient, states: NDArray[Any]) -> NDArray[
 
 
 def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], *, first: int) -> None:
-    """Check that the gradient of V is finite where the walkers start.
+    """Check that V and its gradient are finite where the walkers start; closed forms always are.
 
     Parameters
     ----------
@@ -84,17 +87,18 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
     """
     if not is_taped(model):
         return
+    tape = _program(model, dynamics).value_and_gradient
     for start in range(0, len(states), AT_ONCE):
         rows = states[start : start + AT_ONCE]
-        bad = ~np.isfinite(gradients(model, dynamics, rows)).all(axis=1)
+        bad = ~np.isfinite(_core.evaluate(tape.request(), rows)).all(axis=1)
         if not bad.any():
             continue
         row = int(np.argmax(bad))
-        failure = first_failure(_program(model, dynamics).value_and_gradient, [float(x) for x in rows[row]])
+        failure = first_failure(tape, [float(x) for x in rows[row]])
         reason = f": {failure}" if failure is not None else f" (in {states.dtype}; it is finite in float64)"
         point = ", ".join(f"{x} = {value:g}" for x, value in zip(model.parameters[:8], rows[row], strict=False))
         raise InvalidArgumentError(
-            f"the gradient of the potential is not finite where walker {first + start + row} starts ({point}"
+            f"the potential or its gradient is not finite where walker {first + start + row} starts ({point}"
             f"{', ...' if model.dim > 8 else ''}){reason}; start elsewhere, or write the expression so that it is finite"
         )
 
