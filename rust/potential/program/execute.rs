@@ -58,7 +58,11 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
     fn run(self) {
         let Self { evaluator: Evaluator { program, registers }, x, outputs } = self;
         let (dim, width) = (program.dim, program.outputs.len());
-        assert_eq!((x.len() % dim, x.len() / dim * width), (0, outputs.len()), "inputs and outputs are not as many packs");
+        assert_eq!(
+            (x.len() % dim, x.len() / dim * width),
+            (0, outputs.len()),
+            "inputs and outputs are not as many packs"
+        );
         let coordinates = program.constants.len()..program.constants.len() + dim;
         for (x, outputs) in x.chunks(FOUR * FOURS * dim).zip(outputs.chunks_mut(FOUR * FOURS * width)) {
             for (i, register) in registers[coordinates.clone()].iter_mut().enumerate() {

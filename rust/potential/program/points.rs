@@ -60,7 +60,9 @@ impl<T: Element> Job for At<'_, T> {
             evaluator.evaluate(&x[..packs * dim], &mut y[..packs * width]);
             for (i, y) in y[..packs * width].iter().enumerate() {
                 y.store(&mut row);
-                for (lane, result) in row.iter().zip(results.chunks_exact_mut(width).skip(i / width * lanes).take(lanes)) {
+                for (lane, result) in
+                    row.iter().zip(results.chunks_exact_mut(width).skip(i / width * lanes).take(lanes))
+                {
                     result[i % width] = *lane;
                 }
             }

@@ -122,7 +122,12 @@ impl Checker<'_> {
     fn op(&self, at: usize) -> Result<Op> {
         let [code, ..] = self.parts.code[at];
         usize::try_from(code).ok().and_then(Op::from_code).map_or_else(
-            || refuse(format!("code[{at}]: there is no operation {code}; they are numbered 0 to {}", Op::ALL.len() - 1)),
+            || {
+                refuse(format!(
+                    "code[{at}]: there is no operation {code}; they are numbered 0 to {}",
+                    Op::ALL.len() - 1
+                ))
+            },
             Ok,
         )
     }
@@ -200,7 +205,10 @@ impl Checker<'_> {
         let rest = self.parts.code.len() - at - 1;
         match usize::try_from(extent) {
             Ok(extent) if extent <= rest => Ok(extent),
-            _ => self.refuse(at, &format!("b = {extent} instructions in its body, but {rest} follow; count those of the body")),
+            _ => self.refuse(
+                at,
+                &format!("b = {extent} instructions in its body, but {rest} follow; count those of the body"),
+            ),
         }
     }
 
