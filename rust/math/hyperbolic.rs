@@ -50,8 +50,10 @@ pub fn tanh<R: Real>(x: R) -> R {
     let (k, r) = reduce(Twofold::from(-double));
     let tail = beyond_linear(r);
     let u = one.scale(-k);
-    let (above, below) = (Twofold::sum(u, -one), Twofold::sum(u, one));
-    let above = Twofold::sum(above.high, -r.high).plus(above.low - tail);
-    let below = Twofold::sum(below.high, r.high).plus(below.low + tail);
+    // above = u - 1 - p, and below = u + 1 + p = 2 u - above.
+    let start = Twofold::sum(u, -one);
+    let above = Twofold::sum(start.high, -r.high).plus(start.low - tail);
+    let below = Twofold::sum(u + u, -above.high);
+    let below = Twofold { high: below.high, low: below.low - above.low };
     with_sign_of(above.over(below).rounded(), x)
 }
