@@ -66,7 +66,7 @@ def test_the_product_model_moves_like_its_own_tape(monkeypatch, scheme, dtype, n
     model = lib.models.scalar_product(target=1.0)
     closed = lib.sample(model, dynamics=lib.Ambient(weight_decay=0.1), **settings)
     as_a_tape(monkeypatch)
-    assert is_taped(model)
+    assert is_taped(model, lib.Ambient())
     taped, wrong = (lib.sample(model, dynamics=lib.Ambient(weight_decay=w), **settings) for w in (0.1, 0.1001))
     tolerance = 1e-12 if dtype == "float64" else 1e-4
     assert np.abs(taped.states - closed.states).max() < tolerance
@@ -154,7 +154,7 @@ def test_an_unsupported_function_is_named():
 def test_auto_steps_by_the_measured_curvature():
     """V = (u² + 9 v²)/2 written so that it is a tape: the largest curvature is 9."""
     model = lib.Model(parameters=(U, V), predictor={"u": U}, loss=(U**2 + 9 * V**2) / 2)
-    assert is_taped(model)
+    assert is_taped(model, lib.Ambient())
     run = lib.sample(model, temperature=0.1, step_size="auto", steps=5, walkers=8)
     assert run.settings.step_size == pytest.approx(0.05 / 9.0, rel=1e-6)
 

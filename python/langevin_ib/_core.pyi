@@ -32,7 +32,7 @@ class Tape(TypedDict):
 
 @type_check_only
 class Request(TypedDict):
-    potential: tuple[str, Sequence[float], float] | tuple[Tape, Tape]
+    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
     metric: Sequence[float] | None
     scheme: str
     noise: str

@@ -19,7 +19,7 @@ from .program import Program, first_failure
 __all__ = ["driver_of", "gradients", "is_taped", "require_finite_start", "seen"]
 
 if TYPE_CHECKING:
-    Driver: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[_core.Tape, _core.Tape]
+    Driver: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[int, int, float] | tuple[_core.Tape, _core.Tape]
     Seen: TypeAlias = str | _core.Tape
 
 AT_ONCE = 65_536
@@ -32,13 +32,16 @@ def driver_of(model: Model, dynamics: Ambient) -> Driver:
     Returns
     -------
     tuple
-        A closed form's name, constants and weight decay; or the tapes of the gradient, and of value and gradient.
+        A closed form's name, constants and weight decay; the addresses of a compiled function and its data, and weight
+        decay; or the tapes of the gradient, and of value and gradient.
 
     Raises
     ------
     InvalidArgumentError, UnsupportedModelError
         If the potential cannot be compiled; the message names the part of the expression that is to blame.
     """
+    if dynamics.compiled is not None:
+        return dynamics.compiled.address, dynamics.compiled.user_data, dynamics.weight_decay
     kernel = kernel_of(model)
     if kernel is not None:
         return kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay
@@ -46,9 +49,9 @@ def driver_of(model: Model, dynamics: Ambient) -> Driver:
     return program.gradient.request(), program.value_and_gradient.request()
 
 
-def is_taped(model: Model) -> bool:
+def is_taped(model: Model, dynamics: Ambient) -> bool:
     """Return whether a model runs as a tape."""
-    return kernel_of(model) is None
+    return dynamics.compiled is None and kernel_of(model) is None
 
 
 def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
@@ -59,7 +62,7 @@ def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
     InvalidArgumentError, UnsupportedModelError
         If the model has no such observable, or it cannot be compiled.
     """
-    known = watchable(model, name)
+    known = watchable(model, name) if dynamics.compiled is None else None
     return known if known is not None else _program(model, dynamics).observable(model.observable(name)).request()
 
 
@@ -85,7 +88,7 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
     InvalidArgumentError
         If it is not: the message names the walker, the operation and the part of the expression.
     """
-    if not is_taped(model):
+    if not is_taped(model, dynamics):
         return
     tape = _program(model, dynamics).value_and_gradient
     for start in range(0, len(states), AT_ONCE):

@@ -10,6 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from .checks import checked_real, shown
+from .compiled_potential import CompiledPotential
 from .errors import InvalidArgumentError
 from .model import Model
 
@@ -33,20 +34,28 @@ class Ambient:
         dx = -G**-1 grad V dt + sqrt(2 T) G**(-1/2) dW, that is, G**-1 preconditions gradient and noise alike. The law
         exp(-V / T) dx stays as it is (the volume element sqrt(det G) dx of a constant metric is a multiple of dx). Kept
         as a tuple of rows. None is the identity.
+    compiled : CompiledPotential or function, optional
+        A compiled function that takes the place of the model's loss and confinement in the loop, see
+        `CompiledPotential`. The model then only says what the parameters and observables are called. Such a run stays in
+        this process: it can be resumed, but neither saved nor sent to another.
 
     Raises
     ------
     InvalidArgumentError
-        If `weight_decay` is negative or not a finite number, or `metric` is no symmetric positive definite matrix.
+        If `weight_decay` is negative or not a finite number, `metric` is no symmetric positive definite matrix, or
+        `compiled` is no such function.
     """
 
     weight_decay: float = 0.0
     metric: tuple[tuple[float, ...], ...] | None = None
+    compiled: CompiledPotential | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight_decay", checked_real("weight_decay", self.weight_decay, minimum=0.0))
         if self.metric is not None:
             object.__setattr__(self, "metric", _checked_metric(self.metric))
+        if self.compiled is not None:
+            object.__setattr__(self, "compiled", CompiledPotential.of(self.compiled))
 
     def metric_of(self, model: Model) -> NDArray[np.float64] | None:
         """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.

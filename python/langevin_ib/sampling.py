@@ -14,6 +14,7 @@ from . import _core
 from .archive import PathLike
 from .checkpoint import Checkpoint
 from .checks import checked_int
+from .compiled_potential import CompiledPotential
 from .drive import driver_of, require_finite_start, seen
 from .dynamics import Ambient
 from .engine import Progressed
@@ -61,6 +62,7 @@ def sample(
     checkpoint_every: int | None = None,
     executor: Executor | None = None,
     shards: int | None = None,
+    potential: Any = None,
 ) -> Run:
     """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for independent walkers (arXiv 2601.06597, eq. (2)).
 
@@ -119,6 +121,9 @@ def sample(
         bits. Progress is told, and Ctrl-C goes back to, where all shards had last been gathered: every few seconds.
     shards : int, optional
         How many shards; by default four per worker, and never more than one per 32 walkers.
+    potential : scipy.LowLevelCallable, numba cfunc or ctypes function, optional
+        A compiled gradient in place of the model's loss and confinement, for code that is not an expression; see
+        `CompiledPotential` for its signature. Weight decay and metric of the dynamics still apply.
 
     Returns
     -------
@@ -144,6 +149,10 @@ def sample(
         raise InvalidArgumentError(f"model must be a Model, got {model!r}")
     if not isinstance(dynamics, Ambient):
         raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    if potential is not None:
+        dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
+    if dynamics.compiled is not None and checkpoint is not None:
+        raise InvalidArgumentError("checkpoint= cannot hold a compiled potential, which is an address in this process")
     if isinstance(step_size, str) and step_size != "auto":
         raise InvalidArgumentError(f"step_size={step_size!r} must be a real number or 'auto'")
     saved, farm = Checkpoint.opened(checkpoint, checkpoint_every), Shards.checked(executor, shards)

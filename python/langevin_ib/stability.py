@@ -80,7 +80,7 @@ def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
     float
         In units of inverse time; 0 where V is affine, and infinite where the Hessian is not finite.
     """
-    if is_taped(model) or dynamics.metric is not None:
+    if is_taped(model, dynamics) or dynamics.metric is not None:
         return _measured_curvature(model, dynamics, np.asarray(_spread(states, MEASURED_AT), dtype=np.float64))
     rows = np.asarray(_spread(states, LOOKED_AT), dtype=np.float64)
     return max((block.largest_eigenvalue(rows) for block in _hessian(model, dynamics)), default=0.0)
@@ -121,7 +121,7 @@ def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.floa
 
 
 def _slopes(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> NDArray[np.float64]:
-    if is_taped(model):
+    if is_taped(model, dynamics):
         return np.asarray(gradients(model, dynamics, states))
     return np.stack([np.broadcast_to(f(*states.T), len(states)) for f in _gradient(model, dynamics)], axis=1)
 
@@ -154,6 +154,8 @@ def with_automatic_step(
     KeyboardInterrupt
         If Ctrl-C came during the pilot.
     """
+    if dynamics.compiled is not None:
+        raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
     largest = _steepest(model, dynamics, settings, states)
     proposed = PROPOSED[settings.scheme]
     rule = f"{proposed:g} (for {settings.scheme})"
@@ -229,6 +231,8 @@ def with_stable_step(
     states : array, shape (walkers, dim)
         Where the walkers started.
     """
+    if dynamics.compiled is not None:
+        return error
     # The steepest place is where the walker started that diverged, more likely than not.
     largest = max(curvature(model, dynamics, rows) for rows in (states, states[[error.walker - settings.walkers[0]]]))
     if not 0.0 < largest < float("inf"):

@@ -1,25 +1,30 @@
 //! Potentials: what drives the walkers.
 //!
 //! - `formula`: potentials in closed form, one a file: `harmonic`, `product`.
+//! - `foreign`: a function that somebody else has compiled.
 //! - [`program`]: a formula that is only known at run time, as a tape.
 
+mod foreign;
 mod formula;
 mod harmonic;
 mod product;
 pub mod program;
 mod taped;
+mod told;
 
+pub use foreign::Foreign;
 pub use formula::Formula;
 pub use harmonic::Harmonic;
 pub use product::Product;
 pub use taped::Taped;
+pub use told::Told;
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Element, Simd};
-use program::Program;
+pub use program::Program;
 
 /// A potential energy V on R^dim, for packs of points, `dim` coordinates each, one after another.
 pub trait Potential: Sync {

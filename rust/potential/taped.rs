@@ -1,7 +1,6 @@
 //! A potential whose gradient is a tape, and for MALA its value too.
 
 use super::program::{Evaluator, Program};
-use super::{Observable, Potential};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Element, Simd};
@@ -40,16 +39,16 @@ pub struct Worker<'a, S: Simd, T: Element> {
     both: Vec<T::Pack<S>>,
 }
 
-impl Potential for Taped {
-    /// Each instruction is dispatched once for a strip of walkers.
-    const BY_BLOCK: bool = true;
-    type Worker<'a, S: Simd, T: Element> = Worker<'a, S, T>;
-
-    fn dim(&self) -> usize {
+impl Taped {
+    /// Number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
         self.gradient.dim()
     }
 
-    fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
+    /// One worker's registers.
+    #[must_use]
+    pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         Worker {
             gradient: self.gradient.evaluator(),
             value_and_gradient: self.value_and_gradient.evaluator(),
@@ -57,8 +56,9 @@ impl Potential for Taped {
         }
     }
 
+    /// Writes grad V at every point.
     #[inline(always)]
-    fn gradients<S: Simd, T: Element>(
+    pub fn gradients<S: Simd, T: Element>(
         &self,
         worker: &mut Worker<'_, S, T>,
         x: &[T::Pack<S>],
@@ -67,8 +67,9 @@ impl Potential for Taped {
         worker.gradient.evaluate(x, gradients);
     }
 
+    /// Writes V and grad V at every point.
     #[inline(always)]
-    fn values_and_gradients<S: Simd, T: Element>(
+    pub fn values_and_gradients<S: Simd, T: Element>(
         &self,
         worker: &mut Worker<'_, S, T>,
         x: &[T::Pack<S>],
@@ -83,15 +84,5 @@ impl Potential for Taped {
             *value = both[0];
             gradient.copy_from_slice(&both[1..]);
         }
-    }
-
-    fn named(&self, _name: &str) -> Option<Observable> {
-        None
-    }
-
-    #[inline(always)]
-    fn observable<R: Real>(&self, _which: usize, x: &[R]) -> R {
-        // It names none.
-        x[0]
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Histogram, Keep, Moments, Watch};
-use crate::potential::{Harmonic, Observable, Potential, Product, Taped};
+use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Kept, Outcome, Plan};
 use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use crate::simd::Element;
@@ -54,6 +54,8 @@ pub struct Request<'py> {
 enum Driver<'py> {
     /// Name, constants and weight decay of a closed form.
     Formula(String, Vec<f64>, f64),
+    /// A C function's address, that of its data, and weight decay.
+    Function(usize, usize, f64),
     /// The gradient, and the value followed by the gradient.
     Tapes(Tape<'py>, Tape<'py>),
 }
@@ -124,9 +126,15 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     fn with_potential<Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
         let (name, constants, weight_decay) = match &self.request.potential {
             Driver::Formula(name, constants, weight_decay) => (name.as_str(), &constants[..], *weight_decay),
+            &Driver::Function(address, user_data, weight_decay) => {
+                // SAFETY: Python keeps the function and its data alive during the call, and says so in its documentation.
+                #[allow(unsafe_code, reason = "the user vouches for the function")]
+                let potential = unsafe { Foreign::new(address, user_data, self.dim, weight_decay)? };
+                return self.with_scheme(py, precision, Told::Foreign(potential));
+            }
             Driver::Tapes(gradient, value_and_gradient) => {
                 let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
-                return self.with_scheme(py, precision, potential);
+                return self.with_scheme(py, precision, Told::Taped(potential));
             }
         };
         match (name, constants, self.dim) {

@@ -39,7 +39,7 @@ fn outside(counts: &[u64], bins: u32) -> (u64, u64) {
 
 fn watched(case: &Case, every: u64, burn_in: u64, watch: &Watch) -> (Record, std::ops::Range<u64>) {
     let walkers = 3..500;
-    let watches = vec![watch.clone(), trace(watch.observable, every)];
+    let watches = vec![watch.clone(), trace(watch.observable.clone(), every)];
     let settings = plan(walkers.clone(), 0..100, 0.05, 0.4);
     let plan = Plan { burn_in, watches, groups: GROUPS, block: 64, ..settings };
     let states = Numbers(6).units(2 * (walkers.end - walkers.start) as usize);

@@ -124,8 +124,8 @@ impl Formula for Model {
     #[inline(always)]
     fn dim(&self) -> usize {
         match self {
-            Self::Product(product) => product.dim(),
-            Self::Harmonic(harmonic) => harmonic.dim(),
+            Self::Product(product) => Formula::dim(product),
+            Self::Harmonic(harmonic) => Formula::dim(harmonic),
             Self::Barrier => 1,
         }
     }
@@ -151,8 +151,8 @@ impl Formula for Model {
     #[inline(always)]
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
         match self {
-            Self::Product(product) => product.observable(which, x),
-            Self::Harmonic(harmonic) => harmonic.observable(which, x),
+            Self::Product(product) => Formula::observable(product, which, x),
+            Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
             Self::Barrier => x[0],
         }
     }

@@ -177,7 +177,7 @@ impl Random<'_> {
             let pick = [self.below(pinned), self.below(pinned)];
             parts.code.push(instruction(Op::Sub, to, &pick));
         }
-        for _ in 0..1 + self.below(12) {
+        for _ in 0..=self.below(12) {
             if self.below(3) == 0 {
                 self.loop_over(&mut parts, pinned);
             } else {
@@ -185,7 +185,7 @@ impl Random<'_> {
                 self.straight(&mut parts, pinned, length, None);
             }
         }
-        parts.outputs = (0..1 + self.below(5)).map(|_| self.below(parts.registers) as i32).collect();
+        parts.outputs = (0..=self.below(5)).map(|_| self.below(parts.registers) as i32).collect();
         parts
     }
 
@@ -209,7 +209,7 @@ impl Random<'_> {
             let mut to = pinned + self.below(parts.registers - pinned);
             let mut operands = [register(self), register(self), register(self)];
             let (mut op, mut arity) = self.operations[self.below(self.operations.len())];
-            if let Some(columns) = columns.filter(|_| self.numbers.bits() % 2 == 0) {
+            if let Some(columns) = columns.filter(|_| self.numbers.bits().is_multiple_of(2)) {
                 op = [Op::Column, Op::MulColumn, Op::FmaColumn, Op::FmaColumn][self.below(4)];
                 let column = self.below(columns);
                 (arity, operands) = match op {
