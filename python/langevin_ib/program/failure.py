@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .functions import OPERATIONS
 from .graph import Origin
-from .interpreter import operands, steps
+from .interpreter import Step, steps
 from .sketch import sketch
 from .tape import Tape
 
 __all__ = ["Failure", "first_failure"]
+
+
+# Rounding decides nothing here, and a large loop has millions of these.
+_APPLY: dict[str, Callable[..., Any]] = {name: lambda a, b, c: a * b + c for name in ("fma", "fma_column")}
 
 
 @dataclass(frozen=True)
@@ -70,30 +73,34 @@ def first_failure(tape: Tape, point: Sequence[float]) -> Failure | None:
     point : array_like, shape (dim,)
         Finite coordinates.
     """
-    values = [float(c) for c in tape.constants] + [float(x) for x in point]
-    registers: list[Any] = values + [0.0] * (tape.registers - len(values))
+    registers: list[Any] = [*tape.constants, *np.asarray(point, dtype=np.float64)]
+    registers += [np.float64(0)] * (tape.registers - len(registers))
     causes: list[Failure | None] = [None] * tape.registers
+    executed = [0] * len(tape)
     with np.errstate(all="ignore"):
-        for place, row in steps(tape):
-            code, target, *registers_read = tape.code[place].tolist()
-            operation = OPERATIONS[code]
-            given = operands(tape, place, registers, None if row is None else tape.data[row[0]][row[1]])
-            result = float(operation.apply(*(np.float64(g) for g in given)))
+        for step, row in steps(tape):
+            given = step.operands(registers, row)
+            result = registers[step.target] = _APPLY.get(step.operation.name, step.operation.apply)(*given)
             cause = None
             if not math.isfinite(result):
-                read = [registers_read[index] for index in operation.reads]
-                if operation.name == "select":
-                    read = [read[1] if given[0] != 0 else read[2]]
-                cause = next((causes[r] for r in read if causes[r] is not None), None) or Failure(
-                    place,
-                    operation.name,
-                    tuple(map(float, given)),
-                    result,
-                    None if row is None else row[1],
-                    None if tape.notes is None else tape.notes.origins[place],
-                )
-            registers[target], causes[target] = result, cause
+                number = executed[step.place] if len(row) else None
+                cause = _inherited(step, given, causes) or _failure(tape, step, given, result, number)
+            causes[step.target] = cause
+            executed[step.place] += 1
     return next((causes[output] for output in tape.outputs.tolist() if causes[output] is not None), None)
+
+
+def _failure(tape: Tape, step: Step, given: Sequence[Any], result: Any, row: int | None) -> Failure:
+    origin = None if tape.notes is None else tape.notes.origins[step.place]
+    return Failure(step.place, step.operation.name, tuple(map(float, given)), float(result), row, origin)
+
+
+def _inherited(step: Step, given: Sequence[Any], causes: Sequence[Failure | None]) -> Failure | None:
+    """Return why an operand was not finite already, None if all were."""
+    read = step.operation.reads
+    if step.operation.name == "select":
+        read = (1,) if given[0] != 0 else (2,)
+    return next((cause for index in read if (cause := causes[step.fields[index]]) is not None), None)
 
 
 def _reason(operation: str, given: Sequence[float]) -> str:

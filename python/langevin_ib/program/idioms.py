@@ -27,7 +27,7 @@ class Lower(Protocol):
         """Whether a part that was met is a number."""
 
 
-_LARGEST_COUNT = 16
+_LARGEST_COUNT = 64
 
 
 class _Term(NamedTuple):

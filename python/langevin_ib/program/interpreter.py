@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
-from .functions import OPCODES, OPERATIONS
+from .functions import OPERATIONS, Operation
 from .fused import fused_to_odd
 from .tape import Tape
 
-__all__ = ["evaluate", "operands", "steps"]
+__all__ = ["Step", "evaluate", "steps"]
 
 
 def evaluate(tape: Tape, points: NDArray[np.floating[Any]]) -> NDArray[Any]:
@@ -52,54 +52,54 @@ def evaluate(tape: Tape, points: NDArray[np.floating[Any]]) -> NDArray[Any]:
     registers: list[Any] = [np.full(len(points), c, dtype=points.dtype) for c in tape.constants]
     registers += [points[:, index] for index in range(tape.dim)]
     registers += [None] * (tape.registers - len(registers))
-    data = [table.astype(points.dtype, copy=False) for table in tape.data]
     apply = _double if points.dtype == np.float64 else _single
     with np.errstate(all="ignore"):
-        for place, row in steps(tape):
-            code, target, *_ = tape.code[place].tolist()
-            registers[target] = apply(
-                code, operands(tape, place, registers, None if row is None else data[row[0]][row[1]])
-            )
+        for step, row in steps(tape, points.dtype):
+            registers[step.target] = apply(step.operation, step.operands(registers, row))
     return np.stack([np.broadcast_to(registers[output], len(points)) for output in tape.outputs.tolist()], axis=1)
 
 
-def steps(tape: Tape) -> Iterator[tuple[int, tuple[int, int] | None]]:
-    """Yield the instructions of a tape in order of execution: place in the code, and (table, row) inside of a loop."""
+class Step(NamedTuple):
+    """An instruction, decoded: its place, its operation, the register that it writes, its three operands."""
+
+    place: int
+    operation: Operation
+    target: int
+    fields: tuple[int, ...]
+
+    def operands(self, registers: Sequence[Any], row: Sequence[Any]) -> list[Any]:
+        """Return what the operation is applied to: registers, and an entry of the row of data in its place."""
+        column = self.operation.column
+        found = [registers[self.fields[index]] for index in self.operation.reads]
+        return found if column is None else [*found[:column], row[self.fields[column]], *found[column:]]
+
+
+def steps(tape: Tape, dtype: Any = np.float64) -> Iterator[tuple[Step, Sequence[Any]]]:
+    """Yield the instructions of a tape in the order of execution, inside of a loop with the row of data."""
+    code = [Step(p, OPERATIONS[op], target, tuple(abc)) for p, (op, target, *abc) in enumerate(tape.code.tolist())]
     place = 0
-    while place < len(tape):
-        code, _, table, count, _ = tape.code[place].tolist()
-        if code == OPCODES["loop"]:
-            body = range(place + 1, place + 1 + count)
-            for row in range(len(tape.data[table])):
-                for inner in body:
-                    yield inner, (table, row)
-            place = body.stop
-        else:
-            yield place, None
-            place += 1
+    while place < len(code):
+        step = code[place]
+        place += 1
+        if step.operation.name != "loop":
+            yield step, ()
+            continue
+        body = code[place : place + step.fields[1]]
+        place += len(body)
+        for row in tape.data[step.fields[0]].astype(dtype, copy=False):
+            for inner in body:
+                yield inner, row
 
 
-def operands(tape: Tape, place: int, registers: Sequence[Any], row: NDArray[Any] | None) -> list[Any]:
-    """Return what an instruction is applied to: registers, and a column of the row of data."""
-    operation = OPERATIONS[tape.code[place, 0]]
-    found = []
-    for index, operand in enumerate(tape.code[place, 2:].tolist()):
-        if index in operation.reads:
-            found.append(registers[operand])
-        elif index == operation.column and row is not None:
-            found.append(row[operand])
-    return found
+def _double(operation: Operation, arguments: list[Any]) -> Any:
+    return operation.apply(*arguments)
 
 
-def _double(code: int, arguments: list[Any]) -> Any:
-    return OPERATIONS[code].apply(*arguments)
-
-
-def _single(code: int, arguments: list[Any]) -> Any:
+def _single(operation: Operation, arguments: list[Any]) -> Any:
     """Apply an operation in double precision and round.
 
     That is correct rounding for + - * / and sqrt, and for a b + c if the double was rounded to odd.
     """
     doubles = [np.asarray(a, dtype=np.float64) for a in arguments]
-    apply = fused_to_odd if OPERATIONS[code].name in ("fma", "fma_column") else OPERATIONS[code].apply
+    apply = fused_to_odd if operation.name in ("fma", "fma_column") else operation.apply
     return np.asarray(apply(*doubles)).astype(np.float32)

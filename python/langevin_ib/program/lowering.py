@@ -162,7 +162,7 @@ class Lowering:
         if kind in _FUNCTIONS:
             return self.graph.apply(_FUNCTIONS[kind], *args)
         if kind in REWRITTEN:
-            return self(REWRITTEN[kind](*part.args))
+            return self(_rewritten(part))
         if part in (sympy.true, sympy.false):
             return self.graph.constant(int(part is sympy.true))
         if isinstance(part, (Relational, *CONDITIONS)):
@@ -204,6 +204,8 @@ class Lowering:
 
     def _sum(self, part: sympy.Sum) -> Node:
         body, scope = scope_of(part)
+        if scope.index in self._coordinates:
+            raise InvalidArgumentError(f"{sketch(part)} goes over the parameter {scope.index}; rename the index")
         if self.scope is not None and not depends(part, self.scope):
             return self.root(part)
         inner = nested(body, scope)
@@ -212,6 +214,14 @@ class Lowering:
         if scope.rows == 0:
             return self.graph.constant(0)
         return total(self.graph, self.columns, self.within(scope)(body), scope.rows)
+
+
+def _rewritten(part: sympy.Basic) -> sympy.Expr:
+    try:
+        return REWRITTEN[type(part)](*part.args)
+    except TypeError:
+        # What SymPy says where a formula compares something that it knows not to be real.
+        raise InvalidArgumentError(f"{sketch(part)} is not real for real parameters") from None
 
 
 def _parts(part: sympy.Basic) -> tuple[sympy.Basic, ...]:
@@ -250,6 +260,8 @@ def _unsupported(part: sympy.Basic) -> InvalidArgumentError | UnsupportedModelEr
     name = type(part).__name__
     if isinstance(part, AppliedUndef):
         return InvalidArgumentError(f"{sketch(part)} is an undefined function; write it out")
+    if isinstance(part, sympy.IndexedBase):
+        return InvalidArgumentError(f"{part} stands for an array; write its entries, {part}[i] or {part}[i, column]")
     if not isinstance(part, (sympy.Expr, sympy.logic.boolalg.Boolean)) or getattr(part, "is_Matrix", False):
         return InvalidArgumentError(f"{sketch(part)} of type {name} is no scalar expression")
     hint = HINTS.get(name, "write it with other functions")

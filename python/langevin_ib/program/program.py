@@ -17,6 +17,7 @@ from .algebra import Algebra
 from .assembly import assembled
 from .columns import Columns
 from .data import Data
+from .graph import Node
 from .lowering import Lowering
 from .reverse import gradient
 from .tape import Tape
@@ -96,21 +97,25 @@ class Program:
         UnsupportedModelError
             If V has a function for which there is no operation, or is too large.
         """
-        return _compiled(self._source, "value")
+        return self._unit.tape("value")
 
     @property
     def gradient(self) -> Tape:
         """The tape of grad V(x): one output for each coordinate; errors as for `value`."""
-        return _compiled(self._source, "gradient")
+        return self._unit.tape("gradient")
 
     @property
     def value_and_gradient(self) -> Tape:
         """The tape of V(x), followed by grad V(x); errors as for `value`."""
-        return _compiled(self._source, "value_and_gradient")
+        return self._unit.tape("value_and_gradient")
 
     def observable(self, expression: sympy.Expr) -> Tape:
         """Return the tape of another expression of the same parameters and data: one output; errors as for `value`."""
-        return _compiled(self._source._replace(expression=_checked(expression)), "value")
+        return self._unit.observable(_checked(expression))
+
+    @cached_property
+    def _unit(self) -> _Unit:
+        return _unit(self._source)
 
     @cached_property
     def digest(self) -> str:
@@ -142,37 +147,46 @@ def _checked(expression: Any) -> sympy.Expr:
 
 
 class _Unit:
-    """One expression on its way: its graph, which grows by the gradient when that is asked for."""
+    """Everything that is compiled of one potential. Its graph grows by the gradient when that is first asked for."""
 
     def __init__(self, source: _Source) -> None:
-        self.names = tuple(map(str, source.parameters))
-        self.graph = Algebra()
-        self.columns = Columns(self.graph, source.data)
-        self.output = Lowering(self.graph, source.parameters, self.columns)(source.expression)
-
-    @cached_property
-    def gradient(self) -> list[int]:
-        return gradient(self.graph, self.columns, self.output, len(self.names))
+        self._source = source
+        self._names = tuple(map(str, source.parameters))
+        self._graph = Algebra()
+        self._columns = Columns(self._graph, source.data)
+        self._output = Lowering(self._graph, source.parameters, self._columns)(source.expression)
+        self._tapes: dict[str | sympy.Expr, Tape] = {}
+        self._lock = RLock()
 
     def tape(self, kind: str) -> Tape:
-        outputs = [] if kind == "gradient" else [self.output]
-        outputs += [] if kind == "value" else self.gradient
-        return assembled(self.graph, self.columns, outputs, self.names)
+        with self._lock:
+            if kind not in self._tapes:
+                outputs = [] if kind == "gradient" else [self._output]
+                outputs += [] if kind == "value" else self._gradient
+                self._tapes[kind] = assembled(self._graph, self._columns, outputs, self._names)
+            return self._tapes[kind]
+
+    def observable(self, expression: sympy.Expr) -> Tape:
+        with self._lock:
+            if expression not in self._tapes:
+                # In a graph of its own: a tape must not depend on what was compiled before it.
+                self._tapes[expression] = _Unit(self._source._replace(expression=expression)).tape("value")
+            return self._tapes[expression]
+
+    @cached_property
+    def _gradient(self) -> list[Node]:
+        return gradient(self._graph, self._columns, self._output, len(self._names))
 
 
-_compiling = RLock()
+_units_lock = RLock()
 
 
-@lru_cache(maxsize=16)
-def _unit(source: _Source) -> _Unit:
+@lru_cache(maxsize=8)
+def _cached_unit(source: _Source) -> _Unit:
     return _Unit(source)
 
 
-@lru_cache(maxsize=256)
-def _tape(source: _Source, kind: str) -> Tape:
-    return _unit(source).tape(kind)
-
-
-def _compiled(source: _Source, kind: str) -> Tape:
-    with _compiling:
-        return _tape(source, kind)
+def _unit(source: _Source) -> _Unit:
+    """Return what was compiled of an equal source, if that is not long ago; data can be large, so few are kept."""
+    with _units_lock:
+        return _cached_unit(source)

@@ -40,6 +40,7 @@ REWRITTEN: dict[type[sympy.Basic], Callable[..., sympy.Expr]] = {
     sympy.re: lambda x: x,
     sympy.im: lambda x: sympy.S.Zero,
     sympy.conjugate: lambda x: x,
+    sympy.KroneckerDelta: lambda a, b, *_: sympy.Piecewise((1, sympy.Eq(a, b)), (0, True)),
     sympy.sec: lambda x: 1 / sympy.cos(x),
     sympy.csc: lambda x: 1 / sympy.sin(x),
     sympy.sech: lambda x: 2 * sympy.exp(-sympy.Abs(x)) / (1 + sympy.exp(-2 * sympy.Abs(x))),

@@ -126,8 +126,9 @@ class _Order:
 
     def _derivatives(self) -> list[Instruction]:
         """Return what belongs to derivatives, in the order in which they were taken."""
-        origins = self.selection.graph.origins
-        return [self._wanted[n] for n in sorted(self._wanted) if (o := origins[n]) is not None and o.derivative]
+        graph = self.selection.graph
+        wanted = [n for n in sorted(self._wanted) if (origin := graph.origins[n]) is not None and origin.derivative]
+        return [self._wanted[n] for n in wanted if graph.moving[n]]
 
     def _compute(self, root: Instruction) -> None:
         todo = [root]
