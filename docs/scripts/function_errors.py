@@ -111,16 +111,31 @@ def blocks(name: str, dtype: type, count: int, exhaustive: bool) -> Iterator[Col
         yield arguments(name, dtype, min(count // 6, 100_000), rng)
 
 
+def nearby(row: Columns, count: int, rng: np.random.Generator) -> Columns:
+    """Draw arguments close to given ones, at several distances."""
+    distance = np.exp2(-rng.uniform(4, 16, count))
+    return tuple((x * (1 + rng.uniform(-1, 1, count) * distance)).astype(x.dtype) for x in row)
+
+
 def largest_error(name: str, dtype: type, count: int, exhaustive: bool) -> tuple[float, Columns]:
     """Search the largest error: near ones find the worst arguments of each block, and mpmath measures those."""
     by_mpmath_alone = name == "erf" and dtype is np.float64
+    count = count // SLOW if by_mpmath_alone else count
     worst: tuple[float, Columns] = (0.0, ())
-    for columns in blocks(name, dtype, count // SLOW if by_mpmath_alone else count, exhaustive):
+
+    def search(columns: Columns) -> None:
+        nonlocal worst
         everything = np.arange(len(columns[0]))
         places = everything if by_mpmath_alone else np.argsort(near_errors(name, columns))[-3:]
         for i in places:
             row = tuple(column[i] for column in columns)
             worst = max(worst, (exact_error(name, row), row), key=lambda pair: pair[0])
+
+    for columns in blocks(name, dtype, count, exhaustive):
+        search(columns)
+    rng = np.random.default_rng(2)
+    for _ in range(0 if exhaustive and dtype is np.float32 and name != "pow" else 10):
+        search(nearby(worst[1], count // 20, rng))
     return worst
 
 
