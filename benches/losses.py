@@ -3,11 +3,11 @@
     python benches/losses.py [--rounds N] [--steps N]
 
 Every contender's gradient is checked against the others' before it is timed. numba has a hand-written gradient in a
-scalar loop over walkers, with `Generator(SFC64).standard_normal`; JAX differentiates the loss of one walker, maps it over
-all of them and scans over the steps in double precision. Ratios are taken within a round; the medians are printed.
+scalar loop over walkers, with `Generator(SFC64).standard_normal`; JAX differentiates the loss of one walker, maps it
+over all of them and scans over the steps in double precision. Ratios are taken within a round; the medians are printed.
 """
 
-# ruff: noqa: PLC0415 # peers are imported where they are used
+# ruff: noqa: PLC0415, PLR0917 # peers are imported where they are used, and compiled loops take plain arguments
 
 from __future__ import annotations
 

@@ -1,19 +1,18 @@
 """Code that is not an expression drives the walkers through a C function."""
 
+# ruff: noqa: PLR0917 # the signature is C's
+
 import ctypes
 import pickle
 
+import langevin_ib as lib
 import numpy as np
 import pytest
+from langevin_ib.errors import ArchiveError, InvalidArgumentError
 from scipy import LowLevelCallable
 
-import langevin_ib as lib
-from langevin_ib.errors import ArchiveError, InvalidArgumentError
-
 DOUBLES = ctypes.POINTER(ctypes.c_double)
-PROTOTYPE = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, DOUBLES, DOUBLES, DOUBLES, ctypes.c_void_p
-)
+PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, DOUBLES, DOUBLES, DOUBLES, ctypes.c_void_p)
 SETTINGS = {"temperature": 0.1, "step_size": 0.02, "steps": 60, "walkers": 70, "rng": 2, "threads": 1}
 MODEL = lib.models.scalar_product(target=1.0)
 DYNAMICS = lib.Ambient(weight_decay=0.1)

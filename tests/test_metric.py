@@ -1,10 +1,9 @@
 """A constant metric preconditions the dynamics and leaves the law alone."""
 
+import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-
-import langevin_ib as lib
 from langevin_ib import _core
 from langevin_ib.engine import GROUPS
 from langevin_ib.errors import InvalidArgumentError

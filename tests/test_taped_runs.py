@@ -3,11 +3,10 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-
-import langevin_ib as lib
 from langevin_ib import _core, drive
 from langevin_ib.drive import driver_of, is_taped
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
@@ -116,9 +115,7 @@ def test_observables_are_tapes_too():
 def test_the_law_of_one_parameter_comes_out(scheme):
     """V = log cosh + quartic, by quadrature; false-alarm rate 1e-4, and a law 10 % too warm must be refused."""
     (x,) = lib.parameters("x,")
-    model = lib.Model(
-        parameters=(x,), predictor={"x": x}, loss=2 * sympy.log(sympy.cosh(x - 1)), confinement=x**4 / 8
-    )
+    model = lib.Model(parameters=(x,), predictor={"x": x}, loss=2 * sympy.log(sympy.cosh(x - 1)), confinement=x**4 / 8)
     run = lib.sample(
         model, temperature=0.5, step_size=0.02 if scheme != "mala" else 0.3, steps=6000, burn_in=500, walkers=1024,
         rng=9, scheme=scheme, observe={"x": lib.Histogram(bins=50, range=(-2.0, 3.0))},

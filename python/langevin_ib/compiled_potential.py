@@ -13,18 +13,20 @@ from .errors import InvalidArgumentError
 
 __all__ = ["SIGNATURE", "CompiledPotential"]
 
-SIGNATURE = (
-    "int32_t (int64_t walkers, int64_t dim, const double *x, double *gradient, double *value, void *user_data)"
-)
+SIGNATURE = "int32_t (int64_t walkers, int64_t dim, const double *x, double *gradient, double *value, void *user_data)"
 """What a function must be.
 
-It reads ``x[coordinate * walkers + walker]``, writes grad V to ``gradient`` in the same layout and, unless ``value`` is NULL,
-V to ``value[walker]``; only MALA asks for values. It returns 0. Any other number ends the run with an error that names it. It
-is called from several threads at once without the GIL, with any number of walkers, some of which (where the number of walkers
-is no multiple of 32) are nobody's and move on from 0: a NaN there harms nothing. It must not raise, unwind or call Python.
+It reads ``x[coordinate * walkers + walker]``, writes grad V to ``gradient`` in the same layout and, unless ``value`` is
+NULL, V to ``value[walker]``; only MALA asks for values. It returns 0. Any other number ends the run with an error that
+names it. It is called from several threads at once without the GIL, with any number of walkers, some of which (where
+their number is no multiple of 32) are nobody's and move on from 0: a NaN there harms nothing. It must not raise, unwind
+or call Python.
 """
 
 ARGUMENTS = 6
+
+_FUNCTION: Any = ctypes.CFUNCTYPE(None).__mro__[1]
+"""The class of all ctypes functions."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,14 @@ class CompiledPotential:
             # A numba cfunc.
             _require_arguments(len(function._sig.args), function)
             address, user_data = function.address, 0
-        elif isinstance(function, ctypes._CFuncPtr):
+        elif isinstance(function, _FUNCTION):
             if function.argtypes is not None:
                 _require_arguments(len(function.argtypes), function)
             address, user_data = ctypes.cast(function, ctypes.c_void_p).value or 0, 0
         else:
             raise InvalidArgumentError(
-                f"potential={shown(function)} is no compiled function; pass a scipy.LowLevelCallable, a numba cfunc or a "
-                f"ctypes function with the signature {SIGNATURE}"
+                f"potential={shown(function)} is no compiled function; pass a scipy.LowLevelCallable, a numba cfunc or "
+                f"a ctypes function with the signature {SIGNATURE}"
             )
         if address == 0:
             raise InvalidArgumentError(f"potential={shown(function)} is a NULL pointer")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import sympy
@@ -14,7 +14,7 @@ from .dynamics import Ambient
 from .errors import InvalidArgumentError
 from .kernels import kernel_of, watchable
 from .model import Model
-from .program import Program, first_failure
+from .program import Program, Tape, first_failure
 
 __all__ = ["driver_of", "gradients", "is_taped", "require_finite_start", "seen"]
 
@@ -46,7 +46,7 @@ def driver_of(model: Model, dynamics: Ambient) -> Driver:
     if kernel is not None:
         return kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay
     program = _program(model, dynamics)
-    return program.gradient.request(), program.value_and_gradient.request()
+    return _crossing(program.gradient), _crossing(program.value_and_gradient)
 
 
 def is_taped(model: Model, dynamics: Ambient) -> bool:
@@ -63,12 +63,12 @@ def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
         If the model has no such observable, or it cannot be compiled.
     """
     known = watchable(model, name) if dynamics.compiled is None else None
-    return known if known is not None else _program(model, dynamics).observable(model.observable(name)).request()
+    return known if known is not None else _crossing(_program(model, dynamics).observable(model.observable(name)))
 
 
 def gradients(model: Model, dynamics: Ambient, states: NDArray[Any]) -> NDArray[Any]:
     """Return grad V at states of shape (walkers, dim), as the core computes it for a model that runs as a tape."""
-    return _core.evaluate(_program(model, dynamics).gradient.request(), np.ascontiguousarray(states))
+    return _core.evaluate(_crossing(_program(model, dynamics).gradient), np.ascontiguousarray(states))
 
 
 def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], *, first: int) -> None:
@@ -93,7 +93,7 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
     tape = _program(model, dynamics).value_and_gradient
     for start in range(0, len(states), AT_ONCE):
         rows = states[start : start + AT_ONCE]
-        bad = ~np.isfinite(_core.evaluate(tape.request(), rows)).all(axis=1)
+        bad = ~np.isfinite(_core.evaluate(_crossing(tape), rows)).all(axis=1)
         if not bad.any():
             continue
         row = int(np.argmax(bad))
@@ -102,10 +102,15 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
         point = ", ".join(f"{x} = {value:g}" for x, value in zip(model.parameters[:8], rows[row], strict=False))
         raise InvalidArgumentError(
             f"the potential or its gradient is not finite where walker {first + start + row} starts ({point}"
-            f"{', ...' if model.dim > 8 else ''}){reason}; start elsewhere, or write the expression so that it is finite"
+            f"{', ...' if model.dim > 8 else ''}){reason}; start elsewhere, or write the expression so that it is "
+            "finite there"
         )
 
 
 @lru_cache(maxsize=64)
 def _program(model: Model, dynamics: Ambient) -> Program:
     return Program(model.parameters, sympy.sympify(dynamics.potential(model)), model.data)
+
+
+def _crossing(tape: Tape) -> _core.Tape:
+    return cast("_core.Tape", tape.request())

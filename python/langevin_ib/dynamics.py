@@ -36,8 +36,8 @@ class Ambient:
         as a tuple of rows. None is the identity.
     compiled : CompiledPotential or function, optional
         A compiled function that takes the place of the model's loss and confinement in the loop, see
-        `CompiledPotential`. The model then only says what the parameters and observables are called. Such a run stays in
-        this process: it can be resumed, but neither saved nor sent to another.
+        `CompiledPotential`. The model then only says what the parameters and observables are called. Such a run stays
+        in this process: it can be resumed, but neither saved nor sent to another.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Ambient:
         if len(self.metric) != model.dim:
             raise InvalidArgumentError(
                 f"metric has {len(self.metric)} rows, but the model has {model.dim} parameters "
-                f"({', '.join(map(str, model.parameters[:8]))}{', ...' if model.dim > 8 else ''}); give one row for each"
+                f"({', '.join(map(str, model.parameters[:8]))}{', ...' if model.dim > 8 else ''}); give one for each"
             )
         return np.array(self.metric)
 

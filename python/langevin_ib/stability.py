@@ -87,7 +87,7 @@ def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
 
 
 def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> float:
-    """Return the largest absolute eigenvalue of the Hessian by differences of the gradient, in the metric if there is one.
+    """Return the largest absolute eigenvalue of the Hessian by differences of the gradient, in the metric if any.
 
     Up to `DENSE` dimensions the Hessian is built column by column; beyond, power iteration finds the eigenvalue from
     below, to a few per cent.
@@ -102,7 +102,7 @@ def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.floa
         sizes = DIFFERENCE * (1.0 + np.abs(states).max(axis=1, keepdims=True))
         sizes /= np.maximum(np.abs(moves).max(axis=1, keepdims=True), np.finfo(float).tiny)
         there = _slopes(model, dynamics, states + sizes * moves) - _slopes(model, dynamics, states - sizes * moves)
-        return there / (2.0 * sizes) @ whitening.T
+        return np.asarray(there / (2.0 * sizes) @ whitening.T)
 
     if model.dim <= DENSE:
         columns = [along(np.broadcast_to(unit, states.shape)) for unit in np.eye(model.dim)]
