@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class Ambient:
             object.__setattr__(self, "metric", _checked_metric(self.metric))
         if self.compiled is not None:
             object.__setattr__(self, "compiled", CompiledPotential.of(self.compiled))
+
+    def __repr__(self) -> str:
+        said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None)
+        return f"Ambient({', '.join(said)})"
 
     def metric_of(self, model: Model) -> NDArray[np.float64] | None:
         """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.

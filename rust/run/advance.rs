@@ -99,6 +99,8 @@ where
         }
         if let Some(walker) = walk.runaway(&block.live, plan.bound) {
             if to - from == 1 {
+                // The next block may be of another size.
+                walk.tally.settle();
                 return Some(Runaway { step: to, walker: block.first + walker as u64 });
             }
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
