@@ -9,7 +9,12 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 
 LOOK = settings(
-    max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False, database=None
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    database=None,
 )
 COORDINATES = st.floats(-3, 3, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-6)
 

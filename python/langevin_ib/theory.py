@@ -99,7 +99,10 @@ def density(
         raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     T = resolve_temperature(beta, sigma, temperature)
     request = _Request(model=model, observable=observable, expression=expression, dynamics=dynamics, T=T, method=method)
-    product = Product.recognise(model)
+    if model.data:
+        raise InvalidArgumentError(f"no formula is known for the law of {observable!r} of a model with data")
+    # The formulas of the product model know weight decay, and no other confinement.
+    product = Product.recognise(model) if model.confinement == 0 else None
     if product is not None:
         return request.product(product)
     law = request.gaussian() or request.one_parameter()
