@@ -11,6 +11,7 @@ __all__ = [
     "apply",
     "box_muller",
     "cpu_count",
+    "evaluate",
     "levels",
     "normals",
     "operations",

@@ -24,7 +24,7 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// Takes the address of a [`Function`] and of the data that it is handed.
+    /// Takes the address of a `Function` and of the data that it is handed.
     ///
     /// # Errors
     /// If the address is zero.
