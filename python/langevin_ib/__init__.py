@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from . import errors, models, plot
+from . import errors, geometry, models, plot
 from ._core import levels
 from .compare import compare
 from .comparison import Comparison
@@ -42,6 +42,7 @@ __all__ = [
     "compare",
     "density",
     "errors",
+    "geometry",
     "levels",
     "load",
     "models",
