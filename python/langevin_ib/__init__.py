@@ -15,6 +15,7 @@ from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
 from .dynamics import Ambient
+from .geometry import balance
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
@@ -39,6 +40,7 @@ __all__ = [
     "Scaling",
     "Trace",
     "TraceResult",
+    "balance",
     "compare",
     "density",
     "errors",

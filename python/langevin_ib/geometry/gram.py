@@ -128,7 +128,7 @@ def coupling(model: Model, x: Any, chi: Any = None) -> FloatArray:
 
 
 def constraint_gram(model: Model, x: Any, chi: Any = None) -> FloatArray:
-    """Return G_ij = grad chi^i . grad chi^j; delta(chi - c) dx is (det G)**(-1/2) dS, dS the surface measure of a slice.
+    """Return G_ij = grad chi^i . grad chi^j: delta(chi - c) dx is (det G)**(-1/2) dS, dS the area of the slice.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def checked_points(model: Model, x: Any) -> FloatArray:
             f"x has shape {array.shape}; its last axis must hold the {model.dim} parameters {names}"
         )
     points = array.astype(np.float64)
-    bad = ~np.isfinite(points).all(axis=-1)
+    bad = np.asarray(~np.isfinite(points).all(axis=-1))
     if bad.any():
         raise InvalidArgumentError(f"x{place_of(bad)} is not finite; remove what is nan or infinite")
     return points
