@@ -21,7 +21,7 @@ from .gl import Factors, balance_factors, factors_of
 from .points import FloatArray, checked_model, checked_points, place_of
 from .scaling_balance import balance_block, balance_weights
 
-__all__ = ["balance", "checked_level"]
+__all__ = ["Part", "balance", "checked_level", "parts_of"]
 
 IntArray = NDArray[np.int64]
 
@@ -79,7 +79,7 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
         out, lost = _own_slice(model, constraints, flat, levels)
     else:
         out, lost = flat.copy(), np.zeros(len(flat), dtype=bool)
-        for part in _parts(model):
+        for part in parts_of(model):
             places = np.ix_(np.arange(len(flat)), part.parameters)
             out[places], failed = part.balanced(flat[places], levels)
             lost |= failed
@@ -106,7 +106,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A factor of the group, which moves parameters of its own."""
 
     parameters: IntArray
@@ -117,13 +117,22 @@ class _Part:
     compact: FloatArray
     """The antisymmetric matrices, shape (k, d, d)."""
 
+    def block_weights(self) -> FloatArray | None:
+        """Return the weights, shape (d,), of a single scaling (s U, V / s), which are the same up to their signs."""
+        diagonal = np.einsum("aii->ai", self.matrices)
+        if len(diagonal) != 1 or np.count_nonzero(diagonal) != np.count_nonzero(self.matrices):
+            return None
+        is_block = len(np.unique(np.abs(diagonal))) == 1 and len(np.unique(diagonal)) == 2
+        return diagonal[0] if is_block else None
+
     def balanced(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return the parameters of this part on the slice, shape (n, d), and at which points that failed."""
         level = levels[self.constraints]
+        block = self.block_weights()
+        if block is not None:
+            return balance_block(x, block > 0.0, float(level[0] / abs(block[0])))
         diagonal = np.einsum("aii->ai", self.matrices)
         if np.count_nonzero(diagonal) == np.count_nonzero(self.matrices):
-            sizes = np.unique(np.abs(diagonal))
-            if len(diagonal) == 1 and len(sizes) == 1 and len(np.unique(diagonal)) == 2:
-                return balance_block(x, diagonal[0] > 0.0, float(level[0] / sizes[0]))
             return balance_weights(x, diagonal, level)
         self._require_invariant(level)
         if self.factors is not None:
@@ -169,7 +178,7 @@ class _Part:
 
 
 @lru_cache(maxsize=32)
-def _parts(model: Model) -> tuple[_Part, ...]:
+def parts_of(model: Model) -> tuple[Part, ...]:
     """Return the factors of the group that do not share parameters."""
     generators = [numeric(matrix) for matrix in model.generator_matrices()]
     symmetric = [numeric(matrix) for matrix in model.noncompact_matrices()]
@@ -189,7 +198,7 @@ def _parts(model: Model) -> tuple[_Part, ...]:
         dense = np.stack([_restricted(symmetric[a], places).toarray() for a in chosen])
         turns = [(m - m.T).toarray() for m in inside if abs(m - m.T).max() > 0.0]
         compact = np.stack(turns) if turns else np.zeros((0, len(places), len(places)))
-        parts.append(_Part(places, chosen, dense, factors_of(inside), compact))
+        parts.append(Part(places, chosen, dense, factors_of(inside), compact))
     return tuple(parts)
 
 
