@@ -158,8 +158,7 @@ class Part:
             return np.asarray(np.einsum("nai,ni->na", gradients(y), y) / 2.0 - level)
 
         def sizes(y: FloatArray) -> FloatArray:
-            terms = np.einsum("aij,nj->nai", np.abs(self.matrices), np.abs(y))
-            return np.asarray(np.einsum("nai,ni->na", terms, np.abs(y)) / 2.0 + np.abs(level))
+            return np.asarray(np.square(y) @ np.abs(self.matrices).sum(axis=1).T / 2.0 + np.abs(level))
 
         return balance_flow(x, self.matrices, values, gradients, sizes, symmetric=True)
 
@@ -224,25 +223,34 @@ def _own_slice(
         matrices,
         lambda y: constraints.values(y) - levels,
         constraints.gradients,
-        lambda y: _sizes(constraints, y, levels),
+        lambda y: _sizes_of_functions(constraints, y, levels),
     )
 
 
-def _sizes(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
-    """Return what the terms of each constraint may add up to, at most."""
-    return np.asarray(np.abs(constraints.gradients(x)) @ np.abs(x)[..., None])[..., 0] + np.abs(levels)
+def _sizes_of_functions(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return what rounding of the parameters alone may change in each constraint, over the rounding unit."""
+    lengths = np.linalg.norm(constraints.gradients(x), axis=-1) * np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.asarray(lengths + np.abs(levels))
+
+
+def _sizes_of_squares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return the squares of the parameters that are in each quadratic constraint, added up with its coefficients."""
+    assert constraints.matrices is not None
+    columns = [np.asarray(abs(numeric(matrix)).sum(axis=0)).ravel() for matrix in constraints.matrices]
+    weights = np.stack(columns) if columns else np.zeros((0, x.shape[-1]))
+    return np.asarray(np.square(x) @ weights.T / 2.0 + np.abs(levels))
 
 
 def _shares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
     """Return residuals relative to the terms that cancel in them; 0/0 is 0."""
     if constraints.matrices is None:
-        residual, size = constraints.values(x) - levels, _sizes(constraints, x, levels)
+        residual, size = constraints.values(x) - levels, _sizes_of_functions(constraints, x, levels)
     else:
         # Squares may be out of range where ratios are not.
         unit = np.maximum(np.abs(x).max(axis=1, initial=0.0), np.sqrt(np.abs(levels).max(initial=0.0)))[:, None]
         unit = np.where(unit > 0.0, unit, 1.0)
         residual = constraints.values(x / unit) - levels / unit**2
-        size = _sizes(constraints, x / unit, levels / unit**2)
+        size = _sizes_of_squares(constraints, x / unit, levels / unit**2)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(residual == 0.0, 0.0, np.abs(residual) / np.where(size > 0.0, size, 1.0)))
 

@@ -36,6 +36,9 @@ _ROUND = 1e-6
 _STEP, _SMOOTH = 1e-3, 1e-9
 """The step of finite differences; how much those of order four and six may differ where a function is smooth."""
 
+_ROUGH = 0.9
+"""If more differences than this are unusable, a function is not almost everywhere smooth."""
+
 _DOUBLINGS = 6
 """The number of points is doubled until further points confirm the symmetries, but not more often than this."""
 
@@ -215,6 +218,10 @@ def _values(function: Predictor, points: FloatArray) -> FloatArray:
             f"the function returned shape {values.shape} for points of shape {points.shape}; it must return "
             f"({len(points)},) or ({len(points)}, k)"
         )
+    if not np.isfinite(values).all():
+        raise InvalidArgumentError(
+            "the function is not finite at random points near 0; it must be, and be smooth there"
+        )
     return values.reshape(len(points), -1)
 
 
@@ -229,7 +236,13 @@ def _differences(function: Predictor, points: FloatArray) -> FloatArray:
         fourth = (8.0 * near[0] - near[1]) / (12.0 * _STEP)
         columns.append(np.where(np.abs(sixth - fourth) <= _SMOOTH * (1.0 + np.abs(sixth)), sixth, np.nan))
     jacobian = np.stack(columns, axis=-1)
-    return np.where(np.isnan(jacobian).any(axis=-1, keepdims=True), 0.0, jacobian)
+    rough = np.isnan(jacobian).any(axis=-1, keepdims=True)
+    if rough.mean() > _ROUGH:
+        raise InvalidArgumentError(
+            f"the function is not smooth: finite differences of order four and six differ at {rough.mean():.0%} of all "
+            "random points; give one in double precision, without noise"
+        )
+    return np.where(rough, 0.0, jacobian)
 
 
 def _equations(jacobian: FloatArray, points: FloatArray) -> FloatArray:
