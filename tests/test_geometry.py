@@ -191,6 +191,15 @@ class TestFacts:
 
 
 class TestLogDet:
+    def test_orbits_are_there_without_a_canonical_slice(self) -> None:
+        a, b = lib.parameters("a b")
+        form = 2 * a * b + b**2
+        model = lib.Model(parameters=(a, b), predictor={"z": form}, loss=form, symmetry=lib.Linear([[[1, 1], [0, -1]]]))
+        assert geometry.log_det(model, [1.0, 2.0], of="H") == pytest.approx(np.log(9.0 + 4.0))
+        with pytest.raises(UnsupportedModelError, match="no canonical dual slice"):
+            geometry.log_det(model, [1.0, 2.0])
+        assert geometry.log_det(model, [1.0, 2.0], a - 2 * b) == pytest.approx(np.log(5.0))
+
     @pytest.mark.parametrize("scale", [1e-200, 1e-160, 1.0, 1e155])
     def test_no_square_goes_out_of_range(self, scale) -> None:
         x = scale * np.array([3.0, 4.0])

@@ -7,9 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from ..algebra import numeric
 from ..checks import checked_real, shown
@@ -20,6 +18,7 @@ from .flow import CLOSE, balance_flow
 from .gl import Factors, balance_factors, factors_of
 from .points import FloatArray, checked_model, checked_points, place_of
 from .scaling_balance import balance_block, balance_weights
+from .separate import factors_of_group
 
 __all__ = ["Part", "balance", "checked_level", "parts_of"]
 
@@ -178,31 +177,16 @@ class Part:
 
 @lru_cache(maxsize=32)
 def parts_of(model: Model) -> tuple[Part, ...]:
-    """Return the factors of the group that do not share parameters."""
-    generators = [numeric(matrix) for matrix in model.generator_matrices()]
-    symmetric = [numeric(matrix) for matrix in model.noncompact_matrices()]
-    links = sum((abs(matrix) for matrix in generators), scipy.sparse.csr_array((model.dim, model.dim)))
-    # All parameters that one generator moves belong together.
-    touched = [np.unique(np.concatenate(matrix.nonzero())) for matrix in generators]
-    chains = [(places[:-1], places[1:]) for places in touched]
-    rows, columns = (np.concatenate(side) for side in zip(*chains, strict=True))
-    links = links + scipy.sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=links.shape)
-    _, label = connected_components(links, directed=False)
-    of_generator, of_constraint = ([label[m.nonzero()[0][0]] for m in each] for each in (generators, symmetric))
+    """Return the factors of the group that do not share parameters, those without constraints excepted."""
     parts = []
-    for which in dict.fromkeys(of_constraint):
-        places = np.flatnonzero(label == which)
-        inside = [_restricted(m, places) for m, k in zip(generators, of_generator, strict=True) if k == which]
-        chosen = np.array([a for a, k in enumerate(of_constraint) if k == which])
-        dense = np.stack([_restricted(symmetric[a], places).toarray() for a in chosen])
-        turns = [(m - m.T).toarray() for m in inside if abs(m - m.T).max() > 0.0]
-        compact = np.stack(turns) if turns else np.zeros((0, len(places), len(places)))
-        parts.append(Part(places, chosen, dense, factors_of(inside), compact))
+    for factor in factors_of_group(model):
+        if not len(factor.constraints):
+            continue
+        dense = np.stack([matrix.toarray() for matrix in factor.symmetric])
+        turns = [(m - m.T).toarray() for m in factor.generators if abs(m - m.T).max() > 0.0]
+        compact = np.stack(turns) if turns else np.zeros((0, *dense.shape[1:]))
+        parts.append(Part(factor.parameters, factor.constraints, dense, factors_of(factor.generators), compact))
     return tuple(parts)
-
-
-def _restricted(matrix: scipy.sparse.csr_array, places: IntArray) -> scipy.sparse.csr_array:
-    return scipy.sparse.csr_array(matrix[places][:, places])
 
 
 def _own_slice(

@@ -13,7 +13,7 @@ from ..model import Model
 from .constraints import Constraints, constraints_of
 from .gram import RANK, log_gram
 from .points import FloatArray, apply
-from .symbolic import log_determinant
+from .symbolic import log_gram_formula
 
 __all__ = ["Volume", "log_volume", "log_volume_formula"]
 
@@ -50,8 +50,7 @@ def log_volume_formula(model: Model) -> Volume:
         return Volume(None, is_square)
     # Dh vanishes along the orbits, which are normal to the slice: no projection is needed.
     rows = [[_smooth_part(sympy.diff(z, x)) for x in model.parameters] for z in model.predictor.values()]
-    jacobian = sympy.ImmutableMatrix(rows)
-    return Volume(log_determinant((jacobian * jacobian.T).applyfunc(sympy.expand)), is_square)
+    return Volume(log_gram_formula(sympy.ImmutableMatrix(rows)), is_square)
 
 
 def log_volume(model: Model, x: FloatArray) -> FloatArray:

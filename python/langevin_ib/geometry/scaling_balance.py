@@ -14,6 +14,9 @@ _LONGEST = 6.0
 """So much may the logarithm of a square change in one step: Newton's method is then never far from where it is sure."""
 
 _SETTLED = 1e-12
+_ROUNDING = 1e-15
+"""What the function may rise by where it is flat."""
+
 _POLISH = 2
 
 
@@ -133,7 +136,7 @@ def _step(logs: FloatArray, weights: FloatArray, level: FloatArray) -> tuple[Flo
     for _ in range(60):
         moved = share[:, None] * step
         change = (squares / 4.0 * np.expm1(2.0 * moved @ weights)).sum(axis=1) - (target * moved).sum(axis=1)
-        up = (change > 1e-4 * share * gain) & ~settled
+        up = (change > 1e-4 * share * gain + _ROUNDING * (squares.sum(axis=1) + terms.sum(axis=1))) & ~settled
         if not up.any():
             break
         share = np.where(up, share / 2.0, share)
