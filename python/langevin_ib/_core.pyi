@@ -44,7 +44,7 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str | Tape, int, str, Sequence[float]]]
+    observe: Sequence[tuple[str | Tape, int, str, Sequence[float], tuple[str | Tape, float, float] | None]]
     groups: int
     threads: int
     level: str | None

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Plan;
 use super::block::Block;
 use crate::noise::{BoxMuller, Precision};
-use crate::observe::{Sight, Tally};
+use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
@@ -47,12 +47,12 @@ where
     fn run<S: Simd>(self) -> Option<Runaway> {
         let Plan { noise, metric, substeps, .. } = self.plan;
         let mut walk = Walk::<S, T, V, Q>::new(self.potential, noise, metric.as_ref(), *substeps, self.tally);
-        let mut sights: Vec<_> = self.plan.watches.iter().map(|watch| watch.observable.sight::<S, T>()).collect();
+        let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
-            let runaway = cross(self.plan, self.scheme, &mut walk, &mut sights, block, self.steps.clone());
+            let runaway = cross(self.plan, self.scheme, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
             first = [first, runaway].into_iter().flatten().min();
         }
@@ -66,7 +66,7 @@ fn cross<S, T, V, C, Q>(
     plan: &Plan,
     scheme: C,
     walk: &mut Walk<'_, S, T, V, Q>,
-    sights: &mut [Sight<'_, S, T>],
+    views: &mut [View<'_, S, T>],
     block: &mut Block<T>,
     steps: Range<u64>,
 ) -> Option<Runaway>
@@ -91,7 +91,7 @@ where
                 walk.tally.settle();
                 for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
                     if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut sights[i], column, walk.tally);
+                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut views[i], column, walk.tally);
                     }
                 }
                 next_look = plan.next_look(next_look);
