@@ -13,6 +13,7 @@ __all__ = [
     "cpu_count",
     "evaluate",
     "levels",
+    "normal_sums",
     "normals",
     "operations",
     "sample",
@@ -57,6 +58,7 @@ def sample(
     sums: Sequence[NDArray[np.float64]] = ...,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, BaseException | None]: ...
+def normal_sums(key: int, walkers: int, steps: int, *, level: str | None = None) -> NDArray[np.float64]: ...
 def normals(
     key: int,
     walkers: tuple[int, int],

@@ -45,7 +45,7 @@ mod _core {
     #[pymodule_export]
     use super::DivergedError;
     #[pymodule_export]
-    use super::draws::{box_muller, normals, words};
+    use super::draws::{box_muller, normal_sums, normals, words};
     #[pymodule_export]
     use super::functions::{apply, operations};
     #[pymodule_export]
