@@ -125,22 +125,15 @@ fn any_size<R: Real>(r: usize, p: &mut Matrix<R>, q: &mut Matrix<R>, g: &mut Mat
         }
     }
     let mut y: Matrix<R> = [zero; 64];
-    orthogonalise(&mut b[..r * r], &mut y[..r * r], r);
-    // Cᵀ = Σ^(1/2) Yᵀ L⁻¹, row by row: solve z L = row from the last column on.
-    let mut c: Matrix<R> = [zero; 64];
-    for k in 0..r {
-        let root = length(&b[..r * r], r, k).sqrt();
-        for j in (0..r).rev() {
-            let mut rest = y[j * r + k] * root;
-            for i in j + 1..r {
-                rest = (-c[k * r + i]).mul_add(p[i * r + j], rest);
-            }
-            c[k * r + j] = rest / p[j * r + j];
+    // Twice the same: written once, it is compiled once.
+    for pass in 0..2 {
+        orthogonalise(&mut b[..r * r], &mut y[..r * r], r);
+        if pass == 0 {
+            roots(r, p, &mut b, &y);
         }
     }
-    orthogonalise(&mut c[..r * r], &mut y[..r * r], r);
     for k in 0..r {
-        let root = length(&c[..r * r], r, k);
+        let root = length(&b[..r * r], r, k);
         for i in 0..r {
             for j in 0..r {
                 let product = y[i * r + k] * y[j * r + k];
@@ -149,6 +142,23 @@ fn any_size<R: Real>(r: usize, p: &mut Matrix<R>, q: &mut Matrix<R>, g: &mut Mat
             }
         }
     }
+}
+
+/// Replaces X Σ by Cᵀ = Σ^(1/2) Yᵀ L⁻¹, row by row: z L = row is solved from the last column on.
+#[inline(always)]
+fn roots<R: Real>(r: usize, l: &Matrix<R>, b: &mut Matrix<R>, y: &Matrix<R>) {
+    let mut c: Matrix<R> = [R::constant(0.0); 64];
+    for k in 0..r {
+        let root = length(&b[..r * r], r, k).sqrt();
+        for j in (0..r).rev() {
+            let mut rest = y[j * r + k] * root;
+            for i in j + 1..r {
+                rest = (-c[k * r + i]).mul_add(l[i * r + j], rest);
+            }
+            c[k * r + j] = rest / l[j * r + j];
+        }
+    }
+    *b = c;
 }
 
 /// The length of a column.

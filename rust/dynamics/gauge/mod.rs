@@ -16,7 +16,7 @@ pub use scalings::Scalings;
 pub use walkers::{Death, Return};
 
 use crate::error::{Error, Result};
-use crate::real::Real;
+use crate::simd::{Element, Routine, Simd};
 
 /// The way back to the slice for some coordinates that hang together.
 #[derive(Clone, Debug)]
@@ -93,11 +93,31 @@ impl Gauge {
         self.parts.iter().map(|part| part.retraction.room()).max().unwrap_or(0)
     }
 
-    /// Moves a point to the slice; coordinates that no scaling moves stay.
+    /// Moves a pack of points to the slice; coordinates that no scaling moves stay.
     #[inline(always)]
-    pub fn retract<R: Real>(&self, x: &mut [R], room: &mut [R]) {
+    pub fn retract<S: Simd, T: Element>(&self, x: &mut [T::Pack<S>], room: &mut [T::Pack<S>]) {
         for part in &self.parts {
-            part.retraction.retract(x, room);
+            S::call(Retract::<S, T> { part, x: &mut *x, room: &mut *room });
+        }
+    }
+}
+
+/// The way back for one part of a pack of points, a function of its own: it is needed in several places, and long.
+struct Retract<'a, S: Simd, T: Element> {
+    part: &'a Part,
+    x: &'a mut [T::Pack<S>],
+    room: &'a mut [T::Pack<S>],
+}
+
+impl<S: Simd, T: Element> Routine<S> for Retract<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match &self.part.retraction {
+            Retraction::Pair(pair) => pair.retract(self.x),
+            Retraction::Scalings(scalings) => scalings.retract(self.x, self.room),
+            Retraction::GeneralLinear(group) => group.retract(self.x),
         }
     }
 }
@@ -136,13 +156,4 @@ impl Retraction {
         if let Self::Scalings(scalings) = self { scalings.room() } else { 0 }
     }
 
-
-    #[inline(always)]
-    fn retract<R: Real>(&self, x: &mut [R], room: &mut [R]) {
-        match self {
-            Self::Pair(pair) => pair.retract(x),
-            Self::Scalings(scalings) => scalings.retract(x, room),
-            Self::GeneralLinear(group) => group.retract(x),
-        }
-    }
 }
