@@ -161,11 +161,12 @@ impl<S: Simd, T: Element> Routine<S> for Project<'_, '_, S, T> {
                     continue;
                 }
                 is_done = false;
-                let normals = normals.map_or(&here[m..], |normals| &normals[i * width + m..(i + 1) * width]);
-                products(&here[m..], normals, dim, matrix);
+                let along = normals.map_or(&here[m..], |normals| &normals[i * width + m..(i + 1) * width]);
+                products(&here[m..], along, dim, matrix);
                 solve(matrix, sides);
-                for (normal, &side) in normals.chunks_exact(dim).zip(&*sides) {
-                    add(y, Real::select(zero.less(moving[i]), side, zero), normal);
+                let share = if normals.is_some() { one } else { cautious(along, sides, y) };
+                for (normal, &side) in along.chunks_exact(dim).zip(&*sides) {
+                    add(y, Real::select(zero.less(moving[i]), side * share, zero), normal);
                 }
             }
             if is_done {
@@ -198,6 +199,22 @@ impl Slice {
         }
         far + sum
     }
+}
+
+/// The share of a move Jᵀ λ that is no longer than half the way from the origin: near critical points of chi Newton's step leads
+/// far away.
+#[inline(always)]
+fn cautious<R: Real>(normals: &[R], sides: &[R], y: &[R]) -> R {
+    let (mut square, mut limit) = (R::constant(0.0), R::constant(1e-6));
+    for (j, &y) in y.iter().enumerate() {
+        let mut component = R::constant(0.0);
+        for (normal, &side) in normals.chunks_exact(normals.len() / sides.len()).zip(sides) {
+            component = side.mul_add(normal[j], component);
+        }
+        square = component.mul_add(component, square);
+        limit = (y * R::constant(0.25)).mul_add(y, limit);
+    }
+    R::constant(1.0).lesser((limit / square).sqrt())
 }
 
 /// The matrix A Bᵀ of two matrices with rows of `dim` numbers.

@@ -1,12 +1,12 @@
 //! A scheme that is told at run time: one type, so that the loop is compiled once for all of them. It is what moves walkers whose
-//! potential is told at run time, too, and beside whose gradients a choice at every step costs nothing.
+//! potential is told at run time, too, and beside whose gradients a choice and a call at every step cost nothing.
 
 use super::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme, rigid};
 use crate::dynamics::gauge::{Gauge, Return};
 use crate::noise::{BoxMuller, Precision};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Routine, Simd};
 use crate::walk::{Step, Walk};
 
 /// One of the schemes.
@@ -51,9 +51,9 @@ impl<'a> Scheme for Any<'a> {
         Q: Precision<T>,
     {
         match (self, &mut room.rigid) {
-            (Self::LeimkuhlerMatthews, _) => LeimkuhlerMatthews.begin(&mut (), walk, step),
-            (Self::Metropolis, _) => Metropolis.begin(&mut (), walk, step),
-            (Self::Rigid(rigid), Some(room)) => rigid.begin(room, walk, step),
+            (Self::LeimkuhlerMatthews, _) => one(LeimkuhlerMatthews, &mut (), walk, step, None),
+            (Self::Metropolis, _) => one(Metropolis, &mut (), walk, step, None),
+            (Self::Rigid(rigid), Some(room)) => one(rigid, room, walk, step, None),
             _ => {}
         }
     }
@@ -67,14 +67,14 @@ impl<'a> Scheme for Any<'a> {
         Q: Precision<T>,
     {
         match (self, &mut room.rigid) {
-            (Self::LeimkuhlerMatthews, _) => LeimkuhlerMatthews.advance(&mut (), walk, step, size),
-            (Self::Metropolis, _) => Metropolis.advance(&mut (), walk, step, size),
-            (Self::Rigid(rigid), Some(room)) => rigid.advance(room, walk, step, size),
+            (Self::LeimkuhlerMatthews, _) => one(LeimkuhlerMatthews, &mut (), walk, step, Some(size)),
+            (Self::Metropolis, _) => one(Metropolis, &mut (), walk, step, Some(size)),
+            (Self::Rigid(rigid), Some(room)) => one(rigid, room, walk, step, Some(size)),
             _ => {
                 if let Self::GaugeFixed(_) = self {
                     room.before.clone_from(&walk.x);
                 }
-                EulerMaruyama.advance(&mut (), walk, step, size);
+                one(EulerMaruyama, &mut (), walk, step, Some(size));
                 if let Self::GaugeFixed(gauge) = self {
                     S::call(Return::<S, T> {
                         gauge,
@@ -87,6 +87,53 @@ impl<'a> Scheme for Any<'a> {
                     });
                 }
             }
+        }
+    }
+}
+
+/// One scheme's step, or its preparation where there is no size, as a function of its own: together they are more than a
+/// compiler likes to see at once.
+struct One<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
+    scheme: C,
+    room: &'a mut C::Room<S, T>,
+    walk: &'a mut Walk<'w, S, T, V, Q>,
+    step: u64,
+    size: Option<Step>,
+}
+
+#[inline(always)]
+fn one<S, T, V, C, Q>(
+    scheme: C,
+    room: &mut C::Room<S, T>,
+    walk: &mut Walk<'_, S, T, V, Q>,
+    step: u64,
+    size: Option<Step>,
+) where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    S::call(One { scheme, room, walk, step, size });
+}
+
+impl<S, T, V, C, Q> Routine<S> for One<'_, '_, S, T, V, C, Q>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { scheme, room, walk, step, size } = self;
+        match size {
+            Some(size) => scheme.advance(room, walk, step, size),
+            None => scheme.begin(room, walk, step),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Several scalings that share coordinates, x_i -> exp(w_i · s) x_i: the way back to the slice is the minimum of a convex function.
 //!
 //! chi_a = Σ_i w_ai x_i² / 2 = c_a holds at exp(w · s) x where Φ(s) = Σ_i x_i² exp(2 w_i · s) / 4 - c · s is stationary. Newton's
-//! step Δ is shortened to ln(1 + ρ) / ρ of itself, ρ = max |2 w_i · Δ|: Φ is generalised self-concordant, so that it falls at
-//! every step and the steps become Newton's own near the minimum (Sun and Tran-Dinh, Math. Program. 178 (2019) 145).
+//! step Δ is shortened to 2 / (2 + ρ) < ln(1 + ρ) / ρ of itself, ρ = max |2 w_i · Δ|: Φ is generalised self-concordant, so that it
+//! falls at every step and the steps become Newton's own near the minimum (Sun and Tran-Dinh, Math. Program. 178 (2019) 145).
 
 use super::pair::sum_of_squares;
 use crate::dynamics::dense::solve;
 use crate::math;
 use crate::real::{Real, Scalar};
 
-/// The most steps; from |x_i| that are wrong by factors of 10^6 some thirty are needed.
+/// The most steps, each of which may change every x_i by a factor of e.
 const MOST_STEPS: usize = 200;
 
 /// Coordinates that the scalings move alike.
@@ -45,7 +45,7 @@ impl Scalings {
     #[must_use]
     pub fn room(&self) -> usize {
         let m = self.levels.len();
-        2 * self.factors.len() + m * (m + 2)
+        3 * self.factors.len() + m * (m + 2)
     }
 
     /// Moves a point to the slice; it becomes NaN if there is no way, or none was found.
@@ -55,6 +55,7 @@ impl Scalings {
         let (zero, one) = (R::constant(0.0), R::constant(1.0));
         let (squares, room) = room.split_at_mut(factors);
         let (moved, room) = room.split_at_mut(factors);
+        let (scales, room) = room.split_at_mut(factors);
         let (shift, room) = room.split_at_mut(m);
         let (delta, room) = room.split_at_mut(m);
         let hessian = &mut room[..m * m];
@@ -74,23 +75,23 @@ impl Scalings {
             for factor in &self.factors {
                 size = (factor.along(delta) + factor.along(delta)).abs().greater(size);
             }
-            // NaN goes on as a step: the lane stops, and has become NaN.
-            let damped = R::select(size.less(enough), one, math::log1p(size) / size);
+            let damped = R::constant(2.0) / (R::constant(2.0) + size);
             for (shift, &delta) in shift.iter_mut().zip(&*delta) {
                 *shift = R::select(zero.less(moving), damped.mul_add(delta, *shift), *shift);
             }
             for (i, factor) in self.factors.iter().enumerate() {
-                let along = factor.along(shift);
-                moved[i] = squares[i] * math::exp(along + along);
+                scales[i] = math::exp(factor.along(shift));
+                moved[i] = squares[i] * (scales[i] * scales[i]);
             }
+            // NaN is no step that goes on: the lane stops, and has become NaN.
             moving = R::select(enough.less(size), moving, zero);
             if !R::any(zero.less(moving)) {
                 break;
             }
         }
         let fate = R::select(zero.less(moving), R::constant(f64::NAN), zero);
-        for factor in &self.factors {
-            let scale = math::exp(factor.along(shift)) + fate;
+        for (factor, &scale) in self.factors.iter().zip(&*scales) {
+            let scale = scale + fate;
             for &i in &factor.coordinates {
                 x[i] = x[i] * scale;
             }
