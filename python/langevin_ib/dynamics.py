@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .checks import checked_real, shown
 from .compiled_potential import CompiledPotential
-from .errors import InvalidArgumentError
-from .gram import log_det_gram
+from .errors import InvalidArgumentError, UnsupportedModelError
+from .geometry.symbolic import log_determinant
 from .model import Model
 
 __all__ = ["Ambient", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of", "levels_of"]
@@ -280,7 +280,14 @@ class Constrained(Dynamics):
         if temperature is None:
             raise InvalidArgumentError("V = L + (T / 2) log det G needs temperature=, as fixman=True")
         constraints = _constraints(model, "Constrained")
-        return model.potential() + sympy.Float(temperature) / 2 * log_det_gram(constraints, model.parameters)
+        jacobian = sympy.Matrix([[sympy.diff(chi, x) for x in model.parameters] for chi in constraints])
+        log_det = log_determinant(jacobian * jacobian.T)
+        if log_det.has(sympy.Determinant):
+            raise UnsupportedModelError(
+                f"log det G of {len(constraints)} constraints is too large a formula; leave fixman out, or take "
+                "GaugeFixed, which has the same law and needs no formula"
+            )
+        return model.potential() + sympy.Float(temperature) / 2 * log_det
 
 
 def compiled_of(dynamics: Dynamics) -> CompiledPotential | None:
