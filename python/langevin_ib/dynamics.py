@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,13 +20,12 @@ from .model import Model
 __all__ = ["Ambient", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of", "levels_of"]
 
 
+@dataclass(frozen=True, repr=False)
 class Dynamics(ABC):
     """What all dynamics have in common: a potential, and schemes that can follow them."""
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
     """The schemes of `sample` that can move walkers so."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @abstractmethod
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
@@ -38,8 +37,8 @@ class Dynamics(ABC):
         return None
 
     def __repr__(self) -> str:
-        names = (name for name in self.__dataclass_fields__ if getattr(self, name) is not None)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None)
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
 @dataclass(frozen=True, repr=False)
