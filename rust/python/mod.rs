@@ -18,7 +18,12 @@ use pyo3::prelude::*;
 use crate::error::{Error, Kind};
 use crate::simd::Level;
 
-create_exception!(_core, DivergedError, PyArithmeticError, "A walker diverged; args are (message, walker, step, cause).");
+create_exception!(
+    _core,
+    DivergedError,
+    PyArithmeticError,
+    "A walker diverged; args are (message, walker, step, cause)."
+);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {

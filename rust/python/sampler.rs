@@ -175,7 +175,12 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     }
 
     /// The same for potentials that are told at run time, and so are their schemes.
-    fn with_any_scheme<Q: Precision<T>>(self, py: Python<'py>, precision: Q, potential: &Told) -> PyResult<Answer<'py>> {
+    fn with_any_scheme<Q: Precision<T>>(
+        self,
+        py: Python<'py>,
+        precision: Q,
+        potential: &Told,
+    ) -> PyResult<Answer<'py>> {
         let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
         let scheme = match (self.request.scheme.as_str(), &bound) {
             ("euler-maruyama", None) => Any::EulerMaruyama,
