@@ -1,21 +1,22 @@
 """Find out which of the many equivalent solutions noisy learning prefers, and why.
 
-Describe a model (`Model`, `Scaling`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law of an
-observable (`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and show
-(`plot`).
+Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`, `SoftSlice`,
+`GaugeFixed`, `Constrained`), derive the law of an observable (`density`, `rivals`), sample (`sample`, with `Histogram`,
+`Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
-from . import errors, models, plot
+from . import errors, geometry, models, plot
 from ._core import levels
 from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
-from .dynamics import Ambient
-from .model import Model, Scaling, parameters
+from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from .geometry import balance
+from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
 from .run import Run, load
@@ -27,20 +28,26 @@ __version__ = version("langevin-ib")
 __all__ = [
     "Ambient",
     "Comparison",
+    "Constrained",
     "Density",
+    "GaugeFixed",
     "Histogram",
     "HistogramResult",
+    "Linear",
     "Model",
     "Moments",
     "MomentsResult",
     "Run",
     "SamplingInterrupted",
     "Scaling",
+    "SoftSlice",
     "Trace",
     "TraceResult",
+    "balance",
     "compare",
     "density",
     "errors",
+    "geometry",
     "levels",
     "load",
     "models",

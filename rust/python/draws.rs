@@ -141,7 +141,7 @@ pub fn normal_sums<'py>(
     steps: u64,
     level: Option<&str>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    if walkers % 256 != 0 || walkers > MAX_WALKERS {
+    if !walkers.is_multiple_of(256) || walkers > MAX_WALKERS {
         return Err(PyValueError::new_err("walkers must be a multiple of 256 that the counter can address"));
     }
     let (level, job) = (self::level(level)?, Sums { noise: Noise::new(key), walkers, steps });
