@@ -14,7 +14,7 @@ from .compiled_potential import CompiledPotential
 from .errors import InvalidArgumentError
 from .model import Model
 
-__all__ = ["Ambient"]
+__all__ = ["Ambient", "Constrained", "GaugeFixed", "SoftSlice"]
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,27 @@ def _checked_metric(value: Any) -> tuple[tuple[float, ...], ...]:
             "identity added to it makes it so"
         )
     return tuple(tuple(row) for row in matrix.tolist())
+
+
+@dataclass(frozen=True)
+class SoftSlice:
+    """The process in the potential L + confinement + (weight_decay / 2)|x|**2 + (stiffness / 2) sum of chi_a**2."""
+
+    stiffness: float
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class GaugeFixed:
+    """The process that is moved back along the orbit to the slice chi = level after each step."""
+
+    level: float | tuple[float, ...] = 0.0
+    at_zero: str | None = None
+
+
+@dataclass(frozen=True)
+class Constrained:
+    """The process on the rigid slice chi = level; `fixman` adds (T / 2) log det G to the potential."""
+
+    level: float | tuple[float, ...] = 0.0
+    fixman: bool = False
