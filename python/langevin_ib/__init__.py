@@ -1,8 +1,8 @@
 """Find out which of the many equivalent solutions noisy learning prefers, and why.
 
-Describe a model (`Model`, `Scaling`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law of an
-observable (`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and show
-(`plot`).
+Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law
+of an observable (`density`, `rivals`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and
+show (`plot`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
 from .dynamics import Ambient
-from .model import Model, Scaling, parameters
+from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
 from .run import Run, load
@@ -30,6 +30,7 @@ __all__ = [
     "Density",
     "Histogram",
     "HistogramResult",
+    "Linear",
     "Model",
     "Moments",
     "MomentsResult",

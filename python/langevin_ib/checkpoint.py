@@ -151,6 +151,8 @@ def _between(whose: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> I
 def _parts(model: Model) -> dict[str, Any]:
     values = {field.name: getattr(model, field.name) for field in fields(model)}
     values["data"] = {name: content_hash(array) for name, array in model.data.items()}
+    # The order of constraints is part of what they are.
+    values["slice"] = None if model.slice is None else tuple(model.slice.items())
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 

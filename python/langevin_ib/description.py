@@ -18,7 +18,7 @@ from .checks import checked_int, checked_real, shown
 from .dynamics import Ambient
 from .errors import ArchiveError, LangevinError
 from .formulas import integer_from, integer_tree, read_tree, tree_of
-from .model import Model, Scaling
+from .model import Linear, Model, Scaling
 from .observe import Histogram, Moments, Trace
 from .settings import MAX_WALKERS, Settings
 
@@ -33,7 +33,7 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 T = TypeVar("T")
 
 _KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (Model, Scaling, Ambient, Settings, Histogram, Moments, Trace)
+    kind.__name__: kind for kind in (Model, Scaling, Linear, Ambient, Settings, Histogram, Moments, Trace)
 }
 
 
@@ -45,7 +45,7 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
 
     Parameters
     ----------
-    value : Model, Scaling, Ambient, Settings, Histogram, Moments or Trace
+    value : Model, Scaling, Linear, Ambient, Settings, Histogram, Moments or Trace
         Or any of the plain values that they are made of.
 
     Raises
@@ -63,6 +63,10 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
             return value
         case tuple():
             return [describe(part) for part in value]
+        case sympy.MatrixBase():
+            entries = sorted((int(i), int(j), entry) for (i, j), entry in value.todok().items())
+            shape = [int(value.rows), int(value.cols)]
+            return {"matrix": shape, "entries": [[i, j, tree_of(entry)] for i, j, entry in entries]}
         case sympy.Basic():
             return {"formula": tree_of(value)}
         case Mapping():
@@ -72,7 +76,12 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
     kind = type(value).__name__
     if _KINDS.get(kind) is not type(value) or not is_dataclass(value):
         raise ArchiveError(f"{shown(value)} is a {kind}; a file can hold {', '.join(_KINDS)}")
-    return {"kind": kind, "fields": {field.name: describe(getattr(value, field.name)) for field in fields(value)}}
+    parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Model):
+        # Models without a slice of their own say what they said before there were slices.
+        constraints = parts.pop("slice")
+        parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
+    return {"kind": kind, "fields": {name: describe(part) for name, part in parts.items()}}
 
 
 def restore(description: Described, kind: type[T], arrays: Arrays = MappingProxyType({})) -> T:
@@ -157,6 +166,8 @@ def _restored(description: Described, arrays: Arrays) -> Any:  # noqa: PLR0911 -
             return {key: _restored(value, arrays) for key, value in mapping.items()}
         case {"pairs": list(pairs), **others} if not others:
             return {_restored(key, arrays): _restored(value, arrays) for key, value in pairs}
+        case {"matrix": [int(rows), int(columns)], "entries": list(entries), **others} if not others:
+            return _matrix(rows, columns, entries)
         case {"array": str(content), "shape": list(shape), **others} if not others:
             return _array(content, shape, arrays)
         case {"kind": str(kind), "fields": dict(values), **others} if kind in _KINDS and not others:
@@ -170,6 +181,17 @@ def _array(content: str, shape: list[Any], arrays: Arrays) -> NDArray[Any]:
     if content not in arrays or list(arrays[content].shape) != shape:
         raise ArchiveError(f"data of shape {shown(shape)} and SHA-256 {shown(content)} are not in the file")
     return arrays[content]
+
+
+def _matrix(rows: int, columns: int, entries: list[Any]) -> sympy.ImmutableSparseMatrix:
+    found: dict[tuple[int, int], sympy.Basic] = {}
+    for entry in entries:
+        match entry:
+            case [int(row), int(column), tree] if 0 <= row < rows and 0 <= column < columns:
+                found[row, column] = read_tree(tree)
+            case _:
+                raise ArchiveError(f"{shown(entry)} describes no entry of a matrix of shape ({rows}, {columns})")
+    return sympy.ImmutableSparseMatrix(rows, columns, found)
 
 
 def _made(kind: str, arguments: dict[str, Any]) -> Any:

@@ -17,9 +17,11 @@ from .coordinates import checked_parameters, parameters
 from .data import checked_array, free_symbols_of, uses_data
 from .errors import InvalidArgumentError, UnsupportedModelError
 from .expressions import canonical_text, checked_expression, checked_name, vanishes
-from .symmetry import Scaling, require_invariance
+from .group import checked_group, noncompact_part, quadratic, vector_field
+from .invariance import require_invariance
+from .symmetry import Linear, Scaling, Symmetry
 
-__all__ = ["Model", "Scaling", "parameters"]
+__all__ = ["Linear", "Model", "Scaling", "parameters"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +36,17 @@ class Model:
         The components z = h(x) of what the model computes. Must be invariant under `symmetry`.
     loss : sympy.Expr
         L(x). Must be invariant under `symmetry`.
-    symmetry : Scaling, optional
-        The group under which predictor and loss are invariant, or None.
+    symmetry : Scaling, Linear, or sequence of these, optional
+        The group under which predictor and loss are invariant, or None. Several symmetries generate one group together;
+        they are kept as a tuple. Their generators must be independent and span a Lie algebra.
     confinement : sympy.Expr, optional
         Added to the loss in the potential, V = L + confinement (+ weight decay). It need not be invariant: it is there
         to break the symmetry, so that the law has finite mass.
     observables : mapping from str to sympy.Expr, optional
         Further functions of x that may be observed; they need not be invariant.
+    slice : mapping from str to sympy.Expr, optional
+        Constraints chi^a of your own, in order: the slice {chi = level} is meant to meet each orbit once. None stands
+        for the canonical dual slice, see `constraints`.
     data : mapping from str to array_like, shape (n,) or (n, p), optional
         Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
         name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
@@ -76,10 +82,11 @@ class Model:
     parameters: tuple[sympy.Symbol, ...]
     predictor: Mapping[str, sympy.Expr]
     loss: sympy.Expr
-    symmetry: Scaling | None = None
+    symmetry: Symmetry | tuple[Symmetry, ...] | None = None
     confinement: sympy.Expr = sympy.S.Zero
     observables: Mapping[str, sympy.Expr] = field(default_factory=dict)
     data: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    slice: Mapping[str, sympy.Expr] | None = None
 
     def __post_init__(self) -> None:
         self._check_form()
@@ -100,7 +107,7 @@ class Model:
             If they are not those of a model, its invariance apart.
         """
         names = [each.name for each in fields(cls)]
-        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}}
+        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None}
         unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
         if unknown:
             raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
@@ -121,23 +128,96 @@ class Model:
         observables = _checked_mapping("observables", self.observables, symbols, data)
         _refuse_ambiguous_names(symbols, predictor, observables, data)
         _refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
-        _require_symmetry_of(self.symmetry, symbols)
+        symmetry = checked_group(self.symmetry, symbols)
+        constraints = None if self.slice is None else _checked_slice(self.slice, symbols, symmetry)
         for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "symmetry", symmetry)
+        object.__setattr__(self, "slice", None if constraints is None else MappingProxyType(constraints))
         for name, mapping in (("predictor", predictor), ("observables", observables), ("data", data)):
             object.__setattr__(self, name, MappingProxyType(mapping))
 
     def _check_invariance(self) -> None:
-        if self.symmetry is None:
-            return
         for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
-            for generator in self.symmetry.generators(self.parameters):
+            for generator in self.generators():
                 require_invariance(what, expression, generator, self.parameters, self.data)
 
     @property
     def dim(self) -> int:
         """The number of parameters."""
         return len(self.parameters)
+
+    @property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """The symmetry as a tuple, whether there are none, one or several."""
+        if self.symmetry is None:
+            return ()
+        return self.symmetry if isinstance(self.symmetry, tuple) else (self.symmetry,)
+
+    def generator_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the matrices A_a of the generators of all symmetries, in order.
+
+        Returns
+        -------
+        tuple of sympy.ImmutableSparseMatrix, shape (dim, dim)
+            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations.
+        """
+        return self._matrices
+
+    @cached_property
+    def _matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return tuple(matrix for symmetry in self.symmetries for matrix in symmetry.matrices(self.parameters))
+
+    def generators(self) -> tuple[tuple[sympy.Expr, ...], ...]:
+        """Return the vector fields xi_a = A_a x of all symmetries, each as a tuple of `dim` components.
+
+        Examples
+        --------
+        >>> u, v = parameters("u v")
+        >>> group = Scaling({u: +1, v: -1})
+        >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).generators()
+        ((u, -v),)
+        """
+        return tuple(vector_field(matrix, self.parameters) for matrix in self.generator_matrices())
+
+    def constraints(self) -> tuple[sympy.Expr, ...]:
+        """Return the functions chi^a whose common level sets are the slices.
+
+        They are those of `slice`, or else the canonical dual ones: chi^a = xᵀ S_a x / 2, where the S_a are a basis of
+        the symmetric matrices of the Lie algebra, in the order of the generators that they come from; S = A for a
+        symmetric generator A, and S = A + Aᵀ for one that is neither symmetric nor antisymmetric. Then grad chi^a =
+        S_a x: the slice is orthogonal to the orbits of the non-compact generators (arXiv 2601.06597, equation (35)).
+        Compact generators, for which xᵀ A x = 0, are left out.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the symmetric part of a generator is no symmetry, so that there is no canonical dual slice.
+
+        Examples
+        --------
+        >>> u, v = parameters("u v")
+        >>> group = Scaling({u: +1, v: -1})
+        >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).constraints()
+        (u**2/2 - v**2/2,)
+        """
+        if self.slice is not None:
+            return tuple(self.slice.values())
+        return tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices())
+
+    def noncompact_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the symmetric matrices S_a that `constraints` speaks of.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the symmetric part of a generator is no symmetry.
+        """
+        return self._noncompact
+
+    @cached_property
+    def _noncompact(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return noncompact_part(self._matrices)
 
     @cached_property
     def digest(self) -> str:
@@ -151,14 +231,15 @@ class Model:
 
     def _texts(self) -> list[tuple[str, str]]:
         """Return all formulas as text, mappings in the order of their names."""
-        weights = {} if self.symmetry is None else {str(x): (x, w) for x, w in self.symmetry.weights.items()}
+        slices = () if self.slice is None else self.slice.items()
         return [
             ("parameters", canonical_text(self.parameters)),
             *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
             ("loss", canonical_text(self.loss)),
-            *((f"weight of {name}", canonical_text(weights[name])) for name in sorted(weights)),
+            *(text for number, symmetry in enumerate(self.symmetries) for text in _symmetry_texts(number, symmetry)),
             ("confinement", canonical_text(self.confinement)),
             *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
+            *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
         ]
 
     def potential(self) -> sympy.Expr:
@@ -251,6 +332,8 @@ class Model:
             "symmetry": self.symmetry,
             "confinement": self.confinement,
             "observables": dict(self.observables),
+            # The order of constraints matters: levels are given in it.
+            **({} if self.slice is None else {"slice": tuple(self.slice.items())}),
         }
 
     def __repr__(self) -> str:
@@ -309,13 +392,34 @@ def _refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: li
             )
 
 
-def _require_symmetry_of(symmetry: Any, symbols: tuple[sympy.Symbol, ...]) -> None:
+def _checked_slice(given: Any, symbols: tuple[sympy.Symbol, ...], symmetry: Any) -> dict[str, sympy.Expr]:
+    """Return the constraints of a slice; they come from files as pairs, whose order no reader changes."""
+    mapping = dict(given) if isinstance(given, tuple) else given
+    constraints = _checked_mapping("slice", mapping, symbols, {})
     if symmetry is None:
-        return
-    if not isinstance(symmetry, Scaling):
-        raise InvalidArgumentError(f"symmetry must be a Scaling or None, got {symmetry!r}")
-    strangers = [str(s) for s in symmetry.weights if s not in symbols]
-    if strangers:
+        raise InvalidArgumentError("slice= has no meaning without a symmetry; give symmetry= or leave it out")
+    symmetries = symmetry if isinstance(symmetry, tuple) else (symmetry,)
+    count = sum(len(each.matrices(symbols)) for each in symmetries)
+    if not 1 <= len(constraints) <= count:
         raise InvalidArgumentError(
-            f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, symbols))}"
+            f"slice has {len(constraints)} constraints, but the symmetry has {count} generators; give at least one "
+            "constraint, and no more than there are generators"
         )
+    for name, expression in constraints.items():
+        if not expression.free_symbols:
+            raise InvalidArgumentError(f"slice {name!r} = {expression} is constant; it must vary along the orbits")
+    return constraints
+
+
+def _symmetry_texts(number: int, symmetry: Symmetry) -> list[tuple[str, str]]:
+    """Return a symmetry as text; the first of a model without its number, as when there could be only one."""
+    which = f" in symmetry {number}" if number else ""
+    if isinstance(symmetry, Scaling):
+        weights = {str(x): (x, w) for x, w in symmetry.weights.items()}
+        return [(f"weight of {name}{which}", canonical_text(weights[name])) for name in sorted(weights)]
+    names = symmetry.names or ("",) * len(symmetry.generators)
+    return [
+        (f"generator {a} {name} entry {i} {j}{which}", canonical_text(value))
+        for a, (name, matrix) in enumerate(zip(names, symmetry.generators, strict=True))
+        for (i, j), value in sorted(matrix.todok().items())
+    ]

@@ -1,28 +1,20 @@
-"""Continuous symmetries of a model, and the proof that an expression has them."""
+"""Continuous symmetries of a model that act linearly: scalings, and groups given by their generating matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy
 
 from .checks import checked_real, shown
-from .data import Data, uses_data
-from .errors import InvalidArgumentError, InvarianceError
-from .expressions import DATA_TOLERANCE, NO_DATA, exact, probes, vanishes
-from .jets import jet, values_of
+from .errors import InvalidArgumentError
+from .expressions import checked_name, exact
 
-__all__ = ["Scaling", "require_invariance"]
-
-_PROBES, _FEWEST_PROBES, _ROWS = 12, 3, 10**5
-"""An expression with data is looked at in 12 points, or in fewer if there are more than so many rows."""
-
-_NAMED = 6
-"""So many coordinates of a point are written out in a message."""
+__all__ = ["Linear", "Scaling", "Symmetry"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +48,7 @@ class Scaling:
         for symbol, weight in self.weights.items():
             if not isinstance(symbol, sympy.Symbol):
                 raise InvalidArgumentError(f"weights has the key {symbol!r}; keys must be the symbols of parameters()")
-            if not (isinstance(weight, sympy.Expr) and weight.is_number and weight.is_real and weight.is_finite):
-                checked_real(f"weight of {symbol}", weight)
-            weights[symbol] = exact(weight)
+            weights[symbol] = _checked_number(f"weight of {symbol}", weight)
         if all(weight == 0 for weight in weights.values()):
             raise InvalidArgumentError(f"weights={dict(self.weights)!r} move nothing; at least one must be non-zero")
         object.__setattr__(self, "weights", MappingProxyType(weights))
@@ -78,6 +68,27 @@ class Scaling:
         """
         return [tuple(self.weights.get(x, sympy.Integer(0)) * x for x in parameters)]
 
+    def matrices(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the matrices A of the generators x -> A x, here the single diagonal one with entries w_i.
+
+        Parameters
+        ----------
+        parameters : sequence of sympy.Symbol
+            The coordinates, in the order of rows and columns.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the scaling moves something that is no parameter.
+        """
+        strangers = [str(s) for s in self.weights if s not in parameters]
+        if strangers:
+            raise InvalidArgumentError(
+                f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, parameters))}"
+            )
+        entries = {(i, i): self.weights[x] for i, x in enumerate(parameters) if self.weights.get(x, 0) != 0}
+        return (_sparse(len(parameters), entries),)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scaling) and dict(self.weights) == dict(other.weights)
 
@@ -91,64 +102,133 @@ class Scaling:
         return Scaling, (dict(self.weights),)
 
 
-def require_invariance(
-    what: str,
-    expression: sympy.Expr,
-    generator: tuple[sympy.Expr, ...],
-    symbols: tuple[sympy.Symbol, ...],
-    data: Data = NO_DATA,
-) -> None:
-    """Check that the derivative of `expression` along the vector field `generator` is identically zero.
+@dataclass(frozen=True, repr=False)
+class Linear:
+    """The linear group that matrices A_a generate: x -> exp(sum_a t_a A_a) x, and products of such maps.
 
-    Without data that is a symbolic derivative, see `expressions.vanishes`. With data it is taken at random points in
-    double precision, where it may be as large as `DATA_TOLERANCE` of what its terms add up to in absolute value. Either
-    way it is looked at where it exists: kinks of Max, Abs and Piecewise do not matter.
+    A generator with A = Aᵀ moves points along hyperbolas and rays (non-compact, as scalings do); one with A = -Aᵀ
+    rotates (compact). Generators of several symmetries of a model must together span a Lie algebra.
+
+    Parameters
+    ----------
+    generators : sequence or mapping of array_like, shape (dim, dim)
+        The matrices, acting on the model's parameters in their order; a mapping gives them names. Give exact numbers
+        (integers, fractions) where invariance depends on them. Kept as a tuple of sparse SymPy matrices.
+    names : sequence of str, optional
+        The names, if `generators` is a sequence; it is empty or as long as that.
 
     Raises
     ------
-    InvarianceError
-        If it is not; `what` names the expression in the message.
+    InvalidArgumentError
+        If there is no generator, one is no square matrix of finite real numbers, is zero or of another size than the
+        first, or names are no identifiers or occur twice.
+
+    Examples
+    --------
+    >>> rotation = Linear({"turn": [[0, -1], [1, 0]]})
+    >>> rotation
+    Linear(turn: compact 2x2)
+    >>> rotation.matrices(sympy.symbols("x y", real=True))[0]
+    Matrix([
+    [0, -1],
+    [1,  0]])
     """
-    if uses_data(expression):
-        residual = _residual_with_data(expression, generator, symbols, data)
+
+    generators: tuple[sympy.ImmutableSparseMatrix, ...]
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        given: Any = self.generators
+        names = tuple(self.names)
+        if isinstance(given, Mapping):
+            if names:
+                raise InvalidArgumentError("names has no effect beside a mapping of generators; leave it out")
+            names, given = tuple(given), tuple(given.values())
+        if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str) or len(given) == 0:
+            raise InvalidArgumentError(f"generators must be a sequence or a mapping of matrices, got {shown(given)}")
+        if names and (len(names) != len(given) or len(set(names)) < len(names)):
+            raise InvalidArgumentError(f"names={names!r} must be {len(given)} different ones, one for each generator")
+        for name in names:
+            checked_name("generator", name)
+        labels = names or tuple(map(str, range(len(given))))
+        matrices = tuple(_checked_matrix(f"generator {label}", m) for label, m in zip(labels, given, strict=True))
+        for label, matrix in zip(labels, matrices, strict=True):
+            if matrix.shape != matrices[0].shape:
+                raise InvalidArgumentError(
+                    f"generator {label} has shape {matrix.shape}, but the first has {matrices[0].shape}; all act on "
+                    "the same parameters"
+                )
+        object.__setattr__(self, "generators", matrices)
+        object.__setattr__(self, "names", names)
+
+    def matrices(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the generators, once they are known to fit the parameters.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there are more or fewer parameters than rows.
+        """
+        if self.generators[0].rows != len(parameters):
+            raise InvalidArgumentError(
+                f"symmetry has generators of shape {self.generators[0].shape}, but there are {len(parameters)} "
+                f"parameters; they need shape ({len(parameters)}, {len(parameters)})"
+            )
+        return self.generators
+
+    def __hash__(self) -> int:
+        return hash((self.names, *(frozenset(matrix.todok().items()) for matrix in self.generators)))
+
+    def __repr__(self) -> str:
+        labels = self.names or tuple(map(str, range(len(self.generators))))
+        parts = [f"{label}: {kind_of(matrix)}" for label, matrix in zip(labels, self.generators, strict=True)]
+        more = f", and {len(parts) - 8} more" if len(parts) > 8 else ""
+        rows = self.generators[0].rows
+        return f"Linear({', '.join(parts[:8])}{more} {rows}x{rows})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Linear, (self.generators, self.names)
+
+
+Symmetry: TypeAlias = Scaling | Linear
+"""What a model's `symmetry` is made of."""
+
+
+def kind_of(matrix: sympy.ImmutableSparseMatrix) -> str:
+    """Return "non-compact" for a symmetric matrix, "compact" for an antisymmetric one, "mixed" for any other."""
+    entries = matrix.todok()
+    turned = {(j, i): value for (i, j), value in entries.items()}
+    if entries == turned:
+        return "non-compact"
+    return "compact" if entries == {place: -value for place, value in turned.items()} else "mixed"
+
+
+def _sparse(size: int, entries: Mapping[tuple[int, int], sympy.Expr]) -> sympy.ImmutableSparseMatrix:
+    return sympy.ImmutableSparseMatrix(size, size, dict(entries))
+
+
+def _checked_number(what: str, value: Any) -> sympy.Expr:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not (isinstance(value, sympy.Expr) and value.is_number and value.is_real and value.is_finite):
+        checked_real(what, value)
+    return exact(value)
+
+
+def _checked_matrix(what: str, value: Any) -> sympy.ImmutableSparseMatrix:
+    if isinstance(value, sympy.MatrixBase):
+        shape, entries = value.shape, value.todok()
     else:
-        derivative = sum(
-            (xi * sympy.diff(expression, x) for xi, x in zip(generator, symbols, strict=True)), sympy.Integer(0)
-        )
-        residual = None if vanishes(derivative, symbols) else str(sympy.factor_terms(sympy.expand(derivative)))
-    if residual is None:
-        return
-    field_text = " + ".join(f"({xi}) d/d{x}" for xi, x in zip(generator, symbols, strict=True) if xi != 0)
-    raise InvarianceError(
-        f"{what} = {shown(expression)} is not invariant under the symmetry: its derivative along the generator "
-        f"{field_text} is {residual}, not 0; change the weights of the symmetry or the expression",
-        generator=field_text,
-        residual=residual,
-    )
-
-
-def _residual_with_data(
-    expression: sympy.Expr, generator: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...], data: Data
-) -> str | None:
-    """Return the derivative along the generator where it is largest, in words; None if it is zero everywhere."""
-    rows = max((len(array) for array in data.values()), default=1)
-    points = probes(symbols, min(_PROBES, max(_FEWEST_PROBES, _ROWS // rows)))
-    moving = {x: component for x, component in zip(symbols, generator, strict=True) if component != 0}
-    flow = {x: values_of(component, points, data) for x, component in moving.items()}
-    found = jet(expression, points, data, flow)
-    if found.slope is None:
-        return None
-    known = np.isfinite(found.slope) & np.isfinite(found.size)
-    if not known.any():
-        raise InvalidArgumentError(
-            f"{shown(expression)} or its derivative has no finite value at any of the points where it was looked at; "
-            "rescale the data or the expression"
-        )
-    size = np.where(known, found.size, 1.0)
-    share = np.where(known & (size > 0.0), np.abs(found.slope) / np.where(size > 0.0, size, 1.0), 0.0)
-    worst = int(np.argmax(share))
-    if share[worst] <= DATA_TOLERANCE:
-        return None
-    place = ", ".join(f"{x} = {points[x][worst]:.4g}" for x in list(symbols)[:_NAMED])
-    place += f" and so on for {len(symbols) - _NAMED} more" if len(symbols) > _NAMED else ""
-    return f"{found.slope[worst]:.6g} (of terms that add up to {found.size[worst]:.3g} in absolute value) at {place}"
+        try:
+            array = np.asarray(value, dtype=object) if not isinstance(value, np.ndarray) else value
+        except ValueError:
+            array = np.empty(0)
+        shape = array.shape
+        entries = {tuple(map(int, at)): array[tuple(at)] for at in np.argwhere(array != 0)}
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
+        raise InvalidArgumentError(f"{what} must be a square matrix of real numbers, got {shown(value)}")
+    checked = {(int(at[0]), int(at[1])): _checked_number(f"{what}, entry {at}", entry) for at, entry in entries.items()}
+    kept = {at: entry for at, entry in checked.items() if entry != 0}
+    if not kept:
+        raise InvalidArgumentError(f"{what} is zero and moves nothing; leave it out")
+    return _sparse(shape[0], kept)

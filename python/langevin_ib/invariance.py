@@ -1,0 +1,82 @@
+"""The proof that an expression has a symmetry: its derivative along a generator vanishes."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+
+from .checks import shown
+from .data import Data, uses_data
+from .errors import InvalidArgumentError, InvarianceError
+from .expressions import DATA_TOLERANCE, NO_DATA, probes, vanishes
+from .jets import jet, values_of
+
+__all__ = ["require_invariance"]
+
+_PROBES, _FEWEST_PROBES, _ROWS = 12, 3, 10**5
+"""An expression with data is looked at in 12 points, or in fewer if there are more than so many rows."""
+
+_NAMED = 6
+"""So many coordinates of a point are written out in a message."""
+
+
+def require_invariance(
+    what: str,
+    expression: sympy.Expr,
+    generator: tuple[sympy.Expr, ...],
+    symbols: tuple[sympy.Symbol, ...],
+    data: Data = NO_DATA,
+) -> None:
+    """Check that the derivative of `expression` along the vector field `generator` is identically zero.
+
+    Without data that is a symbolic derivative, see `expressions.vanishes`. With data it is taken at random points in
+    double precision, where it may be as large as `DATA_TOLERANCE` of what its terms add up to in absolute value. Either
+    way it is looked at where it exists: kinks of Max, Abs and Piecewise do not matter.
+
+    Raises
+    ------
+    InvarianceError
+        If it is not; `what` names the expression in the message.
+    """
+    if uses_data(expression):
+        residual = _residual_with_data(expression, generator, symbols, data)
+    else:
+        moving = [(xi, x) for xi, x in zip(generator, symbols, strict=True) if xi != 0 and x in expression.free_symbols]
+        derivative = sympy.Add(*(xi * sympy.diff(expression, x) for xi, x in moving))
+        residual = None if vanishes(derivative, symbols) else str(sympy.factor_terms(sympy.expand(derivative)))
+    if residual is None:
+        return
+    field_text = " + ".join(f"({xi}) d/d{x}" for xi, x in zip(generator, symbols, strict=True) if xi != 0)
+    raise InvarianceError(
+        f"{what} = {shown(expression)} is not invariant under the symmetry: its derivative along the generator "
+        f"{field_text} is {residual}, not 0; change the weights of the symmetry or the expression",
+        generator=field_text,
+        residual=residual,
+    )
+
+
+def _residual_with_data(
+    expression: sympy.Expr, generator: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...], data: Data
+) -> str | None:
+    """Return the derivative along the generator where it is largest, in words; None if it is zero everywhere."""
+    rows = max((len(array) for array in data.values()), default=1)
+    points = probes(symbols, min(_PROBES, max(_FEWEST_PROBES, _ROWS // rows)))
+    moving = {x: component for x, component in zip(symbols, generator, strict=True) if component != 0}
+    flow = {x: values_of(component, points, data) for x, component in moving.items()}
+    found = jet(expression, points, data, flow)
+    if found.slope is None:
+        return None
+    known = np.isfinite(found.slope) & np.isfinite(found.size)
+    if not known.any():
+        raise InvalidArgumentError(
+            f"{shown(expression)} or its derivative has no finite value at any of the points where it was looked at; "
+            "rescale the data or the expression"
+        )
+    size = np.where(known, found.size, 1.0)
+    share = np.where(known & (size > 0.0), np.abs(found.slope) / np.where(size > 0.0, size, 1.0), 0.0)
+    worst = int(np.argmax(share))
+    if share[worst] <= DATA_TOLERANCE:
+        return None
+    place = ", ".join(f"{x} = {points[x][worst]:.4g}" for x in list(symbols)[:_NAMED])
+    place += f" and so on for {len(symbols) - _NAMED} more" if len(symbols) > _NAMED else ""
+    return f"{found.slope[worst]:.6g} (of terms that add up to {found.size[worst]:.3g} in absolute value) at {place}"
