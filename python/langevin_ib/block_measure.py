@@ -53,6 +53,8 @@ class BlockMeasure:
         The value of chi on the slice; None where there is no slice.
     rigid : bool
         If the measure on the slice is that of its surface, and not delta(chi - level).
+    numerical : bool
+        If the integral over an orbit is to be done numerically even where a closed form is known.
     """
 
     m: int
@@ -63,6 +65,7 @@ class BlockMeasure:
     window: tuple[float, float] | None = None
     level: float | None = None
     rigid: bool = False
+    numerical: bool = False
 
     @property
     def nu(self) -> float:
@@ -126,7 +129,7 @@ class BlockMeasure:
 
     def _on_orbits(self, s: FloatArray) -> FloatArray:
         nu, T = self.nu, self.temperature
-        if not self.is_closed:
+        if self.numerical or not self.is_closed:
             along = self._numerically(s)
         elif self.weight_decay > 0.0:
             log_x = math.log(self.weight_decay) - math.log(T) + np.log(s)
@@ -144,7 +147,8 @@ class BlockMeasure:
         low, high = np.full(s.shape, -_FARTHEST), np.full(s.shape, _FARTHEST)
         if self.window is not None:
             low, high = (np.clip(_asinh_of_ratio(end, 2.0 * s), -_FARTHEST, _FARTHEST) for end in self.window)
-        return log_orbit_integral(self.nu, log_a, log_b, low, high)
+        flat = (np.broadcast_to(x, s.shape).ravel() for x in (log_a, log_b, low, high))
+        return log_orbit_integral(self.nu, *flat).reshape(s.shape)
 
 
 def log_orbit_integral(
@@ -156,10 +160,8 @@ def log_orbit_integral(
     """
 
     def exponent(t: FloatArray, rows: IndexArray | slice = slice(None)) -> FloatArray:
-        a, b = log_a[rows], log_b[rows]
-        cosh = np.logaddexp(a + t, a - t) - math.log(2.0)
-        sinh = 2.0 * (np.abs(t) + np.log(-np.expm1(-2.0 * np.abs(t))) - math.log(2.0)) + b
-        return nu * t - np.exp(cosh) - np.exp(sinh)
+        # cosh t = 1 + 2 sinh(t/2)^2, and the 1 is taken out: a may be so large that nothing else would be left of it.
+        return nu * t - 2.0 * np.exp(log_a[rows] + _log_sinh_squared(t / 2.0)) - np.exp(log_b[rows] + _log_sinh_squared(t))
 
     def slope(t: FloatArray) -> FloatArray:
         magnitude = np.abs(t)
@@ -179,8 +181,13 @@ def log_orbit_integral(
         floor = exponent(mode) - _CUT
         left = bisected(lambda t: exponent(t) < floor, low, mode)
         right = bisected(lambda t: exponent(t) > floor, mode, high)
-    short = np.maximum(np.max(right - left) / 4.0, 1e-12) if low.size else 1.0
-    return log_integrals(lambda row, t: exponent(t, row), left, right, width=min(1.0, float(short)))
+    # Wide panels to begin with: for small a and b most of the orbit is a plateau.
+    return log_integrals(lambda row, t: exponent(t, row), left, right, width=6.0) - np.exp(log_a)
+
+
+def _log_sinh_squared(t: FloatArray) -> FloatArray:
+    size = np.abs(t)
+    return np.asarray(2.0 * (size + np.log(-np.expm1(-2.0 * size)) - math.log(2.0)))
 
 
 def log_kve(nu: float, log_x: FloatArray) -> FloatArray:
@@ -201,10 +208,10 @@ def log_kve(nu: float, log_x: FloatArray) -> FloatArray:
             small = gammaln(nu) + (nu - 1.0) * math.log(2.0) - nu * log_x
     values = np.where(log_x > math.log(1e5 * (1.0 + nu) ** 2), large, values)
     values = np.where(log_x < -600.0, small, values)
-    (left,) = np.nonzero(~np.isfinite(values) & np.isfinite(log_x))
-    if left.size:
-        reach = np.full(left.shape, _FARTHEST)
-        exponents = log_x[left], np.full(left.shape, -np.inf)
+    left = ~np.isfinite(values) & np.isfinite(log_x)
+    if left.any():
+        reach = np.full(int(left.sum()), _FARTHEST)
+        exponents = log_x[left], np.full(reach.shape, -np.inf)
         # K_nu(x) = (1/2) int exp(nu t - x cosh t) dt
         values[left] = log_orbit_integral(nu, *exponents, -reach, reach) - math.log(2.0) + x[left]
     return np.asarray(values)

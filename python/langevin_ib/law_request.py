@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import sympy
@@ -58,6 +58,15 @@ class LawRequest:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, METHODS))}, got {self.method!r}")
+        if not isinstance(self.dynamics, Ambient | SoftSlice | GaugeFixed | Constrained):
+            raise InvalidArgumentError(
+                f"dynamics must be an Ambient(...), SoftSlice(...), GaugeFixed(...) or Constrained(...), got "
+                f"{self.dynamics!r}"
+            )
+        if getattr(self.dynamics, "compiled", None) is not None:
+            raise InvalidArgumentError(
+                "a compiled potential has no formula, and so no law; describe it by a Model's loss"
+            )
         if self.given is not None:
             object.__setattr__(self, "given", _checked_given(self.given, self.model))
 
@@ -116,6 +125,19 @@ class LawRequest:
     def intervals(self) -> tuple[Interval, ...] | None:
         """The condition, if it is on the observable itself."""
         return None if self.given is None or self.given[0] != self.observable else (self.given[1:],)
+
+    @property
+    def condition(self) -> tuple[Interval, ...]:
+        """The condition, for a law that knows no others than those on the observable itself.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it is on another quantity.
+        """
+        if self.intervals is None:
+            raise self.unsupported(f"given={self.given!r} is not on {self.observable!r}", "leave out given=")
+        return self.intervals
 
     def levels(self, count: int) -> FloatArray:
         """Return the value of each of `count` constraints on the slice.
@@ -182,6 +204,25 @@ class LawRequest:
             raise NotNormalizableError(
                 f"the {self.name} has infinite mass with respect to {self.reference}: {error}{more}"
             ) from None
+
+    def refused(self) -> NoReturn:
+        """Refuse a law of a slice, because the model is none of those whose laws are known.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the model has no symmetry, and so no slice.
+        UnsupportedModelError
+            Otherwise.
+        """
+        if self.model.symmetry is None:
+            raise InvalidArgumentError(
+                f"{self.dynamics!r} needs a model with a symmetry, whose slice it uses; give symmetry= to the Model"
+            )
+        raise self.unsupported(
+            "it is none of the models and observables whose slice laws are implemented",
+            "see docs/theory.md for those that are",
+        )
 
     def unsupported(self, reason: str, remedy: str) -> UnsupportedModelError:
         """Return the refusal of a law that is not known."""

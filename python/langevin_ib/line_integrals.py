@@ -94,7 +94,7 @@ def _panels(
         coefficients = np.exp(values - base[:, None]) @ TO_COEFFICIENTS.T
         tail = np.abs(coefficients[:, -3:]).max(axis=1)
         # Rounding of the logs themselves is no reason to go on.
-        tail -= 4e-16 * (10.0 + np.abs(base))
+        tail -= 3e-15 * (10.0 + np.abs(base))
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = base + np.log(2.0 * half[part])
             log_mass[part] = scale + np.log(np.maximum(coefficients[:, 0], 0.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import sympy
@@ -17,29 +16,23 @@ FloatArray = NDArray[np.float64]
 
 
 def scaling_weights(model: Model) -> FloatArray | None:
-    """Return the weights (k, dim) of the scalings x_i -> s**w_i x_i of a model that has no other symmetry, else None.
+    """Return the weights (k, dim) of the scalings x_i -> s**w_i x_i of a model, else None.
 
-    The constraint of each is chi = sum of w_i x_i**2 / 2. A slice of the user's own gives None, too.
+    They are the non-compact generators: the constraint of each is chi = sum of w_i x_i**2 / 2, in this order. None if
+    there is none, one of them is no scaling, or the slice is the user's own and not that of these constraints.
     """
-    if getattr(model, "slice", None):
+    if model.symmetry is None:
         return None
-    symbols = model.parameters
-    rows = [[_factor(xi, x) for xi, x in zip(field, symbols, strict=True)] for field in generators_of(model)]
-    if not rows or any(weight is None for row in rows for weight in row):
+    matrices = model.noncompact_matrices()
+    if not matrices or any(i != j for matrix in matrices for (i, j) in matrix.todok()):
         return None
-    return np.array(rows, dtype=np.float64)
-
-
-def generators_of(model: Model) -> Sequence[tuple[sympy.Expr, ...]]:
-    """Return the vector fields of all symmetries of the model."""
-    if hasattr(model, "generators"):
-        return tuple(model.generators())
-    return [] if model.symmetry is None else model.symmetry.generators(model.parameters)
-
-
-def _factor(component: Any, x: sympy.Symbol) -> float | None:
-    ratio = sympy.sympify(component) / x
-    return float(ratio) if ratio.is_number else None
+    if model.slice is not None:
+        squares = [x**2 / 2 for x in model.parameters]
+        canonical = [sum(matrix[i, i] * square for i, square in enumerate(squares)) for matrix in matrices]
+        given = model.constraints()
+        if len(given) != len(canonical) or any(sympy.expand(a - b) for a, b in zip(given, canonical, strict=True)):
+            return None
+    return np.array([[float(matrix[i, i]) for i in range(model.dim)] for matrix in matrices])
 
 
 def blocks_of(weights: FloatArray) -> list[tuple[list[int], list[int], float]] | None:
