@@ -66,13 +66,18 @@ class Block:
         return cls(tuple(x[i] for i in left), tuple(x[i] for i in right), weight)
 
     @property
+    def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """U and V."""
+        return (*self.left, *self.right)
+
+    @property
     def is_scalar(self) -> bool:
         """Whether it is uv."""
         return len(self.left) == len(self.right) == 1
 
     def kind(self, expression: sympy.Expr) -> tuple[str, float]:
         """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor."""
-        symbols = (*self.left, *self.right)
+        symbols = self.symbols
         p, q = (sympy.Add(*(x**2 for x in side)) for side in (self.left, self.right))
         product = sympy.expand(expression)
         if any(product == u * v for u, v in itertools.product(self.left, self.right)):
