@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from . import errors, models, plot
+from . import errors, geometry, models, plot
 from ._core import levels
 from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
 from .dynamics import Ambient
+from .geometry import balance
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
@@ -39,9 +40,11 @@ __all__ = [
     "Scaling",
     "Trace",
     "TraceResult",
+    "balance",
     "compare",
     "density",
     "errors",
+    "geometry",
     "levels",
     "load",
     "models",

@@ -178,7 +178,11 @@ class Model:
         >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).generators()
         ((u, -v),)
         """
-        return tuple(vector_field(matrix, self.parameters) for matrix in self.generator_matrices())
+        return self._fields
+
+    @cached_property
+    def _fields(self) -> tuple[tuple[sympy.Expr, ...], ...]:
+        return tuple(vector_field(matrix, self.parameters) for matrix in self._matrices)
 
     def constraints(self) -> tuple[sympy.Expr, ...]:
         """Return the functions chi^a whose common level sets are the slices.

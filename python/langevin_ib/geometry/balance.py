@@ -1,0 +1,255 @@
+"""The point of the same orbit that lies on the slice: the groups are told apart, each has its method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from ..algebra import numeric
+from ..checks import checked_real, shown
+from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..model import Model
+from .constraints import Constraints, constraints_of
+from .flow import CLOSE, balance_flow
+from .gl import Factors, balance_factors, factors_of
+from .points import FloatArray, checked_model, checked_points, place_of
+from .scaling_balance import balance_block, balance_weights
+
+__all__ = ["balance", "checked_level"]
+
+IntArray = NDArray[np.int64]
+
+_NAMED = 6
+"""So many parameters are named in a message."""
+
+
+def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
+    """Return the point g x of the orbit of x that lies on the slice {chi = level}; signs and predictor stay.
+
+    For the canonical dual slice at level 0 it is the point of least norm of the orbit (Kempf and Ness), which is also
+    that of least log det G there. Along scalings it is the minimum of a convex function, and for one block (U, V) ->
+    (s U, V / s) two square roots; for GL(r) on (U, V) -> (U A, V A⁻ᵀ) it is a symmetric square root. In other groups,
+    and for slices of a model's own, Newton's method follows the generators. Compact generators are not used.
+
+    Parameters
+    ----------
+    model : Model
+        With a symmetry.
+    x : array_like, shape (..., dim)
+        The points.
+    level : float or sequence of float
+        The values of the constraints (`Model.constraints`), one for each or one for all: u² - v² = 2 level for the
+        product u v.
+
+    Returns
+    -------
+    array, shape (..., dim)
+        The residual chi - level is below 1e-12 of the terms that cancel in it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the orbit of a point does not meet the slice, such as that of (0, v) at level 0: the message names the first
+        such point. If an argument is wrong, or the level is not invariant under the compact part of the group.
+    UnsupportedModelError
+        If the model has no canonical dual slice, or fewer or more constraints than non-compact generators.
+
+    Examples
+    --------
+    >>> from langevin_ib import models
+    >>> model = models.scalar_product()
+    >>> balance(model, [[4.0, 0.25], [-1.0, 9.0]])
+    array([[ 1.,  1.],
+           [-3.,  3.]])
+    >>> u, v = balance(model, [4.0, 0.25], level=0.5)
+    >>> round(float(u**2 - v**2), 12), round(float(u * v), 12)
+    (1.0, 1.0)
+    """
+    points = checked_points(checked_model(model), x)
+    constraints = constraints_of(model)
+    levels = checked_level(level, len(constraints))
+    flat = points.reshape(-1, model.dim)
+    if model.slice is not None:
+        out, lost = _own_slice(model, constraints, flat, levels)
+    else:
+        out, lost = flat.copy(), np.zeros(len(flat), dtype=bool)
+        for part in _parts(model):
+            places = np.ix_(np.arange(len(flat)), part.parameters)
+            out[places], failed = part.balanced(flat[places], levels)
+            lost |= failed
+    lost |= ~(_shares(constraints, out, levels) <= CLOSE).all(axis=1)
+    if lost.any():
+        raise _never_meets(model, points, lost.reshape(points.shape[:-1]), level)
+    return out.reshape(points.shape)
+
+
+def checked_level(level: Any, count: int) -> FloatArray:
+    """Return the levels of all constraints.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are no finite numbers, or neither one nor as many as there are constraints.
+    """
+    if np.ndim(level) == 0:
+        return np.full(count, checked_real("level", level.item() if isinstance(level, np.ndarray) else level))
+    levels = [checked_real(f"level[{i}]", each) for i, each in enumerate(list(level))]
+    if len(levels) != count:
+        raise InvalidArgumentError(f"level={shown(level)} has {len(levels)} values, but there are {count} constraints")
+    return np.array(levels)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A factor of the group, which moves parameters of its own."""
+
+    parameters: IntArray
+    constraints: IntArray
+    matrices: FloatArray
+    """The symmetric matrices of the constraints, shape (m, d, d)."""
+    factors: Factors | None
+    compact: FloatArray
+    """The antisymmetric matrices, shape (k, d, d)."""
+
+    def balanced(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        level = levels[self.constraints]
+        diagonal = np.einsum("aii->ai", self.matrices)
+        if np.count_nonzero(diagonal) == np.count_nonzero(self.matrices):
+            sizes = np.unique(np.abs(diagonal))
+            if len(diagonal) == 1 and len(sizes) == 1 and len(np.unique(diagonal)) == 2:
+                return balance_block(x, diagonal[0] > 0.0, float(level[0] / sizes[0]))
+            return balance_weights(x, diagonal, level)
+        self._require_invariant(level)
+        if self.factors is not None:
+            return self._balanced_factors(x, level, self.factors)
+        return self._balanced_flow(x, level)
+
+    def _balanced_factors(
+        self, x: FloatArray, level: FloatArray, factors: Factors
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+        row = factors.left[0]
+        traces = self.matrices[:, row, row].sum(axis=1)
+        common = float(level @ traces / (traces @ traces))
+        out = x.copy()
+        left, right, lost = balance_factors(x[:, factors.left], x[:, factors.right], common)
+        out[:, factors.left], out[:, factors.right] = left, right
+        return out, lost
+
+    def _balanced_flow(self, x: FloatArray, level: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        def gradients(y: FloatArray) -> FloatArray:
+            return np.asarray(np.einsum("aij,nj->nai", self.matrices, y))
+
+        def values(y: FloatArray) -> FloatArray:
+            return np.asarray(np.einsum("nai,ni->na", gradients(y), y) / 2.0 - level)
+
+        def sizes(y: FloatArray) -> FloatArray:
+            terms = np.einsum("aij,nj->nai", np.abs(self.matrices), np.abs(y))
+            return np.asarray(np.einsum("nai,ni->na", terms, np.abs(y)) / 2.0 + np.abs(level))
+
+        return balance_flow(x, self.matrices, values, gradients, sizes, symmetric=True)
+
+    def _require_invariant(self, level: FloatArray) -> None:
+        """Check that the level is the same in every frame: rotations turn the constraints into each other."""
+        basis = self.matrices.reshape(len(self.matrices), -1)
+        for turn in self.compact:
+            for matrix in self.matrices:
+                moved = np.linalg.lstsq(basis.T, (turn @ matrix - matrix @ turn).ravel(), rcond=None)[0]
+                if abs(moved @ level) > 1e-9 * np.abs(level).max():
+                    raise InvalidArgumentError(
+                        f"level={level.tolist()} is not invariant under the rotations of the group, which turn the "
+                        "constraints into each other; for GL(r) give the same number for UᵀU - VᵀV on its diagonal, "
+                        "and 0 elsewhere, such as level=[c, 0, c] for r = 2"
+                    )
+
+
+@lru_cache(maxsize=32)
+def _parts(model: Model) -> tuple[_Part, ...]:
+    """Return the factors of the group that do not share parameters."""
+    generators = [numeric(matrix) for matrix in model.generator_matrices()]
+    symmetric = [numeric(matrix) for matrix in model.noncompact_matrices()]
+    links = sum((abs(matrix) for matrix in generators), scipy.sparse.csr_array((model.dim, model.dim)))
+    # All parameters that one generator moves belong together.
+    touched = [np.unique(np.concatenate(matrix.nonzero())) for matrix in generators]
+    chains = [(places[:-1], places[1:]) for places in touched]
+    rows, columns = (np.concatenate(side) for side in zip(*chains, strict=True))
+    links = links + scipy.sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=links.shape)
+    _, label = connected_components(links, directed=False)
+    of_generator, of_constraint = ([label[m.nonzero()[0][0]] for m in each] for each in (generators, symmetric))
+    parts = []
+    for which in dict.fromkeys(of_constraint):
+        places = np.flatnonzero(label == which)
+        inside = [_restricted(m, places) for m, k in zip(generators, of_generator, strict=True) if k == which]
+        chosen = np.array([a for a, k in enumerate(of_constraint) if k == which])
+        dense = np.stack([_restricted(symmetric[a], places).toarray() for a in chosen])
+        turns = [(m - m.T).toarray() for m in inside if abs(m - m.T).max() > 0.0]
+        compact = np.stack(turns) if turns else np.zeros((0, len(places), len(places)))
+        parts.append(_Part(places, chosen, dense, factors_of(inside), compact))
+    return tuple(parts)
+
+
+def _restricted(matrix: scipy.sparse.csr_array, places: IntArray) -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array(matrix[places][:, places])
+
+
+def _own_slice(
+    model: Model, constraints: Constraints, x: FloatArray, levels: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Move along the generators until the constraints of the model's own slice hold."""
+    choices = [model.generator_matrices()]
+    if len(choices[0]) != len(constraints):
+        choices.append(model.noncompact_matrices())
+    if len(choices[-1]) != len(constraints):
+        raise UnsupportedModelError(
+            f"the slice has {len(constraints)} constraints, but the group has {len(choices[0])} generators, of which "
+            f"{len(choices[-1])} are not compact; balance needs as many constraints as one or the other"
+        )
+    matrices = np.stack([numeric(matrix).toarray() for matrix in choices[-1]])
+    return balance_flow(
+        x,
+        matrices,
+        lambda y: constraints.values(y) - levels,
+        constraints.gradients,
+        lambda y: _sizes(constraints, y, levels),
+    )
+
+
+def _sizes(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return what the terms of each constraint may add up to, at most."""
+    return np.asarray(np.abs(constraints.gradients(x)) @ np.abs(x)[..., None])[..., 0] + np.abs(levels)
+
+
+def _shares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return residuals relative to the terms that cancel in them; 0/0 is 0."""
+    if constraints.matrices is None:
+        residual, size = constraints.values(x) - levels, _sizes(constraints, x, levels)
+    else:
+        # Squares may be out of range where ratios are not.
+        unit = np.maximum(np.abs(x).max(axis=1, initial=0.0), np.sqrt(np.abs(levels).max(initial=0.0)))[:, None]
+        unit = np.where(unit > 0.0, unit, 1.0)
+        residual = constraints.values(x / unit) - levels / unit**2
+        size = _sizes(constraints, x / unit, levels / unit**2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(residual == 0.0, 0.0, np.abs(residual) / np.where(size > 0.0, size, 1.0)))
+
+
+def _never_meets(model: Model, points: FloatArray, lost: NDArray[np.bool_], level: Any) -> InvalidArgumentError:
+    point = np.asarray(points[tuple(np.argwhere(lost)[0])] if lost.ndim else points)
+    zero = [str(x) for x, value in zip(model.parameters, point, strict=True) if value == 0.0]
+    names = ", ".join(zero[:_NAMED]) + (", ..." if len(zero) > _NAMED else "")
+    why = f" (on which {names} = 0)" if zero else ""
+    shown_constraints = shown(model.constraints())
+    return InvalidArgumentError(
+        f"the orbit of x{place_of(lost)} = {shown(_short(point))}{why} was not found to meet the slice "
+        f"{shown_constraints} = {shown(level)}: it ends at infinity or at a singular point before; start where no "
+        "factor of the predictor vanishes, or choose another level"
+    )
+
+
+def _short(point: FloatArray) -> list[float]:
+    return [float(value) for value in point[:_NAMED]]

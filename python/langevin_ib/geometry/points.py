@@ -1,0 +1,85 @@
+"""Points at which geometry is evaluated, and linear vector fields there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import sympy
+from numpy.typing import NDArray
+
+from ..algebra import numeric
+from ..checks import shown
+from ..errors import InvalidArgumentError
+from ..model import Model
+
+__all__ = ["FloatArray", "apply", "checked_model", "checked_points", "place_of", "transposed"]
+
+FloatArray = NDArray[np.float64]
+
+
+def checked_model(model: Any) -> Model:
+    """Return `model` once it is known to be one with a symmetry.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not.
+    """
+    if not isinstance(model, Model):
+        raise InvalidArgumentError(f"model must be a Model, got {shown(model)}; take one from models or build one")
+    if not model.symmetries:
+        raise InvalidArgumentError(
+            "the model has symmetry=None, and so no orbits; declare one, for instance symmetry=Scaling({u: 1, v: -1}), "
+            "or look for it with find_symmetries(model)"
+        )
+    return model
+
+
+def checked_points(model: Model, x: Any) -> FloatArray:
+    """Return points as a float64 array of shape (..., dim).
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they are no finite real numbers, or the last axis is not as long as there are parameters.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise InvalidArgumentError(f"x={shown(x)} is no array of numbers: {error}") from None
+    if array.dtype.kind not in "iuf":
+        raise InvalidArgumentError(f"x has dtype {array.dtype}; give real numbers")
+    if array.ndim == 0 or array.shape[-1] != model.dim:
+        names = ", ".join(map(str, model.parameters[:8])) + (", ..." if model.dim > 8 else "")
+        raise InvalidArgumentError(
+            f"x has shape {array.shape}; its last axis must hold the {model.dim} parameters {names}"
+        )
+    points = array.astype(np.float64)
+    bad = np.asarray(~np.isfinite(points).all(axis=-1))
+    if bad.any():
+        raise InvalidArgumentError(f"x{place_of(bad)} is not finite; remove what is nan or infinite")
+    return points
+
+
+def place_of(bad: NDArray[np.bool_]) -> str:
+    """Return the index of the first point that is marked, as one writes it behind the array; empty for a single one."""
+    if bad.ndim == 0:
+        return ""
+    return f"[{', '.join(map(str, np.argwhere(bad)[0].tolist()))}]"
+
+
+def transposed(matrices: FloatArray) -> FloatArray:
+    """Return matrices, the last two axes, with rows and columns exchanged."""
+    return np.swapaxes(matrices, -1, -2)
+
+
+def apply(matrices: Sequence[sympy.MatrixBase], x: FloatArray) -> FloatArray:
+    """Return the vectors A_a x, shape (..., number of matrices, dim)."""
+    flat = x.reshape(-1, x.shape[-1])
+    out = np.empty((len(flat), len(matrices), flat.shape[1]))
+    for a, matrix in enumerate(matrices):
+        out[:, a] = (scipy.sparse.csr_array(numeric(matrix)) @ flat.T).T
+    return out.reshape(*x.shape[:-1], *out.shape[1:])

@@ -1,0 +1,106 @@
+"""What the ready-made models share: a loss from a target, from data or from a function; and names with indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ..checks import shown
+from ..data import Data
+from ..errors import InvalidArgumentError
+from ..expressions import exact
+
+__all__ = ["indexed", "loss_of", "regression", "scaling_of"]
+
+DEFAULT_TARGET = 1.0
+
+
+def loss_of(predictor: Any, target: Any, loss: Callable[[Any], sympy.Expr] | None) -> sympy.Expr:
+    """Return |predictor - target|²/2 (sums over all components), or what a user's function makes of the predictor.
+
+    Parameters
+    ----------
+    predictor : tuple of sympy.Expr, or sympy.Matrix
+        What the function is given.
+    target : None, number or array_like
+        Of the shape of the predictor, or one number for all components; None is 1.
+    loss : callable or None
+        From the predictor to an expression.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `target` is not such numbers, `loss` is not callable, or both are given.
+    """
+    if loss is not None and not callable(loss):
+        raise InvalidArgumentError(
+            f"loss must be a function of the predictor such as lambda theta: theta**4, got {shown(loss)}"
+        )
+    if loss is not None and target is not None:
+        raise InvalidArgumentError(f"target={shown(target)} has no effect beside loss=; put it into the loss")
+    if loss is not None:
+        return loss(predictor)
+    components = list(predictor)
+    shape = predictor.shape if isinstance(predictor, sympy.MatrixBase) else (len(components),)
+    goals = _checked_target(DEFAULT_TARGET if target is None else target, shape)
+    return sympy.Add(*((z - exact(goal)) ** 2 for z, goal in zip(components, goals, strict=True))) / 2
+
+
+def _checked_target(target: Any, shape: tuple[int, ...]) -> list[float]:
+    try:
+        array = np.asarray(target)
+        numbers = np.broadcast_to(array, shape)
+    except ValueError as error:
+        raise InvalidArgumentError(f"target={shown(target)} does not have the shape {shape}: {error}") from None
+    if array.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+        raise InvalidArgumentError(f"target={shown(target)} must be finite real numbers, one or as many as {shape}")
+    return [float(number) for number in numbers.ravel()]
+
+
+def regression(
+    data: Any, inputs: int, output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr]
+) -> tuple[sympy.Expr, Data]:
+    """Return the loss sum_k (f(X_k) - y_k)²/(2 n) over rows of data, and the data by name.
+
+    Parameters
+    ----------
+    data : tuple of array_like, shapes (n, d) and (n,)
+        X and y.
+    inputs : int
+        d.
+    output : callable
+        Returns f(X_k) when it is given the function from j to X_kj.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the arrays do not have these shapes.
+    """
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise InvalidArgumentError(f"data must be a pair (X, y) of arrays, got {shown(data)}")
+    x, y = (np.asarray(array) for array in data)
+    if x.ndim != 2 or x.shape[1] != inputs or y.shape != x.shape[:1] or len(x) == 0:
+        raise InvalidArgumentError(
+            f"data has shapes {x.shape} and {y.shape}; X must be (n, {inputs}) and y (n,) with the same n > 0"
+        )
+    rows, goals, k = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("k", len(x))
+    residual = output(lambda j: rows[k, j]) - goals[k]
+    return sympy.Sum(residual**2, (k, 0, len(x) - 1)) / (2 * len(x)), {"X": x, "y": y}
+
+
+def indexed(letter: str, *sizes: int) -> NDArray[Any]:
+    """Return names such as w0 or u01 (u0_1 where an index has two digits) in an array of strings."""
+    separator = "_" if max(sizes) > 10 else ""
+    names = np.empty(sizes, dtype=object)
+    for place in np.ndindex(*sizes):
+        names[place] = letter + separator.join(map(str, place))
+    return names
+
+
+def scaling_of(up: Sequence[sympy.Symbol], down: Sequence[sympy.Symbol]) -> dict[sympy.Symbol, int]:
+    """Return the weights of (U, V) -> (s U, V / s)."""
+    return dict.fromkeys(up, 1) | dict.fromkeys(down, -1)
