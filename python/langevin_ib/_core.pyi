@@ -1,7 +1,7 @@
 """The compiled core: the loop over walkers and the noise under it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict, type_check_only
+from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ __all__ = [
     "box_muller",
     "cpu_count",
     "evaluate",
+    "lead",
     "levels",
     "normals",
     "operations",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 class DivergedError(ArithmeticError):
-    """A walker diverged; args are (message, walker, step)."""
+    """A walker diverged; args are (message, walker, step, cause)."""
 
 @type_check_only
 class Tape(TypedDict):
@@ -31,9 +32,19 @@ class Tape(TypedDict):
     outputs: NDArray[np.int32]
     data: Sequence[NDArray[np.float64]]
 
+_Part: TypeAlias = (
+    tuple[Sequence[int], Sequence[int], float, bool]
+    | tuple[Sequence[Sequence[int]], Sequence[Sequence[float]], Sequence[float], bool]
+    | tuple[int, Sequence[int], Sequence[int]]
+)
+
+# Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
+Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
+
 @type_check_only
 class Request(TypedDict):
     potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
+    bound: Bound | None
     metric: Sequence[float] | None
     scheme: str
     noise: str
@@ -56,7 +67,8 @@ def sample(
     states: NDArray[np.floating[Any]],
     sums: Sequence[NDArray[np.float64]] = ...,
     progress: Callable[[int], object] | None = None,
-) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, BaseException | None]: ...
+) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, NDArray[np.int64], BaseException | None]: ...
+def lead(bound: Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
 def normals(
     key: int,
     walkers: tuple[int, int],

@@ -6,6 +6,7 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::bound::{Bound as BoundTo, Checked};
 use super::level;
 use super::tape::Tape;
 use crate::dynamics::Ambient;
@@ -15,7 +16,7 @@ use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, 
 use crate::observe::{Histogram, Keep, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Kept, Outcome, Plan};
-use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
+use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
 use crate::simd::Element;
 use crate::walk::Step;
 
@@ -30,6 +31,8 @@ const ALONE_BELOW: u64 = 50_000;
 #[pyo3(from_item_all)]
 pub struct Request<'py> {
     potential: Driver<'py>,
+    /// What walkers are bound to, if to anything.
+    bound: Option<BoundTo<'py>>,
     /// The metric by rows, or None for the Euclidean one.
     metric: Option<Vec<f64>>,
     scheme: String,
@@ -69,8 +72,9 @@ enum Seen<'py> {
     Tape(Tape<'py>),
 }
 
-/// What a run gives back: states, what each observer kept, steps made, proposals accepted, the exception that stopped it.
-type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Option<PyErr>);
+/// What a run gives back: states, what each observer kept, steps made, proposals accepted, rows (walker, part, step)
+/// of those who reached zero, the exception that stopped it.
+type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Bound<'py, PyAny>, Option<PyErr>);
 
 /// Runs a request from the given states, (walkers, dim); `sums` continue the moments of an earlier part of the run.
 #[pyfunction]
@@ -130,13 +134,16 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
                 // SAFETY: Python keeps the function and its data alive during the call, and says so in its documentation.
                 #[allow(unsafe_code, reason = "the user vouches for the function")]
                 let potential = unsafe { Foreign::new(address, user_data, self.dim, weight_decay)? };
-                return self.with_scheme(py, precision, Told::Foreign(potential));
+                return self.with_any_scheme(py, precision, &Told::Foreign(potential));
             }
             Driver::Tapes(gradient, value_and_gradient) => {
                 let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
-                return self.with_scheme(py, precision, Told::Taped(potential));
+                return self.with_any_scheme(py, precision, &Told::Taped(potential));
             }
         };
+        if self.request.bound.is_some() {
+            return Err(PyValueError::new_err(format!("potential {name:?}: bound walkers are driven by tapes")));
+        }
         match (name, constants, self.dim) {
             ("product", &[target], 2) => {
                 self.with_scheme(py, precision, Ambient { potential: Product { target }, weight_decay })
@@ -167,6 +174,26 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         }
     }
 
+    /// The same for potentials that are told at run time, and so are their schemes.
+    fn with_any_scheme<Q: Precision<T>>(self, py: Python<'py>, precision: Q, potential: &Told) -> PyResult<Answer<'py>> {
+        let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
+        let scheme = match (self.request.scheme.as_str(), &bound) {
+            ("euler-maruyama", None) => Any::EulerMaruyama,
+            ("leimkuhler-matthews", None) => Any::LeimkuhlerMatthews,
+            ("mala", None) => Any::Metropolis,
+            ("euler-maruyama", Some(Checked::Gauge(gauge))) => Any::GaugeFixed(gauge),
+            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: false }),
+            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: true }),
+            (other, _) => {
+                return Err(PyValueError::new_err(format!("scheme={other:?} does not move walkers that are bound so")));
+            }
+        };
+        if bound.is_some() && self.request.metric.is_some() {
+            return Err(PyValueError::new_err("metric: bound walkers know the Euclidean one only"));
+        }
+        self.run(py, precision, potential, scheme)
+    }
+
     fn run<V: Potential, C: Scheme, Q: Precision<T>>(
         self,
         py: Python<'py>,
@@ -187,11 +214,15 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             stopped.is_none()
         };
         let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, &sums, go_on))?;
-        let Outcome { states, kept, steps, accepted } = outcome;
+        let Outcome { states, kept, steps, accepted, deaths } = outcome;
         let rows = (plan.walkers.end - plan.walkers.start) as usize;
         let states = states.into_pyarray(py).reshape([rows, potential.dim()])?.into_any();
         let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
-        Ok((states, kept, steps, accepted, stopped))
+        let died = deaths.len();
+        let deaths: Vec<i64> =
+            deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
+        let deaths = deaths.into_pyarray(py).reshape([died, 3])?.into_any();
+        Ok((states, kept, steps, accepted, deaths, stopped))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep, Watch};
 use crate::real::Scalar;
@@ -21,6 +22,8 @@ pub struct Block<T> {
     pub columns: Vec<Column<T>>,
     /// Accepted proposals of live walkers.
     pub accepted: u64,
+    /// Live walkers that reached zero.
+    pub deaths: Vec<Death>,
 }
 
 impl<T: Scalar> Block<T> {
@@ -51,6 +54,7 @@ impl<T: Scalar> Block<T> {
             state: vec![T::default(); walkers * dim],
             columns: columns.collect(),
             accepted: 0,
+            deaths: Vec::new(),
         };
         for (walker, row) in block.live.clone().zip(states.chunks_exact(dim)) {
             for (coordinate, &x) in row.iter().enumerate() {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Kind, Result};
+use crate::dynamics::gauge::Death;
+use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
 use crate::observe::{Keep, Tally, Watch};
@@ -126,6 +127,8 @@ pub struct Outcome<T> {
     pub steps: u64,
     /// Proposals accepted by all walkers together.
     pub accepted: u64,
+    /// Who reached zero, in the order of the walkers.
+    pub deaths: Vec<Death>,
 }
 
 /// What one watch kept.
@@ -208,6 +211,7 @@ where
         kept: collect(plan, &blocks, &totals),
         steps: done - plan.steps.start,
         accepted: blocks.iter().map(|block| block.accepted).sum(),
+        deaths: deaths_of(&blocks),
     })
 }
 
@@ -231,16 +235,38 @@ impl Epoch {
     }
 }
 
-fn diverged(Runaway { step, walker }: Runaway, plan: &Plan) -> Error {
-    Error {
-        kind: Kind::Diverged { walker, step },
-        message: format!(
+fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
+    let message = match cause {
+        Cause::OutOfRange => format!(
             "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
              for this potential where the walker was, or the walker started too far out; take a smaller step_size or nearer \
              initial states",
             plan.bound, plan.step.h
         ),
-    }
+        Cause::NoReturn => format!(
+            "walker {walker} found no way back to the slice at step {step}: its orbit does not meet the slice, or only too far \
+             away for this precision; take a smaller step_size (now {}), another level, or dtype='float64'",
+            plan.step.h
+        ),
+        Cause::NoProjection => format!(
+            "walker {walker} found no way back to the slice at step {step}: the normals where it was do not lead there. The \
+             step size {} is too large for the curvature of the slice; take a smaller one, or scheme='mala', which refuses \
+             such steps",
+            plan.step.h
+        ),
+        Cause::ReachedZero => format!(
+            "walker {walker} reached zero at step {step}, the tip of the slice, and at_zero='error' forbids that; take \
+             at_zero='absorb', or a level other than 0"
+        ),
+    };
+    Error { kind: Kind::Diverged { walker, step, cause }, message }
+}
+
+/// Those of all blocks, in the order of the walkers.
+fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
+    let mut deaths: Vec<Death> = blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect();
+    deaths.sort_unstable();
+    deaths
 }
 
 /// Hands the sums of an earlier part of the run, (walkers, order) in C order, back to the walkers.
