@@ -29,7 +29,7 @@ from .block_measure import BlockMeasure
 from .directions import ANGLES, angular_integral
 from .distribution import Density
 from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from .expressions import vanishes
+from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
 from .model import Model
@@ -76,19 +76,24 @@ class Block:
         return len(self.left) == len(self.right) == 1
 
     def kind(self, expression: sympy.Expr) -> tuple[str, float]:
-        """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor."""
-        symbols = self.symbols
-        p, q = (sympy.Add(*(x**2 for x in side)) for side in (self.left, self.right))
-        product = sympy.expand(expression)
-        if any(product == u * v for u, v in itertools.product(self.left, self.right)):
-            return ("theta" if len(symbols) == 2 else "component"), 1.0
-        factor = product.coeff(self.left[0], 2) if product.is_polynomial(*symbols) else sympy.S.Zero
-        if factor.is_number and factor != 0:
-            for name, form in (("imbalance", p - q), ("size", p + q)):
-                if sympy.expand(product - factor * form) == 0:
-                    return name, float(factor)
-        if vanishes(expression - sympy.sqrt(p * q), symbols):
+        """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor.
+
+        The observable is compared with each of them at random points, so it may be written in any way.
+        """
+        if not expression.free_symbols <= set(self.symbols):
+            return "", 1.0
+        x = np.random.default_rng(20260106).standard_normal((len(self.symbols), _PROBES))
+        u, v = x[: len(self.left)], x[len(self.left) :]
+        p, q = (u**2).sum(axis=0), (v**2).sum(axis=0)
+        value = compiled(expression, self.symbols)(*x)
+        if any(_same(value, a * b) for a, b in itertools.product(u, v)):
+            return ("theta" if self.is_scalar else "component"), 1.0
+        if _same(value, np.sqrt(p * q)):
             return "strength", 1.0
+        for name, form in (("imbalance", p - q), ("size", p + q)):
+            factor = float(value[0] / form[0])
+            if factor != 0.0 and _same(value, factor * form):
+                return name, round(factor, 12)
         return "", 1.0
 
 
@@ -143,7 +148,7 @@ class BlockLaw:
     @cached_property
     def loss_at(self) -> Callable[[FloatArray, FloatArray, FloatArray], FloatArray]:
         """The loss as a function of s (n, 1) and of the directions a (K, m), b (K, n), which gives (n, K)."""
-        loss, symbols = self.request.loss(), self.request.model.parameters
+        loss, symbols = self.request.loss, self.request.model.parameters
         sides = {x: (0, i) for i, x in enumerate(self.block.left)} | {x: (1, i) for i, x in enumerate(self.block.right)}
         places = [sides[x] for x in symbols]
 
@@ -297,14 +302,14 @@ class BlockLaw:
 
     def _component_by_directions(self) -> LogWeight:
         """Integrate over the other components: z_perp = |z_i| sinh(y) times a direction; two or three dimensions."""
-        vector, scalar = (self.block.left, self.block.right) if self.n == 1 else (self.block.right, self.block.left)
+        vector = self.block.left if self.n == 1 else self.block.right
         dim = len(vector)
         if dim > 3:
             raise self.request.unsupported(
                 "the loss depends on the direction of z", "this is known in up to three dimensions; ask for the strength"
             )
-        product = sympy.expand(self.request.expression)
-        place = next(i for i, x in enumerate(vector) if product == x * scalar[0])
+        # The component i is z_i = w_i v, and does not depend on the others.
+        place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
@@ -411,6 +416,10 @@ class BlockLaw:
             return self.log_strength(s) + np.log(np.maximum(total, _TINY)) - np.log(s)
 
         return self._weighted(log_weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+
+
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    return bool(np.all(np.abs(one - other) <= 1e-10 * np.maximum(np.abs(other), 1e-3)))
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

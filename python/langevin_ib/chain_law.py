@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from .distribution import Density
-from .expressions import compiled
 from .law_request import LawRequest
 from .scalings import scaling_weights
 
@@ -84,13 +83,12 @@ class ChainLaw:
         """Return the log of the density w.r.t. dz, summed over the sheets."""
         squares = self.log_squares(z)
         log_gram = squares.sum(axis=1) + logsumexp(-squares, axis=1)
-        potential = compiled(self.request.model.potential(), self.request.model.parameters, self.request.model.data)
         magnitudes = np.exp(squares / 2.0)
         sheets = []
         for signs in itertools.product((1.0, -1.0), repeat=self.shifts.size - 1):
             last = math.prod(signs) * np.where(z < 0.0, -1.0, 1.0)
             u = [*(sign * magnitudes[:, i] for i, sign in enumerate(signs)), last * magnitudes[:, -1]]
-            sheets.append(-potential(*u) / self.request.T)
+            sheets.append(-self.request.potential(*u) / self.request.T)
         share = 0.5 if self.request.is_rigid else 1.0
         values = logsumexp(sheets, axis=0) - share * log_gram
         return np.where((z == 0.0) & (np.count_nonzero(self.shifts == 0.0) > 1), np.inf, values)

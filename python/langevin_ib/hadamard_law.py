@@ -16,7 +16,7 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .block_law import Block
+from .block_law import Block, BlockLaw
 from .block_measure import BlockMeasure
 from .distribution import Density
 from .dynamics import Constrained, GaugeFixed, SoftSlice
@@ -69,15 +69,15 @@ class SeveralBlocks:
     def is_separable(self) -> bool:
         """Whether the loss is one of this block plus one of the others, at random points, up to rounding."""
         source, symbols = np.random.default_rng(20260106), self.request.model.parameters
-        loss, own = self.request.loss(), set(self.blocks[self.place].symbols)
+        loss, own = self.request.loss, set(self.blocks[self.place].symbols)
         here, there = (source.standard_normal((len(symbols), _PROBES)) for _ in range(2))
         inside = np.array([x in own for x in symbols])[:, None]
         mixed = [loss(*np.where(inside, a, b)) for a, b in itertools.product((here, there), repeat=2)]
         size = np.max(np.abs(mixed), axis=0)
         return bool(np.all(np.abs(mixed[0] - mixed[1] - mixed[2] + mixed[3]) <= 1e-11 * size))
 
-    def of_one_block(self) -> LawRequest:
-        """Return the request for the law of the block alone, the parameters of others being set to 1 in the loss."""
+    def of_one_block(self) -> BlockLaw:
+        """Return the law of the block alone, the parameters of others being set to 1 in the loss."""
         request, block, model = self.request, self.blocks[self.place], self.request.model
         others = {x: sympy.Integer(1) for x in model.parameters if x not in block.symbols}
         own = Model(
@@ -86,7 +86,7 @@ class SeveralBlocks:
             loss=model.loss.xreplace(others),
             symmetry=Scaling({x: +1 for x in block.left} | {x: -1 for x in block.right}),
             confinement=sympy.Add(*(self._decay() / 2 * x**2 for x in block.symbols)),
-            observables={} if request.observable in model.predictor else _named(request),
+            observables=_named(request),
             data=model.data,
         )
         dynamics = request.dynamics
@@ -94,7 +94,7 @@ class SeveralBlocks:
             dynamics = replace(dynamics, level=float(request.levels(len(self.blocks))[self.place]) / block.weight)
         elif isinstance(dynamics, SoftSlice):
             dynamics = replace(dynamics, stiffness=dynamics.stiffness * block.weight**2)
-        return replace(request, model=own, dynamics=dynamics)
+        return BlockLaw(replace(request, model=own, dynamics=dynamics), replace(block, weight=1.0))
 
     def _decay(self) -> sympy.Expr:
         """The part of the confinement that is in the model; that of the dynamics stays there."""
@@ -127,20 +127,20 @@ class SeveralBlocks:
     def _log_weight(self, theta: FloatArray) -> FloatArray:
         own, other = (self._measure(i) for i in (self.place, 1 - self.place))
         size = np.maximum(np.abs(theta), _TINY)
-        low, high = np.full(theta.shape, -80.0), np.full(theta.shape, 80.0)
+        low, high = np.full(theta.shape, -60.0), np.full(theta.shape, 40.0)
 
         def log_f(sign: float, row: IndexArray, y: FloatArray) -> FloatArray:
             second = np.exp(y)
             return self._log_sheets(theta[row], sign * second) + other.log_strength(second) + y
 
         parts = [
-            log_integrals(lambda row, y, sign=sign: log_f(sign, row, y), low, high, width=2.0)  # type: ignore[misc]
+            log_integrals(lambda row, y, sign=sign: log_f(sign, row, y), low, high, width=5.0)  # type: ignore[misc]
             for sign in (1.0, -1.0)
         ]
         return np.logaddexp(*parts) + own.log_strength(np.where(theta == 0.0, 0.0, size))
 
     def _log_sheets(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        loss, T, blocks = self.request.loss(), self.request.T, (self.blocks[self.place], self.blocks[1 - self.place])
+        loss, T, blocks = self.request.loss, self.request.T, (self.blocks[self.place], self.blocks[1 - self.place])
         thetas = (first, second)
         values = []
         for signs in itertools.product((1.0, -1.0), repeat=2):
@@ -170,4 +170,5 @@ def _any(block: Block) -> dict[str, sympy.Expr]:
 
 def _named(request: LawRequest) -> dict[str, sympy.Expr]:
     names = {request.observable} | ({request.given[0]} if request.given is not None else set())
-    return {name: request.model.observable(name) for name in names if name not in map(str, request.model.parameters)}
+    known = {*map(str, request.model.parameters), *({request.observable} & set(request.model.predictor))}
+    return {name: request.model.observable(name) for name in names - known}

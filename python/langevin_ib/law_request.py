@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -169,9 +170,15 @@ class LawRequest:
             return None
         return float(decay) + 2.0 * float(share)
 
+    @cached_property
     def loss(self) -> Callable[..., FloatArray]:
-        """Return the loss as a NumPy function of the parameters."""
+        """The loss as a NumPy function of the parameters."""
         return compiled(self.model.loss, self.model.parameters, self.model.data)
+
+    @cached_property
+    def potential(self) -> Callable[..., FloatArray]:
+        """The loss and the confinement of the model, as a NumPy function of the parameters."""
+        return compiled(self.model.potential(), self.model.parameters, self.model.data)
 
     def weighted(
         self,

@@ -6,7 +6,9 @@ from .block_law import Block, BlockLaw
 from .chain_law import ChainLaw
 from .distribution import Density
 from .dynamics import Ambient
+from .hadamard_law import SeveralBlocks
 from .law_request import LawRequest
+from .matrix_law import MatrixLaw
 from .torus_law import TorusLaw
 
 __all__ = ["symmetric_law"]
@@ -29,6 +31,14 @@ def symmetric_law(request: LawRequest) -> Density | None:
         # The ambient law of uv has formulas of its own, which need no symmetry.
         if block is not None and not (block.is_scalar and request.given is None and isinstance(request.dynamics, Ambient)):
             return BlockLaw(request, block).density()
+    matrix = MatrixLaw.recognise(request)
+    if matrix is not None:
+        return matrix.density()
+    several = SeveralBlocks.recognise(request) if request.weight_decay() is not None else None
+    if several is not None and several.is_separable:
+        return several.of_one_block().density()
+    if several is not None and several.is_pair:
+        return several.pair()
     for family in (ChainLaw, TorusLaw):
         law = family.recognise(request)
         if law is not None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,7 +26,6 @@ from scipy.special import logsumexp
 
 from .distribution import Density
 from .errors import UnsupportedModelError
-from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
 from .scalings import exponents, scaling_weights
@@ -94,12 +92,6 @@ class TorusLaw:
         """The value of each constraint."""
         return self.request.levels(len(self.weights))
 
-    @cached_property
-    def potential(self) -> Callable[..., FloatArray]:
-        """V as a function of the parameters; it need not be invariant."""
-        model = self.request.model
-        return compiled(model.potential(), model.parameters, model.data)
-
     def log_sizes(self, log_z: FloatArray) -> FloatArray:
         """Return log|x_i|, shape (n, dim), of the point on the slice over each log|z|, shape (n, invariants).
 
@@ -151,7 +143,7 @@ class TorusLaw:
             for j, row in enumerate(self.invariants):
                 sign = math.prod(s for s, e in zip(signs, row, strict=True) if e % 2.0)
                 over &= sign == np.where(z[:, j] < 0.0, -1.0, 1.0)
-            potential = self.potential(*(s * sizes[:, i] for i, s in enumerate(signs)))
+            potential = self.request.potential(*(s * sizes[:, i] for i, s in enumerate(signs)))
             sheets.append(np.where(over, -potential / self.request.T, -np.inf))
         return np.asarray(logsumexp(sheets, axis=0) + log_measure)
 
