@@ -32,6 +32,7 @@ from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModel
 from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
+from .log_table import tabulated
 from .model import Model
 from .panels import Cells
 from .quadrature import LogWeight, integrate
@@ -216,7 +217,7 @@ class BlockLaw:
             return self._weighted(weight, support=support, method=method)
         self._refuse_closed_form("quadrature")
         if kind == "component":
-            return self._weighted(self._component())
+            return self._weighted(tabulated(self._component()))
         if kind == "imbalance":
             return self._imbalance(factor)
         if kind == "size":
@@ -263,11 +264,14 @@ class BlockLaw:
         )
 
     def _theta(self, theta: FloatArray) -> FloatArray:
+        return self.measure.log_strength(np.abs(theta)) + self.log_sheets(theta)
+
+    def log_sheets(self, theta: FloatArray) -> FloatArray:
+        """Return the log of the sum of exp(-L/T) over the two sheets above theta = u v."""
         s, sign = np.abs(theta), np.where(theta < 0.0, -1.0, 1.0)[:, None]
         one = np.ones((1, 1))
         losses = [self.loss_at(s[:, None], side * one, side * sign[..., None])[:, 0] for side in (1.0, -1.0)]
-        sheets = np.logaddexp(-losses[0] / self.request.T, -losses[1] / self.request.T)
-        return self.measure.log_strength(s) + sheets
+        return np.asarray(np.logaddexp(-losses[0] / self.request.T, -losses[1] / self.request.T))
 
     @cached_property
     def cells(self) -> Cells:
@@ -405,7 +409,8 @@ class BlockLaw:
             values = log_integrals(log_f, np.maximum(left, -reach), np.minimum(right, reach), width=6.0)
             return values + self.measure.power * np.log(total)
 
-        return self._weighted(log_weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+        weight = tabulated(log_weight, signs=(1.0,)) if smallest == 0.0 else log_weight
+        return self._weighted(weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
 
     def _size_on_slice(self, factor: float, smallest: float) -> Density:
         """N = 2 sqrt(c**2 + s**2): ds = N dN / 4s."""

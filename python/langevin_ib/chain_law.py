@@ -81,17 +81,29 @@ class ChainLaw:
 
     def log_weight(self, z: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. dz, summed over the sheets."""
+        values = self.log_sheets(z) - self.share * self.log_gram(z)
+        return np.where((z == 0.0) & (np.count_nonzero(self.shifts == 0.0) > 1), np.inf, values)
+
+    @property
+    def share(self) -> float:
+        """The power of 1 / det G in the density w.r.t. dz: 1, or 1/2 for the surface measure."""
+        return 0.5 if self.request.is_rigid else 1.0
+
+    def log_gram(self, z: FloatArray) -> FloatArray:
+        """Return log det G = log e_{L-1}(u**2) on the slice."""
         squares = self.log_squares(z)
-        log_gram = squares.sum(axis=1) + logsumexp(-squares, axis=1)
+        return np.asarray(squares.sum(axis=1) + logsumexp(-squares, axis=1))
+
+    def log_sheets(self, z: FloatArray) -> FloatArray:
+        """Return the log of the sum of exp(-V/T) over the sheets above z."""
+        squares = self.log_squares(z)
         magnitudes = np.exp(squares / 2.0)
         sheets = []
         for signs in itertools.product((1.0, -1.0), repeat=self.shifts.size - 1):
             last = math.prod(signs) * np.where(z < 0.0, -1.0, 1.0)
             u = [*(sign * magnitudes[:, i] for i, sign in enumerate(signs)), last * magnitudes[:, -1]]
             sheets.append(-self.request.potential(*u) / self.request.T)
-        share = 0.5 if self.request.is_rigid else 1.0
-        values = logsumexp(sheets, axis=0) - share * log_gram
-        return np.where((z == 0.0) & (np.count_nonzero(self.shifts == 0.0) > 1), np.inf, values)
+        return np.asarray(logsumexp(sheets, axis=0))
 
     def density(self) -> Density:
         """Return the law.

@@ -22,6 +22,7 @@ from .distribution import Density
 from .dynamics import Constrained, GaugeFixed, SoftSlice
 from .law_request import LawRequest
 from .line_integrals import log_integrals
+from .log_table import tabulated
 from .model import Model
 from .scalings import blocks_of, scaling_weights
 from .symmetry import Scaling
@@ -122,12 +123,12 @@ class SeveralBlocks:
             If its mass is infinite.
         """
         remedy = "Give levels other than 0, or confine the process"
-        return self.request.weighted(self._log_weight, remedy=remedy)
+        return self.request.weighted(tabulated(self._log_weight), remedy=remedy)
 
     def _log_weight(self, theta: FloatArray) -> FloatArray:
         own, other = (self._measure(i) for i in (self.place, 1 - self.place))
         size = np.maximum(np.abs(theta), _TINY)
-        low, high = np.full(theta.shape, -60.0), np.full(theta.shape, 40.0)
+        low, high = np.full(theta.shape, -45.0), np.full(theta.shape, 15.0)
 
         def log_f(sign: float, row: IndexArray, y: FloatArray) -> FloatArray:
             second = np.exp(y)

@@ -47,6 +47,8 @@ class LawRequest:
         The condition lo <= name < hi.
     method : {"auto", "closed form", "quadrature"}
         What the user wants.
+    label : str
+        The name of the law, if it is not that of the process.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class LawRequest:
     T: float
     given: Given | None = None
     method: str = "auto"
+    label: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -94,6 +97,8 @@ class LawRequest:
     @property
     def name(self) -> str:
         """The law in words: the process, the measure and the temperature."""
+        if self.label:
+            return self.label
         words = f"{self._process()}, T = {self.T:.12g}"
         if self.shell is not None:
             words += f", given {self.shell[1]:.12g} <= {self.shell[0]} < {self.shell[2]:.12g}"

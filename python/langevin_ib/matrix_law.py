@@ -31,6 +31,7 @@ from .distribution import Density
 from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
+from .log_table import tabulated
 from .model import Model
 from .panels import NODES, TO_COEFFICIENTS
 from .quadrature import integrate
@@ -134,10 +135,21 @@ def _rows(
 
 @dataclass(frozen=True)
 class MatrixLaw:
-    """A law of singular values on the slice of level 0."""
+    """A law of singular values on the slice of level 0.
+
+    Parameters
+    ----------
+    request : LawRequest
+        What was asked.
+    form : Factorization
+        Of which model.
+    measure : callable, optional
+        What takes the place of `log_measure`: a rival.
+    """
 
     request: LawRequest
     form: Factorization
+    measure: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
     @classmethod
     def recognise(cls, request: LawRequest) -> MatrixLaw | None:
@@ -188,7 +200,7 @@ class MatrixLaw:
         decay = request.weight_decay()
         if decay is None or (decay != 0.0 and not form.is_full):
             raise request.unsupported(f"the confinement {request.model.confinement} is not done", "leave it out")
-        if self.kind == "norm" and decay == 0.0 and self._loss_is(of_norm=True):
+        if self.measure is None and self.kind == "norm" and decay == 0.0 and self._loss_is(of_norm=True):
             return self._of_norm(constraints)
         if form.rank != 2 or (request.is_rigid and not form.is_full):
             raise request.unsupported(
@@ -224,8 +236,14 @@ class MatrixLaw:
 
     def log_joint(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. ds_1 ds_2, for log s_1 and gap = log(s_1/s_2) >= 0."""
-        form, T = self.form, self.request.T
         first, second = np.broadcast_arrays(np.exp(log_first), np.exp(log_first - gap))
+        decay = (self.request.weight_decay() or 0.0) * (first + second)
+        loss = self.request.loss(*self.form.canonical(np.stack([first, second], axis=-1)))
+        return np.asarray((self.measure or self.log_measure)(log_first, gap) - (loss + decay) / self.request.T)
+
+    def log_measure(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        """Return the same without exp(-L/T)."""
+        form = self.form
         total = 2.0 * log_first - gap
         ratio = np.exp(-gap)
         half = (form.m + form.n) / 2.0
@@ -233,14 +251,9 @@ class MatrixLaw:
         log_sum = log_first + np.log1p(ratio)
         if form.is_full:
             measure = log_difference + (half - 3.0) * total
-            if self.request.is_rigid:
-                measure = measure + 0.5 * (total + log_sum)
-        else:
-            factor = self._diagonal_factor(gap) - log_first
-            measure = log_difference + log_sum + (half - 2.0) * total + 2.0 * factor
-        decay = (self.request.weight_decay() or 0.0) * (first + second)
-        loss = self.request.loss(*form.canonical(np.stack([first, second], axis=-1)))
-        return np.asarray(measure - (loss + decay) / T)
+            return measure + 0.5 * (total + log_sum) if self.request.is_rigid else measure
+        factor = self._diagonal_factor(gap) - log_first
+        return np.asarray(log_difference + log_sum + (half - 2.0) * total + 2.0 * factor)
 
     @cached_property
     def _diagonal_factor(self) -> Callable[[FloatArray], FloatArray]:
@@ -251,10 +264,12 @@ class MatrixLaw:
         weight = {"norm": self._norm, "angle": self._angle, "sigma1": self._first, "sigma2": self._second}[self.kind]
         highest = math.pi / 4.0 if self.kind == "angle" else math.inf
         exponent = (self.form.m + self.form.n) / 2.0 - 3.0 + 0.5 * request.is_rigid
-        if self.form.is_full and exponent <= -1.0 and request.intervals is None:
+        if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
             return request.weighted(lambda s: exponent * np.log(s) - s, support=(0.0, math.inf), remedy=remedy)
-        return request.weighted(weight, support=(0.0, highest), singularities=(0.0, highest), remedy=remedy)
+        if self.kind != "angle":
+            weight = tabulated(weight, signs=(1.0,))
+        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy)
 
     def _far(self, points: FloatArray) -> FloatArray:
         """Return up to which gap log(s_1/s_2) to integrate: s_2**-1/2 is the worst that the measure does."""
@@ -301,7 +316,7 @@ class MatrixLaw:
     @cached_property
     def _log_range(self) -> tuple[float, float]:
         """The logs of norms between which all that matters lies."""
-        cells = integrate(self._norm, [(0.0, math.inf)], [0.0])
+        cells = integrate(tabulated(self._norm, signs=(1.0,)), [(0.0, math.inf)], [0.0])
         seen = cells.nodes[cells.node_probability > 1e-30]
         return math.log(float(seen.min())) - 10.0, math.log(float(seen.max())) + 5.0
 

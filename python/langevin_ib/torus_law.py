@@ -28,6 +28,7 @@ from .distribution import Density
 from .errors import UnsupportedModelError
 from .law_request import LawRequest
 from .line_integrals import log_integrals
+from .log_table import tabulated
 from .scalings import exponents, scaling_weights
 
 __all__ = ["TorusLaw"]
@@ -38,7 +39,7 @@ IndexArray = NDArray[np.intp]
 _TINY = 1e-300
 _MOST_PARAMETERS = 8
 _NEWTON = 300
-_INNER = 60.0  # how far log|second invariant| goes beyond that of the first
+_INNER = 42.0  # how far log|second invariant| goes beyond that of the first
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,14 @@ class TorusLaw:
             residual = 0.5 * squares @ self.weights.T - self.levels
             hessian = np.einsum("ai,ni,bi->nab", self.weights, squares, self.weights)
             scale = np.abs(self.levels) + 0.5 * squares @ np.abs(self.weights).T
-            if np.all(np.abs(residual) <= 1e-15 * scale):
+            if np.all(np.abs(residual) <= 4e-15 * scale):
                 return y
             # A small ridge keeps orbits solvable along which some coordinates have died out.
             ridge = 1e-14 * np.einsum("naa->na", hessian).max(axis=1)[:, None, None] * np.eye(len(self.weights))
             shift = -np.linalg.solve(hessian + ridge, residual[..., None])[..., 0]
             step = self._shortened(y, squares, residual, shift)[:, None] * (shift @ self.weights)
             y = y + step
-            if np.all(np.abs(step).max(axis=1) <= 1e-15 * (1.0 + np.abs(y).max(axis=1))):
+            if np.all(np.abs(step).max(axis=1) <= 4e-15 * (1.0 + np.abs(y).max(axis=1))):
                 return y
         raise UnsupportedModelError(
             f"the slice chi = {self.levels.tolist()} was not found on the orbit over |z| = {np.exp(log_z[0]).tolist()}"
@@ -179,7 +180,7 @@ class TorusLaw:
             return self.log_density(points).reshape(y.shape) + y
 
         parts = [
-            log_integrals(lambda row, y, sign=sign: log_f(sign, row, y), low, high, width=4.0)  # type: ignore[misc]
+            log_integrals(lambda row, y, sign=sign: log_f(sign, row, y), low, high, width=5.0)  # type: ignore[misc]
             for sign in (1.0, -1.0)
         ]
         return np.logaddexp(*parts)
@@ -196,4 +197,5 @@ class TorusLaw:
             "Give a level that keeps the parameters from vanishing together, or "
             f"given=({self.request.observable!r}, lo, hi) away from 0"
         )
-        return self.request.weighted(self.log_weight, remedy=remedy)
+        weight = self.log_weight if len(self.invariants) == 1 else tabulated(self.log_weight)
+        return self.request.weighted(weight, remedy=remedy)
