@@ -13,7 +13,35 @@ pub enum Kind {
         walker: u64,
         /// The step, counted from 1, after which its state was no longer acceptable.
         step: u64,
+        /// What had happened.
+        cause: Cause,
     },
+}
+
+/// Why a walker could not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A coordinate became NaN, or too large.
+    OutOfRange,
+    /// No way along its orbit led back to the slice.
+    NoReturn,
+    /// No way along the normals led back to the slice.
+    NoProjection,
+    /// It reached the tip of the slice, where it must not go.
+    ReachedZero,
+}
+
+impl Cause {
+    /// A name to match on.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OutOfRange => "out of range",
+            Self::NoReturn => "no return",
+            Self::NoProjection => "no projection",
+            Self::ReachedZero => "reached zero",
+        }
+    }
 }
 
 /// The crate's error.

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::dynamics::gauge::Death;
+use crate::error::Cause;
 use crate::metric::Metric;
 use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
@@ -84,6 +86,10 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) proposed_energy: Vec<T::Pack<S>>,
     /// Accepted proposals since the last check, one a pack.
     pub(crate) accepted: Vec<T::Pack<S>>,
+    /// Walkers of the block that reached zero.
+    pub(crate) deaths: Vec<Death>,
+    /// Walkers of the block that became NaN since the last check for another reason than their potential.
+    pub(crate) failures: Vec<(usize, Cause)>,
     /// Addresses of the walkers' normals.
     pub(crate) increments: Vec<Counters>,
     /// Addresses of the walkers' other draws, one a pack.
@@ -124,6 +130,8 @@ where
             energy: Vec::new(),
             proposed_energy: Vec::new(),
             accepted: Vec::new(),
+            deaths: Vec::new(),
+            failures: Vec::new(),
             increments: Vec::new(),
             packs: Vec::new(),
             tally,
@@ -146,6 +154,8 @@ where
         self.proposal.resize(self.x.len(), zero);
         self.accepted.clear();
         self.accepted.resize(walkers / lanes, zero);
+        self.deaths.clear();
+        self.failures.clear();
         self.increments = Q::counters::<S>(first, walkers);
         self.packs = <noise::Native as Precision<T>>::counters::<S>(first, walkers);
     }

@@ -1,9 +1,9 @@
 """Find out which of the many equivalent solutions noisy learning prefers, and why.
 
-Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`), derive the law
-of an observable (`density`, `rivals`) and the geometry behind it (`geometry`, `balance`, `implicit_bias`,
-`effective_loss`, `find_symmetries`), sample (`sample`, with `Histogram`, `Moments`, `Trace`), compare (`compare`) and
-show (`plot`).
+Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`, `SoftSlice`,
+`GaugeFixed`, `Constrained`), derive the law of an observable (`density`, `rivals`) and the geometry behind it
+(`geometry`, `balance`, `implicit_bias`, `effective_loss`, `find_symmetries`), sample (`sample`, with `Histogram`,
+`Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ._core import levels
 from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
-from .dynamics import Ambient
+from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
@@ -29,7 +29,9 @@ __version__ = version("langevin-ib")
 __all__ = [
     "Ambient",
     "Comparison",
+    "Constrained",
     "Density",
+    "GaugeFixed",
     "Histogram",
     "HistogramResult",
     "Linear",
@@ -39,6 +41,7 @@ __all__ = [
     "Run",
     "SamplingInterrupted",
     "Scaling",
+    "SoftSlice",
     "Trace",
     "TraceResult",
     "balance",

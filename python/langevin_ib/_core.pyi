@@ -1,7 +1,7 @@
 """The compiled core: the loop over walkers and the noise under it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict, type_check_only
+from typing import Any, Literal, TypeAlias, TypedDict, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ __all__ = [
     "box_muller",
     "cpu_count",
     "evaluate",
+    "lead",
     "levels",
+    "normal_sums",
     "normals",
     "operations",
     "sample",
@@ -20,7 +22,7 @@ __all__ = [
 ]
 
 class DivergedError(ArithmeticError):
-    """A walker diverged; args are (message, walker, step)."""
+    """A walker diverged; args are (message, walker, step, cause)."""
 
 @type_check_only
 class Tape(TypedDict):
@@ -31,9 +33,19 @@ class Tape(TypedDict):
     outputs: NDArray[np.int32]
     data: Sequence[NDArray[np.float64]]
 
+_Part: TypeAlias = (
+    tuple[Sequence[int], Sequence[int], float, bool]
+    | tuple[Sequence[Sequence[int]], Sequence[Sequence[float]], Sequence[float], bool]
+    | tuple[int, Sequence[int], Sequence[int]]
+)
+
+# Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
+Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
+
 @type_check_only
 class Request(TypedDict):
     potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
+    bound: Bound | None
     metric: Sequence[float] | None
     scheme: str
     noise: str
@@ -44,7 +56,7 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str | Tape, int, str, Sequence[float]]]
+    observe: Sequence[tuple[str | Tape, int, str, Sequence[float], tuple[str | Tape, float, float] | None]]
     groups: int
     threads: int
     level: str | None
@@ -56,7 +68,9 @@ def sample(
     states: NDArray[np.floating[Any]],
     sums: Sequence[NDArray[np.float64]] = ...,
     progress: Callable[[int], object] | None = None,
-) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, BaseException | None]: ...
+) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, NDArray[np.int64], BaseException | None]: ...
+def lead(bound: Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
+def normal_sums(key: int, walkers: int, steps: int, *, level: str | None = None) -> NDArray[np.float64]: ...
 def normals(
     key: int,
     walkers: tuple[int, int],

@@ -15,7 +15,7 @@ import sympy
 from numpy.typing import NDArray
 
 from .checks import checked_int, checked_real, shown
-from .dynamics import Ambient
+from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from .errors import ArchiveError, LangevinError
 from .formulas import integer_from, integer_tree, read_tree, tree_of
 from .model import Linear, Model, Scaling
@@ -32,8 +32,10 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 T = TypeVar("T")
 
+_DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained)
+
 _KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (Model, Scaling, Linear, Ambient, Settings, Histogram, Moments, Trace)
+    kind.__name__: kind for kind in (Model, Scaling, Linear, *_DYNAMICS, Settings, Histogram, Moments, Trace)
 }
 
 
@@ -45,7 +47,7 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
 
     Parameters
     ----------
-    value : Model, Scaling, Linear, Ambient, Settings, Histogram, Moments or Trace
+    value : Model, Scaling, Linear, a dynamics, Settings, Histogram, Moments or Trace
         Or any of the plain values that they are made of.
 
     Raises

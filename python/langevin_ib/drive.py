@@ -10,7 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from . import _core
-from .dynamics import Ambient
+from .dynamics import Ambient, Constrained, Dynamics
 from .errors import InvalidArgumentError
 from .kernels import kernel_of, watchable
 from .model import Model
@@ -26,8 +26,8 @@ AT_ONCE = 65_536
 """Walkers whose gradients are looked at together before a run starts."""
 
 
-def driver_of(model: Model, dynamics: Ambient) -> Driver:
-    """Return what drives the walkers of a model.
+def driver_of(model: Model, dynamics: Dynamics, temperature: float | None = None) -> Driver:
+    """Return what drives the walkers of a model; the temperature is only needed where V depends on it.
 
     Returns
     -------
@@ -40,21 +40,22 @@ def driver_of(model: Model, dynamics: Ambient) -> Driver:
     InvalidArgumentError, UnsupportedModelError
         If the potential cannot be compiled; the message names the part of the expression that is to blame.
     """
-    if dynamics.compiled is not None:
-        return dynamics.compiled.address, dynamics.compiled.user_data, dynamics.weight_decay
-    kernel = kernel_of(model)
-    if kernel is not None:
-        return kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay
-    program = _program(model, dynamics)
+    if isinstance(dynamics, Ambient):
+        if dynamics.compiled is not None:
+            return dynamics.compiled.address, dynamics.compiled.user_data, dynamics.weight_decay
+        kernel = kernel_of(model)
+        if kernel is not None:
+            return kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay
+    program = _program_of(model, dynamics, temperature)
     return _crossing(program.gradient), _crossing(program.value_and_gradient)
 
 
-def is_taped(model: Model, dynamics: Ambient) -> bool:
+def is_taped(model: Model, dynamics: Dynamics) -> bool:
     """Return whether a model runs as a tape."""
-    return dynamics.compiled is None and kernel_of(model) is None
+    return not isinstance(dynamics, Ambient) or (dynamics.compiled is None and kernel_of(model) is None)
 
 
-def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
+def seen(model: Model, dynamics: Dynamics, name: str) -> Seen:
     """Return what an observer of one of the model's observables looks at: the core's name for it, or a tape.
 
     Raises
@@ -62,16 +63,22 @@ def seen(model: Model, dynamics: Ambient, name: str) -> Seen:
     InvalidArgumentError, UnsupportedModelError
         If the model has no such observable, or it cannot be compiled.
     """
-    known = watchable(model, name) if dynamics.compiled is None else None
-    return known if known is not None else _crossing(_program(model, dynamics).observable(model.observable(name)))
+    known = watchable(model, name) if isinstance(dynamics, Ambient) and dynamics.compiled is None else None
+    if known is not None:
+        return known
+    # Observables are those of the model, whatever the dynamics add to its potential.
+    return _crossing(_program(model, Ambient(), None).observable(model.observable(name)))
 
 
-def gradients(model: Model, dynamics: Ambient, states: NDArray[Any]) -> NDArray[Any]:
+def gradients(model: Model, dynamics: Dynamics, states: NDArray[Any], temperature: float | None = None) -> NDArray[Any]:
     """Return grad V at states of shape (walkers, dim), as the core computes it for a model that runs as a tape."""
-    return _core.evaluate(_crossing(_program(model, dynamics).gradient), np.ascontiguousarray(states))
+    tape = _program_of(model, dynamics, temperature).gradient
+    return _core.evaluate(_crossing(tape), np.ascontiguousarray(states))
 
 
-def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], *, first: int) -> None:
+def require_finite_start(
+    model: Model, dynamics: Dynamics, states: NDArray[Any], *, first: int, temperature: float | None = None
+) -> None:
     """Check that V and its gradient are finite where the walkers start; closed forms always are.
 
     Parameters
@@ -82,6 +89,8 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
         Where its walkers start.
     first : int
         The number of the first of them.
+    temperature : float, optional
+        As for `driver_of`.
 
     Raises
     ------
@@ -90,7 +99,7 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
     """
     if not is_taped(model, dynamics):
         return
-    tape = _program(model, dynamics).value_and_gradient
+    tape = _program_of(model, dynamics, temperature).value_and_gradient
     for start in range(0, len(states), AT_ONCE):
         rows = states[start : start + AT_ONCE]
         bad = ~np.isfinite(_core.evaluate(_crossing(tape), rows)).all(axis=1)
@@ -107,9 +116,15 @@ def require_finite_start(model: Model, dynamics: Ambient, states: NDArray[Any], 
         )
 
 
+def _program_of(model: Model, dynamics: Dynamics, temperature: float | None) -> Program:
+    """Return the program of V, once for all temperatures if it does not depend on them."""
+    needed = isinstance(dynamics, Constrained) and dynamics.fixman
+    return _program(model, dynamics, temperature if needed else None)
+
+
 @lru_cache(maxsize=64)
-def _program(model: Model, dynamics: Ambient) -> Program:
-    return Program(model.parameters, sympy.sympify(dynamics.potential(model)), model.data)
+def _program(model: Model, dynamics: Dynamics, temperature: float | None) -> Program:
+    return Program(model.parameters, sympy.sympify(dynamics.potential(model, temperature)), model.data)
 
 
 def _crossing(tape: Tape) -> _core.Tape:

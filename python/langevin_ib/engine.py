@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .bound import bound_of, mortal_pieces
 from .drive import driver_of, seen
-from .dynamics import Ambient
+from .dynamics import Dynamics
 from .errors import DivergenceError, InvalidArgumentError
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
@@ -19,8 +20,13 @@ from .settings import GROUPS, Machine, Settings
 
 __all__ = ["Kept", "Progressed", "advance"]
 
+if TYPE_CHECKING:
+    from .drive import Seen
+
+    Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
+
 Kept: TypeAlias = NDArray[Any]
-"""What one observer keeps: counts (groups, bins + 3), sums (walkers, order) or a trace (walkers, draws)."""
+"""What one observer keeps: counts (groups, slots), sums (walkers, order) or a trace (walkers, draws)."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,16 @@ class Progressed:
         Steps made so far.
     accepted : int
         Proposals accepted so far by all walkers together; only ``mala`` counts them.
+    absorbed : array of int64, shape (walkers, pieces), optional
+        After which step each piece of a walker's predictor was absorbed at zero, -1 where it was not; None if none can
+        be, or no step was made yet.
     """
 
     states: NDArray[Any]
     kept: tuple[Kept, ...]
     steps: int
     accepted: int
+    absorbed: NDArray[np.int64] | None = None
 
     @classmethod
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
@@ -52,7 +62,7 @@ class Progressed:
 
 def advance(
     model: Model,
-    dynamics: Ambient,
+    dynamics: Dynamics,
     settings: Settings,
     machine: Machine,
     *,
@@ -78,7 +88,8 @@ def advance(
     """
     metric = dynamics.metric_of(model)
     request: _core.Request = {
-        "potential": driver_of(model, dynamics),
+        "potential": driver_of(model, dynamics, settings.temperature),
+        "bound": bound_of(model, dynamics),
         "metric": None if metric is None else metric.ravel().tolist(),
         "scheme": settings.scheme,
         "noise": settings.noise,
@@ -89,7 +100,7 @@ def advance(
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
-        "observe": [(seen(model, dynamics, name), spec.every, *_request(spec)) for name, spec in settings.observe],
+        "observe": [_look(model, dynamics, name, spec) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,
@@ -99,14 +110,36 @@ def advance(
     offset = before.steps
     callback = None if report is None else lambda made: report(offset + made)
     try:
-        states, kept, made, accepted, stopped = _core.sample(request, before.states, sums, callback)
+        states, kept, made, accepted, deaths, stopped = _core.sample(request, before.states, sums, callback)
     except _core.DivergedError as error:
-        message, walker, step = error.args
-        raise DivergenceError(message, walker=walker, step=step) from None
+        message, walker, step, cause = error.args
+        raise DivergenceError(message, walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
     merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
-    return Progressed(states, tuple(merged), before.steps + made, before.accepted + accepted), stopped
+    absorbed = _with_deaths(before.absorbed, deaths, settings, mortal_pieces(model, dynamics))
+    accepted += before.accepted
+    return Progressed(states, tuple(merged), before.steps + made, accepted, absorbed), stopped
+
+
+def _with_deaths(
+    before: NDArray[np.int64] | None, deaths: NDArray[np.int64], settings: Settings, pieces: int
+) -> NDArray[np.int64] | None:
+    """Return the steps after which walkers were absorbed, with those of the latest stretch of the run."""
+    if pieces == 0:
+        return None
+    absorbed = np.full((settings.count, pieces), -1, dtype=np.int64) if before is None else before.copy()
+    walker, piece, step = deaths.T
+    absorbed[walker - settings.walkers[0], piece] = step
+    return absorbed
+
+
+def _look(model: Model, dynamics: Dynamics, name: str, spec: Spec) -> Look:
+    given = None
+    if isinstance(spec, Histogram) and spec.given is not None:
+        condition, lo, hi = spec.given
+        given = seen(model, dynamics, condition), lo, hi
+    return seen(model, dynamics, name), spec.every, *_request(spec), given
 
 
 def _request(spec: Spec) -> tuple[str, Sequence[float]]:
@@ -122,7 +155,7 @@ def _request(spec: Spec) -> tuple[str, Sequence[float]]:
 def _nothing(spec: Spec, settings: Settings) -> Kept:
     match spec:
         case Histogram():
-            return np.zeros((GROUPS, spec.bins + 3), dtype=np.int64)
+            return np.zeros((GROUPS, spec.slots), dtype=np.int64)
         case Moments():
             return np.zeros((settings.count, spec.order))
         case Trace():

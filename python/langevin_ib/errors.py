@@ -53,7 +53,7 @@ class UnsupportedModelError(LangevinError, NotImplementedError):
 
 
 class DivergenceError(LangevinError, ArithmeticError):
-    """A walker left the representable range or became NaN.
+    """A walker left the representable range, became NaN, or could not go where it had to.
 
     Attributes
     ----------
@@ -61,15 +61,19 @@ class DivergenceError(LangevinError, ArithmeticError):
         The walker that diverged first (the smallest index if several did in that step).
     step : int
         The step, counted from 1, after which its state was no longer acceptable.
+    cause : str
+        "out of range" if a coordinate became NaN or too large; "no return" or "no projection" if no way led back to the
+        slice, along the orbit or along the normals; "reached zero" if it came to the tip of the slice.
     """
 
-    def __init__(self, message: str, *, walker: int, step: int) -> None:
+    def __init__(self, message: str, *, walker: int, step: int, cause: str = "out of range") -> None:
         super().__init__(message)
         self.walker = walker
         self.step = step
+        self.cause = cause
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), walker=self.walker, step=self.step), self.args, vars(self)
+        return partial(type(self), walker=self.walker, step=self.step, cause=self.cause), self.args, vars(self)
 
 
 class ArchiveError(LangevinError):

@@ -10,9 +10,11 @@ from .checks import checked_real
 from .distribution import Density
 from .dynamics import Ambient
 from .errors import InvalidArgumentError, NotNormalizableError
+from .law_request import Dynamics, Given, LawRequest
 from .model import Model
 from .product_law import Product
 from .quadrature import LogWeight
+from .slice_rivals import slice_rivals
 from .temperature import resolve_temperature
 from .theory import density
 
@@ -23,13 +25,16 @@ def rivals(
     model: Model,
     observable: str,
     *,
-    dynamics: Ambient,
+    dynamics: Dynamics,
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    given: Given | None = None,
     cutoff: float | None = None,
 ) -> dict[str, Density]:
-    """Return wrong laws of the predictor theta = u v, all with respect to dtheta, for comparison with `density`.
+    """Return wrong laws of an observable, for comparison with `density`; all w.r.t. the measure of the right one.
+
+    For theta = u v under `Ambient` with weight decay:
 
     * "no correction": exp(-L/T).
     * "half exponent": |theta|**(-1/2) exp(-L/T), which is arXiv 2601.06597 (6)-(7) read literally, as a density w.r.t.
@@ -38,17 +43,23 @@ def rivals(
       at 0 and is conditioned on |theta| > cutoff.
     * "temperature +5 %": the right formula at 1.05 T.
 
+    For the others (theta or the strength of a block, the product of a chain, the singular values of a factorisation, on
+    slices, in shells and with stiffness): "no correction", "half exponent", "double exponent" of the right correction,
+    "equation (6)" read literally, "temperature +5 %", and, for GL(2), "compact generators" and "Haar quotient"; what
+    they are exactly is in `slice_rivals` and in the `name` of each.
+
     Parameters
     ----------
-    model, observable, dynamics, beta, sigma, temperature
-        As for `density`; the model has to be the product model and the observable its predictor.
+    model, observable, dynamics, beta, sigma, temperature, given
+        As for `density`.
     cutoff : float, optional
         For "slice law"; positive; by default a tenth of the standard deviation of the right law.
 
     Returns
     -------
     dict of str to Density
-        By the names above. A rival that has infinite mass itself (for a loss that is bounded, say) is left out.
+        By the names above. A rival that has infinite mass itself (for a loss that is bounded, say) is left out, and so
+        is one that is the right law (the direction of a vector may not depend on the temperature).
 
     Raises
     ------
@@ -58,7 +69,11 @@ def rivals(
         If the right law does not exist.
     """
     T = resolve_temperature(beta, sigma, temperature)
+    if isinstance(model, Model) and (given is not None or not isinstance(dynamics, Ambient)):
+        return _of_symmetry(model, observable, dynamics, given, T)
     product = Product.recognise(model) if isinstance(model, Model) else None
+    if isinstance(model, Model) and product is None and model.symmetry is not None:
+        return _of_symmetry(model, observable, dynamics, given, T)
     if product is None or product.kind(model.observable(observable)) != "theta":
         raise InvalidArgumentError(
             f"rivals are known for the predictor u v of the product model, not for observable={observable!r}"
@@ -92,3 +107,23 @@ def rivals(
             continue
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T)
     return laws
+
+
+def _of_symmetry(
+    model: Model, observable: str, dynamics: Dynamics, given: Given | None, T: float
+) -> dict[str, Density]:
+    # The right law has to exist for its rivals to mean anything.
+    right = density(model, observable, dynamics=dynamics, temperature=T, given=given)
+    laws = slice_rivals(LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given))
+    if laws is None:
+        raise InvalidArgumentError(
+            f"rivals are known for theta, the strength, the product of a chain and singular values, not for "
+            f"observable={observable!r}"
+        )
+    laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T, given=given)
+    return {key: law for key, law in laws.items() if _differ(right, law)}
+
+
+def _differ(right: Density, law: Density) -> bool:
+    probabilities = np.linspace(0.02, 0.98, 49)
+    return bool(np.max(np.abs(law.cdf(right.ppf(probabilities)) - probabilities)) > 1e-6)

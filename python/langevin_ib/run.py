@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .archive import PathLike
+from .bound import mortal_pieces
 from .checkpoint import Checkpoint
 from .checks import checked_int
 from .engine import Kept
@@ -36,7 +37,7 @@ class Run(Snapshot):
     ----------
     model : Model
         What was sampled.
-    dynamics : Ambient
+    dynamics : Dynamics
         Where the walkers went.
     settings : Settings
         Everything that decided the numbers.
@@ -76,6 +77,27 @@ class Run(Snapshot):
         if self.settings.scheme != "mala" or self.steps == 0:
             return None
         return self.progressed.accepted / self.walker_steps
+
+    @property
+    def absorption_times(self) -> NDArray[np.float64]:
+        """When walkers were absorbed at zero, under ``GaugeFixed(at_zero="absorb")``: the number of the step times h.
+
+        Shape (walkers,), infinite for those that were not; or (walkers, pieces) for a model whose predictor has several
+        pieces that are absorbed one by one.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the dynamics absorbs nobody.
+        """
+        pieces = mortal_pieces(self.model, self.dynamics)
+        if pieces == 0:
+            raise InvalidArgumentError(f"{self.dynamics!r} absorbs no walkers; GaugeFixed(at_zero='absorb') does")
+        steps = self.progressed.absorbed
+        if steps is None:
+            steps = np.full((self.settings.count, pieces), -1)
+        times = np.where(steps < 0, np.inf, steps * self.settings.step_size)
+        return times[:, 0] if pieces == 1 else times
 
     def __getitem__(self, name: str) -> Any:
         """Return what was kept of an observable: one result, or a tuple where several were asked for.

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .archive import PathLike
+from .bound import bound_of, brought, require_scheme, warn_of_slow_convergence
 from .checkpoint import Checkpoint
 from .checks import checked_int
 from .compiled_potential import CompiledPotential
 from .drive import driver_of, require_finite_start, seen
-from .dynamics import Ambient
+from .dynamics import Ambient, Dynamics, compiled_of
 from .engine import Progressed
 from .errors import DivergenceError, InvalidArgumentError
 from .model import Model
@@ -39,7 +40,7 @@ SCOUTS = 256
 def sample(
     model: Model,
     *,
-    dynamics: Ambient | None = None,
+    dynamics: Dynamics | None = None,
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
@@ -70,7 +71,7 @@ def sample(
     ----------
     model : Model
         What to sample.
-    dynamics : Ambient, optional
+    dynamics : Ambient, SoftSlice, GaugeFixed or Constrained, optional
         Where the walkers may go, and the V that drives them; by default ``Ambient()``, V = L.
     beta, sigma, temperature : float, optional
         Either ``beta`` (and ``sigma``, 1 by default) or ``temperature`` = sigma²/beta. T = 0 is gradient descent.
@@ -99,7 +100,8 @@ def sample(
     observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
         What to keep of which observable of the model, besides the final states.
     initial : array_like, shape (), (dim,) or (walkers, dim), optional
-        Where the walkers start; it is copied; by default at independent standard normals drawn from the same key.
+        Where the walkers start; it is copied; by default at independent standard normals drawn from the same key. Under
+        `GaugeFixed` they are moved along their orbits to the slice first, under `Constrained` along its normals.
     threads : int, optional
         By default all that the machine has.
     level : str, optional
@@ -147,11 +149,15 @@ def sample(
     dynamics = Ambient() if dynamics is None else dynamics
     if not isinstance(model, Model):
         raise InvalidArgumentError(f"model must be a Model, got {model!r}")
-    if not isinstance(dynamics, Ambient):
-        raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    if not isinstance(dynamics, Dynamics):
+        raise InvalidArgumentError(
+            f"dynamics must be an Ambient, SoftSlice, GaugeFixed or Constrained, got {dynamics!r}"
+        )
     if potential is not None:
+        if not isinstance(dynamics, Ambient):
+            raise InvalidArgumentError(f"potential= is driven by Ambient dynamics only, not by {dynamics!r}")
         dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
-    if dynamics.compiled is not None and checkpoint is not None:
+    if compiled_of(dynamics) is not None and checkpoint is not None:
         raise InvalidArgumentError("checkpoint= cannot hold a compiled potential, which is an address in this process")
     if isinstance(step_size, str) and step_size != "auto":
         raise InvalidArgumentError(f"step_size={step_size!r} must be a real number or 'auto'")
@@ -171,13 +177,16 @@ def sample(
         substeps=substeps,
     )
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
-    driver_of(model, dynamics)
+    require_scheme(dynamics, settings.scheme)
+    bound_of(model, dynamics)
+    driver_of(model, dynamics, settings.temperature)
     for name, _ in settings.observe:
         seen(model, dynamics, name)
     dynamics.metric_of(model)
     settings.require_memory(model.dim, machine.threads)
-    states = _initial(initial, model, settings)
-    require_finite_start(model, dynamics, states, first=settings.walkers[0])
+    warn_of_slow_convergence(model, dynamics, stacklevel=3)
+    states = _initial(initial, model, dynamics, settings)
+    require_finite_start(model, dynamics, states, first=settings.walkers[0], temperature=settings.temperature)
     notes: tuple[str, ...] = ()
     if isinstance(step_size, str):
         settings, note = _with_automatic_step(model, dynamics, settings, states, initial=initial, walkers=walkers)
@@ -194,7 +203,7 @@ def sample(
 
 def _with_automatic_step(
     model: Model,
-    dynamics: Ambient,
+    dynamics: Dynamics,
     settings: Settings,
     states: NDArray[Any],
     *,
@@ -204,7 +213,7 @@ def _with_automatic_step(
     """Choose the step from states that are the same for every shard of a run."""
     if initial is None:
         scouts = replace(settings, walkers=(0, SCOUTS))
-        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, scouts))
+        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
         return replace(settings, step_size=chosen.step_size), note
     if isinstance(walkers, slice) and np.ndim(initial) == 2:
         raise InvalidArgumentError(
@@ -249,12 +258,19 @@ def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
         for spec in specs if isinstance(specs, tuple) else (specs,):
             if not isinstance(spec, (Histogram, Moments, Trace)):
                 raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
+            if isinstance(spec, Histogram) and spec.given is not None:
+                model.observable(spec.given[0])
             pairs.append((name, spec))
     return tuple(pairs)
 
 
-def _initial(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArray[Any]:
-    """Return the initial states, (walkers, dim) in the run's dtype; never the caller's own array."""
+def _initial(initial: ArrayLike | None, model: Model, dynamics: Dynamics, settings: Settings) -> NDArray[Any]:
+    """Return the initial states, (walkers, dim) in the run's dtype, where the dynamics wants them."""
+    return brought(model, dynamics, _given(initial, model, settings), first=settings.walkers[0])
+
+
+def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArray[Any]:
+    """Return the states asked for; never the caller's own array."""
     shape = (settings.count, model.dim)
     if initial is None:
         drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checks import checked_int, shown
-from .dynamics import Ambient
+from .dynamics import Dynamics
 from .engine import Kept, Progressed, advance
 from .errors import DivergenceError, InvalidArgumentError
 from .model import Model
@@ -54,7 +54,7 @@ class Task:
     """
 
     model: Model
-    dynamics: Ambient
+    dynamics: Dynamics
     settings: Settings
     machine: Machine
     states: NDArray[Any]
@@ -102,7 +102,7 @@ class Shards:
     def advance(
         self,
         model: Model,
-        dynamics: Ambient,
+        dynamics: Dynamics,
         settings: Settings,
         machine: Machine,
         *,
@@ -238,10 +238,16 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Pa
     states = np.empty_like(before.states)
     kept = [_room(old, spec, settings, before.steps, steps) for old, spec in _observed(before, settings)]
     accepted = before.accepted
+    absorbed = None if before.absorbed is None else before.absorbed.copy()
     for walkers, part in parts:
         rows = _rows(walkers, settings)
         states[rows] = part.states
         accepted += part.accepted
+        if part.absorbed is not None:
+            if absorbed is None:
+                absorbed = np.full((settings.count, part.absorbed.shape[1]), -1, dtype=np.int64)
+            # A shard knows of this stretch only.
+            absorbed[rows] = np.maximum(absorbed[rows], part.absorbed)
         for whole, (new, spec) in zip(kept, _observed(part, settings), strict=True):
             match spec:
                 case Histogram():
@@ -250,7 +256,7 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Pa
                     whole[rows] = new
                 case Trace():
                     whole[rows, whole.shape[1] - new.shape[1] :] = new
-    return Progressed(states, tuple(kept), steps, accepted)
+    return Progressed(states, tuple(kept), steps, accepted, absorbed)
 
 
 def _rows(walkers: tuple[int, int], settings: Settings) -> slice:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from . import archive
 from .archive import Archive, PathLike
+from .bound import mortal_pieces
 from .checks import shown
 from .description import describe, description_hash, restore
-from .dynamics import Ambient
+from .dynamics import Dynamics
 from .engine import Progressed
 from .errors import ArchiveError
 from .model import Model
@@ -33,6 +34,9 @@ FORMAT = 2
 _DATA = "data_"
 """How the names of arrays of data begin in a file."""
 
+_ABSORBED = "absorbed"
+"""The name of the array of absorption times, as steps."""
+
 DRAWN = "drawn from the key"
 """The origin of a run whose walkers started where `sample` puts them by default."""
 
@@ -48,7 +52,7 @@ class Snapshot:
     ----------
     model : Model
         What was sampled.
-    dynamics : Ambient
+    dynamics : Dynamics
         Where the walkers went.
     settings : Settings
         Everything that decided the numbers.
@@ -68,7 +72,7 @@ class Snapshot:
     """
 
     model: Model
-    dynamics: Ambient
+    dynamics: Dynamics
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -82,7 +86,7 @@ class Fields(TypedDict):
     """The attributes of a `Snapshot`."""
 
     model: Model
-    dynamics: Ambient
+    dynamics: Dynamics
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -124,6 +128,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         "system": {"python": platform.python_version(), "numpy": np.__version__, "platform": platform.platform()},
     }
     arrays = {"states": progressed.states} | {f"kept_{i}": kept for i, kept in enumerate(progressed.kept)}
+    arrays |= {} if progressed.absorbed is None else {_ABSORBED: progressed.absorbed}
     arrays |= {f"{_DATA}{name}": array for name, array in snapshot.model.data.items()}
     archive.write(path, header, arrays, keep=keep)
 
@@ -174,7 +179,7 @@ def _series(name: str) -> tuple[str, ...]:
 def _fields(found: Archive) -> Fields:
     header = found.header
     data = {name: array for name, array in found.arrays.items() if name.startswith(_DATA)}
-    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Ambient)
+    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
     settings = restore(header["settings"], Settings)
     if description_hash(*(header[name] for name in _DESCRIBED)) != header["content"]:
         raise ArchiveError("its model, dynamics and settings do not match their hash")
@@ -188,7 +193,13 @@ def _fields(found: Archive) -> Fields:
         "dynamics": dynamics,
         "settings": settings,
         "machine": Machine(**header["machine"]),
-        "progressed": _progressed(found.arrays, model, settings, steps, accepted),
+        "progressed": Progressed(
+            states=_checked(found.arrays, "states", (settings.count, model.dim), settings.dtype),
+            kept=_kept(found.arrays, settings, steps),
+            steps=steps,
+            accepted=accepted,
+            absorbed=_absorbed(found.arrays, settings, mortal_pieces(model, dynamics)),
+        ),
         "seconds": float(header["seconds"]),
         "interrupted": bool(header["interrupted"]) or steps < settings.steps,
         "origin": origin,
@@ -196,21 +207,21 @@ def _fields(found: Archive) -> Fields:
     }
 
 
-def _progressed(
-    arrays: Mapping[str, NDArray[Any]], model: Model, settings: Settings, steps: int, accepted: int
-) -> Progressed:
-    states = _checked(arrays, "states", (settings.count, model.dim), settings.dtype)
-    kept = tuple(
+def _kept(arrays: Mapping[str, NDArray[Any]], settings: Settings, steps: int) -> tuple[NDArray[Any], ...]:
+    return tuple(
         _checked(arrays, f"kept_{i}", *_form(spec, settings, steps)) for i, (_, spec) in enumerate(settings.observe)
     )
-    return Progressed(states, kept, steps, accepted)
+
+
+def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: int) -> NDArray[np.int64] | None:
+    return _checked(arrays, _ABSORBED, (settings.count, pieces), "int64") if _ABSORBED in arrays else None
 
 
 def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], str]:
     """Return shape and dtype of what an observer has kept after so many steps."""
     match spec:
         case Histogram():
-            return (GROUPS, spec.bins + 3), "int64"
+            return (GROUPS, spec.slots), "int64"
         case Moments():
             return (settings.count, spec.order), "float64"
         case Trace():

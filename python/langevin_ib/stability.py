@@ -13,7 +13,7 @@ import sympy
 from numpy.typing import NDArray
 
 from .drive import gradients, is_taped
-from .dynamics import Ambient
+from .dynamics import Dynamics, GaugeFixed, compiled_of
 from .engine import Progressed, advance
 from .errors import DivergenceError, InvalidArgumentError
 from .expressions import compiled
@@ -63,7 +63,7 @@ POWER_STEPS = 30
 """Steps of the power iteration."""
 
 
-def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
+def curvature(model: Model, dynamics: Dynamics, states: NDArray[Any], temperature: float | None = None) -> float:
     """Return the largest absolute eigenvalue of the Hessian of V over some of the given states.
 
     Parameters
@@ -74,19 +74,25 @@ def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
         Its dynamics, for V = L + confinement.
     states : array, shape (walkers, dim)
         Where to look; evenly spread rows are taken if there are many.
+    temperature : float, optional
+        T, where V depends on it.
 
     Returns
     -------
     float
         In units of inverse time; 0 where V is affine, and infinite where the Hessian is not finite.
     """
-    if is_taped(model, dynamics) or dynamics.metric is not None:
-        return _measured_curvature(model, dynamics, np.asarray(_spread(states, MEASURED_AT), dtype=np.float64))
+    if is_taped(model, dynamics) or dynamics.metric_of(model) is not None:
+        return _measured_curvature(
+            model, dynamics, np.asarray(_spread(states, MEASURED_AT), dtype=np.float64), temperature
+        )
     rows = np.asarray(_spread(states, LOOKED_AT), dtype=np.float64)
     return max((block.largest_eigenvalue(rows) for block in _hessian(model, dynamics)), default=0.0)
 
 
-def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> float:
+def _measured_curvature(
+    model: Model, dynamics: Dynamics, states: NDArray[np.float64], temperature: float | None
+) -> float:
     """Return the largest absolute eigenvalue of the Hessian by differences of the gradient, in the metric if any.
 
     Up to `DENSE` dimensions the Hessian is built column by column; beyond, power iteration finds the eigenvalue from
@@ -101,8 +107,8 @@ def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.floa
         moves = directions @ whitening
         sizes = DIFFERENCE * (1.0 + np.abs(states).max(axis=1, keepdims=True))
         sizes /= np.maximum(np.abs(moves).max(axis=1, keepdims=True), np.finfo(float).tiny)
-        there = _slopes(model, dynamics, states + sizes * moves) - _slopes(model, dynamics, states - sizes * moves)
-        return np.asarray(there / (2.0 * sizes) @ whitening.T)
+        ahead, behind = (_slopes(model, dynamics, states + sign * sizes * moves, temperature) for sign in (1.0, -1.0))
+        return np.asarray((ahead - behind) / (2.0 * sizes) @ whitening.T)
 
     if model.dim <= DENSE:
         columns = [along(np.broadcast_to(unit, states.shape)) for unit in np.eye(model.dim)]
@@ -120,20 +126,22 @@ def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.floa
     return float(lengths.max())
 
 
-def _slopes(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slopes(
+    model: Model, dynamics: Dynamics, states: NDArray[np.float64], temperature: float | None
+) -> NDArray[np.float64]:
     if is_taped(model, dynamics):
-        return np.asarray(gradients(model, dynamics, states))
+        return np.asarray(gradients(model, dynamics, states, temperature))
     return np.stack([np.broadcast_to(f(*states.T), len(states)) for f in _gradient(model, dynamics)], axis=1)
 
 
 @lru_cache(maxsize=32)
-def _gradient(model: Model, dynamics: Ambient) -> tuple[Callable[..., NDArray[np.float64]], ...]:
+def _gradient(model: Model, dynamics: Dynamics) -> tuple[Callable[..., NDArray[np.float64]], ...]:
     potential = dynamics.potential(model)
     return tuple(compiled(sympy.diff(potential, x), model.parameters) for x in model.parameters)
 
 
 def with_automatic_step(
-    model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]
+    model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]
 ) -> tuple[Settings, str]:
     """Return the settings with the step size that the curvature proposes, and a note that says how it was found.
 
@@ -154,8 +162,11 @@ def with_automatic_step(
     KeyboardInterrupt
         If Ctrl-C came during the pilot.
     """
-    if dynamics.compiled is not None:
+    if compiled_of(dynamics) is not None:
         raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
+    if isinstance(dynamics, GaugeFixed) and dynamics.at_zero == "error":
+        # A pilot may go where the run must not.
+        dynamics = replace(dynamics, at_zero="absorb")
     largest = _steepest(model, dynamics, settings, states)
     proposed = PROPOSED[settings.scheme]
     rule = f"{proposed:g} (for {settings.scheme})"
@@ -176,9 +187,9 @@ def with_automatic_step(
     return settings, note
 
 
-def _steepest(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> float:
+def _steepest(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> float:
     """Return the largest curvature where walkers start and where a few of them come to."""
-    at_start = _useful(curvature(model, dynamics, states))
+    at_start = _useful(curvature(model, dynamics, states, settings.temperature))
     # Whatever the scheme of the run: MALA would refuse steps that are too large, and look as if all were well.
     careful = replace(settings, scheme="euler-maruyama", step_size=CAREFUL / at_start)
     for _ in range(PILOTS):
@@ -188,7 +199,7 @@ def _steepest(model: Model, dynamics: Ambient, settings: Settings, states: NDArr
             # Where walkers start V is flatter than where they go.
             careful = replace(careful, step_size=careful.step_size / 10.0)
             continue
-        largest = max(at_start, _useful(curvature(model, dynamics, pilot.states)))
+        largest = max(at_start, _useful(curvature(model, dynamics, pilot.states, settings.temperature)))
         if careful.step_size * largest < PILOT_TRUSTED:
             return largest
         careful = replace(careful, step_size=CAREFUL / largest)
@@ -198,12 +209,12 @@ def _steepest(model: Model, dynamics: Ambient, settings: Settings, states: NDArr
     )
 
 
-def _acceptance(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> float:
+def _acceptance(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> float:
     pilot = _pilot(model, dynamics, settings, states)
     return pilot.accepted / (pilot.steps * len(pilot.states))
 
 
-def _pilot(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]) -> Progressed:
+def _pilot(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> Progressed:
     """Make the first steps of a few of a run's walkers."""
     rows = np.ascontiguousarray(states[: max(PILOT_NUMBERS // model.dim, 1)])
     walkers = (settings.walkers[0], settings.walkers[0] + len(rows))
@@ -218,7 +229,7 @@ def _pilot(model: Model, dynamics: Ambient, settings: Settings, states: NDArray[
 
 
 def with_stable_step(
-    error: DivergenceError, model: Model, dynamics: Ambient, settings: Settings, states: NDArray[Any]
+    error: DivergenceError, model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]
 ) -> DivergenceError:
     """Return the error with the step size that would have been stable where the walkers started.
 
@@ -231,10 +242,11 @@ def with_stable_step(
     states : array, shape (walkers, dim)
         Where the walkers started.
     """
-    if dynamics.compiled is not None:
+    if compiled_of(dynamics) is not None or error.cause != "out of range":
         return error
     # The steepest place is where the walker started that diverged, more likely than not.
-    largest = max(curvature(model, dynamics, rows) for rows in (states, states[[error.walker - settings.walkers[0]]]))
+    own = states[[error.walker - settings.walkers[0]]]
+    largest = max(curvature(model, dynamics, rows, settings.temperature) for rows in (states, own))
     if not 0.0 < largest < float("inf"):
         advice = "the curvature of V where the walkers started gives no stable step"
     elif settings.step_size > STABLE / largest:
@@ -280,7 +292,7 @@ class _Block:
 
 
 @lru_cache(maxsize=32)
-def _hessian(model: Model, dynamics: Ambient) -> tuple[_Block, ...]:
+def _hessian(model: Model, dynamics: Dynamics) -> tuple[_Block, ...]:
     """Return the Hessian of V as the blocks that it falls into: parameters that share no term of V do not mix."""
     groups: list[tuple[set[sympy.Symbol], list[sympy.Expr]]] = []
     for term in sympy.Add.make_args(sympy.expand(dynamics.potential(model))):

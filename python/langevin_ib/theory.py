@@ -17,26 +17,26 @@ from .dynamics import Ambient
 from .errors import InvalidArgumentError, NotNormalizableError
 from .expressions import compiled
 from .gaussian_law import affine_observable, quadratic_form
+from .law_request import Dynamics, Given, LawRequest
 from .model import Model
 from .product_law import Product
 from .quadrature import LogWeight, integrate
+from .symmetric_law import symmetric_law
 from .temperature import resolve_temperature
 
 __all__ = ["Density", "density"]
 
 FloatArray = NDArray[np.float64]
 
-_METHODS = ("auto", "closed form", "quadrature")
-
-
 def density(
     model: Model,
     observable: str,
     *,
-    dynamics: Ambient,
+    dynamics: Dynamics,
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    given: Given | None = None,
     method: str = "auto",
 ) -> Density:
     """Return the stationary law of an observable in continuous time.
@@ -47,6 +47,9 @@ def density(
     * the product model theta = u v with any loss l(theta), under a positive weight decay lam: theta has the density
       2 K0(lam |theta| / T) exp(-l / T) up to a constant, w.r.t. dtheta (closed form; the quadrature of the
       two-dimensional Gibbs weight is there to check it). The laws of u, v, u**2 - v**2 and u**2 + v**2 are quadratures.
+    * models with a symmetry under `SoftSlice`, `GaugeFixed` and `Constrained`, and under `Ambient` in a shell: blocks
+      (uv, neurons, column pairs), chains u1 ... uL, coordinatewise products, matrices of rank 2; see `block_law`,
+      `chain_law`, `torus_law` and `matrix_law`, and docs/theory.md for the formulas.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
 
@@ -60,10 +63,14 @@ def density(
         The model.
     observable : str
         One of `model.observable_names`.
-    dynamics : Ambient
+    dynamics : Ambient, SoftSlice, GaugeFixed or Constrained
         The process whose stationary law is wanted.
     beta, sigma, temperature : float, optional
         The temperature, see `resolve_temperature`.
+    given : (name, lo, hi), optional
+        The condition lo <= name < hi, such as ("imbalance", -0.2, 0.2) for a shell about the slice u**2 = v**2; it
+        belongs to a `Histogram` with the same `given`. Either a condition on the imbalance, or on the observable
+        itself, in which case `compare` conditions the histogram.
     method : {"auto", "closed form", "quadrature"}
         "auto" takes the closed form where there is one.
 
@@ -90,15 +97,17 @@ def density(
     """
     if not isinstance(model, Model):
         raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
-    expression = model.observable(observable)
-    if not isinstance(dynamics, Ambient):
-        raise InvalidArgumentError(f"dynamics must be an Ambient(...), got {dynamics!r}")
-    if dynamics.compiled is not None:
-        raise InvalidArgumentError("a compiled potential has no formula, and so no law; describe it by a Model's loss")
-    if method not in _METHODS:
-        raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     T = resolve_temperature(beta, sigma, temperature)
-    request = _Request(model=model, observable=observable, expression=expression, dynamics=dynamics, T=T, method=method)
+    asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
+    law = symmetric_law(asked)
+    if law is not None or not isinstance(dynamics, Ambient):
+        return law or asked.refused()
+    if given is not None:
+        unconditioned = density(model, observable, dynamics=dynamics, temperature=T, method=method)
+        return unconditioned.conditioned(asked.condition)
+    request = _Request(
+        model=model, observable=observable, expression=asked.expression, dynamics=dynamics, T=T, method=method
+    )
     if model.data:
         raise InvalidArgumentError(f"no formula is known for the law of {observable!r} of a model with data")
     # The formulas of the product model know weight decay, and no other confinement.

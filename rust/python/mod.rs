@@ -5,6 +5,7 @@
     reason = "PyO3 hands arguments over by value, and 'py says whose objects they are"
 )]
 
+mod bound;
 mod draws;
 mod functions;
 mod sampler;
@@ -17,13 +18,20 @@ use pyo3::prelude::*;
 use crate::error::{Error, Kind};
 use crate::simd::Level;
 
-create_exception!(_core, DivergedError, PyArithmeticError, "A walker diverged; args are (message, walker, step).");
+create_exception!(
+    _core,
+    DivergedError,
+    PyArithmeticError,
+    "A walker diverged; args are (message, walker, step, cause)."
+);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error.kind {
             Kind::InvalidArgument => PyValueError::new_err(error.message),
-            Kind::Diverged { walker, step } => DivergedError::new_err((error.message, walker, step)),
+            Kind::Diverged { walker, step, cause } => {
+                DivergedError::new_err((error.message, walker, step, cause.name()))
+            }
         }
     }
 }
@@ -45,7 +53,9 @@ mod _core {
     #[pymodule_export]
     use super::DivergedError;
     #[pymodule_export]
-    use super::draws::{box_muller, normals, words};
+    use super::bound::lead;
+    #[pymodule_export]
+    use super::draws::{box_muller, normal_sums, normals, words};
     #[pymodule_export]
     use super::functions::{apply, operations};
     #[pymodule_export]

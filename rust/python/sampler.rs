@@ -6,16 +6,17 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::bound::{Bound as BoundTo, Checked};
 use super::level;
 use super::tape::Tape;
 use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
-use crate::observe::{Histogram, Keep, Moments, Watch};
+use crate::observe::{Given, Histogram, Keep, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Kept, Outcome, Plan};
-use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
+use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
 use crate::simd::Element;
 use crate::walk::Step;
 
@@ -30,6 +31,8 @@ const ALONE_BELOW: u64 = 50_000;
 #[pyo3(from_item_all)]
 pub struct Request<'py> {
     potential: Driver<'py>,
+    /// What walkers are bound to, if to anything.
+    bound: Option<BoundTo<'py>>,
     /// The metric by rows, or None for the Euclidean one.
     metric: Option<Vec<f64>>,
     scheme: String,
@@ -41,8 +44,7 @@ pub struct Request<'py> {
     walkers: (u64, u64),
     steps: (u64, u64),
     burn_in: u64,
-    /// Observable, every, kind, the kind's constants.
-    observe: Vec<(Seen<'py>, u64, String, Vec<f64>)>,
+    observe: Vec<Look<'py>>,
     groups: u64,
     threads: usize,
     level: Option<String>,
@@ -60,6 +62,9 @@ enum Driver<'py> {
     Tapes(Tape<'py>, Tape<'py>),
 }
 
+/// Observable, every, kind, the kind's constants, and the condition under which it counts: observable, lower and upper end.
+type Look<'py> = (Seen<'py>, u64, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
+
 /// What an observer looks at.
 #[derive(FromPyObject)]
 enum Seen<'py> {
@@ -69,8 +74,9 @@ enum Seen<'py> {
     Tape(Tape<'py>),
 }
 
-/// What a run gives back: states, what each observer kept, steps made, proposals accepted, the exception that stopped it.
-type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Option<PyErr>);
+/// What a run gives back: states, what each observer kept, steps made, proposals accepted, rows (walker, part, step)
+/// of those who reached zero, the exception that stopped it.
+type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Bound<'py, PyAny>, Option<PyErr>);
 
 /// Runs a request from the given states, (walkers, dim); `sums` continue the moments of an earlier part of the run.
 #[pyfunction]
@@ -130,13 +136,16 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
                 // SAFETY: Python keeps the function and its data alive during the call, and says so in its documentation.
                 #[allow(unsafe_code, reason = "the user vouches for the function")]
                 let potential = unsafe { Foreign::new(address, user_data, self.dim, weight_decay)? };
-                return self.with_scheme(py, precision, Told::Foreign(potential));
+                return self.with_any_scheme(py, precision, &Told::Foreign(potential));
             }
             Driver::Tapes(gradient, value_and_gradient) => {
                 let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
-                return self.with_scheme(py, precision, Told::Taped(potential));
+                return self.with_any_scheme(py, precision, &Told::Taped(potential));
             }
         };
+        if self.request.bound.is_some() {
+            return Err(PyValueError::new_err(format!("potential {name:?}: bound walkers are driven by tapes")));
+        }
         match (name, constants, self.dim) {
             ("product", &[target], 2) => {
                 self.with_scheme(py, precision, Ambient { potential: Product { target }, weight_decay })
@@ -167,6 +176,31 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         }
     }
 
+    /// The same for potentials that are told at run time, and so are their schemes.
+    fn with_any_scheme<Q: Precision<T>>(
+        self,
+        py: Python<'py>,
+        precision: Q,
+        potential: &Told,
+    ) -> PyResult<Answer<'py>> {
+        let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
+        let scheme = match (self.request.scheme.as_str(), &bound) {
+            ("euler-maruyama", None) => Any::EulerMaruyama,
+            ("leimkuhler-matthews", None) => Any::LeimkuhlerMatthews,
+            ("mala", None) => Any::Metropolis,
+            ("euler-maruyama", Some(Checked::Gauge(gauge))) => Any::GaugeFixed(gauge),
+            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: false }),
+            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: true }),
+            (other, _) => {
+                return Err(PyValueError::new_err(format!("scheme={other:?} does not move walkers that are bound so")));
+            }
+        };
+        if bound.is_some() && self.request.metric.is_some() {
+            return Err(PyValueError::new_err("metric: bound walkers know the Euclidean one only"));
+        }
+        self.run(py, precision, potential, scheme)
+    }
+
     fn run<V: Potential, C: Scheme, Q: Precision<T>>(
         self,
         py: Python<'py>,
@@ -187,11 +221,15 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             stopped.is_none()
         };
         let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, &sums, go_on))?;
-        let Outcome { states, kept, steps, accepted } = outcome;
+        let Outcome { states, kept, steps, accepted, deaths } = outcome;
         let rows = (plan.walkers.end - plan.walkers.start) as usize;
         let states = states.into_pyarray(py).reshape([rows, potential.dim()])?.into_any();
         let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
-        Ok((states, kept, steps, accepted, stopped))
+        let died = deaths.len();
+        let deaths: Vec<i64> =
+            deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
+        let deaths = deaths.into_pyarray(py).reshape([died, 3])?.into_any();
+        Ok((states, kept, steps, accepted, deaths, stopped))
     }
 }
 
@@ -254,15 +292,18 @@ impl Request<'_> {
         Ok(plan)
     }
 
-    fn watch<V: Potential>(&self, look: &(Seen, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {
-        let (observable, every, kind, constants) = look;
+    fn watch<V: Potential>(&self, look: &Look, potential: &V) -> Result<Watch> {
+        let (observable, every, kind, constants, given) = look;
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
-                let slots = (bins + 3.0) * (self.groups as f64 + 1.0);
+                let slots = (bins + 4.0) * (self.groups as f64 + 1.0);
                 if !(bins >= 1.0 && lo < hi && (hi - lo).is_finite() && slots < f64::from(i32::MAX)) {
                     return Err(Error::invalid(format!("a histogram of {bins} bins on [{lo}, {hi}) cannot be kept")));
                 }
-                Keep::Histogram(Histogram { bins: bins as u32, lo, hi })
+                let given = given.as_ref().map(|(observable, lo, hi)| {
+                    Ok::<_, Error>(Given { observable: observable.find(potential)?, lo: *lo, hi: *hi })
+                });
+                Keep::Histogram(Histogram { bins: bins as u32, lo, hi }, given.transpose()?)
             }
             ("moments", &[order]) if (1.0..=16.0).contains(&order) => Keep::Moments(Moments { order: order as usize }),
             ("trace", &[]) => Keep::Trace,
@@ -271,10 +312,15 @@ impl Request<'_> {
         if *every == 0 {
             return Err(Error::invalid("an observer's every must be at least 1"));
         }
-        let observable = match observable {
-            Seen::Name(name) => Observable::parse(name, potential)?,
-            Seen::Tape(tape) => Observable::program(tape.program()?, potential)?,
-        };
-        Ok(Watch { observable, every: *every, keep })
+        Ok(Watch { observable: observable.find(potential)?, every: *every, keep })
+    }
+}
+
+impl Seen<'_> {
+    fn find<V: Potential>(&self, potential: &V) -> Result<Observable> {
+        match self {
+            Seen::Name(name) => Observable::parse(name, potential),
+            Seen::Tape(tape) => Observable::program(tape.program()?, potential),
+        }
     }
 }

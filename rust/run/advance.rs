@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use super::Plan;
 use super::block::Block;
+use crate::dynamics::gauge::Death;
+use crate::error::Cause;
 use crate::noise::{BoxMuller, Precision};
-use crate::observe::{Sight, Tally};
+use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
@@ -21,6 +23,7 @@ const CHECK_EVERY: u64 = 64;
 pub struct Runaway {
     pub step: u64,
     pub walker: u64,
+    pub cause: Cause,
 }
 
 /// Moves some blocks through some steps.
@@ -47,12 +50,13 @@ where
     fn run<S: Simd>(self) -> Option<Runaway> {
         let Plan { noise, metric, substeps, .. } = self.plan;
         let mut walk = Walk::<S, T, V, Q>::new(self.potential, noise, metric.as_ref(), *substeps, self.tally);
-        let mut sights: Vec<_> = self.plan.watches.iter().map(|watch| watch.observable.sight::<S, T>()).collect();
+        let mut room = self.scheme.room::<S, T>();
+        let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
-            let runaway = cross(self.plan, self.scheme, &mut walk, &mut sights, block, self.steps.clone());
+            let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
             first = [first, runaway].into_iter().flatten().min();
         }
@@ -65,8 +69,9 @@ where
 fn cross<S, T, V, C, Q>(
     plan: &Plan,
     scheme: C,
+    room: &mut C::Room<S, T>,
     walk: &mut Walk<'_, S, T, V, Q>,
-    sights: &mut [Sight<'_, S, T>],
+    views: &mut [View<'_, S, T>],
     block: &mut Block<T>,
     steps: Range<u64>,
 ) -> Option<Runaway>
@@ -78,7 +83,7 @@ where
     Q: Precision<T>,
 {
     let mut start = walk.x.clone();
-    scheme.begin(walk, steps.start);
+    scheme.begin(room, walk, steps.start);
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
@@ -86,12 +91,12 @@ where
         let to = steps.end.min(from + stride);
         start.copy_from_slice(&walk.x);
         for step in from..to {
-            scheme.advance(walk, step, plan.step);
+            scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
                 walk.tally.settle();
                 for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
                     if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut sights[i], column, walk.tally);
+                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut views[i], column, walk.tally);
                     }
                 }
                 next_look = plan.next_look(next_look);
@@ -101,18 +106,24 @@ where
             if to - from == 1 {
                 // The next block may be of another size.
                 walk.tally.settle();
-                return Some(Runaway { step: to, walker: block.first + walker as u64 });
+                let cause = walk.failures.iter().find(|failure| failure.0 == walker).map_or(Cause::OutOfRange, |f| f.1);
+                return Some(Runaway { step: to, walker: block.first + walker as u64, cause });
             }
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
             stride = 1;
             walk.x.copy_from_slice(&start);
-            scheme.begin(walk, from);
+            walk.failures.clear();
+            scheme.begin(room, walk, from);
             continue;
         }
         collect_accepted(walk, block);
+        walk.failures.clear();
         from = to;
     }
     walk.tally.settle();
+    let is_live = |death: &&Death| block.live.contains(&(death.walker as usize));
+    let number = |death: &Death| Death { walker: block.first + death.walker, ..*death };
+    block.deaths.extend(walk.deaths.iter().filter(is_live).map(number));
     None
 }
 

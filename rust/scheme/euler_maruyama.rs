@@ -12,8 +12,12 @@ use crate::walk::{Step, Walk};
 pub struct EulerMaruyama;
 
 impl Scheme for EulerMaruyama {
+    type Room<S: Simd, T: Element> = ();
+
+    fn room<S: Simd, T: Element>(self) {}
+
     #[inline(always)]
-    fn advance<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    fn advance<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
     where
         S: Simd,
         T: Element + BoxMuller,

@@ -13,8 +13,12 @@ use crate::walk::{Step, Walk};
 pub struct LeimkuhlerMatthews;
 
 impl Scheme for LeimkuhlerMatthews {
+    type Room<S: Simd, T: Element> = ();
+
+    fn room<S: Simd, T: Element>(self) {}
+
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
+    fn begin<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
@@ -30,7 +34,7 @@ impl Scheme for LeimkuhlerMatthews {
     }
 
     #[inline(always)]
-    fn advance<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    fn advance<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
     where
         S: Simd,
         T: Element + BoxMuller,

@@ -14,8 +14,12 @@ use crate::walk::{Step, Walk};
 pub struct Metropolis;
 
 impl Scheme for Metropolis {
+    type Room<S: Simd, T: Element> = ();
+
+    fn room<S: Simd, T: Element>(self) {}
+
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, _step: u64)
+    fn begin<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, _step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
@@ -30,7 +34,7 @@ impl Scheme for Metropolis {
     }
 
     #[inline(always)]
-    fn advance<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    fn advance<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
     where
         S: Simd,
         T: Element + BoxMuller,

@@ -1,12 +1,16 @@
 //! Schemes: how a block of walkers makes one step of d x = -grad V dt + sqrt(2 T) dW. One scheme a file.
 
+mod any;
 mod euler_maruyama;
 mod leimkuhler_matthews;
 mod metropolis;
+mod rigid;
 
+pub use any::Any;
 pub use euler_maruyama::EulerMaruyama;
 pub use leimkuhler_matthews::LeimkuhlerMatthews;
 pub use metropolis::Metropolis;
+pub use rigid::Rigid;
 
 use crate::noise::{BoxMuller, Precision};
 use crate::potential::Potential;
@@ -16,20 +20,24 @@ use crate::walk::{Step, Walk};
 /// A rule for one step. It may keep nothing that is not a function of the state and the noise: that is what makes
 /// results independent of where a run is cut.
 pub trait Scheme: Copy + Send + Sync {
+    /// What a worker needs beside the walk.
+    type Room<S: Simd, T: Element>;
+    /// Prepares a worker.
+    fn room<S: Simd, T: Element>(self) -> Self::Room<S, T>;
     /// Prepares a block whose walkers are at x before `step`.
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
+    fn begin<S, T, V, Q>(self, room: &mut Self::Room<S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
         V: Potential,
         Q: Precision<T>,
     {
-        let _ = (walk, step);
+        let _ = (room, walk, step);
     }
 
     /// Moves every walker of the block from x before `step` to x after it.
-    fn advance<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    fn advance<S, T, V, Q>(self, room: &mut Self::Room<S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
     where
         S: Simd,
         T: Element + BoxMuller,

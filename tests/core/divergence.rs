@@ -17,7 +17,7 @@ const STEPS: u64 = 3000;
 
 fn named(result: Result<Record>) -> (u64, u64) {
     match result {
-        Err(Error { kind: Kind::Diverged { walker, step }, message }) => {
+        Err(Error { kind: Kind::Diverged { walker, step, .. }, message }) => {
             let (named_walker, named_step) = (format!("walker {walker} "), format!("step {step}:"));
             assert!(message.contains(&named_walker) && message.contains(&named_step), "{message}");
             (walker, step)

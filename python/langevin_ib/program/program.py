@@ -113,6 +113,10 @@ class Program:
         """Return the tape of another expression of the same parameters and data: one output; errors as for `value`."""
         return self._unit.observable(_checked(expression))
 
+    def with_gradients(self, expressions: Sequence[sympy.Expr]) -> Tape:
+        """Return the tape of other expressions, all of them first, then the gradient of each; errors as for `value`."""
+        return self._unit.with_gradients(tuple(map(_checked, expressions)))
+
     @cached_property
     def _unit(self) -> _Unit:
         return _unit(self._source)
@@ -172,6 +176,16 @@ class _Unit:
                 # In a graph of its own: a tape must not depend on what was compiled before it.
                 self._tapes[expression] = _Unit(self._source._replace(expression=expression)).tape("value")
             return self._tapes[expression]
+
+    def with_gradients(self, expressions: tuple[sympy.Expr, ...]) -> Tape:
+        with self._lock:
+            # In a graph of its own, as for observables.
+            graph = Algebra()
+            columns = Columns(graph, self._source.data)
+            lowering = Lowering(graph, self._source.parameters, columns)
+            outputs = [lowering(expression) for expression in expressions]
+            gradients = [gradient(graph, columns, output, len(self._names)) for output in outputs]
+            return assembled(graph, columns, [*outputs, *(node for row in gradients for node in row)], self._names)
 
     @cached_property
     def _gradient(self) -> list[Node]:

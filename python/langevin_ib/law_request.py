@@ -1,0 +1,267 @@
+"""What is asked of `density`, checked, and the words in which its answers and refusals are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from .checks import checked_real, shown
+from .distribution import Density
+from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from .expressions import compiled
+from .model import Model
+from .quadrature import Interval, LogWeight
+
+__all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
+
+FloatArray = NDArray[np.float64]
+Dynamics: TypeAlias = Ambient | SoftSlice | GaugeFixed | Constrained
+Given: TypeAlias = tuple[str, float, float]
+
+METHODS = ("auto", "closed form", "quadrature")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawRequest:
+    """The arguments of `density`.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    observable : str
+        The name of an observable of it.
+    dynamics : Ambient, SoftSlice, GaugeFixed or Constrained
+        The process.
+    T : float
+        The temperature.
+    given : (name, lo, hi), optional
+        The condition lo <= name < hi.
+    method : {"auto", "closed form", "quadrature"}
+        What the user wants.
+    label : str
+        The name of the law, if it is not that of the process.
+    """
+
+    model: Model
+    observable: str
+    dynamics: Dynamics
+    T: float
+    given: Given | None = None
+    method: str = "auto"
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, METHODS))}, got {self.method!r}")
+        if not isinstance(self.dynamics, Ambient | SoftSlice | GaugeFixed | Constrained):
+            raise InvalidArgumentError(
+                f"dynamics must be an Ambient(...), SoftSlice(...), GaugeFixed(...) or Constrained(...), got "
+                f"{self.dynamics!r}"
+            )
+        if getattr(self.dynamics, "compiled", None) is not None:
+            raise InvalidArgumentError(
+                "a compiled potential has no formula, and so no law; describe it by a Model's loss"
+            )
+        if self.given is not None:
+            object.__setattr__(self, "given", _checked_given(self.given, self.model))
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The observable as a function of the parameters."""
+        return self.model.observable(self.observable)
+
+    @property
+    def is_on_slice(self) -> bool:
+        """Whether the process lives on a slice."""
+        return isinstance(self.dynamics, GaugeFixed | Constrained)
+
+    @property
+    def is_rigid(self) -> bool:
+        """Whether the law on the slice is that of its surface measure, without (det G)**(-1/2)."""
+        return isinstance(self.dynamics, Constrained) and not self.dynamics.fixman
+
+    @property
+    def stiffness(self) -> float:
+        """The stiffness of a soft slice; 0 for the others."""
+        return self.dynamics.stiffness if isinstance(self.dynamics, SoftSlice) else 0.0
+
+    @property
+    def name(self) -> str:
+        """The law in words: the process, the measure and the temperature."""
+        if self.label:
+            return self.label
+        words = f"{self._process()}, T = {self.T:.12g}"
+        if self.shell is not None:
+            words += f", given {self.shell[1]:.12g} <= {self.shell[0]} < {self.shell[2]:.12g}"
+        return words
+
+    def _process(self) -> str:
+        dynamics = self.dynamics
+        if isinstance(dynamics, GaugeFixed):
+            return f"gauge-fixed law exp(-V/T) delta(chi - c), c = {_text(dynamics.level)}"
+        if isinstance(dynamics, Constrained):
+            manner = "delta(chi - c) of the constrained process with Fixman's term" if dynamics.fixman else "dS"
+            return f"rigid-slice law exp(-V/T) {manner}, c = {_text(dynamics.level)}"
+        stiff = [f"stiffness {dynamics.stiffness:.12g}"] if isinstance(dynamics, SoftSlice) else []
+        decay = [f"weight decay {dynamics.weight_decay:.12g}"] if dynamics.weight_decay else []
+        confined = [f"confinement {shown(self.model.confinement)}"] if self.model.confinement != 0 else []
+        by = f" with {' and '.join(stiff + confined + decay)}" if stiff or decay or confined else ""
+        return f"{'soft-slice' if stiff else 'ambient'} Gibbs law{by}"
+
+    @property
+    def reference(self) -> str:
+        """The measure with respect to which the density is one."""
+        return f"d {self.observable}"
+
+    @property
+    def shell(self) -> Given | None:
+        """The condition, if it is on another quantity than the observable."""
+        return None if self.given is None or self.given[0] == self.observable else self.given
+
+    @property
+    def intervals(self) -> tuple[Interval, ...] | None:
+        """The condition, if it is on the observable itself."""
+        return None if self.given is None or self.given[0] != self.observable else (self.given[1:],)
+
+    @property
+    def condition(self) -> tuple[Interval, ...]:
+        """The condition, for a law that knows no others than those on the observable itself.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it is on another quantity.
+        """
+        if self.intervals is None:
+            raise self.unsupported(f"given={self.given!r} is not on {self.observable!r}", "leave out given=")
+        return self.intervals
+
+    def levels(self, count: int) -> FloatArray:
+        """Return the value of each of `count` constraints on the slice.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is a value for another number of constraints.
+        """
+        level = self.dynamics.level if isinstance(self.dynamics, GaugeFixed | Constrained) else 0.0
+        values = np.atleast_1d(np.asarray(level, dtype=np.float64))
+        if values.size == 1:
+            return np.full(count, values[0])
+        if values.shape != (count,):
+            raise InvalidArgumentError(
+                f"level={level!r} has {values.size} values, but this model has {count} constraints; give one number "
+                "for all of them, or one for each"
+            )
+        return values
+
+    def weight_decay(self) -> float | None:
+        """Return lam where confinement and weight decay together are (lam/2) |x|**2; None where they are not."""
+        confinement, decay = self.model.confinement, getattr(self.dynamics, "weight_decay", 0.0)
+        if confinement == 0:
+            return float(decay)
+        share = sympy.expand(confinement).coeff(self.model.parameters[0], 2)
+        square = sympy.Add(*(x**2 for x in self.model.parameters))
+        if not share.is_number or sympy.expand(confinement - share * square) != 0:
+            return None
+        return float(decay) + 2.0 * float(share)
+
+    @cached_property
+    def loss(self) -> Callable[..., FloatArray]:
+        """The loss as a NumPy function of the parameters."""
+        return compiled(self.model.loss, self.model.parameters, self.model.data)
+
+    @cached_property
+    def potential(self) -> Callable[..., FloatArray]:
+        """The loss and the confinement of the model, as a NumPy function of the parameters."""
+        return compiled(self.model.potential(), self.model.parameters, self.model.data)
+
+    def weighted(
+        self,
+        log_weight: LogWeight,
+        *,
+        support: Interval = (-math.inf, math.inf),
+        singularities: Sequence[float] = (0.0,),
+        method: str = "quadrature",
+        remedy: str = "",
+    ) -> Density:
+        """Normalise a weight; `remedy` is added to the refusal of one whose mass is infinite.
+
+        Raises
+        ------
+        NotNormalizableError
+            If it is.
+        """
+        try:
+            return Density.from_log_weight(
+                log_weight,
+                name=self.name,
+                reference=self.reference,
+                support=support,
+                singularities=singularities,
+                method=method,
+                given=self.intervals,
+            )
+        except NotNormalizableError as error:
+            more = f". {remedy}" if remedy else ""
+            raise NotNormalizableError(
+                f"the {self.name} has infinite mass with respect to {self.reference}: {error}{more}"
+            ) from None
+
+    def refused(self) -> NoReturn:
+        """Refuse a law of a slice, because the model is none of those whose laws are known.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the model has no symmetry, and so no slice.
+        UnsupportedModelError
+            Otherwise.
+        """
+        if self.model.symmetry is None:
+            raise InvalidArgumentError(
+                f"{self.dynamics!r} needs a model with a symmetry, whose slice it uses; give symmetry= to the Model"
+            )
+        raise self.unsupported(
+            "it is none of the models and observables whose slice laws are implemented",
+            "see docs/theory.md for those that are",
+        )
+
+    def unsupported(self, reason: str, remedy: str) -> UnsupportedModelError:
+        """Return the refusal of a law that is not known."""
+        return UnsupportedModelError(
+            f"no formula is known for the law of {self.observable!r} = {shown(self.expression)} under "
+            f"{self.dynamics!r}: {reason}; {remedy}"
+        )
+
+
+def _text(level: Any) -> str:
+    values = np.atleast_1d(np.asarray(level, dtype=np.float64))
+    words = ", ".join(f"{value:.12g}" for value in values)
+    return words if values.size == 1 else f"({words})"
+
+
+def _checked_given(given: Any, model: Model) -> Given:
+    try:
+        name, low, high = given
+    except (TypeError, ValueError):
+        raise InvalidArgumentError(
+            f'given must be (name, lo, hi) such as ("imbalance", -0.1, 0.1), got {shown(given)}'
+        ) from None
+    model.observable(name)
+    ends = [
+        float(end) if isinstance(end, float) and math.isinf(end) else checked_real(f"an end of given={given!r}", end)
+        for end in (low, high)
+    ]
+    if not ends[0] < ends[1]:
+        raise InvalidArgumentError(f"given={given!r} must satisfy lo < hi")
+    return name, ends[0], ends[1]

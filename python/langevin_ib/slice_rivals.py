@@ -1,0 +1,158 @@
+r"""Wrong laws of models with a symmetry: what they are, in which measure, and where they come from.
+
+A law is a *correction* times exp(-L/T) times flat measure: dtheta for uv and chains, ds s^(m+n-2) for a block (the measure
+of rank-one matrices, dz for a neuron), |s_1^2 - s_2^2| prod (s_i^(m+n-2r) ds_i) for the singular values of matrices of rank
+r (that of the manifold of such matrices; dT if m = n = r). Its rivals have another correction:
+
+* none at all; the square root of the right one; its square;
+* (det G)^(-1/2) at balance, as in arXiv 2601.06597 (6)-(7), read as a density w.r.t. flat measure: |theta|^(-1/2) for uv;
+  it is also the ambient Gibbs law of L_eff, without a slice. For matrices det H with all generators stands for det G;
+* for matrices: the right law with (det H)^(-1/2), compact generators included, in place of (det G)^(-1/2), and the Haar
+  quotient |s_1^2 - s_2^2| prod s_i^((m+n)/2-r), in which all of them count as gauge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .block_law import Block, BlockLaw
+from .chain_law import ChainLaw
+from .distribution import Density
+from .errors import NotNormalizableError
+from .hadamard_law import SeveralBlocks
+from .law_request import LawRequest
+from .matrix_law import MatrixLaw
+from .quadrature import LogWeight
+
+__all__ = ["slice_rivals"]
+
+FloatArray = NDArray[np.float64]
+Measure = Callable[[FloatArray, FloatArray], FloatArray]
+
+_POWERS = {"no correction": (0.0, "no correction"), "half exponent": (0.5, "root of the right correction")} | {
+    "double exponent": (2.0, "square of the right correction")
+}
+_LITERAL = "(det G)^(-1/2) at balance with respect to flat measure, equation (6) read literally"
+
+
+def slice_rivals(request: LawRequest) -> dict[str, Density] | None:
+    """Return the wrong laws of a request by name, without that at another temperature; None where none are known."""
+    several = SeveralBlocks.recognise(request) if request.weight_decay() is not None else None
+    if several is not None and several.is_separable:
+        return _of_block(several.of_one_block())
+    block = Block.recognise(request.model) if request.weight_decay() is not None else None
+    if block is not None:
+        return _of_block(BlockLaw(request, block))
+    matrix = MatrixLaw.recognise(request)
+    if matrix is not None:
+        return _of_matrix(matrix)
+    chain = ChainLaw.recognise(request)
+    return None if chain is None else _of_chain(chain)
+
+
+def _made(request: LawRequest, key: str, formula: str, weight: LogWeight, support: tuple[float, float]) -> Density | None:
+    try:
+        return _labelled(request, key, formula).weighted(weight, support=support)
+    except NotNormalizableError:
+        return None
+
+
+def _labelled(request: LawRequest, key: str, formula: str) -> LawRequest:
+    return replace(request, label=f"rival of the {request.name}: {key} ({formula})")
+
+
+def _kept(laws: dict[str, Density | None]) -> dict[str, Density]:
+    return {key: law for key, law in laws.items() if law is not None}
+
+
+def _of_block(law: BlockLaw) -> dict[str, Density] | None:
+    kind = law.block.kind(law.request.expression)[0]
+    if kind not in {"theta", "strength"}:
+        return None
+    excess = law.m + law.n - 2
+    tail = law.log_sheets if kind == "theta" else law.log_gibbs
+    support = (-math.inf if kind == "theta" else 0.0, math.inf)
+
+    def weight(correction: Callable[[FloatArray], FloatArray]) -> LogWeight:
+        def log_weight(x: FloatArray) -> FloatArray:
+            s = np.maximum(np.abs(x), 1e-300)
+            return correction(s) + (excess * np.log(s) if excess else 0.0) + tail(x)
+
+        return log_weight
+
+    laws = {
+        key: _made(law.request, key, formula, weight(lambda s, e=e: e * law.measure.log_radial(s)), support)  # type: ignore[misc]
+        for key, (e, formula) in _POWERS.items()
+    }
+    laws["equation (6)"] = _made(law.request, "equation (6)", _LITERAL, weight(lambda s: -0.5 * np.log(s)), support)
+    return _kept(laws)
+
+
+def _of_chain(law: ChainLaw) -> dict[str, Density]:
+    everywhere, depth = (-math.inf, math.inf), law.shifts.size
+
+    def weight(exponent: float) -> LogWeight:
+        return lambda z: law.log_sheets(z) - exponent * law.share * law.log_gram(z)
+
+    laws = {key: _made(law.request, key, text, weight(e), everywhere) for key, (e, text) in _POWERS.items()}
+    laws["equation (6)"] = _made(
+        law.request,
+        "equation (6)",
+        _LITERAL,
+        lambda z: law.log_sheets(z) - (1.0 - 1.0 / depth) * np.log(np.maximum(np.abs(z), 1e-300)),
+        everywhere,
+    )
+    return _kept(laws)
+
+
+def _of_matrix(law: MatrixLaw) -> dict[str, Density] | None:
+    form = law.form
+    if form.rank != 2:
+        return None
+    total_power = float(form.m + form.n)
+
+    def flat(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        return _log_vandermonde(log_first, gap) + (total_power - 4.0) * (2.0 * log_first - gap)
+
+    def powered(exponent: float) -> Measure:
+        def measure(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+            base = flat(log_first, gap)
+            return base + exponent * (law.log_measure(log_first, gap) - base)
+
+        return measure
+
+    def compact(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        return law.log_measure(log_first, gap) - 0.5 * _log_sum(log_first, gap)
+
+    def haar(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        return _log_vandermonde(log_first, gap) + (total_power / 2.0 - 2.0) * (2.0 * log_first - gap)
+
+    def literal(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        log_det = 2.0 * log_first - gap + (2.0 * _log_sum(log_first, gap) if form.is_full else 0.0)
+        return flat(log_first, gap) - 0.5 * log_det
+
+    measures = {key: (powered(e), text) for key, (e, text) in _POWERS.items()}
+    measures["equation (6)"] = (literal, _LITERAL)
+    if form.is_full:
+        measures["compact generators"] = (compact, "(det H)^(-1/2) with the compact generators")
+        measures["Haar quotient"] = (haar, "all of GL(2) as gauge")
+    laws: dict[str, Density | None] = {}
+    for key, (measure, text) in measures.items():
+        try:
+            laws[key] = replace(law, request=_labelled(law.request, key, text), measure=measure).density()
+        except NotNormalizableError:
+            continue
+    return _kept(laws)
+
+
+def _log_sum(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return np.asarray(log_first + np.log1p(np.exp(-gap)))
+
+
+def _log_vandermonde(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return np.asarray(2.0 * log_first + np.log(-np.expm1(-2.0 * gap)))

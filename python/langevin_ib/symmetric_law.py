@@ -1,0 +1,46 @@
+"""Which of the laws of models with a symmetry it is that was asked for."""
+
+from __future__ import annotations
+
+from .block_law import Block, BlockLaw
+from .chain_law import ChainLaw
+from .distribution import Density
+from .dynamics import Ambient
+from .hadamard_law import SeveralBlocks
+from .law_request import LawRequest
+from .matrix_law import MatrixLaw
+from .torus_law import TorusLaw
+
+__all__ = ["symmetric_law"]
+
+
+def symmetric_law(request: LawRequest) -> Density | None:
+    """Return the law of a request that is about a symmetry, or None if it is one for the laws without.
+
+    Raises
+    ------
+    InvalidArgumentError, UnsupportedModelError, NotNormalizableError
+        As `density` says.
+    """
+    if request.is_on_slice and request.method == "quadrature":
+        torus = TorusLaw.recognise(request)
+        if torus is not None:
+            return torus.density()
+    if request.weight_decay() is not None:
+        block = Block.recognise(request.model)
+        # The ambient law of uv has formulas of its own, which need no symmetry.
+        if block is not None and not (block.is_scalar and request.given is None and isinstance(request.dynamics, Ambient)):
+            return BlockLaw(request, block).density()
+    matrix = MatrixLaw.recognise(request)
+    if matrix is not None:
+        return matrix.density()
+    several = SeveralBlocks.recognise(request) if request.weight_decay() is not None else None
+    if several is not None and several.is_separable:
+        return several.of_one_block().density()
+    if several is not None and several.is_pair:
+        return several.pair()
+    for family in (ChainLaw, TorusLaw):
+        law = family.recognise(request)
+        if law is not None:
+            return law.density()
+    return None

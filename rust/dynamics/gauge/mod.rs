@@ -1,0 +1,156 @@
+//! Gauge-fixing: after a step every walker goes along its orbit back to the slice {chi = level}.
+//!
+//! - `pair`: one scaling of weights +1 and -1, in closed form.
+//! - `scalings`: several that hang together, by Newton's method on a convex function.
+//! - `general_linear`: GL(r) on two matrices, by symmetric square roots.
+//! - `walkers`: a block of walkers, and those that end at zero.
+
+mod general_linear;
+mod pair;
+mod scalings;
+mod walkers;
+
+pub use general_linear::{GeneralLinear, MOST_COLUMNS};
+pub use pair::Pair;
+pub use scalings::Scalings;
+pub use walkers::{Death, Return};
+
+use crate::error::{Error, Result};
+use crate::simd::{Element, Routine, Simd};
+
+/// The way back to the slice for some coordinates that hang together.
+#[derive(Clone, Debug)]
+pub enum Retraction {
+    /// One scaling of weights +1 and -1.
+    Pair(Pair),
+    /// Several scalings, or other weights.
+    Scalings(Scalings),
+    /// A general linear group.
+    GeneralLinear(GeneralLinear),
+}
+
+/// What becomes of a walker whose predictor reaches zero, where the slice has its tip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtZero {
+    /// It stays there.
+    Absorb,
+    /// The run ends with an error.
+    Fail,
+}
+
+/// Some coordinates that hang together.
+#[derive(Clone, Debug)]
+pub struct Part {
+    retraction: Retraction,
+    /// All that move.
+    coordinates: Vec<usize>,
+    /// The factors of their predictor, as coordinates, if walkers can end at zero.
+    factors: Vec<Vec<usize>>,
+}
+
+/// A gauge: parts that share no coordinates.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    dim: usize,
+    parts: Vec<Part>,
+    at_zero: AtZero,
+}
+
+impl Gauge {
+    /// Takes the parts.
+    ///
+    /// # Errors
+    /// If one names a coordinate that is not there, or two name the same.
+    pub fn new(dim: usize, parts: Vec<Part>, at_zero: AtZero) -> Result<Self> {
+        let mut taken = vec![false; dim];
+        for part in &parts {
+            for &i in &part.coordinates {
+                if i >= dim || std::mem::replace(&mut taken[i], true) {
+                    return Err(Error::invalid(format!("gauge: coordinate {i} of {dim} is not there, or moves twice")));
+                }
+            }
+        }
+        Ok(Self { dim, parts, at_zero })
+    }
+
+    /// Number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Whether walkers can end at zero.
+    #[must_use]
+    pub fn is_mortal(&self) -> bool {
+        self.parts.iter().any(Part::is_mortal)
+    }
+
+    /// How many numbers `retract` needs room for.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.parts.iter().map(|part| part.retraction.room()).max().unwrap_or(0)
+    }
+
+    /// Moves a pack of points to the slice; coordinates that no scaling moves stay.
+    #[inline(always)]
+    pub fn retract<S: Simd, T: Element>(&self, x: &mut [T::Pack<S>], room: &mut [T::Pack<S>]) {
+        for part in &self.parts {
+            S::call(Retract::<S, T> { part, x: &mut *x, room: &mut *room });
+        }
+    }
+}
+
+/// The way back for one part of a pack of points, a function of its own: it is needed in several places, and long.
+struct Retract<'a, S: Simd, T: Element> {
+    part: &'a Part,
+    x: &'a mut [T::Pack<S>],
+    room: &'a mut [T::Pack<S>],
+}
+
+impl<S: Simd, T: Element> Routine<S> for Retract<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match &self.part.retraction {
+            Retraction::Pair(pair) => pair.retract(self.x),
+            Retraction::Scalings(scalings) => scalings.retract(self.x, self.room),
+            Retraction::GeneralLinear(group) => group.retract(self.x),
+        }
+    }
+}
+
+impl Part {
+    /// Takes the way back.
+    #[must_use]
+    pub fn new(retraction: Retraction) -> Self {
+        let coordinates = match &retraction {
+            Retraction::Pair(pair) => pair.coordinates(),
+            Retraction::Scalings(scalings) => scalings.factors().concat(),
+            Retraction::GeneralLinear(group) => group.coordinates(),
+        };
+        Self { retraction, coordinates, factors: Vec::new() }
+    }
+
+    /// The same, where walkers that reach zero end. That is where, in a step x -> y, the product over the factors f of
+    /// x_f · y_f, which for numbers is the old predictor times the new one, is not positive.
+    #[must_use]
+    pub fn mortal(mut self) -> Self {
+        self.factors = match &self.retraction {
+            Retraction::Pair(pair) => pair.factors(),
+            Retraction::Scalings(scalings) => scalings.factors(),
+            Retraction::GeneralLinear(_) => Vec::new(),
+        };
+        self
+    }
+
+    fn is_mortal(&self) -> bool {
+        !self.factors.is_empty()
+    }
+}
+
+impl Retraction {
+    fn room(&self) -> usize {
+        if let Self::Scalings(scalings) = self { scalings.room() } else { 0 }
+    }
+}
