@@ -219,6 +219,18 @@ def test_a_model_survives(name) -> None:
         assert back.constraints() == built.constraints()
 
 
+@pytest.mark.parametrize("name", ["several scalings", "a slice", "gl", "doubles"])
+def test_a_saved_run_has_its_model_back(name, tmp_path) -> None:
+    built = MODELS[name]
+    options = {"dynamics": lib.Ambient(weight_decay=1.0), "temperature": 0.1, "step_size": 1e-3, "walkers": 2, "rng": 1}
+    run = lib.sample(built, steps=5, initial=np.ones(built.dim), **options)
+    run.save(tmp_path / "run.npz")
+    back = lib.load(tmp_path / "run.npz")
+    assert back.model == built
+    assert back.model.constraints() == built.constraints()
+    np.testing.assert_array_equal(back.resume(steps=5).states, run.resume(steps=5).states)
+
+
 def test_digests_tell_them_apart() -> None:
     assert len({built.digest for built in MODELS.values()}) == len(MODELS)
 
