@@ -248,9 +248,7 @@ class BlockLaw:
             if self.measure.level == 0.0
             else ""
         )
-        return self.request.weighted(
-            weight, support=support, singularities=singularities, method=method, remedy=remedy
-        )
+        return self.request.weighted(weight, support=support, singularities=singularities, method=method, remedy=remedy)
 
     def _require_confinement(self) -> None:
         if self.measure.is_confined:
@@ -310,7 +308,8 @@ class BlockLaw:
         dim = len(vector)
         if dim > 3:
             raise self.request.unsupported(
-                "the loss depends on the direction of z", "this is known in up to three dimensions; ask for the strength"
+                "the loss depends on the direction of z",
+                "this is known in up to three dimensions; ask for the strength",
             )
         # The component i is z_i = w_i v, and does not depend on the others.
         place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
@@ -380,7 +379,9 @@ class BlockLaw:
     def _log_kernel(self, q: FloatArray, s: FloatArray) -> FloatArray:
         radius = np.hypot(q, 2.0 * s)
         ratio = np.sign(q) * np.log((np.abs(q) + radius) / (2.0 * s))
-        return self.measure.power * np.log(s) + self.measure.nu * ratio - np.log(radius) + self._log_confinement(q, radius)
+        return (
+            self.measure.power * np.log(s) + self.measure.nu * ratio - np.log(radius) + self._log_confinement(q, radius)
+        )
 
     def _log_confinement(self, q: FloatArray, size: FloatArray) -> FloatArray:
         measure = self.measure

@@ -70,7 +70,6 @@ class Histogram:
                 "use fewer bins or another range"
             )
 
-
     @property
     def slots(self) -> int:
         """The number of counts of each group: underflow, the bins, overflow, NaN and, under a condition, elsewhere."""
