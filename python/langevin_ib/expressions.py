@@ -26,6 +26,8 @@ __all__ = [
     "checked_expression",
     "checked_name",
     "compiled",
+    "compiled_together",
+    "condensed",
     "exact",
     "probes",
     "vanishes",
@@ -42,7 +44,7 @@ _PROBES = 12
 _BLOCK = 2**16
 
 _FEW, _MANY, _LONG = 8, 400, 256
-"""Sums over more rows than `_LONG` are condensed to polynomials, if those have few symbols and not too many terms."""
+"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and not too many terms."""
 
 
 def checked_name(kind: str, name: Any) -> str:
@@ -210,13 +212,34 @@ def compiled(
     bound = condensed(expression, symbols, data)
     if uses_data(bound):
         return _summing(bound, symbols, data)
-    raw = sympy.lambdify(list(symbols), bound, modules=["scipy", "numpy"], cse=True)
+    function = compiled_together([bound], symbols)
+    return lambda *arguments: function(*arguments)[0]
 
-    def function(*arguments: Any) -> NDArray[np.float64]:
+
+def compiled_together(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]
+) -> Callable[..., list[NDArray[np.float64]]]:
+    """Return expressions without data as one NumPy function, which evaluates once what they have in common.
+
+    Parameters
+    ----------
+    expressions : sequence of sympy.Expr
+        Real expressions of `symbols`.
+    symbols : sequence of sympy.Symbol
+        The arguments, in the order in which the function takes them.
+
+    Returns
+    -------
+    callable
+        As `compiled` does, but a list with the values of each expression.
+    """
+    raw = sympy.lambdify(list(symbols), list(expressions), modules=["scipy", "numpy"], cse=True)
+
+    def function(*arguments: Any) -> list[NDArray[np.float64]]:
         arrays = [np.asarray(a, dtype=np.float64) for a in arguments]
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
         with np.errstate(all="ignore"):
-            values = np.asarray(raw(*arrays), dtype=np.float64)
-        return np.broadcast_to(values, np.broadcast_shapes(*(a.shape for a in arrays)))
+            return [np.broadcast_to(np.asarray(values, dtype=np.float64), shape) for values in raw(*arrays)]
 
     return function
 
@@ -236,8 +259,10 @@ def _summing(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data
     return function
 
 
-def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
-    """Return an equal expression whose sums over data are gone where they are polynomials in few symbols.
+def condensed(
+    expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data, *, rows: int = _LONG
+) -> sympy.Expr:
+    """Return an equal expression whose sums over so many rows are gone where they are polynomials in few symbols.
 
     The sum of (a x_i - y_i)**2 is a**2 sum x_i**2 - 2 a sum x_i y_i + sum y_i**2, whose coefficients are numbers: then
     a value costs the same however many rows there are.
@@ -247,7 +272,7 @@ def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Dat
     sums = [
         total
         for total in expression.atoms(sympy.Sum)
-        if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= _LONG
+        if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= rows
     ]
     return expression.xreplace({total: _condensed_sum(total, symbols, data) for total in sums})
 

@@ -12,13 +12,15 @@ import sympy
 from numpy.typing import NDArray
 
 from . import product_law
+from .checks import shown
 from .distribution import Density
 from .dynamics import Ambient
 from .errors import InvalidArgumentError, NotNormalizableError
-from .expressions import compiled
+from .expressions import compiled, condensed
 from .gaussian_law import affine_observable, quadratic_form
 from .model import Model
 from .product_law import Product
+from .pushforward import pushed_forward
 from .quadrature import LogWeight, integrate
 from .temperature import resolve_temperature
 
@@ -42,13 +44,18 @@ def density(
     """Return the stationary law of an observable in continuous time.
 
     For `Ambient` that is the push-forward of the Gibbs law exp(-V/T) dx, dx being Lebesgue measure, T = sigma**2 / beta
-    and V = L + (weight_decay / 2) |x|**2. What is known:
+    and V = L + confinement + (weight_decay / 2) |x|**2. What is known:
 
-    * the product model theta = u v with any loss l(theta), under a positive weight decay lam: theta has the density
-      2 K0(lam |theta| / T) exp(-l / T) up to a constant, w.r.t. dtheta (closed form; the quadrature of the
-      two-dimensional Gibbs weight is there to check it). The laws of u, v, u**2 - v**2 and u**2 + v**2 are quadratures.
+    * the product model theta = u v with any loss l(theta), under a positive weight decay lam (or a confinement
+      lam |x|**2 / 2): theta has the density 2 K0(lam |theta| / T) exp(-l / T) up to a constant, w.r.t. dtheta (closed
+      form; the quadrature of the two-dimensional Gibbs weight is there to check it). The laws of u, v, u**2 - v**2 and
+      u**2 + v**2 are quadratures.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
+    * any other function of few parameters that can be solved for one of them, by formulas and on all branches: by
+      quadrature over its level sets (see `pushforward`). Parameters in which V is quadratic are integrated in closed
+      form; of the others three may be left, so up to four parameters are never too many. Max, Abs, Piecewise and square
+      roots are allowed.
 
     The factor K0 is the volume of the orbit {u v = theta} under the Gaussian weight that the weight decay puts on it.
     ArXiv 2601.06597, equations (6)-(7), has |theta|**(-1/2) in its place: that belongs to another process, confined to
@@ -77,7 +84,10 @@ def density(
     NotNormalizableError
         If the law has infinite mass; the message says where it escapes and what to do.
     InvalidArgumentError
-        If an argument is wrong, or no formula for that observable is known.
+        If an argument is wrong, or no closed form is known where `method` asks for one.
+    UnsupportedModelError
+        If the observable has no density or cannot be solved for a parameter, or its quadrature does not converge or
+        does not have the total mass of the Gibbs law: a result that is in doubt is not returned.
 
     Examples
     --------
@@ -97,16 +107,9 @@ def density(
         raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     T = resolve_temperature(beta, sigma, temperature)
     request = _Request(model=model, observable=observable, expression=expression, dynamics=dynamics, T=T, method=method)
-    product = Product.recognise(model)
-    if product is not None:
-        return request.product(product)
-    law = request.gaussian() or request.one_parameter()
-    if law is None:
-        raise request.unknown(
-            "Gaussian laws of affine observables of a quadratic potential (closed form), and the parameter of a "
-            "one-parameter model (quadrature)"
-        )
-    return law
+    product, confinement = Product.recognise(model), request.weight_decay()
+    law = None if product is None or confinement is None else request.product(product, confinement)
+    return law or request.gaussian() or request.one_parameter() or request.pushed_forward()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +125,10 @@ class _Request:
 
     @property
     def name(self) -> str:
-        decay = f" with weight decay {self.dynamics.weight_decay:.12g}" if self.dynamics.weight_decay else ""
-        return f"ambient Gibbs law{decay}, T = {self.T:.12g}"
+        confined = [f"confinement {shown(self.model.confinement)}"] if self.model.confinement != 0 else []
+        decay = [f"weight decay {self.dynamics.weight_decay:.12g}"] if self.dynamics.weight_decay else []
+        by = f" with {' and '.join(confined + decay)}" if confined or decay else ""
+        return f"ambient Gibbs law{by}, T = {self.T:.12g}"
 
     @property
     def reference(self) -> str:
@@ -134,18 +139,19 @@ class _Request:
             weight, name=self.name, reference=self.reference, support=(lowest, math.inf), method=method
         )
 
-    def unknown(self, known: str) -> InvalidArgumentError:
-        return InvalidArgumentError(
-            f"no formula for the law of {self.observable!r} = {self.expression} with method={self.method!r}; known for "
-            f"this dynamics: {known}"
-        )
-
     def potential(self) -> Callable[..., FloatArray]:
-        return compiled(self.dynamics.potential(self.model), self.model.parameters)
+        return compiled(self.dynamics.potential(self.model), self.model.parameters, self.model.data)
 
-    def product(self, product: Product) -> Density:
-        lam = self.dynamics.weight_decay
-        if lam == 0.0:
+    def weight_decay(self) -> float | None:
+        """Return lam if confinement and weight decay together are lam |x|**2 / 2, else None."""
+        square = sympy.Add(*(x**2 for x in self.model.parameters))
+        share = sympy.expand(self.model.confinement).coeff(self.model.parameters[0], 2)
+        if not share.is_number or sympy.expand(self.model.confinement - share * square) != 0:
+            return None
+        return self.dynamics.weight_decay + 2.0 * float(share)
+
+    def product(self, product: Product, lam: float) -> Density | None:
+        if lam <= 0.0:
             raise self._escape(product)
         kind, loss = product.kind(self.expression), product.loss_function()
         closed_form = product_law.theta_closed_form(loss, lam, self.T)
@@ -155,8 +161,7 @@ class _Request:
             weight = product_law.theta_pushed_forward(self.potential(), lam, self.T)
             return self.weighted(weight)
         if kind is None or self.method == "closed form":
-            u, v = product.u, product.v
-            raise self.unknown(f"{u}*{v} (closed form); {u}, {v}, {u}**2 - {v}**2, {u}**2 + {v}**2 (quadrature)")
+            return None
         cells = integrate(closed_form, [(-math.inf, math.inf)], [0.0])
         formula = {"imbalance": product_law.imbalance, "norm": product_law.norm, "parameter": product_law.parameter}[
             kind
@@ -169,14 +174,17 @@ class _Request:
             f"the ambient Gibbs law of {self.observable!r} has infinite mass: the loss is constant along the orbits "
             f"({u}, {v}) -> (s {u}, {v} / s), which have infinite volume, and the mass escapes along them to "
             f"|{u}| = infinity or |{v}| = infinity. Confine the process, for instance by "
-            f"Ambient(weight_decay=0.1), or let it run on a slice {u}**2 - {v}**2 = const"
+            f"Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice {u}**2 - {v}**2 = const"
         )
 
     def gaussian(self) -> Density | None:
         if self.method == "quadrature":
             return None
-        potential = quadratic_form(self.dynamics.potential(self.model), self.model.parameters)
-        observable = quadratic_form(self.expression, self.model.parameters)
+        formulas = (
+            condensed(formula, self.model.parameters, self.model.data, rows=0)
+            for formula in (self.dynamics.potential(self.model), self.expression)
+        )
+        potential, observable = (quadratic_form(formula, self.model.parameters) for formula in formulas)
         if potential is None or observable is None or observable[2].any() or not observable[1].any():
             return None
         mean, variance = affine_observable(potential, observable, self.T)
@@ -188,3 +196,21 @@ class _Request:
             return None
         potential = self.potential()
         return self.weighted(lambda x: -potential(x) / self.T)
+
+    def pushed_forward(self) -> Density:
+        if self.method == "closed form":
+            raise InvalidArgumentError(
+                f"no closed form for the law of {self.observable!r} = {self.expression} is known, only those of u v in "
+                "the product model and of affine functions under a quadratic potential; leave out method="
+            )
+        symmetry = self.model.symmetry
+        return pushed_forward(
+            self.dynamics.potential(self.model),
+            self.expression,
+            self.model.parameters,
+            self.model.data,
+            self.T,
+            name=self.name,
+            reference=self.reference,
+            symmetry="" if symmetry is None else f" The loss is constant along the orbits of {symmetry}.",
+        )
