@@ -229,8 +229,8 @@ class _Integral:
     is_special: bool
     doubt: float = 0.0
 
-    def __call__(self, t: FloatArray, log_share: FloatArray, negligible: FloatArray) -> tuple[FloatArray, float]:
-        """Return log rho and its error; see `tabulated.Costly`."""
+    def __call__(self, t: FloatArray, log_share: FloatArray, negligible: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log rho and its errors; see `tabulated.Costly`."""
         # Panels shrink to the scale of t by a quarter at a time.
         depth = self.effort.depth + (math.ceil(-float(log_share.min()) / 1.386) if self.is_special else 0)
         result, errors = self._attempt(t, 0, depth), np.zeros(t.shape)
@@ -247,7 +247,7 @@ class _Integral:
             left, doubts = left[doubtful], (error / allowed)[doubtful]
         if left.size:
             self.doubt = max(self.doubt, float(np.max(np.where(np.isnan(doubts), np.inf, doubts))))
-        return result, float(errors.max())
+        return result, errors
 
     def _attempt(self, t: FloatArray, attempt: int, depth: int) -> FloatArray:
         return log_integrals(self.fibre.log_weight, t, self.boxes, _rule(self.effort, attempt, depth))
@@ -295,7 +295,7 @@ class _Attempt:
         unbounded = {math.copysign(1.0, escape.point[0]) for escape in span.escapes if escape.coordinate == 0}
         tails = ("power" if -1.0 in unbounded else "exponential", "power" if 1.0 in unbounded else "exponential")
         integral = _Integral(self.fibre, _boxes(self.fibre, self.gibbs, self.extent), effort, bool(special))
-        table = tabulate(integral, (low, high), specials, tails=tails, nearest=nearest, tolerance=effort.tolerance)
+        table = tabulate(integral, (low, high), specials, tails=tails, nearest=nearest, tolerance=effort.tolerance / 10.0)
         if integral.doubt > 1e3:
             raise _DoubtError(
                 f"an integral over {self.fibre.left} coordinates did not converge (by a factor of {integral.doubt:.1g})"

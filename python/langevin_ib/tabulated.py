@@ -14,9 +14,9 @@ __all__ = ["Costly", "Table", "tabulate"]
 
 FloatArray = NDArray[np.float64]
 
-Costly = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, float]]
+Costly = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """Takes values t, the logs of their distances from a special point as shares of the longest, and the logs of errors that
-are negligible; returns the logs of the weight, and their error."""
+are negligible; returns the logs of the weight, and their errors."""
 
 _ORDER = 14
 _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
@@ -194,9 +194,10 @@ def _panels(costly: Costly, charts: Sequence[_Chart], tolerance: float) -> list[
         for panel in todo:
             y = panel.nodes()
             chart = charts[panel.chart]
-            values, noise = costly(chart.points(y), y - chart.far, peak + math.log(tolerance) - y)
+            values, errors = costly(chart.points(y), y - chart.far, peak + math.log(tolerance) - y)
             looked += 1
             top = float(np.max(values + y))
+            noise = float(np.max(errors * np.exp(values + y - top))) if top > -math.inf else 0.0
             peak = max(peak, top + math.log(panel.high - panel.low))
             series, error = _fitted(values)
             mass = top + math.log(panel.high - panel.low) - peak
