@@ -5,10 +5,12 @@
 //! - [`error`]: the single error type: a kind and a sentence.
 //! - [`real`]: the arithmetic a formula may use; numbers and packs of walkers implement it.
 //! - [`simd`]: packs on each instruction set, and the level that proves one is there; the only unsafe code.
+//! - [`math`]: elementary functions, and the names of the operations of a tape.
 //! - [`noise`]: random bits and normals as a pure function of (key, stream, walker, step).
 //! - [`potential`]: what drives the walkers, one closed form a file.
 //! - [`dynamics`]: where the walkers may go.
 //! - [`observe`]: what a run keeps: histograms, moments, traces.
+//! - [`metric`]: a constant Riemannian metric, which preconditions gradient and noise.
 //! - [`walk`]: the packs that a scheme moves.
 //! - [`scheme`]: how a walker makes one step.
 //! - [`run`]: the loop, threads, progress, results.
@@ -16,6 +18,8 @@
 
 pub mod dynamics;
 pub mod error;
+pub mod math;
+pub mod metric;
 pub mod noise;
 pub mod observe;
 pub mod potential;

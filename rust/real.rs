@@ -34,10 +34,68 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// `self < other`; false where either is NaN.
     fn less(self, other: Self) -> Self::Mask;
+    /// `self <= other`; false where either is NaN.
+    fn less_equal(self, other: Self) -> Self::Mask;
+    /// `self == other`; false where either is NaN.
+    fn equal(self, other: Self) -> Self::Mask;
     /// Whether it is NaN.
     fn is_nan(self) -> Self::Mask;
+    /// Whether the mask holds in any lane.
+    fn any(mask: Self::Mask) -> bool;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// `self` where `self < other`, `other` elsewhere, and so where either is NaN.
+    #[must_use]
+    fn lesser(self, other: Self) -> Self;
+    /// `self` where `self > other`, `other` elsewhere, and so where either is NaN.
+    #[must_use]
+    fn greater(self, other: Self) -> Self;
+    /// `|self|`.
+    #[inline(always)]
+    #[must_use]
+    fn abs(self) -> Self {
+        let sign = Self::constant(-0.0).to_bits();
+        Self::from_bits((self.to_bits() | sign) ^ sign)
+    }
+    /// `self * 2^k`, rounded once, for an integer k with `|k| < 2^11 - 3` (2^8 - 3 in single precision) and a number that
+    /// is 0 or whose size is between 2^-128 and 8 (2^-48 and 8).
+    #[inline(always)]
+    #[must_use]
+    fn scale(self, k: Self) -> Self {
+        // Two powers of two of half the exponent each, written into the exponent's field. The first product is exact.
+        let mantissa = Self::Scalar::MANTISSA;
+        let magic = Self::constant(1.5 * (1_u64 << mantissa) as f64 + f64::from(Self::Scalar::BIAS));
+        let half = k.mul_add(Self::constant(0.5), magic);
+        let rest = (k - (half - magic)) + magic;
+        self * Self::from_bits(half.to_bits().shl(mantissa)) * Self::from_bits(rest.to_bits().shl(mantissa))
+    }
+    /// `(k, z)` with `self = 2^k z` and z in [0.75, 1.5), exactly. At 0 and infinity k is -inf and inf, and z is 1; k is NaN
+    /// and z anything for NaN and below 0.
+    #[inline(always)]
+    #[must_use]
+    fn split(self) -> (Self, Self) {
+        let mantissa = Self::Scalar::MANTISSA;
+        let (zero, infinity) = (Self::constant(0.0), Self::constant(f64::INFINITY));
+        // Subnormal numbers are lifted into the normal range.
+        let lift = f64::from(mantissa + 2);
+        let small = self.less(Self::from_bits(Self::Bits::splat(1 << mantissa)));
+        let normal = Self::select(small, self * Self::constant(lift.exp2()), self).abs();
+
+        // A quarter added to the mantissa makes it carry at 1.5.
+        let first = Self::constant(0.75).to_bits();
+        let shifted = normal.to_bits() + (Self::constant(1.0).to_bits() - first);
+        let z = Self::from_bits((shifted & Self::Bits::splat((1 << mantissa) - 1)) + first);
+        let two_to_mantissa = Self::constant((1_u64 << mantissa) as f64);
+        let biased = Self::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits()) - two_to_mantissa;
+        let bias = f64::from(Self::Scalar::BIAS);
+        let k = biased - Self::select(small, Self::constant(bias + lift), Self::constant(bias));
+
+        let at_zero = Self::select(self.equal(zero), -infinity, Self::constant(f64::NAN));
+        (Self::select(zero.less(self), Self::select(self.less(infinity), k, infinity), at_zero), z)
+    }
+    /// A function of one number in every lane, for what is rare or slow.
+    #[must_use]
+    fn lanewise(self, f: fn(Self::Scalar) -> Self::Scalar) -> Self;
     /// The IEEE representation.
     fn to_bits(self) -> Self::Bits;
     /// The number with this IEEE representation.
@@ -97,6 +155,12 @@ pub trait Bits:
 
 /// The two number types of a state: `f64` and `f32`.
 pub trait Scalar: Real<Scalar = Self> + PartialOrd + Default + Debug + 'static {
+    /// Bits of the mantissa's field.
+    const MANTISSA: u32;
+    /// What is added to the exponent in its field.
+    const BIAS: u32;
+    /// The table that is for this type.
+    fn own(double: &'static [f64], single: &'static [f32]) -> &'static [Self];
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
     /// The same number as `f64` (exact).
@@ -108,7 +172,7 @@ pub trait Scalar: Real<Scalar = Self> + PartialOrd + Default + Debug + 'static {
 }
 
 macro_rules! scalar {
-    ($float:ident, $uint:ident, $int:ident) => {
+    ($float:ident, $uint:ident, $int:ident, $double:ident, $single:ident => $own:ident) => {
         impl Bits for $uint {
             type Mask = bool;
             #[inline(always)]
@@ -150,12 +214,37 @@ macro_rules! scalar {
                 self < other
             }
             #[inline(always)]
+            fn less_equal(self, other: Self) -> bool {
+                self <= other
+            }
+            #[inline(always)]
+            #[allow(clippy::float_cmp, reason = "this is the exact comparison")]
+            fn equal(self, other: Self) -> bool {
+                self == other
+            }
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 $float::is_nan(self)
             }
             #[inline(always)]
+            fn any(mask: bool) -> bool {
+                mask
+            }
+            #[inline(always)]
             fn select(mask: bool, yes: Self, no: Self) -> Self {
                 if mask { yes } else { no }
+            }
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                if self < other { self } else { other }
+            }
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
+            #[inline(always)]
+            fn lanewise(self, f: fn($float) -> $float) -> Self {
+                f(self)
             }
             #[inline(always)]
             fn to_bits(self) -> $uint {
@@ -180,6 +269,12 @@ macro_rules! scalar {
         }
 
         impl Scalar for $float {
+            const MANTISSA: u32 = $float::MANTISSA_DIGITS - 1;
+            const BIAS: u32 = ($float::MAX_EXP - 1) as u32;
+            #[inline(always)]
+            fn own($double: &'static [f64], $single: &'static [f32]) -> &'static [Self] {
+                $own
+            }
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $float
@@ -199,5 +294,5 @@ macro_rules! scalar {
         }
     };
 }
-scalar!(f64, u64, i64);
-scalar!(f32, u32, i32);
+scalar!(f64, u64, i64, double, _single => double);
+scalar!(f32, u32, i32, _double, single => single);

@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::noise::{self, BoxMuller, Noise, Precision, Stream};
+use crate::metric::Metric;
+use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
+use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::simd::{Counters, Element, Pack, Simd};
@@ -25,30 +27,69 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Moves x by `-h slope + sqrt(2 T h) normal`, coloured if there is a metric. `noise` scales the normals: 1 for one normal
+    /// a step, 1/2 for the sum of two. `room` holds the moves.
+    #[inline(always)]
+    pub(crate) fn displace<R: Real>(
+        self,
+        noise: f64,
+        metric: Option<&Metric>,
+        slopes: &[R],
+        normals: &[R],
+        room: &mut [R],
+        x: &mut [R],
+    ) {
+        let (drift, diffusion) = (R::constant(-self.h), R::constant(self.diffusion() * noise));
+        let Some(metric) = metric else {
+            for ((x, &slope), &normal) in x.iter_mut().zip(slopes).zip(normals) {
+                *x = normal.mul_add(diffusion, slope.mul_add(drift, *x));
+            }
+            return;
+        };
+        let room = &mut room[..x.len()];
+        for ((delta, &slope), &normal) in room.iter_mut().zip(slopes).zip(normals) {
+            *delta = normal.mul_add(diffusion, slope * drift);
+        }
+        metric.colour(room);
+        for (x, &delta) in x.iter_mut().zip(&*room) {
+            *x = *x + delta;
+        }
+    }
+}
+
 /// One worker's packs for the block that it is walking.
-pub struct Walk<'a, S: Simd, T: Element, V, Q> {
+pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) potential: &'a V,
+    /// What the potential needs to work.
+    pub(crate) worker: V::Worker<'a, S, T>,
     pub(crate) noise: &'a Noise,
+    /// The metric, if it is not the Euclidean one; slopes are then W grad V in place of grad V.
+    pub(crate) metric: Option<&'a Metric>,
+    /// Finer steps in a step.
+    pub(crate) substeps: u64,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
-    pub(crate) gradient: Vec<T::Pack<S>>,
+    /// Room for gradients and slopes, for the walkers that move together.
+    pub(crate) slopes: Vec<T::Pack<S>>,
+    /// Room for their normals.
     pub(crate) normals: Vec<T::Pack<S>>,
-    /// Room for the normals of one of a step's finer steps.
-    finer: Vec<T::Pack<S>>,
-    /// Finer steps in a step.
-    substeps: u64,
+    /// Room for their proposals.
+    pub(crate) proposal: Vec<T::Pack<S>>,
     /// What a scheme keeps from one step to the next.
     pub(crate) kept: Vec<T::Pack<S>>,
     /// V(x), one a pack; only where a scheme needs it.
     pub(crate) energy: Vec<T::Pack<S>>,
+    /// Room for V at proposals.
+    pub(crate) proposed_energy: Vec<T::Pack<S>>,
     /// Accepted proposals since the last check, one a pack.
     pub(crate) accepted: Vec<T::Pack<S>>,
-    /// Room for one proposal.
-    pub(crate) proposal: Vec<T::Pack<S>>,
     /// Addresses of the walkers' normals.
-    increments: Vec<Counters>,
+    pub(crate) increments: Vec<Counters>,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
+    /// The worker's counts, some of which wait until there is time.
+    pub(crate) tally: &'a mut Tally,
     precision: PhantomData<Q>,
 }
 
@@ -59,22 +100,33 @@ where
     V: Potential,
     Q: Precision<T>,
 {
-    pub(crate) fn new(potential: &'a V, noise: &'a Noise, substeps: u64) -> Self {
-        let zero = T::Pack::<S>::constant(0.0);
+    /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
+    pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
+
+    pub(crate) fn new(
+        potential: &'a V,
+        noise: &'a Noise,
+        metric: Option<&'a Metric>,
+        substeps: u64,
+        tally: &'a mut Tally,
+    ) -> Self {
         Self {
             potential,
+            worker: potential.worker::<S, T>(),
             noise,
-            x: Vec::new(),
-            gradient: Vec::new(),
-            normals: Vec::new(),
-            finer: Vec::new(),
+            metric,
             substeps,
+            x: Vec::new(),
+            slopes: Vec::new(),
+            normals: Vec::new(),
+            proposal: Vec::new(),
             kept: Vec::new(),
             energy: Vec::new(),
+            proposed_energy: Vec::new(),
             accepted: Vec::new(),
-            proposal: vec![zero; potential.dim()],
             increments: Vec::new(),
             packs: Vec::new(),
+            tally,
             precision: PhantomData,
         }
     }
@@ -89,9 +141,9 @@ where
         for lanes in state.chunks_exact(lanes) {
             self.x.push(Pack::load(lanes));
         }
-        self.gradient.resize(self.x.len(), zero);
+        self.slopes.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
-        self.finer.resize(if self.substeps > 1 { self.x.len() } else { 0 }, zero);
+        self.proposal.resize(self.x.len(), zero);
         self.accepted.clear();
         self.accepted.resize(walkers / lanes, zero);
         self.increments = Q::counters::<S>(first, walkers);
@@ -106,35 +158,22 @@ where
         }
     }
 
-    /// Writes grad V at every walker into `gradient`.
+    /// Packs of coordinates that move together: a unit's, or the block's if the potential prefers that.
     #[inline(always)]
-    pub(crate) fn differentiate(&mut self) {
-        for (x, gradient) in
-            self.x.chunks_exact(self.potential.dim()).zip(self.gradient.chunks_exact_mut(self.potential.dim()))
-        {
-            self.potential.gradient(x, gradient);
-        }
+    pub(crate) fn strip(&self) -> usize {
+        if V::BY_BLOCK { self.x.len() } else { self.unit() }
     }
 
-    /// Writes the standard normals of a step into `normals`: those drawn for it, or the normalised sum of those drawn for
-    /// the finer steps that it is made of.
+    /// Packs of coordinates in a unit.
     #[inline(always)]
-    pub(crate) fn draw(&mut self, stream: Stream, step: u64) {
-        let dim = self.potential.dim();
-        let first = step * self.substeps;
-        Q::fill::<S>(self.noise, &self.increments, stream, first, dim, &mut self.normals);
-        if self.substeps > 1 {
-            for finer in first + 1..first + self.substeps {
-                Q::fill::<S>(self.noise, &self.increments, stream, finer, dim, &mut self.finer);
-                for (sum, &normal) in self.normals.iter_mut().zip(&self.finer) {
-                    *sum = *sum + normal;
-                }
-            }
-            let scale = Real::constant((self.substeps as f64).sqrt().recip());
-            for sum in &mut self.normals {
-                *sum = *sum * scale;
-            }
-        }
+    pub(crate) fn unit(&self) -> usize {
+        Q::PACKS * self.potential.dim()
+    }
+
+    /// Where the normals of a step come from.
+    #[inline(always)]
+    pub(crate) fn increments(&self, step: u64) -> Source<'a> {
+        Source { noise: self.noise, stream: Stream::Increment, step, substeps: self.substeps }
     }
 
     /// The first of the `live` walkers whose state is NaN or beyond `bound`.

@@ -52,8 +52,11 @@ def core_request() -> dict:
     "changes",
     [
         {"potential": "x"},
-        {"parameters": []},
-        {"parameters": [1.0, 2.0]},
+        {"potential": ("product", [], 0.1)},
+        {"potential": ("product", [1.0, 2.0], 0.1)},
+        {"potential": (0, 0, 0.1)},
+        {"metric": [0.0]},
+        {"metric": [1.0, 2.0, 2.0, 1.0]},
         {"scheme": "x"},
         {"noise": "x"},
         {"temperature": NAN},

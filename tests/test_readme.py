@@ -9,6 +9,7 @@ from pathlib import Path
 
 import langevin_ib
 import matplotlib as mpl
+import numpy as np
 import pytest
 from langevin_ib import cli, validation
 
@@ -32,7 +33,7 @@ def test_the_first_screen_has_two_commands() -> None:
 
 
 def test_the_example_prints_what_is_shown(tmp_path, monkeypatch, capsys) -> None:
-    (example,) = blocks("python")
+    example = blocks("python")[0]
     code = [line for line in example.splitlines() if line and not line.startswith("#")]
     assert len(code) <= 20
     mpl.use("Agg")
@@ -42,6 +43,15 @@ def test_the_example_prints_what_is_shown(tmp_path, monkeypatch, capsys) -> None
     mpl.pyplot.close("all")
     assert capsys.readouterr().out == blocks("text")[0]
     assert Path("theta.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_loss_of_your_own_runs() -> None:
+    own = {"lib": langevin_ib}
+    exec(blocks("python")[1], own)
+    run = own["run"]
+    assert np.isfinite(run.states).all()
+    counts, _ = run["imbalance"].to_numpy()
+    assert counts.sum() > 0.9 * 256 * 2000
 
 
 def test_validate_prints_the_rows_that_are_shown(tmp_path, capsys) -> None:

@@ -50,7 +50,8 @@ class TestCurvature:
         states = np.random.default_rng(2).normal(size=(40, 5))
         whole = sympy.lambdify((a, b, c, d, e), sympy.hessian(model.loss, (a, b, c, d, e)))
         expected = max(np.abs(np.linalg.eigvalsh(np.array(whole(*row), dtype=float))).max() for row in states)
-        assert stability.curvature(model, lib.Ambient(), states) == pytest.approx(expected, rel=1e-12)
+        # By differences of the gradient, whose rounding is what is left.
+        assert stability.curvature(model, lib.Ambient(), states) == pytest.approx(expected, rel=1e-8)
 
     def test_is_zero_where_nothing_is_curved(self) -> None:
         x, y = lib.parameters("x y")

@@ -6,16 +6,35 @@ from typing import Any, Literal, TypedDict, type_check_only
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DivergedError", "box_muller", "cpu_count", "levels", "normals", "sample", "words"]
+__all__ = [
+    "DivergedError",
+    "apply",
+    "box_muller",
+    "cpu_count",
+    "evaluate",
+    "levels",
+    "normals",
+    "operations",
+    "sample",
+    "words",
+]
 
 class DivergedError(ArithmeticError):
     """A walker diverged; args are (message, walker, step)."""
 
 @type_check_only
+class Tape(TypedDict):
+    code: NDArray[np.int32]
+    constants: NDArray[np.float64]
+    dim: int
+    registers: int
+    outputs: NDArray[np.int32]
+    data: Sequence[NDArray[np.float64]]
+
+@type_check_only
 class Request(TypedDict):
-    potential: str
-    parameters: Sequence[float]
-    weight_decay: float
+    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
+    metric: Sequence[float] | None
     scheme: str
     noise: str
     temperature: float
@@ -25,12 +44,13 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str, int, str, Sequence[float]]]
+    observe: Sequence[tuple[str | Tape, int, str, Sequence[float]]]
     groups: int
     threads: int
     level: str | None
     block: int
 
+def evaluate(tape: Tape, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
 def sample(
     request: Request,
     states: NDArray[np.floating[Any]],
@@ -60,5 +80,12 @@ def words(
 def box_muller(
     first: NDArray[np.uint64], second: NDArray[np.uint64], *, dtype: Literal["float64", "float32"] = "float64"
 ) -> list[NDArray[np.float64]]: ...
+def operations() -> list[str]: ...
+def apply(
+    name: str,
+    a: NDArray[np.floating[Any]],
+    b: NDArray[np.floating[Any]] | None = None,
+    level: str | None = None,
+) -> NDArray[Any]: ...
 def levels() -> list[str]: ...
 def cpu_count() -> int: ...

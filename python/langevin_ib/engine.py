@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from .drive import driver_of, seen
 from .dynamics import Ambient
 from .errors import DivergenceError, InvalidArgumentError
-from .kernels import kernel_of, watchable
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
 from .settings import GROUPS, Machine, Settings
@@ -76,11 +76,10 @@ def advance(
     InvalidArgumentError
         If the machine cannot do as asked: start so many threads, say.
     """
-    kernel = kernel_of(model)
+    metric = dynamics.metric_of(model)
     request: _core.Request = {
-        "potential": kernel.potential,
-        "parameters": kernel.constants,
-        "weight_decay": dynamics.weight_decay + kernel.weight_decay,
+        "potential": driver_of(model, dynamics),
+        "metric": None if metric is None else metric.ravel().tolist(),
         "scheme": settings.scheme,
         "noise": settings.noise,
         "temperature": settings.temperature,
@@ -90,7 +89,7 @@ def advance(
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
-        "observe": [(watchable(model, name), spec.every, *_request(spec)) for name, spec in settings.observe],
+        "observe": [(seen(model, dynamics, name), spec.every, *_request(spec)) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,

@@ -38,45 +38,24 @@ class Kernel:
 
 
 @lru_cache(maxsize=128)
-def kernel_of(model: Model) -> Kernel:
-    """Return the kernel whose gradient is that of the model's loss and confinement.
-
-    Raises
-    ------
-    UnsupportedModelError
-        If no compiled potential has this loss and confinement.
-    """
-    for recognise in (_product, _harmonic):
-        kernel = recognise(model)
-        if kernel is not None:
-            return kernel
-    confined = f" with the confinement {shown(model.confinement)}" if model.confinement != 0 else ""
-    raise UnsupportedModelError(
-        f"no compiled potential for the loss {shown(model.loss)}{confined}; there are (u v - a)**2 / 2 in two "
-        "parameters and (k / 2) |x|**2 in any number, each with a multiple of |x|**2 for a confinement"
-    )
+def kernel_of(model: Model) -> Kernel | None:
+    """Return the kernel whose gradient is that of the model's loss and confinement, or None if none has it."""
+    return next(filter(None, (recognise(model) for recognise in (_product, _harmonic))), None)
 
 
 @lru_cache(maxsize=1024)
-def watchable(model: Model, name: str) -> str:
-    """Return the core's name of a model's observable.
+def watchable(model: Model, name: str) -> str | None:
+    """Return the core's name of a model's observable, or None if the model's kernel does not know it.
 
     Raises
     ------
     InvalidArgumentError
         If the model has no such observable.
-    UnsupportedModelError
-        If the core cannot watch it.
     """
     wanted = model.observable(name)
     kernel = kernel_of(model)
-    for core_name, expression in kernel.observables:
-        if sympy.expand(wanted - expression) == 0:
-            return core_name
-    known = ", ".join(str(expression) for _, expression in kernel.observables)
-    raise UnsupportedModelError(
-        f"observable {name!r} = {wanted} cannot be watched in the loop; for this model there are {known}"
-    )
+    known = _coordinates(model) if kernel is None else kernel.observables
+    return next((core_name for core_name, expression in known if sympy.expand(wanted - expression) == 0), None)
 
 
 def _monomials(model: Model) -> dict[sympy.Expr, sympy.Expr]:

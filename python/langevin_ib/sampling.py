@@ -14,10 +14,11 @@ from . import _core
 from .archive import PathLike
 from .checkpoint import Checkpoint
 from .checks import checked_int
+from .compiled_potential import CompiledPotential
+from .drive import driver_of, require_finite_start, seen
 from .dynamics import Ambient
 from .engine import Progressed
 from .errors import DivergenceError, InvalidArgumentError
-from .kernels import kernel_of, watchable
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
 from .progress import Progress
@@ -61,6 +62,7 @@ def sample(
     checkpoint_every: int | None = None,
     executor: Executor | None = None,
     shards: int | None = None,
+    potential: Any = None,
 ) -> Run:
     """Sample dx = -grad V(x) dt + sqrt(2 T) dW, T = sigma²/beta, for independent walkers (arXiv 2601.06597, eq. (2)).
 
@@ -119,6 +121,9 @@ def sample(
         bits. Progress is told, and Ctrl-C goes back to, where all shards had last been gathered: every few seconds.
     shards : int, optional
         How many shards; by default four per worker, and never more than one per 32 walkers.
+    potential : scipy.LowLevelCallable, numba cfunc or ctypes function, optional
+        A compiled gradient in place of the model's loss and confinement, for code that is not an expression; see
+        `CompiledPotential` for its signature. Weight decay and metric of the dynamics still apply.
 
     Returns
     -------
@@ -131,7 +136,7 @@ def sample(
     InvalidArgumentError
         If an argument is wrong; the message names it, its value and the remedy.
     UnsupportedModelError
-        If no compiled potential has the model's loss, or none of its functions is the observable.
+        If the potential or an observable has a function that the core lacks, or is too large; the message names it.
     DivergenceError
         If a walker became NaN or ran away; it carries the walker and the step, and says what step size is stable.
         What was written to `checkpoint` before it did stays there.
@@ -144,6 +149,10 @@ def sample(
         raise InvalidArgumentError(f"model must be a Model, got {model!r}")
     if not isinstance(dynamics, Ambient):
         raise InvalidArgumentError(f"dynamics must be an Ambient, got {dynamics!r}")
+    if potential is not None:
+        dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
+    if dynamics.compiled is not None and checkpoint is not None:
+        raise InvalidArgumentError("checkpoint= cannot hold a compiled potential, which is an address in this process")
     if isinstance(step_size, str) and step_size != "auto":
         raise InvalidArgumentError(f"step_size={step_size!r} must be a real number or 'auto'")
     saved, farm = Checkpoint.opened(checkpoint, checkpoint_every), Shards.checked(executor, shards)
@@ -162,9 +171,13 @@ def sample(
         substeps=substeps,
     )
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
-    kernel_of(model)
+    driver_of(model, dynamics)
+    for name, _ in settings.observe:
+        seen(model, dynamics, name)
+    dynamics.metric_of(model)
     settings.require_memory(model.dim, machine.threads)
     states = _initial(initial, model, settings)
+    require_finite_start(model, dynamics, states, first=settings.walkers[0])
     notes: tuple[str, ...] = ()
     if isinstance(step_size, str):
         settings, note = _with_automatic_step(model, dynamics, settings, states, initial=initial, walkers=walkers)
@@ -230,7 +243,7 @@ def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
         raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {observe!r}")
     pairs = []
     for name, specs in observe.items():
-        watchable(model, name)
+        model.observable(name)
         if specs == ():
             raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):

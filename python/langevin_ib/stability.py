@@ -12,6 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from .drive import gradients, is_taped
 from .dynamics import Ambient
 from .engine import Progressed, advance
 from .errors import DivergenceError, InvalidArgumentError
@@ -49,6 +50,18 @@ PILOTS = 40
 LOOKED_AT = 65_536
 """Curvature is the largest over at most this many walkers."""
 
+MEASURED_AT = 1024
+"""The same where curvature is measured by differences of the gradient."""
+
+DENSE = 32
+"""Up to so many dimensions the whole Hessian is measured."""
+
+DIFFERENCE = 1e-5
+"""Half the distance of two gradients, relative to where the walker is: the cube root of a double's resolution."""
+
+POWER_STEPS = 30
+"""Steps of the power iteration."""
+
 
 def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
     """Return the largest absolute eigenvalue of the Hessian of V over some of the given states.
@@ -67,8 +80,56 @@ def curvature(model: Model, dynamics: Ambient, states: NDArray[Any]) -> float:
     float
         In units of inverse time; 0 where V is affine, and infinite where the Hessian is not finite.
     """
+    if is_taped(model, dynamics) or dynamics.metric is not None:
+        return _measured_curvature(model, dynamics, np.asarray(_spread(states, MEASURED_AT), dtype=np.float64))
     rows = np.asarray(_spread(states, LOOKED_AT), dtype=np.float64)
     return max((block.largest_eigenvalue(rows) for block in _hessian(model, dynamics)), default=0.0)
+
+
+def _measured_curvature(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> float:
+    """Return the largest absolute eigenvalue of the Hessian by differences of the gradient, in the metric if any.
+
+    Up to `DENSE` dimensions the Hessian is built column by column; beyond, power iteration finds the eigenvalue from
+    below, to a few per cent.
+    """
+    metric = dynamics.metric_of(model)
+    # In the coordinates y = L.T x, with G = L L.T, the metric is Euclidean and grad_y V = inv(L) grad V.
+    whitening = np.eye(model.dim) if metric is None else np.linalg.inv(np.linalg.cholesky(metric))
+
+    def along(directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the Hessian in y times one direction for each state."""
+        moves = directions @ whitening
+        sizes = DIFFERENCE * (1.0 + np.abs(states).max(axis=1, keepdims=True))
+        sizes /= np.maximum(np.abs(moves).max(axis=1, keepdims=True), np.finfo(float).tiny)
+        there = _slopes(model, dynamics, states + sizes * moves) - _slopes(model, dynamics, states - sizes * moves)
+        return np.asarray(there / (2.0 * sizes) @ whitening.T)
+
+    if model.dim <= DENSE:
+        columns = [along(np.broadcast_to(unit, states.shape)) for unit in np.eye(model.dim)]
+        hessians = np.stack(columns, axis=-1)
+        if not np.isfinite(hessians).all():
+            return math.inf
+        return float(np.abs(np.linalg.eigvalsh((hessians + hessians.swapaxes(-1, -2)) / 2.0)).max())
+    direction = np.random.default_rng(0).standard_normal(states.shape)
+    lengths = np.zeros((len(states), 1))
+    for _ in range(POWER_STEPS):
+        direction = along(direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300))
+        lengths = np.linalg.norm(direction, axis=1)
+        if not np.isfinite(lengths).all():
+            return math.inf
+    return float(lengths.max())
+
+
+def _slopes(model: Model, dynamics: Ambient, states: NDArray[np.float64]) -> NDArray[np.float64]:
+    if is_taped(model, dynamics):
+        return np.asarray(gradients(model, dynamics, states))
+    return np.stack([np.broadcast_to(f(*states.T), len(states)) for f in _gradient(model, dynamics)], axis=1)
+
+
+@lru_cache(maxsize=32)
+def _gradient(model: Model, dynamics: Ambient) -> tuple[Callable[..., NDArray[np.float64]], ...]:
+    potential = dynamics.potential(model)
+    return tuple(compiled(sympy.diff(potential, x), model.parameters) for x in model.parameters)
 
 
 def with_automatic_step(
@@ -93,6 +154,8 @@ def with_automatic_step(
     KeyboardInterrupt
         If Ctrl-C came during the pilot.
     """
+    if dynamics.compiled is not None:
+        raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
     largest = _steepest(model, dynamics, settings, states)
     proposed = PROPOSED[settings.scheme]
     rule = f"{proposed:g} (for {settings.scheme})"
@@ -168,6 +231,8 @@ def with_stable_step(
     states : array, shape (walkers, dim)
         Where the walkers started.
     """
+    if dynamics.compiled is not None:
+        return error
     # The steepest place is where the walker started that diverged, more likely than not.
     largest = max(curvature(model, dynamics, rows) for rows in (states, states[[error.walker - settings.walkers[0]]]))
     if not 0.0 < largest < float("inf"):

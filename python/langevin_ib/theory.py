@@ -103,6 +103,8 @@ def density(
     expression = model.observable(observable)
     if not isinstance(dynamics, Ambient):
         raise InvalidArgumentError(f"dynamics must be an Ambient(...), got {dynamics!r}")
+    if dynamics.compiled is not None:
+        raise InvalidArgumentError("a compiled potential has no formula, and so no law; describe it by a Model's loss")
     if method not in _METHODS:
         raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     T = resolve_temperature(beta, sigma, temperature)

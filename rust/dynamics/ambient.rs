@@ -1,6 +1,6 @@
 //! Ambient: the stochastic differential equation as it stands, with weight decay: V = L + (weight_decay / 2) |x|².
 
-use crate::potential::Potential;
+use crate::potential::Formula;
 use crate::real::Real;
 
 /// A potential on the whole space, confined by weight decay.
@@ -12,7 +12,7 @@ pub struct Ambient<V> {
     pub weight_decay: f64,
 }
 
-impl<V: Potential> Potential for Ambient<V> {
+impl<V: Formula> Formula for Ambient<V> {
     const OBSERVABLES: &'static [&'static str] = V::OBSERVABLES;
 
     #[inline(always)]

@@ -13,10 +13,14 @@
 
 pub(crate) mod aes;
 mod constants;
+mod draws;
 pub mod normal;
 
-use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
+pub use draws::{Draws, Source};
 pub use normal::BoxMuller;
+
+use crate::real::Real;
+use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
 
 /// AES rounds; the smallest number that its authors found to pass BigCrush.
 pub const ROUNDS: usize = 5;
@@ -78,14 +82,6 @@ impl Noise {
         normal::pair(first, second)
     }
 
-    /// Two standard normals for each walker of two packs. The transform is a long chain of dependent operations; a second
-    /// one beside it fills its waits.
-    #[inline(always)]
-    fn two_pairs<P: Pack<Scalar: BoxMuller>>(&self, walkers: &[Counters], address: Address) -> (Pair<P>, Pair<P>) {
-        let (first, second) = (self.words::<P>(&walkers[0], address), self.words::<P>(&walkers[1], address));
-        normal::pair(Pair(first.0, second.0), Pair(first.1, second.1))
-    }
-
     /// The logarithm of a uniform number in (0, 1] for each walker of a pack.
     #[inline(always)]
     #[must_use]
@@ -120,51 +116,60 @@ pub fn counters<P: Pack>(first_walker: u64) -> Counters {
     Counters::new(std::array::from_fn(|i| u128::from(first_block + i as u64) << 64))
 }
 
-/// In which precision the normals for a state of type `T` are drawn.
+/// In which precision the normals for a state of type `T` are drawn. They come in units of two packs side by side: the
+/// transform is a long chain of dependent operations, and a second one beside it fills its waits.
 pub trait Precision<T: Element>: Copy + Send + Sync {
-    /// Counters for `walkers` walkers from `first` on; both are multiples of [`ALIGNMENT`].
+    /// The random words of a unit's walkers for two coordinates.
+    type Words<S: Simd>: Copy;
+    /// How many packs of states a unit serves.
+    const PACKS: usize;
+    /// Counters for `walkers` walkers from `first` on, two a unit; both are multiples of [`ALIGNMENT`].
     fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters>;
-    /// Fills `out`, packs of `dim` coordinates one after another, with standard normals.
-    fn fill<S: Simd>(
-        noise: &Noise,
-        walkers: &[Counters],
-        stream: Stream,
-        step: u64,
-        dim: usize,
-        out: &mut [T::Pack<S>],
-    );
+    /// The words at this address for the walkers of one unit.
+    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Self::Words<S>;
+    /// Turns words into standard normals of the coordinates `even` and `even + 1` (if there is one), which go to their
+    /// places in `out`, packs of `dim` coordinates one after another, or are added to what is there.
+    fn normals<S: Simd>(words: Self::Words<S>, even: usize, dim: usize, out: &mut [T::Pack<S>], add: bool);
 }
 
 /// Blocks start at multiples of this, two of the widest packs, so that a walker's lane depends on its number alone.
 pub const ALIGNMENT: usize = 32;
+
+/// First and second words of two packs of `P`.
+type Words<P> = (Pair<<P as Real>::Bits>, Pair<<P as Real>::Bits>);
+
+#[inline(always)]
+fn two_words<P: Pack>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<P> {
+    let (first, second) = (noise.words::<P>(&walkers[0], address), noise.words::<P>(&walkers[1], address));
+    (Pair(first.0, second.0), Pair(first.1, second.1))
+}
 
 /// Normals as precise as the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Native;
 
 impl<T: Element + BoxMuller> Precision<T> for Native {
+    type Words<S: Simd> = Words<T::Pack<S>>;
+    const PACKS: usize = 2;
+
     fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
         let lanes = T::Pack::<S>::LANES;
         (0..walkers / lanes).map(|i| counters::<T::Pack<S>>(first + (i * lanes) as u64)).collect()
     }
 
     #[inline(always)]
-    fn fill<S: Simd>(
-        noise: &Noise,
-        walkers: &[Counters],
-        stream: Stream,
-        step: u64,
-        dim: usize,
-        out: &mut [T::Pack<S>],
-    ) {
-        for (walkers, out) in walkers.chunks_exact(2).zip(out.chunks_exact_mut(2 * dim)) {
-            for pair in 0..dim.div_ceil(2) {
-                let (even, odd) = noise.two_pairs::<T::Pack<S>>(walkers, Address { stream, step, pair });
-                (out[2 * pair], out[dim + 2 * pair]) = (even.0, even.1);
-                if 2 * pair + 1 < dim {
-                    (out[2 * pair + 1], out[dim + 2 * pair + 1]) = (odd.0, odd.1);
-                }
-            }
+    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<T::Pack<S>> {
+        two_words::<T::Pack<S>>(noise, walkers, address)
+    }
+
+    #[inline(always)]
+    fn normals<S: Simd>(words: Words<T::Pack<S>>, even: usize, dim: usize, out: &mut [T::Pack<S>], add: bool) {
+        let (first, second) = normal::pair::<Pair<T::Pack<S>>>(words.0, words.1);
+        put(&mut out[even], first.0, add);
+        put(&mut out[dim + even], first.1, add);
+        if even + 1 < dim {
+            put(&mut out[even + 1], second.0, add);
+            put(&mut out[dim + even + 1], second.1, add);
         }
     }
 }
@@ -174,27 +179,39 @@ impl<T: Element + BoxMuller> Precision<T> for Native {
 pub struct Single;
 
 impl Precision<f64> for Single {
+    type Words<S: Simd> = Words<S::F32>;
+    const PACKS: usize = 4;
+
     fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
         <Native as Precision<f32>>::counters::<S>(first, walkers)
     }
 
     #[inline(always)]
-    fn fill<S: Simd>(noise: &Noise, walkers: &[Counters], stream: Stream, step: u64, dim: usize, out: &mut [S::F64]) {
-        for (walkers, out) in walkers.chunks_exact(2).zip(out.chunks_exact_mut(4 * dim)) {
-            for pair in 0..dim.div_ceil(2) {
-                let (even, odd) = noise.two_pairs::<S::F32>(walkers, Address { stream, step, pair });
-                scatter::<S>(even, 2 * pair, dim, out);
-                if 2 * pair + 1 < dim {
-                    scatter::<S>(odd, 2 * pair + 1, dim, out);
-                }
-            }
+    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<S::F32> {
+        two_words::<S::F32>(noise, walkers, address)
+    }
+
+    #[inline(always)]
+    fn normals<S: Simd>(words: Words<S::F32>, even: usize, dim: usize, out: &mut [S::F64], add: bool) {
+        let (first, second) = normal::pair::<Pair<S::F32>>(words.0, words.1);
+        put_wide::<S>(first, even, dim, out, add);
+        if even + 1 < dim {
+            put_wide::<S>(second, even + 1, dim, out, add);
         }
     }
 }
 
+#[inline(always)]
+fn put<P: Real>(place: &mut P, normal: P, add: bool) {
+    *place = if add { *place + normal } else { normal };
+}
+
 /// Widens one coordinate of two packs into the four packs of `out`.
 #[inline(always)]
-fn scatter<S: Simd>(narrow: Pair<S::F32>, coordinate: usize, dim: usize, out: &mut [S::F64]) {
-    [out[coordinate], out[dim + coordinate]] = S::F64::widen(narrow.0);
-    [out[2 * dim + coordinate], out[3 * dim + coordinate]] = S::F64::widen(narrow.1);
+fn put_wide<S: Simd>(narrow: Pair<S::F32>, coordinate: usize, dim: usize, out: &mut [S::F64], add: bool) {
+    let ([first, second], [third, fourth]) = (S::F64::widen(narrow.0), S::F64::widen(narrow.1));
+    put(&mut out[coordinate], first, add);
+    put(&mut out[dim + coordinate], second, add);
+    put(&mut out[2 * dim + coordinate], third, add);
+    put(&mut out[3 * dim + coordinate], fourth, add);
 }

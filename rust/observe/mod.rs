@@ -4,9 +4,13 @@
 
 mod histogram;
 mod moments;
+mod sight;
+mod tally;
 
 pub use histogram::Histogram;
 pub use moments::Moments;
+pub use sight::Sight;
+pub use tally::{BATCH, Tally};
 
 use crate::potential::{Observable, Potential};
 use crate::simd::{Element, Pack, Simd};
@@ -42,72 +46,42 @@ pub struct Column<T> {
     pub trace: Vec<T>,
 }
 
-/// Where one block's walkers count into a worker's table.
-#[derive(Clone, Debug, Default)]
-pub struct Slots {
-    /// For each walker of the block the first slot of its group.
-    pub offsets: Vec<i32>,
-    /// Room for the slot of each walker of the block.
-    pub indices: Vec<i32>,
-    /// Counts of one worker since the last merge.
-    pub table: Vec<u32>,
-}
-
 impl Watch {
-    /// Sees a block: packs of `dim` coordinates one after another.
+    /// Sees a block, packs of `dim` coordinates one after another, as the run's watch number `index`.
     #[inline(always)]
     pub fn see<S: Simd, T: Element, V: Potential>(
         &self,
+        index: usize,
         potential: &V,
         x: &[T::Pack<S>],
+        sight: &mut Sight<'_, S, T>,
         column: &mut Column<T>,
-        slots: &mut Slots,
+        tally: &mut Tally,
     ) {
         let lanes = T::Pack::<S>::LANES;
-        let walkers = x.len() / potential.dim() * lanes;
-        let points = x.chunks_exact(potential.dim());
+        let packs = x.len() / potential.dim();
+        let values = self.observable.values::<S, T, V>(potential, x, sight);
         match &self.keep {
             Keep::Histogram(histogram) => {
                 let ruler = histogram.ruler::<T::Pack<S>>();
-                let rows = slots.offsets.chunks_exact(lanes).zip(slots.indices.chunks_exact_mut(lanes));
-                for (x, (offsets, indices)) in points.zip(rows) {
-                    let value = self.observable.value(potential, x);
-                    ruler.slot(value).store_truncated(offsets, indices);
+                let (offsets, slots) = tally.look(index);
+                let rows = offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes));
+                for (&value, (offsets, slots)) in values.iter().zip(rows) {
+                    ruler.slot(value).store_truncated(offsets, slots);
                 }
-                slots.count();
             }
             Keep::Moments(moments) => {
-                for (i, x) in points.enumerate() {
-                    let value = self.observable.value(potential, x);
-                    moments.add(value, &mut column.sums, i * lanes, walkers);
+                for (i, &value) in values.iter().enumerate() {
+                    moments.add(value, &mut column.sums, i * lanes, packs * lanes);
                 }
             }
             Keep::Trace => {
-                for x in points {
-                    let start = column.trace.len();
-                    column.trace.resize(start + lanes, T::default());
-                    self.observable.value(potential, x).store(&mut column.trace[start..]);
+                let start = column.trace.len();
+                column.trace.resize(start + packs * lanes, T::default());
+                for (value, to) in values.iter().zip(column.trace[start..].chunks_exact_mut(lanes)) {
+                    value.store(to);
                 }
             }
-        }
-    }
-}
-
-impl Slots {
-    /// Counts the slots found for a block. They were all found before any is counted: the first pass is vector code, this
-    /// one is scalar, and neither waits for the other.
-    #[inline(always)]
-    pub fn count(&mut self) {
-        let table = &mut self.table[..];
-        let (blocks, rest) = self.indices.as_chunks::<32>();
-        // Blocks of a known length are unrolled, which saves mispredicted ends of loops.
-        for block in blocks {
-            for &index in block {
-                table[index.cast_unsigned() as usize] += 1;
-            }
-        }
-        for &index in rest {
-            table[index.cast_unsigned() as usize] += 1;
         }
     }
 }

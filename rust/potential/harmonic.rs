@@ -1,6 +1,6 @@
 //! V = (stiffness / 2) |x|²: every scheme's discrete-time law is known exactly, so it is the first test of all.
 
-use super::Potential;
+use super::Formula;
 use crate::real::Real;
 
 /// The isotropic harmonic potential, the Ornstein–Uhlenbeck process.
@@ -12,7 +12,7 @@ pub struct Harmonic {
     pub stiffness: f64,
 }
 
-impl Potential for Harmonic {
+impl Formula for Harmonic {
     const OBSERVABLES: &'static [&'static str] = &["sum_of_squares"];
 
     #[inline(always)]

@@ -1,62 +1,108 @@
-//! Potentials: what drives the walkers. One closed form a file, written once for scalars and packs.
+//! Potentials: what drives the walkers.
+//!
+//! - `formula`: potentials in closed form, one a file: `harmonic`, `product`.
+//! - `foreign`: a function that somebody else has compiled.
+//! - [`program`]: a formula that is only known at run time, as a tape.
 
+mod foreign;
+mod formula;
 mod harmonic;
 mod product;
+pub mod program;
+mod taped;
+mod told;
 
+pub use foreign::Foreign;
+pub use formula::Formula;
 pub use harmonic::Harmonic;
 pub use product::Product;
+pub use taped::Taped;
+pub use told::Told;
+
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::real::Real;
+use crate::simd::{Element, Simd};
+pub use program::Program;
 
-/// A potential energy V on R^dim, with the observables that it knows.
+/// A potential energy V on R^dim, for packs of points, `dim` coordinates each, one after another.
 pub trait Potential: Sync {
-    /// The names of the observables beyond the coordinates.
-    const OBSERVABLES: &'static [&'static str];
+    /// Whether gradients come cheaper for a whole block of walkers than for a few packs at a time.
+    const BY_BLOCK: bool;
+    /// What each worker needs beside the potential.
+    type Worker<'a, S: Simd, T: Element>
+    where
+        Self: 'a;
+
     /// Number of coordinates.
     fn dim(&self) -> usize;
-    /// V(x).
-    fn value<R: Real>(&self, x: &[R]) -> R;
-    /// Writes grad V(x).
-    fn gradient<R: Real>(&self, x: &[R], gradient: &mut [R]);
-    /// The value of `OBSERVABLES[which]`.
+    /// Prepares a worker.
+    fn worker<S: Simd, T: Element>(&self) -> Self::Worker<'_, S, T>;
+    /// Writes grad V at every point of `x`.
+    fn gradients<S: Simd, T: Element>(
+        &self,
+        worker: &mut Self::Worker<'_, S, T>,
+        x: &[T::Pack<S>],
+        gradients: &mut [T::Pack<S>],
+    );
+    /// Writes V, one a point, and grad V at every point of `x`.
+    fn values_and_gradients<S: Simd, T: Element>(
+        &self,
+        worker: &mut Self::Worker<'_, S, T>,
+        x: &[T::Pack<S>],
+        values: &mut [T::Pack<S>],
+        gradients: &mut [T::Pack<S>],
+    );
+    /// The observable of this name, if it is one of the potential's own.
+    fn named(&self, name: &str) -> Option<Observable>;
+    /// The value of `Observable::Named(which)` at one point.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
+    /// Why gradients became NaN, if the potential knows.
+    ///
+    /// # Errors
+    /// If it does.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A function of the state that observers can watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Observable {
     /// One of the coordinates.
     Coordinate(usize),
     /// One of the potential's own.
     Named(usize),
+    /// A tape with one output.
+    Program(Arc<Program>),
 }
 
 impl Observable {
+    /// Takes a tape of the potential's coordinates.
+    ///
+    /// # Errors
+    /// If it has other coordinates, or not one output.
+    pub fn program<V: Potential>(program: Program, potential: &V) -> Result<Self> {
+        let (dim, outputs) = (program.dim(), program.outputs());
+        if (dim, outputs) != (potential.dim(), 1) {
+            return Err(Error::invalid(format!(
+                "an observable's tape needs {} inputs and one output, got {dim} and {outputs}",
+                potential.dim()
+            )));
+        }
+        Ok(Self::Program(Arc::new(program)))
+    }
+
     /// Finds `x0`, `x1`, … or one of the potential's names.
     ///
     /// # Errors
     /// If the potential has no such observable.
     pub fn parse<V: Potential>(name: &str, potential: &V) -> Result<Self> {
-        if let Some(which) = V::OBSERVABLES.iter().position(|&known| known == name) {
-            return Ok(Self::Named(which));
-        }
-        let coordinate = name.strip_prefix('x').and_then(|digits| digits.parse().ok());
-        coordinate.filter(|&i| i < potential.dim()).map(Self::Coordinate).ok_or_else(|| {
-            let known = V::OBSERVABLES.join(", ");
-            Error::invalid(format!(
-                "unknown observable {name:?}: the kernel has x0 to x{}, {known}",
-                potential.dim() - 1
-            ))
+        let coordinate = || name.strip_prefix('x')?.parse().ok().filter(|&i| i < potential.dim());
+        potential.named(name).or_else(|| coordinate().map(Self::Coordinate)).ok_or_else(|| {
+            let last = potential.dim() - 1;
+            Error::invalid(format!("unknown observable {name:?}: the kernel has x0 to x{last}, or give a tape"))
         })
-    }
-
-    /// Its value at x.
-    #[inline(always)]
-    pub fn value<V: Potential, R: Real>(self, potential: &V, x: &[R]) -> R {
-        match self {
-            Self::Coordinate(i) => x[i],
-            Self::Named(which) => potential.observable(which, x),
-        }
     }
 }

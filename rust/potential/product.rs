@@ -1,6 +1,6 @@
 //! theta = u v under squared loss: V = (u v - target)² / 2.
 
-use super::Potential;
+use super::Formula;
 use crate::real::Real;
 
 /// The scalar product model of arXiv 2601.06597, section 2.
@@ -10,7 +10,7 @@ pub struct Product {
     pub target: f64,
 }
 
-impl Potential for Product {
+impl Formula for Product {
     const OBSERVABLES: &'static [&'static str] = &["product", "difference_of_squares", "sum_of_squares"];
 
     #[inline(always)]

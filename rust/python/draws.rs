@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::level;
 use crate::noise::{
-    self, ALIGNMENT, Address, BoxMuller, MAX_DIM, MAX_WALKERS, Native, Noise, Precision, Single, Stream,
+    self, ALIGNMENT, Address, BoxMuller, Draws, MAX_DIM, MAX_WALKERS, Native, Noise, Precision, Single, Source, Stream,
 };
 use crate::real::{Real, Scalar};
 use crate::simd::{Element, Job, Pack, Simd};
@@ -78,7 +78,11 @@ impl<T: Element + BoxMuller, Q: Precision<T>> Job for Normals<'_, T, Q> {
         let mut row = [T::default(); 16];
         table.fill(table.dim, |first, step, block| {
             let counters = Q::counters::<S>(first, ALIGNMENT);
-            Q::fill::<S>(&table.noise, &counters, table.stream, step, table.dim, &mut packs);
+            let source = Source { noise: &table.noise, stream: table.stream, step, substeps: 1 };
+            let mut draws = Draws::<S, T, Q>::new(source, &counters, table.dim);
+            for unit in packs.chunks_exact_mut(Q::PACKS * table.dim) {
+                draws.next(unit);
+            }
             for (i, pack) in packs.iter().enumerate() {
                 pack.store(&mut row);
                 for (lane, &x) in row[..lanes].iter().enumerate() {

@@ -6,7 +6,9 @@
 )]
 
 mod draws;
+mod functions;
 mod sampler;
+mod tape;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyArithmeticError, PyValueError};
@@ -45,7 +47,11 @@ mod _core {
     #[pymodule_export]
     use super::draws::{box_muller, normals, words};
     #[pymodule_export]
+    use super::functions::{apply, operations};
+    #[pymodule_export]
     use super::sampler::sample;
+    #[pymodule_export]
+    use super::tape::evaluate;
 
     /// The instruction-set levels of this machine, slowest first.
     #[pyfunction]

@@ -7,11 +7,13 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::level;
+use super::tape::Tape;
 use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Histogram, Keep, Moments, Watch};
-use crate::potential::{Harmonic, Observable, Potential, Product};
+use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Kept, Outcome, Plan};
 use crate::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use crate::simd::Element;
@@ -26,10 +28,10 @@ const ALONE_BELOW: u64 = 50_000;
 /// Everything about a run that has no array in it, read from a dict.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub struct Request {
-    potential: String,
-    parameters: Vec<f64>,
-    weight_decay: f64,
+pub struct Request<'py> {
+    potential: Driver<'py>,
+    /// The metric by rows, or None for the Euclidean one.
+    metric: Option<Vec<f64>>,
     scheme: String,
     noise: String,
     temperature: f64,
@@ -40,11 +42,31 @@ pub struct Request {
     steps: (u64, u64),
     burn_in: u64,
     /// Observable, every, kind, the kind's constants.
-    observe: Vec<(String, u64, String, Vec<f64>)>,
+    observe: Vec<(Seen<'py>, u64, String, Vec<f64>)>,
     groups: u64,
     threads: usize,
     level: Option<String>,
     block: usize,
+}
+
+/// What drives the walkers.
+#[derive(FromPyObject)]
+enum Driver<'py> {
+    /// Name, constants and weight decay of a closed form.
+    Formula(String, Vec<f64>, f64),
+    /// A C function's address, that of its data, and weight decay.
+    Function(usize, usize, f64),
+    /// The gradient, and the value followed by the gradient.
+    Tapes(Tape<'py>, Tape<'py>),
+}
+
+/// What an observer looks at.
+#[derive(FromPyObject)]
+enum Seen<'py> {
+    /// One of the potential's own observables, or a coordinate.
+    Name(String),
+    /// The output of a tape.
+    Tape(Tape<'py>),
 }
 
 /// What a run gives back: states, what each observer kept, steps made, proposals accepted, the exception that stopped it.
@@ -55,7 +77,7 @@ type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Option<
 #[pyo3(signature = (request, states, sums=Vec::new(), progress=None))]
 pub fn sample<'py>(
     py: Python<'py>,
-    request: Request,
+    request: Request<'py>,
     states: &Bound<'py, PyAny>,
     sums: Vec<PyReadonlyArray1<'py, f64>>,
     progress: Option<Py<PyAny>>,
@@ -91,8 +113,8 @@ pub fn sample<'py>(
 }
 
 /// A request with its arrays; each method opens one axis by one match.
-struct Job<'a, T> {
-    request: &'a Request,
+struct Job<'a, 'py, T> {
+    request: &'a Request<'py>,
     dim: usize,
     states: &'a [T],
     sums: Vec<Vec<f64>>,
@@ -100,24 +122,36 @@ struct Job<'a, T> {
     bound: f64,
 }
 
-impl<T: Element + BoxMuller + NumpyElement> Job<'_, T> {
-    fn with_potential<'py, Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
-        let weight_decay = self.request.weight_decay;
-        match (self.request.potential.as_str(), &self.request.parameters[..], self.dim) {
+impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
+    fn with_potential<Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
+        let (name, constants, weight_decay) = match &self.request.potential {
+            Driver::Formula(name, constants, weight_decay) => (name.as_str(), &constants[..], *weight_decay),
+            &Driver::Function(address, user_data, weight_decay) => {
+                // SAFETY: Python keeps the function and its data alive during the call, and says so in its documentation.
+                #[allow(unsafe_code, reason = "the user vouches for the function")]
+                let potential = unsafe { Foreign::new(address, user_data, self.dim, weight_decay)? };
+                return self.with_scheme(py, precision, Told::Foreign(potential));
+            }
+            Driver::Tapes(gradient, value_and_gradient) => {
+                let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
+                return self.with_scheme(py, precision, Told::Taped(potential));
+            }
+        };
+        match (name, constants, self.dim) {
             ("product", &[target], 2) => {
                 self.with_scheme(py, precision, Ambient { potential: Product { target }, weight_decay })
             }
             ("harmonic", &[stiffness], dim @ 1..) => {
                 self.with_scheme(py, precision, Ambient { potential: Harmonic { dim, stiffness }, weight_decay })
             }
-            (name, parameters, dim) => Err(PyValueError::new_err(format!(
+            (name, constants, dim) => Err(PyValueError::new_err(format!(
                 "no potential {name:?} with {} constants in {dim} dimensions",
-                parameters.len()
+                constants.len()
             ))),
         }
     }
 
-    fn with_scheme<'py, V: Potential, Q: Precision<T>>(
+    fn with_scheme<V: Potential, Q: Precision<T>>(
         self,
         py: Python<'py>,
         precision: Q,
@@ -133,7 +167,7 @@ impl<T: Element + BoxMuller + NumpyElement> Job<'_, T> {
         }
     }
 
-    fn run<'py, V: Potential, C: Scheme, Q: Precision<T>>(
+    fn run<V: Potential, C: Scheme, Q: Precision<T>>(
         self,
         py: Python<'py>,
         precision: Q,
@@ -179,7 +213,7 @@ fn shaped<'py, T: NumpyElement>(
     }
 }
 
-impl Request {
+impl Request<'_> {
     fn plan<V: Potential>(&self, potential: &V, numbers: usize, bound: f64, level: crate::simd::Level) -> Result<Plan> {
         let walkers = self.walkers.0..self.walkers.1;
         let plenty = |name: &str, is_fine: bool| {
@@ -194,10 +228,11 @@ impl Request {
         plenty("block", (ALIGNMENT..=65_536).contains(&self.block))?;
         plenty("step_size", self.step_size.is_finite() && self.step_size > 0.0)?;
         plenty("temperature", self.temperature.is_finite() && self.temperature >= 0.0)?;
-        let watches = self.observe.iter().map(|look| self.watch(look, potential)).collect::<Result<_>>()?;
-        Ok(Plan {
+        let watches: Vec<Watch> = self.observe.iter().map(|look| self.watch(look, potential)).collect::<Result<_>>()?;
+        let plan = Plan {
             step: Step { h: self.step_size, temperature: self.temperature },
             noise: Noise::new(self.key),
+            metric: self.metric.as_ref().map(|matrix| Metric::new(matrix, potential.dim())).transpose()?,
             substeps: self.substeps,
             walkers,
             steps: self.steps.0..self.steps.1,
@@ -209,10 +244,17 @@ impl Request {
             alone_below: ALONE_BELOW,
             level,
             block: self.block,
-        })
+        };
+        if plan.slots() > i32::MAX as usize {
+            return Err(Error::invalid(format!(
+                "{} bins of all histograms together cannot be kept; ask for fewer",
+                plan.slots()
+            )));
+        }
+        Ok(plan)
     }
 
-    fn watch<V: Potential>(&self, look: &(String, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {
+    fn watch<V: Potential>(&self, look: &(Seen, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {
         let (observable, every, kind, constants) = look;
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
@@ -227,8 +269,12 @@ impl Request {
             _ => return Err(Error::invalid(format!("no observer {kind:?} with constants {constants:?}"))),
         };
         if *every == 0 {
-            return Err(Error::invalid(format!("{observable}: every must be at least 1")));
+            return Err(Error::invalid("an observer's every must be at least 1"));
         }
-        Ok(Watch { observable: Observable::parse(observable, potential)?, every: *every, keep })
+        let observable = match observable {
+            Seen::Name(name) => Observable::parse(name, potential)?,
+            Seen::Tape(tape) => Observable::program(tape.program()?, potential)?,
+        };
+        Ok(Watch { observable, every: *every, keep })
     }
 }

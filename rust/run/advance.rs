@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Plan;
 use super::block::Block;
 use crate::noise::{BoxMuller, Precision};
-use crate::observe::{Keep, Slots};
+use crate::observe::{Sight, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
@@ -30,7 +30,7 @@ pub struct Advance<'a, T, V, C, Q> {
     pub scheme: C,
     pub precision: PhantomData<Q>,
     pub blocks: &'a mut [Block<T>],
-    pub slots: &'a mut [Slots],
+    pub tally: &'a mut Tally,
     pub steps: Range<u64>,
 }
 
@@ -45,16 +45,14 @@ where
 
     #[inline(always)]
     fn run<S: Simd>(self) -> Option<Runaway> {
-        let mut walk = Walk::<S, T, V, Q>::new(self.potential, &self.plan.noise, self.plan.substeps);
+        let Plan { noise, metric, substeps, .. } = self.plan;
+        let mut walk = Walk::<S, T, V, Q>::new(self.potential, noise, metric.as_ref(), *substeps, self.tally);
+        let mut sights: Vec<_> = self.plan.watches.iter().map(|watch| watch.observable.sight::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
-            for (slots, watch) in self.slots.iter_mut().zip(&self.plan.watches) {
-                if let Keep::Histogram(histogram) = &watch.keep {
-                    self.plan.aim(block, histogram.stride(), slots);
-                }
-            }
-            let runaway = cross(self.plan, self.scheme, &mut walk, block, self.slots, self.steps.clone());
+            self.plan.aim(block, walk.tally);
+            let runaway = cross(self.plan, self.scheme, &mut walk, &mut sights, block, self.steps.clone());
             walk.store(&mut block.state);
             first = [first, runaway].into_iter().flatten().min();
         }
@@ -68,8 +66,8 @@ fn cross<S, T, V, C, Q>(
     plan: &Plan,
     scheme: C,
     walk: &mut Walk<'_, S, T, V, Q>,
+    sights: &mut [Sight<'_, S, T>],
     block: &mut Block<T>,
-    slots: &mut [Slots],
     steps: Range<u64>,
 ) -> Option<Runaway>
 where
@@ -80,7 +78,7 @@ where
     Q: Precision<T>,
 {
     let mut start = walk.x.clone();
-    scheme.begin(walk, steps.start, plan.step);
+    scheme.begin(walk, steps.start);
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
@@ -90,9 +88,10 @@ where
         for step in from..to {
             scheme.advance(walk, step, plan.step);
             if step + 1 == next_look {
-                for ((watch, column), slots) in plan.watches.iter().zip(&mut block.columns).zip(&mut *slots) {
+                walk.tally.settle();
+                for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
                     if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(walk.potential, &walk.x, column, slots);
+                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut sights[i], column, walk.tally);
                     }
                 }
                 next_look = plan.next_look(next_look);
@@ -100,23 +99,26 @@ where
         }
         if let Some(walker) = walk.runaway(&block.live, plan.bound) {
             if to - from == 1 {
+                // The next block may be of another size.
+                walk.tally.settle();
                 return Some(Runaway { step: to, walker: block.first + walker as u64 });
             }
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
             stride = 1;
             walk.x.copy_from_slice(&start);
-            scheme.begin(walk, from, plan.step);
+            scheme.begin(walk, from);
             continue;
         }
         collect_accepted(walk, block);
         from = to;
     }
+    walk.tally.settle();
     None
 }
 
 /// Adds the packs' counts of accepted proposals to the block's.
 #[inline(always)]
-fn collect_accepted<S: Simd, T: Element, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
+fn collect_accepted<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
     let mut lanes = [T::default(); 16];
     for (pack, accepted) in walk.accepted.iter_mut().enumerate() {
         accepted.store(&mut lanes);

@@ -6,14 +6,15 @@ mod pool;
 
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Kind, Result};
+use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
-use crate::observe::{Histogram, Keep, Slots, Watch};
+use crate::observe::{Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
@@ -31,6 +32,8 @@ pub struct Plan {
     pub step: Step,
     /// The random function.
     pub noise: Noise,
+    /// The metric of the parameters, if it is not the Euclidean one.
+    pub metric: Option<Metric>,
     /// Each step's noise is the normalised sum over this many finer steps, so that runs with the same key and different
     /// step sizes can share a Brownian path.
     pub substeps: u64,
@@ -68,15 +71,35 @@ impl Plan {
         step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
     }
 
-    /// Finds the first slot of each walker's group; walkers that are not live count into a group of their own, the last.
-    fn aim<T>(&self, block: &Block<T>, stride: usize, slots: &mut Slots) {
-        slots.indices.resize(block.walkers, 0);
-        slots.offsets.clear();
-        slots.offsets.extend((0..block.walkers).map(|walker| {
-            let group =
-                if block.live.contains(&walker) { (block.first + walker as u64) % self.groups } else { self.groups };
-            (group as usize * stride) as i32
-        }));
+    /// Finds the first slot of each walker's group for every histogram; walkers that are not live count into a group of
+    /// their own, the last.
+    fn aim<T>(&self, block: &Block<T>, tally: &mut Tally) {
+        for (i, (watch, table)) in self.watches.iter().zip(self.tables()).enumerate() {
+            let Keep::Histogram(histogram) = &watch.keep else { continue };
+            let firsts = (0..block.walkers).map(|walker| {
+                let is_live = block.live.contains(&walker);
+                let group = if is_live { (block.first + walker as u64) % self.groups } else { self.groups };
+                (table.start + group as usize * histogram.stride()) as i32
+            });
+            tally.aim(i, firsts);
+        }
+    }
+
+    /// The part of a worker's table that belongs to each watch.
+    fn tables(&self) -> impl Iterator<Item = Range<usize>> {
+        self.watches.iter().scan(0, |end, watch| {
+            let start = *end;
+            if let Keep::Histogram(histogram) = &watch.keep {
+                *end += (self.groups as usize + 1) * histogram.stride();
+            }
+            Some(start..*end)
+        })
+    }
+
+    /// Slots of all histograms together, for every group.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.tables().last().map_or(0, |table| table.end)
     }
 
     /// Walkers in a block: as asked for, unless some threads would have none.
@@ -89,10 +112,6 @@ impl Plan {
     fn is_work_for_one(&self) -> bool {
         let walker_steps = (self.walkers.end - self.walkers.start).saturating_mul(self.steps.end - self.steps.start);
         self.threads == 1 || walker_steps < self.alone_below
-    }
-
-    fn table_len(&self, histogram: &Histogram) -> usize {
-        (self.groups as usize + 1) * histogram.stride()
     }
 }
 
@@ -144,8 +163,9 @@ where
     let mut blocks = Block::cut(plan.walkers.clone(), plan.block_size(), states, dim, &plan.watches);
     let alone = plan.is_work_for_one() || blocks.len() == 1;
     restore_sums(plan, &mut blocks, sums_before)?;
-    let workers: Vec<Mutex<Vec<Slots>>> = (0..plan.threads).map(|_| Mutex::new(fresh_slots(plan))).collect();
-    let mut totals: Vec<Vec<u64>> = plan.watches.iter().map(|watch| vec![0; slots_of(plan, watch)]).collect();
+    let workers: Vec<Mutex<Tally>> =
+        (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
+    let mut totals = vec![0; plan.slots()];
 
     let mut epoch = Epoch::new(plan);
     let mut done = plan.steps.start;
@@ -154,9 +174,9 @@ where
         let started = Instant::now();
         let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
             // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
-            let mut slots = workers[worker].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
             let (steps, precision) = (steps.clone(), PhantomData::<Q>);
-            plan.level.run(Advance { plan, potential, scheme, precision, blocks, slots: &mut slots, steps })
+            plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally: &mut tally, steps })
         };
         let runaway = if alone {
             visit((&mut blocks, 0))
@@ -170,10 +190,11 @@ where
             })
         };
         if let Some(runaway) = runaway {
+            potential.check()?;
             return Err(diverged(runaway, plan));
         }
         for worker in &workers {
-            merge(&mut worker.lock().unwrap_or_else(std::sync::PoisonError::into_inner), &mut totals);
+            worker.lock().unwrap_or_else(PoisonError::into_inner).merge_into(&mut totals);
         }
         done = steps.end;
         epoch.adapt(started.elapsed());
@@ -184,7 +205,7 @@ where
 
     Ok(Outcome {
         states: blocks.iter().flat_map(|block| block.states(dim)).collect(),
-        kept: collect(plan, &blocks, totals),
+        kept: collect(plan, &blocks, &totals),
         steps: done - plan.steps.start,
         accepted: blocks.iter().map(|block| block.accepted).sum(),
     })
@@ -207,23 +228,6 @@ impl Epoch {
     fn adapt(&mut self, took: Duration) {
         let ratio = (EPOCH.as_secs_f64() / took.as_secs_f64().max(1e-9)).clamp(0.1, 4.0);
         self.steps = ((self.steps as f64 * ratio) as u64).clamp(1, self.most);
-    }
-}
-
-fn slots_of(plan: &Plan, watch: &Watch) -> usize {
-    if let Keep::Histogram(histogram) = &watch.keep { plan.table_len(histogram) } else { 0 }
-}
-
-fn fresh_slots(plan: &Plan) -> Vec<Slots> {
-    plan.watches.iter().map(|watch| Slots { table: vec![0; slots_of(plan, watch)], ..Slots::default() }).collect()
-}
-
-/// Adds a worker's counts to the totals and clears them.
-fn merge(slots: &mut [Slots], totals: &mut [Vec<u64>]) {
-    for (slots, totals) in slots.iter_mut().zip(totals) {
-        for (count, total) in slots.table.iter_mut().zip(totals) {
-            *total += u64::from(std::mem::take(count));
-        }
     }
 }
 
@@ -259,12 +263,9 @@ fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>
 }
 
 /// Gathers what the watches kept, walker by walker.
-fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: Vec<Vec<u64>>) -> Vec<Kept<T>> {
-    let kept = plan.watches.iter().zip(totals).enumerate().map(|(i, (watch, mut total))| match &watch.keep {
-        Keep::Histogram(histogram) => {
-            total.truncate(plan.groups as usize * histogram.stride());
-            Kept::Counts(total)
-        }
+fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
+    let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
+        Keep::Histogram(histogram) => Kept::Counts(totals[table][..plan.groups as usize * histogram.stride()].to_vec()),
         Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
         Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
     });

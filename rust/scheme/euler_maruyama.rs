@@ -1,9 +1,9 @@
 //! Euler–Maruyama: x' = x - h grad V(x) + sqrt(2 T h) R. The stationary law is wrong by O(h).
 
 use super::Scheme;
-use crate::noise::{BoxMuller, Precision, Stream};
+use crate::metric::whiten;
+use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::real::Real;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
@@ -20,11 +20,17 @@ impl Scheme for EulerMaruyama {
         V: Potential,
         Q: Precision<T>,
     {
-        walk.differentiate();
-        walk.draw(Stream::Increment, step);
-        let (drift, diffusion) = (Real::constant(-size.h), Real::constant(size.diffusion()));
-        for ((x, &gradient), &normal) in walk.x.iter_mut().zip(&walk.gradient).zip(&walk.normals) {
-            *x = normal.mul_add(diffusion, gradient.mul_add(drift, *x));
+        let (strip, unit) = (walk.strip(), walk.unit());
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
+        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
+        for x in walk.x.chunks_exact_mut(strip) {
+            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
+            whiten(walk.metric, slopes);
+            for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
+                draws.next(normals);
+                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+                size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
+            }
         }
     }
 }

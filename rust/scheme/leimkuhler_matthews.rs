@@ -2,9 +2,9 @@
 //! same cost: one vector of normals is kept (Appl. Math. Res. Express 2013, 34–56).
 
 use super::Scheme;
-use crate::noise::{BoxMuller, Precision, Stream};
+use crate::metric::whiten;
+use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::real::Real;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
@@ -14,15 +14,19 @@ pub struct LeimkuhlerMatthews;
 
 impl Scheme for LeimkuhlerMatthews {
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, _size: Step)
+    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
         V: Potential,
         Q: Precision<T>,
     {
-        walk.draw(Stream::Increment, step);
-        walk.kept.clone_from(&walk.normals);
+        let unit = walk.unit();
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
+        walk.kept.clone_from(&walk.x);
+        for kept in walk.kept.chunks_exact_mut(unit) {
+            draws.next(kept);
+        }
     }
 
     #[inline(always)]
@@ -33,13 +37,21 @@ impl Scheme for LeimkuhlerMatthews {
         V: Potential,
         Q: Precision<T>,
     {
-        walk.differentiate();
-        walk.draw(Stream::Increment, step + 1);
-        let (drift, diffusion) = (Real::constant(-size.h), Real::constant(size.diffusion() / 2.0));
-        let noise = walk.normals.iter().zip(&mut walk.kept);
-        for ((x, &gradient), (&new, old)) in walk.x.iter_mut().zip(&walk.gradient).zip(noise) {
-            *x = (*old + new).mul_add(diffusion, gradient.mul_add(drift, *x));
-            *old = new;
+        let (strip, unit) = (walk.strip(), walk.unit());
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, walk.potential.dim());
+        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
+        for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
+            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
+            whiten(walk.metric, slopes);
+            let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
+            for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
+                draws.next(normals);
+                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+                for (old, normal) in kept.iter_mut().zip(&mut *normals) {
+                    (*old, *normal) = (*normal, *old + *normal);
+                }
+                size.displace(0.5, walk.metric, slopes, normals, &mut walk.proposal, x);
+            }
         }
     }
 }

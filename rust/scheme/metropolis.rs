@@ -2,7 +2,8 @@
 //! (Roberts and Tweedie, Bernoulli 2 (1996) 341).
 
 use super::Scheme;
-use crate::noise::{BoxMuller, Precision, Stream};
+use crate::metric::whiten;
+use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
@@ -14,16 +15,18 @@ pub struct Metropolis;
 
 impl Scheme for Metropolis {
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, _step: u64, _size: Step)
+    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, _step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
         V: Potential,
         Q: Precision<T>,
     {
-        walk.differentiate();
-        walk.kept.clone_from(&walk.gradient);
-        walk.energy = walk.x.chunks_exact(walk.potential.dim()).map(|x| walk.potential.value(x)).collect();
+        walk.kept.clone_from(&walk.x);
+        walk.energy.clone_from(&walk.accepted);
+        walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
+        whiten(walk.metric, &mut walk.kept);
+        walk.proposed_energy.clone_from(&walk.energy);
     }
 
     #[inline(always)]
@@ -34,43 +37,57 @@ impl Scheme for Metropolis {
         V: Potential,
         Q: Precision<T>,
     {
-        walk.draw(Stream::Increment, step);
-        let (h, drift, diffusion) = (Real::constant(size.h), Real::constant(-size.h), Real::constant(size.diffusion()));
-        let beta = Real::constant(1.0 / size.temperature);
-        let quarter = Real::constant(0.25 / (size.temperature * size.h));
-        let zero = T::Pack::<S>::constant(0.0);
-        let one = T::Pack::<S>::constant(1.0);
-        for (i, counters) in walk.packs.iter().enumerate() {
-            let pack = i * walk.potential.dim()..(i + 1) * walk.potential.dim();
-            let (x, slope) = (&mut walk.x[pack.clone()], &mut walk.kept[pack.clone()]);
-            let (y, slope_at_y) = (&mut walk.proposal[..], &mut walk.gradient[pack.clone()]);
-            let normals = &walk.normals[pack];
-
-            for j in 0..y.len() {
-                y[j] = normals[j].mul_add(diffusion, slope[j].mul_add(drift, x[j]));
+        let dim = walk.potential.dim();
+        let (strip, unit) = (walk.strip(), walk.unit());
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
+        let (normals, proposals) = (&mut walk.normals[..strip], &mut walk.proposal[..strip]);
+        let (slopes, energies) = (&mut walk.slopes[..strip], &mut walk.proposed_energy[..strip / dim]);
+        for start in (0..walk.x.len()).step_by(strip) {
+            for normals in normals.chunks_exact_mut(unit) {
+                draws.next(normals);
+                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             }
-            let energy = walk.potential.value(y);
-            walk.potential.gradient(y, slope_at_y);
+            proposals.copy_from_slice(&walk.x[start..start + strip]);
+            size.displace(1.0, walk.metric, &walk.kept[start..start + strip], normals, slopes, proposals);
+            walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
+            whiten(walk.metric, slopes);
+            for (i, &energy) in energies.iter().enumerate() {
+                let (there, pack) = (i * dim..(i + 1) * dim, start / dim + i);
+                let (x, slope) =
+                    (&mut walk.x[pack * dim..(pack + 1) * dim], &mut walk.kept[pack * dim..(pack + 1) * dim]);
+                let (y, slope_at_y) = (&proposals[there.clone()], &slopes[there.clone()]);
 
-            // log of exp(-V(y)/T) q(y, x) / (exp(-V(x)/T) q(x, y)), with q(x, y) ∝ exp(-|y - x + h grad V(x)|² / (4 T h));
-            // for the step just proposed that exponent is |normals|² / 2.
-            let (mut forward, mut backward) = (zero, zero);
-            for j in 0..y.len() {
-                let back = slope_at_y[j].mul_add(h, x[j] - y[j]);
-                backward = back.mul_add(back, backward);
-                forward = normals[j].mul_add(normals[j], forward);
+                let log_ratio = size.log_ratio(slope, slope_at_y, &normals[there], walk.energy[pack] - energy);
+                // A proposal whose ratio is NaN is refused.
+                let accept =
+                    walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
+                walk.energy[pack] = Real::select(accept, energy, walk.energy[pack]);
+                for j in 0..dim {
+                    x[j] = Real::select(accept, y[j], x[j]);
+                    slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
+                }
+                let (one, zero) = (Real::constant(1.0), Real::constant(0.0));
+                walk.accepted[pack] = walk.accepted[pack] + Real::select(accept, one, zero);
             }
-            let log_ratio =
-                (walk.energy[i] - energy).mul_add(beta, forward.mul_add(Real::constant(0.5), -(backward * quarter)));
-
-            // A proposal whose ratio is NaN is refused.
-            let accept = walk.noise.log_uniform::<T::Pack<S>>(counters, Stream::Accept, step).less(log_ratio);
-            walk.energy[i] = Real::select(accept, energy, walk.energy[i]);
-            for j in 0..y.len() {
-                x[j] = Real::select(accept, y[j], x[j]);
-                slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
-            }
-            walk.accepted[i] = walk.accepted[i] + Real::select(accept, one, zero);
         }
+    }
+}
+
+impl Step {
+    /// log of exp(-V(y)/T) q(y, x) / (exp(-V(x)/T) q(x, y)), with q(x, y) ∝ exp(-|y - x + h slope(x)|² / (4 T h)) in the
+    /// coordinates in which the metric is Euclidean. For the step just proposed, y - x = -h slope(x) + sqrt(2 T h) normals.
+    /// `descent` is V(x) - V(y).
+    #[inline(always)]
+    fn log_ratio<R: Real>(self, slope: &[R], slope_at_y: &[R], normals: &[R], descent: R) -> R {
+        let (h, diffusion) = (R::constant(self.h), R::constant(self.diffusion()));
+        let (mut forward, mut backward) = (R::constant(0.0), R::constant(0.0));
+        for j in 0..normals.len() {
+            let back = (slope[j] + slope_at_y[j]).mul_add(h, -(normals[j] * diffusion));
+            backward = back.mul_add(back, backward);
+            forward = normals[j].mul_add(normals[j], forward);
+        }
+        let quarter = R::constant(0.25 / (self.temperature * self.h));
+        let kinetic = forward.mul_add(R::constant(0.5), -(backward * quarter));
+        descent.mul_add(R::constant(1.0 / self.temperature), kinetic)
     }
 }

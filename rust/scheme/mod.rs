@@ -18,14 +18,14 @@ use crate::walk::{Step, Walk};
 pub trait Scheme: Copy + Send + Sync {
     /// Prepares a block whose walkers are at x before `step`.
     #[inline(always)]
-    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+    fn begin<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
     where
         S: Simd,
         T: Element + BoxMuller,
         V: Potential,
         Q: Precision<T>,
     {
-        let _ = (walk, step, size);
+        let _ = (walk, step);
     }
 
     /// Moves every walker of the block from x before `step` to x after it.

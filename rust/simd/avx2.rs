@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::pair::Pair;
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,11 @@ pub struct Avx2;
 impl Simd for Avx2 {
     type F64 = Pair<F64>;
     type F32 = Pair<F32>;
+    // Here and not on the function inside, where rustc 1.95 ignores it.
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        x!(call(routine))
+    }
 }
 
 pub fn available() -> bool {
@@ -27,6 +32,15 @@ pub fn available() -> bool {
 #[target_feature(enable = "avx2,fma,aes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
     job.run::<Avx2>()
+}
+
+/// Compiles a routine with this level's instructions.
+///
+/// # Safety
+/// As [`enter`].
+#[target_feature(enable = "avx2,fma,aes")]
+unsafe fn call<R: Routine<Avx2>>(routine: R) -> R::Output {
+    routine.run()
 }
 
 /// Four `f64`.
@@ -55,11 +69,13 @@ bits!(U32, mask __m256, _mm256_set1_epi32 as i32, _mm256_sll_epi32, _mm256_srl_e
 
 real!(
     F64 of f64, U64, mask __m256d, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_cmp_pd,
-    blend_pd, _mm256_castpd_si256, _mm256_castsi256_pd, unsigned_pd, signed_pd, lookup_pd
+    blend_pd, _mm256_castpd_si256, _mm256_castsi256_pd, unsigned_pd, signed_pd, lookup_pd,
+    any_pd, _mm256_min_pd, _mm256_max_pd, _mm256_loadu_pd, _mm256_storeu_pd, {}
 );
 real!(
     F32 of f32, U32, mask __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_cmp_ps,
-    blend_ps, _mm256_castps_si256, _mm256_castsi256_ps, unsigned_ps, _mm256_cvtepi32_ps, lookup_ps
+    blend_ps, _mm256_castps_si256, _mm256_castsi256_ps, unsigned_ps, _mm256_cvtepi32_ps, lookup_ps,
+    any_ps, _mm256_min_ps, _mm256_max_ps, _mm256_loadu_ps, _mm256_storeu_ps, {}
 );
 
 #[inline(always)]
@@ -70,6 +86,16 @@ unsafe fn blend_pd(mask: __m256d, no: __m256d, yes: __m256d) -> __m256d {
 #[inline(always)]
 unsafe fn blend_ps(mask: __m256, no: __m256, yes: __m256) -> __m256 {
     x!(_mm256_blendv_ps(no, yes, mask))
+}
+
+#[inline(always)]
+unsafe fn any_pd(mask: __m256d) -> bool {
+    x!(_mm256_movemask_pd(mask) != 0)
+}
+
+#[inline(always)]
+unsafe fn any_ps(mask: __m256) -> bool {
+    x!(_mm256_movemask_ps(mask) != 0)
 }
 
 /// The nearest `f64`: the two 32-bit halves are exact in the mantissas of 2^84 and 2^52, and their sum is rounded once.
@@ -108,9 +134,20 @@ unsafe fn unsigned_ps(integer: __m256i) -> __m256 {
     })
 }
 
+/// Four scalar loads; a gather costs more.
 #[inline(always)]
 unsafe fn lookup_pd(table: *const f64, index: __m256i) -> __m256d {
-    x!(_mm256_i64gather_pd::<8>(table, _mm256_and_si256(index, _mm256_set1_epi64x(15))))
+    x!({
+        let index = _mm256_and_si256(index, _mm256_set1_epi64x(15));
+        let (low, high) = (_mm256_castsi256_si128(index), _mm256_extracti128_si256::<1>(index));
+        let [a, b, c, d] = [
+            _mm_cvtsi128_si64(low),
+            _mm_extract_epi64::<1>(low),
+            _mm_cvtsi128_si64(high),
+            _mm_extract_epi64::<1>(high),
+        ];
+        _mm256_setr_pd(*table.add(a as usize), *table.add(b as usize), *table.add(c as usize), *table.add(d as usize))
+    })
 }
 
 /// Bits 0 to 2 of the index choose within each half of the table, bit 3 chooses the half.

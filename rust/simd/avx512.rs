@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,11 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type F64 = F64;
     type F32 = F32;
+    // Here and not on the function inside, where rustc 1.95 ignores it.
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        x!(call(routine))
+    }
 }
 
 pub fn available() -> bool {
@@ -26,6 +31,15 @@ pub fn available() -> bool {
 #[target_feature(enable = "avx512f,avx512dq,vaes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
     job.run::<Avx512>()
+}
+
+/// Compiles a routine with this level's instructions.
+///
+/// # Safety
+/// As [`enter`].
+#[target_feature(enable = "avx512f,avx512dq,vaes")]
+unsafe fn call<R: Routine<Avx512>>(routine: R) -> R::Output {
+    routine.run()
 }
 
 /// Eight `f64`.
@@ -53,12 +67,46 @@ bits!(U32, mask __mmask16, _mm512_set1_epi32 as i32, _mm512_sll_epi32, _mm512_sr
 
 real!(
     F64 of f64, U64, mask __mmask8, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_sqrt_pd, _mm512_cmp_pd_mask,
-    _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd
+    _mm512_mask_blend_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_cvtepu64_pd, _mm512_cvtepi64_pd, lookup_pd,
+    any_8, _mm512_min_pd, _mm512_max_pd, _mm512_loadu_pd, _mm512_storeu_pd, {
+        #[inline(always)]
+        fn scale(self, k: Self) -> Self {
+            Self(x!(_mm512_scalef_pd(self.0, k.0)))
+        }
+        #[inline(always)]
+        fn split(self) -> (Self, Self) {
+            let z = x!(_mm512_getmant_pd::<{ _MM_MANT_NORM_P75_1P5 }, { _MM_MANT_SIGN_ZERO }>(self.0));
+            let k = Self(x!(_mm512_sub_pd(_mm512_getexp_pd(self.0), _mm512_getexp_pd(z))));
+            (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
+        }
+    }
 );
 real!(
     F32 of f32, U32, mask __mmask16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_sqrt_ps, _mm512_cmp_ps_mask,
-    _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps
+    _mm512_mask_blend_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepu32_ps, _mm512_cvtepi32_ps, lookup_ps,
+    any_16, _mm512_min_ps, _mm512_max_ps, _mm512_loadu_ps, _mm512_storeu_ps, {
+        #[inline(always)]
+        fn scale(self, k: Self) -> Self {
+            Self(x!(_mm512_scalef_ps(self.0, k.0)))
+        }
+        #[inline(always)]
+        fn split(self) -> (Self, Self) {
+            let z = x!(_mm512_getmant_ps::<{ _MM_MANT_NORM_P75_1P5 }, { _MM_MANT_SIGN_ZERO }>(self.0));
+            let k = Self(x!(_mm512_sub_ps(_mm512_getexp_ps(self.0), _mm512_getexp_ps(z))));
+            (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
+        }
+    }
 );
+
+#[inline(always)]
+unsafe fn any_8(mask: __mmask8) -> bool {
+    mask != 0
+}
+
+#[inline(always)]
+unsafe fn any_16(mask: __mmask16) -> bool {
+    mask != 0
+}
 
 #[inline(always)]
 unsafe fn lookup_pd(table: *const f64, index: __m512i) -> __m512d {

@@ -52,6 +52,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F64: Pack<Scalar = f64> + Widen<Self::F32>;
     /// Sixteen `f32`.
     type F32: Pack<Scalar = f32>;
+    /// Does a routine as a function of its own, compiled with this set's features whatever the caller's.
+    fn call<R: Routine<Self>>(routine: R) -> R::Output;
+}
+
+/// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it.
+pub trait Routine<S: Simd> {
+    /// What it returns.
+    type Output;
+    /// Does the work. Must be `#[inline(always)]`, so that it is compiled with the features of `S`.
+    fn run(self) -> Self::Output;
 }
 
 /// `f64` packs made from the two halves of an `f32` pack.
@@ -64,12 +74,20 @@ pub trait Widen<Narrow>: Sized {
 pub trait Element: Scalar {
     /// The pack that holds this scalar.
     type Pack<S: Simd>: Pack<Scalar = Self>;
+    /// Of numbers that are kept in both precisions, those in this one.
+    fn pick<'a>(double: &'a [f64], single: impl FnOnce() -> &'a [f32]) -> &'a [Self];
 }
 impl Element for f64 {
     type Pack<S: Simd> = S::F64;
+    fn pick<'a>(double: &'a [f64], _single: impl FnOnce() -> &'a [f32]) -> &'a [Self] {
+        double
+    }
 }
 impl Element for f32 {
     type Pack<S: Simd> = S::F32;
+    fn pick<'a>(_double: &'a [f64], single: impl FnOnce() -> &'a [f32]) -> &'a [Self] {
+        single()
+    }
 }
 
 /// Work that is compiled once for every instruction set.

@@ -70,12 +70,36 @@ impl<H: Real> Real for Pair<H> {
         Pair(self.0.less(other.0), self.1.less(other.1))
     }
     #[inline(always)]
+    fn less_equal(self, other: Self) -> Self::Mask {
+        Pair(self.0.less_equal(other.0), self.1.less_equal(other.1))
+    }
+    #[inline(always)]
+    fn equal(self, other: Self) -> Self::Mask {
+        Pair(self.0.equal(other.0), self.1.equal(other.1))
+    }
+    #[inline(always)]
     fn is_nan(self) -> Self::Mask {
         Pair(self.0.is_nan(), self.1.is_nan())
     }
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Self(H::select(mask.0, yes.0, no.0), H::select(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn any(mask: Self::Mask) -> bool {
+        H::any(mask.0) || H::any(mask.1)
+    }
+    #[inline(always)]
+    fn lesser(self, other: Self) -> Self {
+        Self(self.0.lesser(other.0), self.1.lesser(other.1))
+    }
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        Self(self.0.greater(other.0), self.1.greater(other.1))
+    }
+    #[inline(always)]
+    fn lanewise(self, f: fn(H::Scalar) -> H::Scalar) -> Self {
+        Self(self.0.lanewise(f), self.1.lanewise(f))
     }
     #[inline(always)]
     fn to_bits(self) -> Self::Bits {

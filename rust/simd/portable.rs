@@ -3,7 +3,7 @@
 use std::array::from_fn;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
-use super::{Counters, Pack, Simd, Widen};
+use super::{Counters, Pack, Routine, Simd, Widen};
 use crate::noise::aes;
 use crate::real::{Bits, Real, Scalar};
 
@@ -19,6 +19,10 @@ pub struct Portable;
 impl Simd for Portable {
     type F64 = Lanes<f64, 8>;
     type F32 = Lanes<f32, 16>;
+    #[inline(never)]
+    fn call<R: Routine<Self>>(routine: R) -> R::Output {
+        routine.run()
+    }
 }
 
 impl<T: Copy, const N: usize> Lanes<T, N> {
@@ -94,12 +98,36 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
         self.zip(other, T::less).0
     }
     #[inline(always)]
+    fn less_equal(self, other: Self) -> [bool; N] {
+        self.zip(other, T::less_equal).0
+    }
+    #[inline(always)]
+    fn equal(self, other: Self) -> [bool; N] {
+        self.zip(other, T::equal).0
+    }
+    #[inline(always)]
     fn is_nan(self) -> [bool; N] {
         self.map(T::is_nan).0
     }
     #[inline(always)]
     fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
         Lanes(from_fn(|i| T::select(mask[i], yes.0[i], no.0[i])))
+    }
+    #[inline(always)]
+    fn any(mask: [bool; N]) -> bool {
+        mask.into_iter().fold(false, |any, lane| any | lane)
+    }
+    #[inline(always)]
+    fn lesser(self, other: Self) -> Self {
+        self.zip(other, T::lesser)
+    }
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        self.zip(other, T::greater)
+    }
+    #[inline(always)]
+    fn lanewise(self, f: fn(T) -> T) -> Self {
+        self.map(f)
     }
     #[inline(always)]
     fn to_bits(self) -> Self::Bits {

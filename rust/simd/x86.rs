@@ -54,7 +54,8 @@ macro_rules! bits {
 macro_rules! real {
     (
         $type:ident of $scalar:ident, $bits:ident, mask $mask:ty, $set1:ident, $fmadd:ident, $sqrt:ident, $compare:ident,
-        $blend:ident, $to_bits:ident, $from_bits:ident, $from_unsigned:ident, $from_signed:ident, $lookup:ident
+        $blend:ident, $to_bits:ident, $from_bits:ident, $from_unsigned:ident, $from_signed:ident, $lookup:ident,
+        $any:ident, $min:ident, $max:ident, $load:ident, $store:ident, { $($method:item)* }
     ) => {
         impl std::ops::Neg for $type {
             type Output = Self;
@@ -86,12 +87,41 @@ macro_rules! real {
                 x!($compare::<_CMP_LT_OQ>(self.0, other.0))
             }
             #[inline(always)]
+            fn less_equal(self, other: Self) -> $mask {
+                x!($compare::<_CMP_LE_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
+            fn equal(self, other: Self) -> $mask {
+                x!($compare::<_CMP_EQ_OQ>(self.0, other.0))
+            }
+            #[inline(always)]
             fn is_nan(self) -> $mask {
                 x!($compare::<_CMP_UNORD_Q>(self.0, self.0))
             }
             #[inline(always)]
             fn select(mask: $mask, yes: Self, no: Self) -> Self {
                 Self(x!($blend(mask, no.0, yes.0)))
+            }
+            #[inline(always)]
+            fn any(mask: $mask) -> bool {
+                x!($any(mask))
+            }
+            #[inline(always)]
+            fn lesser(self, other: Self) -> Self {
+                Self(x!($min(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn greater(self, other: Self) -> Self {
+                Self(x!($max(self.0, other.0)))
+            }
+            #[inline(always)]
+            fn lanewise(self, f: fn($scalar) -> $scalar) -> Self {
+                let mut lanes = [0.0; size_of::<Self>() / size_of::<$scalar>()];
+                x!($store(lanes.as_mut_ptr(), self.0));
+                for lane in &mut lanes {
+                    *lane = f(*lane);
+                }
+                Self(x!($load(lanes.as_ptr())))
             }
             #[inline(always)]
             fn to_bits(self) -> $bits {
@@ -113,6 +143,7 @@ macro_rules! real {
             fn lookup(table: &[$scalar; 16], index: $bits) -> Self {
                 Self(x!($lookup(table.as_ptr(), index.0)))
             }
+            $($method)*
         }
     };
 }

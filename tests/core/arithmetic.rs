@@ -20,11 +20,12 @@ enum Match {
 type Answer<R> = (&'static str, Match, R);
 
 #[inline(always)]
-fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 14] {
+fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 22] {
     let one = R::constant(1.0);
     let zero = R::constant(0.0);
     let table = std::array::from_fn(|i| R::Scalar::from_f64(1.0 / (i as f64 + 1.0)));
     let coefficients = [0.3, -1.7, 2.9].map(R::Scalar::from_f64);
+    let (exponent, rest) = a.split();
     [
         ("+", Match::AnyNan, a + b),
         ("-", Match::AnyNan, a - b),
@@ -34,7 +35,16 @@ fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 14] {
         ("negation", Match::AnyNan, -a),
         ("sqrt", Match::AnyNan, a.sqrt()),
         ("less", Match::Exact, R::select(a.less(b), one, zero)),
+        ("less_equal", Match::Exact, R::select(a.less_equal(b), one, zero)),
+        ("equal", Match::Exact, R::select(a.equal(b), one, zero)),
         ("is_nan", Match::Exact, R::select(a.is_nan(), one, zero)),
+        ("lesser", Match::Exact, a.lesser(b)),
+        ("greater", Match::Exact, a.greater(b)),
+        ("abs", Match::Exact, a.abs()),
+        ("exponent of split", Match::AnyNan, exponent),
+        // What goes with an exponent that is NaN is left open.
+        ("rest of split", Match::Exact, R::select(exponent.is_nan(), one, rest)),
+        ("lanewise", Match::Exact, a.lanewise(|x| R::Scalar::from_bits(x.to_bits()))),
         ("select", Match::Exact, R::select(b.less(c), a, b)),
         ("from_unsigned", Match::Exact, R::from_unsigned(a.to_bits())),
         ("from_signed", Match::Exact, R::from_signed(a.to_bits())),
@@ -204,6 +214,10 @@ fn scalars_are_ieee() {
     assert!(!less(f64::NAN, 1.0) && !less(1.0, f64::NAN) && !less(1.0, 1.0) && less(0.0, 1.0) && !less(-0.0, 0.0));
     assert!([f64::NAN, -f64::NAN].into_iter().all(Real::is_nan) && !Real::is_nan(f64::INFINITY));
     assert_eq!(<f64 as Real>::lookup(&std::array::from_fn(|i| i as f64), 0x35).to_bits(), 5.0_f64.to_bits());
+    assert!(Real::less_equal(1.0, 1.0) && !Real::less_equal(1.0, f64::NAN) && Real::equal(0.0, -0.0));
+    // Where there is no order, the second operand.
+    assert!(Real::lesser(1.0, f64::NAN).is_nan() && Real::equal(Real::lesser(f64::NAN, 1.0), 1.0));
+    assert!(Real::greater(-0.0_f64, 0.0).is_sign_positive() && Real::greater(0.0_f64, -0.0).is_sign_negative());
     // c0 + c1 x + c2 x², lowest first.
     assert_eq!(2.0_f64.polynomial(&[1.0, 10.0, 100.0]).to_bits(), 421.0_f64.to_bits());
 }
@@ -259,4 +273,85 @@ fn packs_widen_exactly_and_in_order() {
     for level in Level::available() {
         level.run(Widens);
     }
+}
+
+#[test]
+fn numbers_split_into_a_power_of_two_and_a_rest() {
+    for (x, k, z) in [(1.0, 0.0, 1.0), (1.5, 1.0, 0.75), (0.75, 0.0, 0.75), (-0.0, f64::NEG_INFINITY, 1.0)] {
+        assert_eq!(Real::split(x), (k, z), "{x}");
+    }
+    assert_eq!(Real::split(f64::from_bits(3)), (-1072.0, 0.75));
+    assert_eq!(Real::split(f32::from_bits(3)), (-147.0, 0.75));
+    assert_eq!(Real::split(f64::MAX), (1024.0, 1.0 - f64::EPSILON / 2.0));
+    assert_eq!(Real::split(f32::INFINITY), (f32::INFINITY, 1.0));
+    assert!([-1.0, f64::NEG_INFINITY, f64::NAN].into_iter().all(|x| Real::split(x).0.is_nan()));
+}
+
+/// Scales numbers by powers of two, and asks whether a mask holds anywhere.
+struct Scales<'a, T>(&'a [[T; 2]]);
+
+impl<T: Element<Mask = bool>> Job for Scales<'_, T> {
+    type Output = Vec<T>;
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<T> {
+        let lanes = T::Pack::<S>::LANES;
+        let mut found = vec![T::default(); self.0.len()];
+        for (operands, found) in self.0.chunks_exact(lanes).zip(found.chunks_exact_mut(lanes)) {
+            let pack = |which: usize| {
+                let column: Vec<T> = operands.iter().map(|operands| operands[which]).collect();
+                T::Pack::<S>::load(&column)
+            };
+            pack(0).scale(pack(1)).store(found);
+            let below = operands.iter().any(|&[x, k]| Real::less(x, k));
+            assert_eq!(T::Pack::<S>::any(pack(0).less(pack(1))), below);
+        }
+        found
+    }
+}
+
+/// Numbers and powers of two over the range that `scale` promises.
+fn scalings<T: Scalar<Mask = bool>>(smallest: f64, most: i32) -> Vec<[T; 2]> {
+    let mut numbers = Numbers(5);
+    let sizes: Vec<f64> =
+        (0..64).map(|_| 8.0 * numbers.unit() * 2.0_f64.powf(smallest * numbers.unit().abs())).collect();
+    let sizes: Vec<f64> = sizes.into_iter().chain([0.0, -0.0, 1.0, 0.75, 1.5]).collect();
+    let all = (-most..=most).flat_map(|k| sizes.iter().map(move |&x| [x, f64::from(k)].map(T::from_f64)));
+    let mut all: Vec<_> = all.collect();
+    all.truncate(all.len() / 16 * 16);
+    all
+}
+
+fn scales_round_once<T: Element<Mask = bool>>(smallest: f64, most: i32, exact: fn(T, T) -> T) {
+    let scalings = scalings::<T>(smallest, most);
+    for level in Level::available() {
+        for (&[x, k], found) in scalings.iter().zip(level.run(Scales(&scalings))) {
+            let bits = |x: T| T::widen(x.to_bits());
+            assert_eq!(bits(found), bits(exact(x, k)), "{x:?} * 2^{k:?} at level {}", level.name());
+            assert_eq!(bits(x.scale(k)), bits(found), "{x:?} * 2^{k:?}");
+        }
+    }
+}
+
+#[test]
+fn scaling_by_a_power_of_two_rounds_once() {
+    // Single precision is exact in double precision, and so rounded once.
+    scales_round_once::<f32>(-48.0, 252, |x, k| (f64::from(x) * f64::from(k).exp2()) as f32);
+    // In double precision, integers are shifted: the bits that fall off are rounded to even.
+    scales_round_once::<f64>(-128.0, 2044, |x, k| {
+        if x == 0.0 {
+            return x;
+        }
+        let bits = x.to_bits();
+        let (mantissa, exponent) = (bits & ((1 << 52) - 1) | 1 << 52, (bits >> 52 & 0x7FF) as i64 + k as i64);
+        let sign = bits & 1 << 63;
+        if exponent >= 2047 {
+            return f64::from_bits(sign | f64::INFINITY.to_bits());
+        }
+        if exponent >= 1 {
+            return f64::from_bits(sign | (exponent as u64) << 52 | mantissa & ((1 << 52) - 1));
+        }
+        let fall = (1 - exponent).min(60) as u32;
+        let (kept, rest, half) = (mantissa >> fall, mantissa & ((1 << fall) - 1), 1_u64 << (fall - 1));
+        f64::from_bits(sign | (kept + u64::from(rest > half || rest == half && kept & 1 == 1)))
+    });
 }

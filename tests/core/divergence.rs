@@ -2,7 +2,7 @@
 
 use langevin_ib::error::{Error, Kind, Result};
 use langevin_ib::noise::Stream;
-use langevin_ib::potential::Potential;
+use langevin_ib::potential::Formula;
 use langevin_ib::real::Real;
 use langevin_ib::run::Plan;
 use langevin_ib::simd::Level;

@@ -1,12 +1,12 @@
 //! A gradient is the derivative of its value, for every potential, by central differences in double precision.
 
 use langevin_ib::dynamics::Ambient;
-use langevin_ib::potential::{Harmonic, Potential, Product};
+use langevin_ib::potential::{Formula, Harmonic, Product};
 
 use crate::support::Numbers;
 
 /// The derivative along one coordinate: two central differences, extrapolated to error O(step^4).
-fn slope<V: Potential>(potential: &V, x: &[f64], coordinate: usize) -> f64 {
+fn slope<V: Formula>(potential: &V, x: &[f64], coordinate: usize) -> f64 {
     let difference = |step: f64| {
         let value_at = |shift: f64| {
             let mut x = x.to_vec();
@@ -19,7 +19,7 @@ fn slope<V: Potential>(potential: &V, x: &[f64], coordinate: usize) -> f64 {
 }
 
 /// The largest disagreement at random points within |x_i| < 3, relative to the gradient's size there.
-fn disagreement<V: Potential>(potential: &V) -> f64 {
+fn disagreement<V: Formula>(potential: &V) -> f64 {
     let mut numbers = Numbers(4);
     let mut worst: f64 = 0.0;
     for _ in 0..200 {
@@ -48,7 +48,7 @@ fn gradients_are_derivatives_of_values() {
 #[derive(Clone, Copy)]
 struct Wrong(Product);
 
-impl Potential for Wrong {
+impl Formula for Wrong {
     const OBSERVABLES: &'static [&'static str] = &[];
     fn dim(&self) -> usize {
         2

@@ -1,6 +1,6 @@
 //! Counts equal those of a naive binning of the same values, in every group and every slot, edges included.
 
-use langevin_ib::observe::{Histogram, Slots, Watch};
+use langevin_ib::observe::{Histogram, Tally, Watch};
 use langevin_ib::potential::{Harmonic, Observable};
 use langevin_ib::run::Plan;
 use langevin_ib::simd::{Element, Job, Level, Pack, Simd};
@@ -39,7 +39,7 @@ fn outside(counts: &[u64], bins: u32) -> (u64, u64) {
 
 fn watched(case: &Case, every: u64, burn_in: u64, watch: &Watch) -> (Record, std::ops::Range<u64>) {
     let walkers = 3..500;
-    let watches = vec![watch.clone(), trace(watch.observable, every)];
+    let watches = vec![watch.clone(), trace(watch.observable.clone(), every)];
     let settings = plan(walkers.clone(), 0..100, 0.05, 0.4);
     let plan = Plan { burn_in, watches, groups: GROUPS, block: 64, ..settings };
     let states = Numbers(6).units(2 * (walkers.end - walkers.start) as usize);
@@ -105,20 +105,25 @@ fn values_on_edges_belong_to_the_bin_above() {
 struct Count<'a, T>(Histogram, &'a [T]);
 
 impl<T: Element> Job for Count<'_, T> {
-    type Output = Vec<u32>;
+    type Output = Vec<u64>;
     #[inline(always)]
-    fn run<S: Simd>(self) -> Vec<u32> {
+    fn run<S: Simd>(self) -> Vec<u64> {
         let Self(histogram, values) = self;
-        let (walkers, table) = (values.len(), vec![0; histogram.stride()]);
-        let mut slots = Slots { offsets: vec![0; walkers], indices: vec![0; walkers], table };
+        let mut tally = Tally::new(1, histogram.stride());
+        tally.aim(0, values.iter().map(|_| 0));
         let ruler = histogram.ruler::<T::Pack<S>>();
         let lanes = T::Pack::<S>::LANES;
-        let rows = slots.offsets.chunks_exact(lanes).zip(slots.indices.chunks_exact_mut(lanes));
-        for (values, (offsets, indices)) in values.chunks_exact(lanes).zip(rows) {
-            ruler.slot(T::Pack::<S>::load(values)).store_truncated(offsets, indices);
+        let (offsets, slots) = tally.look(0);
+        let rows = offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes));
+        for (values, (offsets, slots)) in values.chunks_exact(lanes).zip(rows) {
+            ruler.slot(T::Pack::<S>::load(values)).store_truncated(offsets, slots);
         }
-        slots.count();
-        slots.table
+        // Some while there is time, the others at the end.
+        tally.count(1);
+        tally.settle();
+        let mut counts = vec![0; histogram.stride()];
+        tally.merge_into(&mut counts);
+        counts
     }
 }
 

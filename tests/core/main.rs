@@ -6,7 +6,11 @@
 //! - `bits`: random bits are ARS, addressed as documented.
 //! - `normals`: the Box–Muller transform at its edges, and on packs.
 //! - `draws`: normals without the sampler, for the formulas below.
+//! - `functions`: elementary functions on packs as on scalars, and their special values.
 //! - `gradients`: a gradient is the derivative of its value.
+//! - `tapes`: tapes by hand and at random, and what they mean.
+//! - `programs`: a program computes what its tape means, at every level and for any number of walkers.
+//! - `refusals`: a tape that cannot be run is refused by instruction, with the remedy.
 //! - `formulas`: single steps against the schemes' formulas.
 //! - `arrangements`: results do not depend on how a run is laid out.
 //! - `laws`: the exact discrete-time laws of the harmonic potential.
@@ -27,9 +31,13 @@ mod bits;
 mod divergence;
 mod draws;
 mod formulas;
+mod functions;
 mod gradients;
 mod histograms;
 mod laws;
 mod levels;
 mod normals;
+mod programs;
+mod refusals;
 mod support;
+mod tapes;

@@ -6,7 +6,7 @@ use langevin_ib::dynamics::Ambient;
 use langevin_ib::error::Result;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
-use langevin_ib::potential::{Harmonic, Observable, Potential, Product};
+use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product};
 use langevin_ib::real::Real;
 use langevin_ib::run::{self, Kept, Plan};
 use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
@@ -118,14 +118,14 @@ pub enum Model {
     Barrier,
 }
 
-impl Potential for Model {
+impl Formula for Model {
     const OBSERVABLES: &'static [&'static str] = Product::OBSERVABLES;
 
     #[inline(always)]
     fn dim(&self) -> usize {
         match self {
-            Self::Product(product) => product.dim(),
-            Self::Harmonic(harmonic) => harmonic.dim(),
+            Self::Product(product) => Formula::dim(product),
+            Self::Harmonic(harmonic) => Formula::dim(harmonic),
             Self::Barrier => 1,
         }
     }
@@ -151,8 +151,8 @@ impl Potential for Model {
     #[inline(always)]
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
         match self {
-            Self::Product(product) => product.observable(which, x),
-            Self::Harmonic(harmonic) => harmonic.observable(which, x),
+            Self::Product(product) => Formula::observable(product, which, x),
+            Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
             Self::Barrier => x[0],
         }
     }
@@ -216,6 +216,7 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
     Plan {
         step: Step { h, temperature },
         noise: Noise::new(KEY),
+        metric: None,
         substeps: 1,
         walkers,
         steps,

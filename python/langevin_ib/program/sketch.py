@@ -1,0 +1,44 @@
+"""Expressions as they appear in messages: written out if they are short, else what they are and how they begin."""
+
+from __future__ import annotations
+
+import sympy
+
+from ..checks import MAX_SHOWN
+
+__all__ = ["sketch"]
+
+_SMALL = 60
+_KINDS = {"Add": "a sum of {} terms", "Mul": "a product of {} factors", "Piecewise": "a Piecewise of {} cases"}
+
+
+def sketch(expression: sympy.Basic) -> str:
+    """Return an expression as text of a readable length, whatever its size.
+
+    Examples
+    --------
+    >>> x = sympy.symbols("x:100")
+    >>> sketch(x[0] ** 2 + 1)
+    'x0**2 + 1'
+    >>> sketch(sympy.Add(*(xi**2 for xi in x)) ** 2)
+    '(a sum of 100 terms, such as x0**2)**2'
+    """
+    if _is_small(expression):
+        text = str(expression)
+        return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    name = type(expression).__name__
+    arguments = expression.args
+    if name in _KINDS:
+        example = next((a for a in arguments if _is_small(a)), arguments[0])
+        return f"{_KINDS[name].format(len(arguments))}, such as {sketch(example)}"
+    if name == "Pow":
+        return f"({sketch(arguments[0])})**{sketch(arguments[1])}"
+    return f"{name}({', '.join(map(sketch, arguments[:2]))}{', ...' if len(arguments) > 2 else ''})"
+
+
+def _is_small(expression: sympy.Basic) -> bool:
+    todo, seen = [expression], 0
+    while todo and seen <= _SMALL:
+        seen += 1
+        todo.extend(todo.pop().args)
+    return seen <= _SMALL

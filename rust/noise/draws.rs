@@ -1,0 +1,91 @@
+//! One step's normals for a block of walkers, unit by unit. The random words of each unit are encrypted one unit ahead.
+
+use super::{Address, BoxMuller, Noise, Precision, Stream};
+use crate::simd::{Counters, Element, Simd};
+
+/// Where a step's normals come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The random function.
+    pub noise: &'a Noise,
+    /// What the normals are for.
+    pub stream: Stream,
+    /// The step.
+    pub step: u64,
+    /// The step's normals are the normalised sums over this many finer steps.
+    pub substeps: u64,
+}
+
+/// Yields one step's normals, a unit of walkers at a time.
+///
+/// A normal is one long chain of dependent operations: encryption, logarithm, root. The processor looks only so far ahead;
+/// with the words of the next unit already on their way, it finds the middle of one chain beside the start of another.
+pub struct Draws<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
+    source: Source<'a>,
+    walkers: &'a [Counters],
+    dim: usize,
+    unit: usize,
+    substep: u64,
+    pair: usize,
+    /// Words for the unit, finer step and pair of coordinates above.
+    words: Q::Words<S>,
+}
+
+impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
+    /// Normals of `dim` coordinates for these walkers, at least one unit.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(source: Source<'a>, walkers: &'a [Counters], dim: usize) -> Self {
+        let address = Address { stream: source.stream, step: source.step * source.substeps, pair: 0 };
+        let words = Q::words(source.noise, &walkers[..2], address);
+        Self { source, walkers, dim, unit: 0, substep: 0, pair: 0, words }
+    }
+
+    /// Writes the next unit's normals: packs of `dim` coordinates one after another.
+    #[inline(always)]
+    pub fn next(&mut self, out: &mut [T::Pack<S>]) {
+        self.draw(out, false);
+        if self.source.substeps > 1 {
+            for _ in 1..self.source.substeps {
+                self.draw(out, true);
+            }
+            normalise::<S, T>(out, self.source.substeps);
+        }
+    }
+
+    /// One finer step's normals of a unit, put into `out` or added to it.
+    #[inline(always)]
+    fn draw(&mut self, out: &mut [T::Pack<S>], add: bool) {
+        for pair in 0..self.dim.div_ceil(2) {
+            let words = self.words;
+            self.turn();
+            Q::normals::<S>(words, 2 * pair, self.dim, out, add);
+        }
+    }
+
+    /// Encrypts the address after this one. After the last comes the first unit's again: nobody will ask for it.
+    #[inline(always)]
+    fn turn(&mut self) {
+        self.pair += 1;
+        if self.pair == self.dim.div_ceil(2) {
+            self.pair = 0;
+            self.substep += 1;
+            if self.substep == self.source.substeps {
+                self.substep = 0;
+                self.unit = if 2 * self.unit + 2 < self.walkers.len() { self.unit + 1 } else { 0 };
+            }
+        }
+        let Source { noise, stream, step, substeps } = self.source;
+        let address = Address { stream, step: step * substeps + self.substep, pair: self.pair };
+        self.words = Q::words(noise, &self.walkers[2 * self.unit..2 * self.unit + 2], address);
+    }
+}
+
+/// Divides sums of `substeps` normals by their standard deviation.
+#[inline(always)]
+fn normalise<S: Simd, T: Element>(sums: &mut [T::Pack<S>], substeps: u64) {
+    let scale = crate::real::Real::constant((substeps as f64).sqrt().recip());
+    for sum in sums {
+        *sum = *sum * scale;
+    }
+}

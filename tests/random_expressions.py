@@ -1,0 +1,80 @@
+"""Random expressions of everything that a tape can express, for hypothesis."""
+
+from __future__ import annotations
+
+import operator
+
+import sympy
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+
+LOOK = settings(
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    database=None,
+)
+COORDINATES = st.floats(-3, 3, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-6)
+
+NUMBERS = [*map(sympy.Integer, (-3, -2, -1, 1, 2, 5)), sympy.Rational(1, 3), sympy.Rational(-7, 2)]
+NUMBERS += [sympy.pi, sympy.sqrt(2)]
+FLOATS = [sympy.Float(0.1), sympy.Float(-1.5)]
+FUNCTIONS = [
+    *(sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tan, sympy.sinh, sympy.cosh, sympy.tanh, sympy.atan),
+    *(sympy.erf, sympy.Abs, sympy.sqrt, sympy.sec, sympy.csc, sympy.cot, sympy.coth, sympy.sech, sympy.csch),
+    *(sympy.asin, sympy.acos, sympy.acot, sympy.asinh, sympy.acosh, sympy.atanh, sympy.sign, sympy.Heaviside),
+    *(operator.neg, lambda x: sympy.Max(0, x), lambda x: sympy.log(1 + x), lambda x: sympy.exp(x) - 1),
+    *(lambda x: 1 / (1 + sympy.exp(-x)), lambda x: sympy.log(1 + sympy.exp(x)), lambda x: sympy.exp(-(x**2) / 2)),
+]
+EXPONENTS = [
+    -3,
+    -2,
+    -1,
+    2,
+    3,
+    4,
+    7,
+    *(sympy.Rational(k, 2) for k in (-3, -1, 1, 3, 5)),
+    sympy.Rational(1, 3),
+    sympy.Rational(-7, 10),
+]
+BINARY = [
+    *(operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, sympy.Max, sympy.Min, sympy.atan2),
+    lambda a, b: sympy.log(sympy.exp(a) + sympy.exp(b)),
+    lambda a, b: sympy.exp(a) / (sympy.exp(a) + sympy.exp(b)),
+]
+RELATIONS = [operator.lt, operator.le, operator.gt, operator.ge, sympy.Eq, sympy.Ne]
+
+
+def built(function, *args):
+    """Return what SymPy makes of it, if it makes anything real of it."""
+    try:
+        made = function(*args)
+    except (TypeError, ValueError, RecursionError):
+        made = sympy.nan
+    assume(not made.has(sympy.I, sympy.nan, sympy.zoo, sympy.oo, -sympy.oo))
+    return made
+
+
+def conditions(inner):
+    simple = st.builds(built, st.sampled_from(RELATIONS), inner, inner)
+    joined = st.builds(built, st.sampled_from([sympy.And, sympy.Or]), simple, simple)
+    return st.one_of(simple, joined, st.builds(built, st.just(sympy.Not), simple))
+
+
+def larger(inner):
+    return st.one_of(
+        st.builds(built, st.sampled_from(FUNCTIONS), inner),
+        st.builds(built, st.just(operator.pow), inner, st.sampled_from(EXPONENTS)),
+        st.builds(built, st.sampled_from(BINARY), inner, inner),
+        st.builds(built, st.sampled_from([sympy.Add, sympy.Mul]), inner, inner, inner),
+        st.builds(lambda c, a, b: built(sympy.Piecewise, (a, c), (b, True)), conditions(inner), inner, inner),
+    )
+
+
+def expressions(symbols, *, numbers=(*NUMBERS, *FLOATS)):
+    """Return a strategy for expressions of `symbols` and `numbers`, with eight leaves at most."""
+    symbol = st.sampled_from(symbols)
+    return st.recursive(st.one_of(symbol, symbol, st.sampled_from(numbers)), larger, max_leaves=8)
