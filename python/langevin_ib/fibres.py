@@ -1,39 +1,44 @@
 r"""The Gibbs weight on the sets {f = t} of an observable f, in coordinates in which it can be integrated.
 
-One coordinate, the pivot, is eliminated by solving f(x) = t, which leaves exp(-V/T) |dx_pivot/dt| on each branch. Where V
-is quadratic in some of the other coordinates (the *block*), these are integrated in closed form: with c, g, H the value,
-the gradient and the Hessian of V in the block at its origin,
+Where V is quadratic in some coordinates y, the *block*, these are integrated in closed form: with c, g, H the value, the
+gradient and the Hessian of V in y = 0,
 
-    int exp(-(c + g.y + y.H y / 2) / T) dy  =  exp(-(c - g.H^-1 g / 2) / T) (2 pi T)^(k/2) det(H)^(-1/2).
+    Z  =  int exp(-(c + g.y + y.H y / 2) / T) dy  =  exp(-(c - g.H^-1 g / 2) / T) (2 pi T)^(k/2) det(H)^(-1/2).
 
-What is left, the *rest*, is for quadrature. Without an observable the same is done to the whole of exp(-V/T) dx.
+If f = a + b.y is affine in the block, its law given the other coordinates is normal with mean a - b.H^-1 g and variance
+T b.H^-1 b. Otherwise f does not depend on the block, and f(x) = t is solved for one coordinate, the *pivot* p:
+
+    rho(t)  =  int  sum over the solutions x_p of  Z / |df/dx_p|  d(rest).
+
+The integrand has a pole wherever df/dx_p = 0. If that may happen there is one such integral for each pivot that f can be
+solved for, with the shares (x_p df/dx_p)^2 / sum_q (x_q df/dx_q)^2, which add up to 1 and are zero at the poles.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .data import Data, uses_data
+from .data import Data
+from .errors import NotNormalizableError
 from .expressions import compiled, compiled_together, probes
+from .nested import LogWeight
 from .roots import is_affine, solutions
-from .walls import Walls, walls_in
 
-__all__ = ["Fibre", "Gibbs", "fibres_of", "whole_of"]
+__all__ = ["Fibre", "Gibbs", "Piece", "fibres_of"]
 
 FloatArray = NDArray[np.float64]
 
 _SAME = 1e-9
 """A root is none if putting it back into f misses t by more than this share of the terms."""
 
-T_SYMBOL = sympy.Dummy("t", real=True)
-"""The value of the observable."""
+_T = sympy.Dummy("t", real=True)
 
 
 @dataclass(frozen=True)
@@ -59,239 +64,232 @@ class Gibbs:
 
 
 @dataclass(frozen=True, eq=False)
+class Piece:
+    """One integral: the coordinates that are left, and the log of the weight with respect to dt d(rest).
+
+    `log_weight` takes t and the rest.
+    """
+
+    rest: tuple[sympy.Symbol, ...]
+    log_weight: LogWeight
+
+
+@dataclass(frozen=True, eq=False)
 class Fibre:
-    """A way to integrate over {f = t}, or over everything.
+    """A way to find the law of f: rho is the sum of the integrals of the pieces.
 
     Parameters
     ----------
-    walls : Walls
-        The coordinates of the rest, in the order of integration, and where their integrand is not smooth.
-    block : int
-        How many coordinates have been integrated in closed form.
-    terms : callable
-        Takes t and the rest, flat arrays of one length. Returns the log of the weight with respect to dt d(rest), and
-        the least V there; -inf and +inf where f(x) = t has no solution.
+    pieces : tuple of Piece
+        As many coordinates are left in each.
+    coordinates : tuple of sympy.Symbol
+        All that are not in the block.
+    log_mass : callable
+        Takes something that is ignored and these coordinates; returns the log of the Gibbs weight with respect to them.
+    places : callable
+        Takes the same; returns values of f that are met there.
     """
 
-    walls: Walls
-    block: int
-    terms: Callable[..., tuple[FloatArray, FloatArray]]
+    pieces: tuple[Piece, ...]
+    coordinates: tuple[sympy.Symbol, ...]
+    log_mass: LogWeight
+    places: Callable[..., FloatArray]
 
     @property
     def left(self) -> int:
-        """The number of coordinates of the rest."""
-        return len(self.walls.order)
-
-    def log_weight(self, *arrays: FloatArray) -> FloatArray:
-        """Return the log of the weight with respect to dt d(rest)."""
-        return self.terms(*arrays)[0]
-
-    def energy(self, *arrays: FloatArray) -> FloatArray:
-        """Return the least V for these t and rest."""
-        return self.terms(*arrays)[1]
+        """The number of coordinates that are left."""
+        return len(self.pieces[0].rest)
 
 
-def fibres_of(gibbs: Gibbs, observable: sympy.Expr) -> list[Fibre]:
-    """Return ways to integrate over {observable = t}, the most promising first; none if no pivot can be solved for."""
-    found = []
-    for pivot in gibbs.parameters:
-        if not observable.has(pivot):
-            continue
-        roots = solutions(observable, pivot, T_SYMBOL)
-        if roots:
-            affine = len(roots) == 1 and is_affine(observable, pivot)
-            found.append(_affine_fibre(gibbs, observable, pivot) if affine else _general_fibre(gibbs, observable, pivot, roots))
-    return sorted(found, key=_cost)
+def fibres_of(gibbs: Gibbs, f: sympy.Expr) -> list[Fibre]:
+    """Return ways to find the law of f, that with the fewest coordinates left first; none if f cannot be solved.
+
+    Raises
+    ------
+    NotNormalizableError
+        If V is quadratic in coordinates along some of which it does not grow.
+    """
+    found: list[Fibre] = []
+    affine = _largest_block(gibbs, f, gibbs.parameters)
+    if any(f.has(y) for y in affine):
+        found.append(_normal_fibre(_Block.of(gibbs, f, affine)))
+    others = tuple(x for x in gibbs.parameters if not f.has(x))
+    pivots = _pivots(f, gibbs.parameters)
+    if pivots:
+        found.append(_solved_fibre(gibbs, _Block.of(gibbs, f, _largest_block(gibbs, f, others)), f, pivots))
+    return sorted(found, key=lambda fibre: fibre.left)
 
 
-def whole_of(gibbs: Gibbs) -> Fibre:
-    """Return the way to integrate over everything; `terms` take t, too, and ignore it."""
-    block = _largest_block(gibbs, gibbs.potential, gibbs.parameters, ())
-    rest = tuple(x for x in gibbs.parameters if x not in block)
-    parts = _GaussianPart.of(gibbs, gibbs.potential, sympy.S.One, block, rest)
-    return Fibre(Walls.of(walls_in(gibbs.potential), rest, T_SYMBOL), len(block), _chosen([parts], gibbs))
-
-
-def _cost(fibre: Fibre) -> tuple[int, int, int, float]:
-    roots = fibre.walls.roots
-    return len(roots), fibre.walls.unsolved, math.prod(max(1, len(r)) for r in roots), sum(len(r) for r in roots)
-
-
-def _affine_fibre(gibbs: Gibbs, observable: sympy.Expr, pivot: sympy.Symbol) -> Fibre:
-    """Solve a + b pivot = t, and integrate a block; any other member of it that could have been the pivot serves, too."""
-    slope, potential = _on_fibre(gibbs, observable, pivot)
-    others = tuple(x for x in gibbs.parameters if x != pivot)
-    block = _largest_block(gibbs, potential, others, tuple(slope.free_symbols))
-    rest = tuple(x for x in others if x not in block)
-    group = (pivot, *block)
-    parts, sources = [], []
-    for member in group:
-        slope, potential = _on_fibre(gibbs, observable, member)
-        if member != pivot and (slope == 0 or slope.free_symbols & set(group) or not is_affine(observable, member)):
-            continue
-        inside = tuple(x for x in group if x != member)
-        parts.append(_GaussianPart.of(gibbs, potential, 1 / sympy.Abs(slope), inside, rest))
-        sources += [slope, *walls_in(potential)]
-        if not inside and slope.free_symbols & set(rest):
-            # Near a zero of b the weight is a ridge along a = t.
-            sources.append(T_SYMBOL - observable.xreplace({member: sympy.S.Zero}))
-    return Fibre(Walls.of(sources, rest, T_SYMBOL), len(block), _chosen(parts, gibbs))
-
-
-def _on_fibre(gibbs: Gibbs, observable: sympy.Expr, pivot: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
-    """Return b of f = a + b pivot, and V with pivot = (t - a) / b."""
-    slope = sympy.diff(observable, pivot)
-    if slope == 0:
-        return slope, gibbs.potential
-    intercept = observable.xreplace({pivot: sympy.S.Zero})
-    return slope, gibbs.potential.xreplace({pivot: (T_SYMBOL - intercept) / slope})
-
-
-def _largest_block(
-    gibbs: Gibbs, potential: sympy.Expr, candidates: Sequence[sympy.Symbol], fixed: Sequence[sympy.Symbol]
-) -> tuple[sympy.Symbol, ...]:
-    """Return most of the candidates in which the potential is quadratic, jointly, wherever everything else is."""
-    rough = set(fixed).union(*(wall.free_symbols for wall in walls_in(potential)))
-    rough = rough.union(*(total.free_symbols for total in potential.atoms(sympy.Sum)))
-    smooth = [x for x in candidates if x not in rough]
-    for size in range(len(smooth), 0, -1):
-        for block in itertools.combinations(smooth, size):
-            if _is_quadratic(gibbs, potential, block):
+def _largest_block(gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol]) -> tuple[sympy.Symbol, ...]:
+    """Return most of the candidates in which, jointly, V is quadratic and f is affine."""
+    pairs = list(itertools.combinations_with_replacement(candidates, 2))
+    involved = {pair: _second(gibbs.potential, pair).free_symbols | _roughness(f, pair) for pair in pairs}
+    for size in range(len(candidates), 0, -1):
+        for block in itertools.combinations(candidates, size):
+            inside = set(block)
+            if not any(involved[pair] & inside for pair in pairs if inside.issuperset(pair)):
                 return block
     return ()
 
 
-def _is_quadratic(gibbs: Gibbs, potential: sympy.Expr, block: Sequence[sympy.Symbol]) -> bool:
-    """Find out by its second derivatives, at points that differ in the block alone."""
-    hessian = [sympy.diff(potential, x, y) for x, y in itertools.combinations_with_replacement(block, 2)]
-    if not any(entry.free_symbols & set(block) for entry in hessian):
-        return True
-    symbols = (T_SYMBOL, *gibbs.parameters)
-    points = probes(symbols, 24)
-    there, moved = list(points.values()), [np.where(x in block, -1.7 * p + 0.3, p) for x, p in points.items()]
-    evaluate = compiled_together(hessian, symbols)
-    for at_there, at_moved in zip(evaluate(*there), evaluate(*moved), strict=True):
-        known = np.isfinite(at_there) & np.isfinite(at_moved)
-        scale = np.abs(at_there) + np.abs(at_moved)
-        if not known.any() or np.any(np.abs(at_there - at_moved)[known] > _SAME * scale[known]):
-            return False
-    return True
+def _second(expression: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> sympy.Expr:
+    derivative = sympy.diff(expression, *pair)
+    return sympy.expand(derivative) if derivative.free_symbols & set(pair) else derivative
+
+
+def _roughness(f: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> set[sympy.Symbol]:
+    """Return what must not be in the block because f is not affine in the pair, or only in places."""
+    slopes = set().union(*(sympy.diff(f, x).free_symbols for x in pair))
+    return set(pair) if _second(f, pair) != 0 else slopes & set(pair)
 
 
 @dataclass(frozen=True, eq=False)
-class _GaussianPart:
-    """exp(-V/T) times a Jacobian as a function of t and the rest, the block having been integrated."""
+class _Block:
+    """The coordinates that are integrated in closed form, and the functions of the others that this takes."""
 
-    jacobian: Callable[..., FloatArray]
-    evaluate: Callable[..., list[FloatArray]]
-    constant: Callable[..., FloatArray] | None
-    size: int
+    block: tuple[sympy.Symbol, ...]
+    others: tuple[sympy.Symbol, ...]
+    temperature: float
+    terms: Callable[..., list[FloatArray]]
 
     @classmethod
-    def of(
-        cls,
-        gibbs: Gibbs,
-        potential: sympy.Expr,
-        jacobian: sympy.Expr,
-        block: Sequence[sympy.Symbol],
-        rest: Sequence[sympy.Symbol],
-    ) -> _GaussianPart:
+    def of(cls, gibbs: Gibbs, f: sympy.Expr, block: tuple[sympy.Symbol, ...]) -> _Block:
+        """Prepare the values, gradients and Hessian; V is quadratic in the block, and f is affine.
+
+        Raises
+        ------
+        NotNormalizableError
+            If V does not grow in all directions of the block.
+        """
+        others, v = tuple(x for x in gibbs.parameters if x not in block), gibbs.potential
+        lower = [sympy.diff(v, x, y) for i, x in enumerate(block) for y in block[: i + 1]]
+        formulas = [*lower, v, f, *(sympy.diff(g, y) for g in (v, f) for y in block)]
         origin = {y: sympy.S.Zero for y in block}
-        gradient = [sympy.diff(potential, y).xreplace(origin) for y in block]
-        hessian = [sympy.diff(potential, x, y).xreplace(origin) for i, x in enumerate(block) for y in block[: i + 1]]
-        symbols, constant = (T_SYMBOL, *rest), potential.xreplace(origin)
-        together = [jacobian, *gradient, *hessian]
-        if uses_data(constant):
-            alone = compiled(constant, symbols, gibbs.data)
-            return cls(compiled(jacobian, symbols), compiled_together(together, symbols), alone, len(block))
-        return cls(compiled(jacobian, symbols), compiled_together([constant, *together], symbols), None, len(block))
+        terms = compiled_together([e.xreplace(origin) for e in formulas], others or (_T,), gibbs.data)
+        made = cls(block, others, gibbs.temperature, terms)
+        made._require_growth()
+        return made
 
-    def reduced(self, arrays: Sequence[FloatArray], temperature: float) -> tuple[FloatArray, FloatArray]:
-        """Return the log of the weight and the least V."""
-        energy, jacobian, *entries = (
-            self.evaluate(*arrays) if self.constant is None else (self.constant(*arrays), *self.evaluate(*arrays))
-        )
-        gradient, hessian = entries[: self.size], iter(entries[self.size :])
-        log_det = np.zeros(())
-        lower: list[list[FloatArray]] = []
-        solved: list[FloatArray] = []
+    def _require_growth(self) -> None:
+        """Refuse what is flat or falls at all of some points, and so nearly everywhere."""
+        size = len(self.block)
+        entries = self.terms(*(probes(self.others, 8).values() if self.others else [np.zeros(8)]))
+        matrices = np.zeros((8, size, size))
+        for entry, (i, j) in zip(entries, zip(*np.tril_indices(size), strict=True), strict=False):
+            matrices[:, i, j] = matrices[:, j, i] = entry
+        known = matrices[np.isfinite(matrices).all(axis=(1, 2))]
+        if not size or not len(known):
+            return
+        curvatures = np.linalg.eigvalsh(known)
+        if np.all(curvatures[:, 0] <= 1e-13 * np.abs(curvatures).max(axis=1)):
+            names = ", ".join(str(y).lstrip("_") for y in self.block)
+            raise NotNormalizableError(
+                f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[:, 0].max():.3g} in some "
+                f"direction of ({names}), along which the mass escapes; confine it, for instance by "
+                "Ambient(weight_decay=0.1)"
+            )
+
+    def reduced(self, others: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return log Z, and mean and variance of f given the others."""
+        size = len(self.block)
+        entries = iter(self.terms(*(others or [np.zeros(1)])))
+        log_det, least, variance = np.zeros(()), np.zeros(()), np.zeros(())
+        rows: list[list[FloatArray]] = []
         with np.errstate(all="ignore"):
-            for i in range(self.size):  # Cholesky, with one array for each entry
+            for i in range(size):  # Cholesky, with one array for each entry
                 row: list[FloatArray] = []
-                lower.append(row)
                 for j in range(i + 1):
-                    entry = next(hessian) - sum((row[k] * lower[j][k] for k in range(j)), np.zeros(()))
-                    row.append(entry / lower[j][j] if j < i else np.sqrt(entry))
-                solved.append((gradient[i] - sum((row[k] * solved[k] for k in range(i)), np.zeros(()))) / row[i])
-                energy = energy - solved[i] ** 2 / 2.0
+                    left = next(entries) - _dot(row, rows[j] if j < i else row)
+                    row.append(left / rows[j][j] if j < i else np.sqrt(left))
+                rows.append(row)
                 log_det = log_det + np.log(row[i])
-            constant = self.size / 2.0 * math.log(2.0 * math.pi * temperature)
-            return np.log(jacobian) - energy / temperature + constant - log_det, energy
+            least, mean = next(entries), next(entries)
+            forces = _solved([next(entries) for _ in range(size)], rows)
+            directions = _solved([next(entries) for _ in range(size)], rows)
+            least, mean = least - _dot(forces, forces) / 2.0, mean - _dot(forces, directions)
+            variance = self.temperature * _dot(directions, directions)
+            constant = size / 2.0 * math.log(2.0 * math.pi * self.temperature)
+            return constant - log_det - least / self.temperature, mean, variance
 
 
-def _chosen(parts: Sequence[_GaussianPart], gibbs: Gibbs) -> Callable[..., tuple[FloatArray, FloatArray]]:
-    """Return a function that uses, of formulas that are equal but for rounding, the one with the smallest Jacobian."""
-
-    def terms(*arrays: FloatArray) -> tuple[FloatArray, FloatArray]:
-        if len(parts) == 1:
-            return _or_nothing(*parts[0].reduced(arrays, gibbs.temperature))
-        best, smallest = np.zeros(arrays[0].shape, dtype=np.int8), parts[0].jacobian(*arrays)
-        for k, part in enumerate(parts[1:], start=1):
-            jacobian = part.jacobian(*arrays)
-            smaller = ~(jacobian >= smallest)
-            best[smaller], smallest = k, np.where(smaller, jacobian, smallest)
-        log_weight, energy = np.empty(arrays[0].shape), np.empty(arrays[0].shape)
-        for k, part in enumerate(parts):
-            mine = best == k
-            log_weight[mine], energy[mine] = part.reduced([array[mine] for array in arrays], gibbs.temperature)
-        return _or_nothing(log_weight, energy)
-
-    return terms
+def _solved(vector: Sequence[FloatArray], rows: Sequence[Sequence[FloatArray]]) -> list[FloatArray]:
+    """Solve a lower triangular system."""
+    found: list[FloatArray] = []
+    for entry, row in zip(vector, rows, strict=True):
+        found.append((entry - _dot(row, found)) / row[-1])
+    return found
 
 
-def _or_nothing(log_weight: FloatArray, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
-    undefined = np.isnan(log_weight) | np.isnan(energy)
-    return np.where(undefined, -np.inf, log_weight), np.where(undefined, np.inf, energy)
+def _dot(one: Sequence[FloatArray], other: Sequence[FloatArray]) -> FloatArray:
+    """Return the sum of products, as far as both go."""
+    return sum((a * b for a, b in zip(one, other, strict=False)), np.zeros(()))
 
 
-def _general_fibre(
-    gibbs: Gibbs, observable: sympy.Expr, pivot: sympy.Symbol, roots: Sequence[sympy.Expr]
-) -> Fibre:
-    """Sum over all branches that pass the test of being put back."""
-    rest = tuple(x for x in gibbs.parameters if x != pivot)
-    symbols = (T_SYMBOL, *rest)
-    slopes = [sympy.diff(root, T_SYMBOL) for root in roots]
-    branches = compiled_together([*roots, *slopes], symbols)
-    f = compiled(observable, gibbs.parameters, gibbs.data)
-    potential = compiled(gibbs.potential, gibbs.parameters, gibbs.data)
-    place = gibbs.parameters.index(pivot)
+def _normal_fibre(block: _Block) -> Fibre:
+    """Mix the normal laws that f has given the coordinates outside of the block."""
 
-    def terms(*arrays: FloatArray) -> tuple[FloatArray, FloatArray]:
-        log_weight, energy = np.full(arrays[0].shape, -np.inf), np.full(arrays[0].shape, np.inf)
-        values = branches(*arrays)
-        for x, slope in zip(values[: len(roots)], values[len(roots) :], strict=True):
-            point = [*arrays[1 : 1 + place], x, *arrays[1 + place :]]
+    def log_weight(t: FloatArray, *others: FloatArray) -> FloatArray:
+        log_z, mean, variance = block.reduced(others)
+        return log_z - (t - mean) ** 2 / (2.0 * variance) - np.log(2.0 * math.pi * variance) / 2.0
+
+    def log_mass(_: FloatArray, *others: FloatArray) -> FloatArray:
+        return np.broadcast_to(block.reduced(others)[0], _.shape)  # also where there are no others
+
+    def places(_: FloatArray, *others: FloatArray) -> FloatArray:
+        _, mean, variance = block.reduced(others)
+        return np.concatenate([np.atleast_1d(mean + k * np.sqrt(variance)) for k in (-6.0, -2.0, 0.0, 2.0, 6.0)])
+
+    return Fibre((Piece(block.others, log_weight),), block.others, log_mass, places)
+
+
+def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Symbol, list[sympy.Expr]]:
+    """Return the solutions of f = t for each coordinate that there are formulas for, or for a single one that suffices."""
+    solved = {x: roots for x in parameters if f.has(x) and (roots := solutions(f, x, _T))}
+    for x, roots in sorted(solved.items(), key=lambda item: sum(root.count_ops() for root in item[1])):
+        if len(roots) == 1 and (is_affine(f, x) or len(solved) == 1):
+            return {x: roots}
+    return solved
+
+
+def _solved_fibre(gibbs: Gibbs, block: _Block, f: sympy.Expr, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:
+    """Add up the integrals with each of the pivots."""
+    symbols = block.others
+    observable = compiled(f, symbols, gibbs.data)
+    slopes = compiled_together([sympy.diff(f, x) for x in pivots], symbols, gibbs.data)
+    numbers = [symbols.index(x) for x in pivots]
+    pieces = []
+    for k, (x, roots) in enumerate(pivots.items()):
+        rest = tuple(y for y in symbols if y != x)
+        branches = compiled_together(roots, (_T, *rest), gibbs.data)
+        pieces.append(Piece(rest, _Solved(block, observable, slopes, branches, numbers, k)))
+
+    def log_mass(_: FloatArray, *coordinates: FloatArray) -> FloatArray:
+        return block.reduced(coordinates)[0]
+
+    return Fibre(tuple(pieces), symbols, log_mass, lambda _, *coordinates: observable(*coordinates))
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """Z / |df/dx_p| times the share of the pivot p, summed over all branches that pass the test of being put back."""
+
+    block: _Block
+    observable: Callable[..., FloatArray]
+    slopes: Callable[..., list[FloatArray]]
+    branches: Callable[..., list[FloatArray]]
+    numbers: Sequence[int]
+    mine: int
+
+    def __call__(self, t: FloatArray, *rest: FloatArray) -> FloatArray:
+        place, total = self.numbers[self.mine], np.full(t.shape, -np.inf)
+        for x in self.branches(t, *rest):
+            point = [*rest[:place], x, *rest[place:]]
             with np.errstate(all="ignore"):
-                size = np.abs(x / slope) + np.abs(arrays[0])
-                right = np.abs(f(*point) - arrays[0]) <= _SAME * size
-                v = potential(*point)
-                term = np.log(np.abs(slope)) - v / gibbs.temperature
-            right &= np.isfinite(term)
-            log_weight = np.logaddexp(log_weight, np.where(right, term, -np.inf))
-            energy = np.where(right, np.minimum(energy, v), energy)
-        return log_weight, energy
-
-    sources = [wall for root in roots for wall in _sources(gibbs, pivot, root)]
-    fibre = Walls.of([*sources, *(w for slope in slopes for w in walls_in(slope))], rest, T_SYMBOL)
-    order = [rest.index(x) for x in fibre.order]
-    inverse = np.argsort(order) if order else []
-
-    def ordered(*arrays: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return terms(arrays[0], *(arrays[1 + k] for k in inverse))
-
-    return Fibre(fibre, 0, ordered)
-
-
-def _sources(gibbs: Gibbs, pivot: sympy.Symbol, root: sympy.Expr) -> Iterator[sympy.Expr]:
-    yield from walls_in(root)
-    yield from walls_in(gibbs.potential.xreplace({pivot: root}))
+                slopes = self.slopes(*point)
+                steepness = np.abs(slopes[self.mine])
+                right = np.abs(self.observable(*point) - t) <= _SAME * (np.abs(x) * steepness + np.abs(t))
+                squares = [(point[n] * slope) ** 4 for n, slope in zip(self.numbers, slopes, strict=True)]
+                share = squares[self.mine] / sum(squares) if len(squares) > 1 else np.ones(())
+                term = self.block.reduced(point)[0] + np.log(share / steepness)
+            total = np.logaddexp(total, np.where(right & ~np.isnan(term), term, -np.inf))
+        return total

@@ -1,253 +1,211 @@
-"""The logarithm of a weight on the line, costly to evaluate, as Chebyshev series in panels around special points."""
+"""The logarithm of a weight on the line that is costly to evaluate, kept as Chebyshev series in log|t|."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from .nested import CUT, LOOSE, STRIDE
+
 __all__ = ["Costly", "Table", "tabulate"]
 
 FloatArray = NDArray[np.float64]
 
-Costly = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
-"""Takes values t, the logs of their distances from a special point as shares of the longest, and the logs of errors that
-are negligible; returns the logs of the weight, and their errors."""
+Costly = Callable[[FloatArray, float, FloatArray], FloatArray]
+"""Takes values t, a relative error, and the logs of absolute errors that do not matter; returns the logs of the weight."""
 
+_FARTHEST = 60.0  # the largest log|t| that is looked at
+_NEAREST = 36.0  # exp(-36) of the scale of the law is the smallest |t| that is looked at
+_NEAR_SIDE = 25.0
 _ORDER = 14
 _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
 _TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
-_FIRST, _GROWTH = 0.8, 1.3  # widths of panels in log distance, from the farthest inwards
-_NARROWEST = 0.02
-_MOST_PANELS = 1500
-_FLAT = 1e-3
+_ROUNDS = 45
+_NARROW = 1e-3
 
 
 @dataclass(frozen=True)
-class _Chart:
-    """The points origin + sign * exp(y), near <= y <= far."""
-
-    origin: float
-    sign: int
-    near: float
-    far: float
-
-    def points(self, y: FloatArray) -> FloatArray:
-        return self.origin + self.sign * np.exp(y)
-
-
-@dataclass(frozen=True)
-class _Panels:
-    """Series for the log of the weight in y on each panel of a chart; a panel of nothing has -inf for constant."""
+class _Side:
+    """Series for the log of the weight in y = log|t| between edges; where there is nothing the constant is -inf."""
 
     edges: FloatArray
     series: FloatArray
 
-    def at(self, y: FloatArray) -> FloatArray:
-        panel = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, len(self.edges) - 2)
-        left, right = self.edges[panel], self.edges[panel + 1]
-        s = (2.0 * y - left - right) / (right - left)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(chebyshev.chebval(s, self.series[panel].T, tensor=False))
+    @classmethod
+    def of(cls, pieces: list[tuple[float, float, FloatArray]]) -> _Side | None:
+        """Join panels (low, high, series), with empty ones in the gaps; None if there is nothing in any."""
+        pieces = sorted((piece for piece in pieces if np.isfinite(piece[2][0])), key=lambda piece: piece[0])
+        if not pieces:
+            return None
+        edges, series = [pieces[0][0]], []
+        for low, high, fitted in pieces:
+            if low > edges[-1] + 1e-12:
+                edges.append(low)
+                series.append(_constant(-math.inf))
+            edges.append(high)
+            series.append(fitted)
+        return cls(np.array(edges), np.array(series))
 
-    def slope(self, *, far: bool) -> float:
-        """Return the derivative with respect to y at one end."""
-        k = -1 if far else 0
-        width = self.edges[k] - self.edges[k - 1] if far else self.edges[1] - self.edges[0]
-        return float(chebyshev.chebval(1.0 if far else -1.0, chebyshev.chebder(self.series[k])) * 2.0 / width)
+    def log_weight(self, y: FloatArray) -> FloatArray:
+        """Return the series; below them a power of |t|, above them one, too, or an exponential."""
+        near, far = self.edges[0], self.edges[-1]
+        values = self._inside(np.clip(y, near, far))
+        below, beyond = y < near, y > far
+        slope = max(self._slope(0, -1.0), -0.999)
+        values[below] += slope * (np.maximum(y[below], -1e4) - near)
+        values[np.isneginf(y) & (slope < -1e-3)] = np.inf
+        slope, distance = self._slope(-1, 1.0), y[beyond] - far
+        is_power = far > _FARTHEST - 1e-6
+        values[beyond] += slope * distance if is_power else min(slope, -1.0) * np.expm1(np.minimum(distance, 600.0))
+        return values
+
+    def _inside(self, y: FloatArray) -> FloatArray:
+        k = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, len(self.edges) - 2)
+        left, right = self.edges[k], self.edges[k + 1]
+        with np.errstate(invalid="ignore"):
+            s = (2.0 * y - left - right) / (right - left)
+            return np.asarray(chebyshev.chebval(s, self.series[k].T, tensor=False))
+
+    def _slope(self, k: int, end: float) -> float:
+        """Return the derivative at one end, -1 or 1, of panel k."""
+        return float(chebyshev.chebval(end, chebyshev.chebder(self.series[k])) * 2.0 / np.diff(self.edges)[k])
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A weight on the line.
+    """A weight on the line, for t < 0 and for t > 0."""
 
-    Parameters
-    ----------
-    charts, panels : tuples
-        From left to right, with the weight in each chart.
-    ends : (float, float)
-        What the weight was tabulated between.
-    tails : (str, str)
-        How it goes on beyond: "exponential", "power" or "nothing".
-    """
-
-    charts: tuple[_Chart, ...]
-    panels: tuple[_Panels, ...]
-    ends: tuple[float, float]
-    tails: tuple[str, str]
+    negative: _Side | None
+    positive: _Side | None
 
     def log_weight(self, t: FloatArray) -> FloatArray:
         """Return the log of the weight at points, shape (n,)."""
         result = np.full(t.shape, -np.inf)
-        borders = self._borders()
-        chart_of = np.clip(np.searchsorted(borders, t, side="right") - 1, 0, len(self.charts) - 1)
-        for k, (chart, panels) in enumerate(zip(self.charts, self.panels, strict=True)):
-            mine = np.flatnonzero(chart_of == k)
-            if mine.size:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    y = np.log(chart.sign * (t[mine] - chart.origin))
-                result[mine] = self._in_chart(k, chart, panels, y)
+        with np.errstate(divide="ignore"):
+            y = np.log(np.abs(t))
+        for side, mine in ((self.negative, t < 0.0), (self.positive, t >= 0.0)):
+            if side is not None:
+                result[mine] = side.log_weight(y[mine])
         return result
 
     def support(self) -> tuple[float, float]:
-        """Return the smallest interval between special points, or up to infinity, outside of which there is nothing."""
-        full = [k for k, panels in enumerate(self.panels) if np.isfinite(panels.series[:, 0]).any()]
-        first, last = (self.charts[full[0]], self.charts[full[-1]]) if full else (self.charts[0], self.charts[-1])
-        return (first.origin if first.sign > 0 else -math.inf), (last.origin if last.sign < 0 else math.inf)
-
-    def _borders(self) -> FloatArray:
-        """Return the left ends of the charts."""
-        return np.array(
-            [c.origin if c.sign > 0 else c.origin - math.exp(c.far) for c in self.charts]
-        )
-
-    def _in_chart(self, k: int, chart: _Chart, panels: _Panels, y: FloatArray) -> FloatArray:
-        values = panels.at(np.clip(y, chart.near, chart.far))
-        below = y < chart.near
-        if below.any() and np.isfinite(panels.series[0, 0]):
-            # A logarithm is nearly a power over the distances that are left; powers are continued as they are.
-            slope = panels.slope(far=False)
-            values[below] += max(slope, -0.999) * (np.maximum(y[below], -1e4) - chart.near)
-            values[np.isneginf(y) & (slope < -_FLAT)] = np.inf
-        beyond = y > chart.far
-        outermost = {0: 0, len(self.charts) - 1: 1}
-        if beyond.any() and k in outermost:
-            tail = self.tails[0 if chart.sign < 0 else 1]
-            slope = panels.slope(far=True)
-            if tail == "nothing" or not np.isfinite(panels.series[-1, 0]):
-                values[beyond] = -np.inf
-            elif tail == "power":
-                values[beyond] += slope * (y[beyond] - chart.far)
-            else:
-                values[beyond] += min(slope, -1.0) * np.expm1(np.minimum(y[beyond] - chart.far, 700.0))
-        return values
+        """Return the half-line that holds everything, or the line."""
+        return (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
 
 
-def tabulate(
-    costly: Costly,
-    ends: tuple[float, float],
-    specials: Sequence[float],
-    *,
-    tails: tuple[str, str],
-    nearest: Sequence[float],
-    tolerance: float,
-) -> Table:
-    """Evaluate a weight where it has to be, and no more, so that it can be had anywhere between the ends.
+def tabulate(costly: Costly, places: FloatArray, tolerance: float) -> Table:
+    """Evaluate a weight where it has to be, and no more.
 
     Parameters
     ----------
     costly : callable
         See `Costly`.
-    ends : (float, float)
-        Where to look.
-    specials : sequence of float
-        Points at which the weight may be singular; at least one between the ends or at one.
-    tails : (str, str)
-        See `Table`.
-    nearest : sequence of float
-        For each special point the smallest distance, as a share of the length of the chart; below, the weight goes on
-        as a power.
+    places : array
+        Points at which to look for the weight.
     tolerance : float
-        The error of a panel's mass, as a share of the largest.
+        The error of the weight: as a share of it where it is large, and of a typical value where it is small.
     """
-    charts = _charts(ends, dict(zip(specials, nearest, strict=True)))
-    return Table(tuple(charts), tuple(_panels(costly, charts, tolerance)), ends, tails)
+    builder = _Builder(costly, tolerance)
+    todo = [panel for sign in (-1.0, 1.0) for panel in builder.first_look(sign, places)]
+    todo = [panel for panel in todo if builder.may_matter(panel)]
+    done: dict[float, list[tuple[float, float, FloatArray]]] = {-1.0: [], 1.0: []}
+    for remaining in range(_ROUNDS, 0, -1):
+        if not todo:
+            break
+        todo = builder.fitted(todo, done, last=remaining == 1)
+    return Table(_Side.of(done[-1.0]), _Side.of(done[1.0]))
 
 
-def _charts(ends: tuple[float, float], nearest: dict[float, float]) -> list[_Chart]:
-    low, high = ends
-    inside = sorted(s for s in nearest if low <= s <= high)
-    middles = [(a + b) / 2.0 for a, b in zip(inside, inside[1:], strict=False)]
-    charts = []
-    for point, left, right in zip(inside, [low, *middles], [*middles, high], strict=True):
-        for sign, length in ((-1, point - left), (1, right - point)):
-            if length > 0.0:
-                near = max(nearest[point] * length, 1e4 * np.spacing(abs(point)) if point else 0.0)
-                charts.append(_Chart(point, sign, math.log(min(near, length / 4.0)), math.log(length)))
-    return charts
+@dataclass(frozen=True)
+class _Open:
+    """A panel to be looked at: its sign, its ends, and the log of the weight there as far as it is known."""
+
+    sign: float
+    low: float
+    high: float
+    known: tuple[float, ...] = ()
+
+    def halves(self) -> list[_Open]:
+        middle = (self.low + self.high) / 2.0
+        return [_Open(self.sign, self.low, middle), _Open(self.sign, middle, self.high)]
 
 
 @dataclass
-class _Open:
-    """A panel that is to be looked at: its chart, its ends in y."""
+class _Builder:
+    """What is known so far: the log of the largest weight per unit of y, and that of the weight there."""
 
-    chart: int
-    low: float
-    high: float
+    costly: Costly
+    tolerance: float
+    peak: float = -math.inf
+    typical: float = -math.inf
 
-    def nodes(self) -> FloatArray:
-        return (self.low + self.high) / 2.0 + (self.high - self.low) / 2.0 * _POINTS
+    def first_look(self, sign: float, places: FloatArray) -> list[_Open]:
+        """Return panels between evenly spaced edges and the places."""
+        even = np.linspace(-_FARTHEST, _FARTHEST, 1 + math.ceil(2.0 * _FARTHEST / STRIDE))
+        given = np.log(np.abs(places[sign * places > math.exp(-_FARTHEST)]))
+        y = np.unique(np.concatenate([even, given[given < _FARTHEST]]))
+        y = y[np.concatenate([[True], np.diff(y) > 1e-6])]
+        values = self.costly(sign * np.exp(y), LOOSE, np.full(y.shape, -np.inf))
+        self._note(values, y)
+        padded = np.pad(values + y, 1, constant_values=-np.inf)
+        is_peak = (padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]) & (values > -np.inf)
+        # A peak matters however low it looks: it may be sharp.
+        values = np.where(is_peak, np.inf, values)
+        return [_Open(sign, y[k], y[k + 1], (values[k], values[k + 1])) for k in range(y.size - 1)]
 
+    def may_matter(self, panel: _Open) -> bool:
+        value = max(panel.known)
+        near = value > self.typical - _NEAR_SIDE and panel.high > self.peak - self.typical - _NEAREST
+        return near or value + panel.high > self.peak - CUT
 
-def _panels(costly: Costly, charts: Sequence[_Chart], tolerance: float) -> list[_Panels]:
-    """Look at panels, and halve those whose series has not converged, the heaviest masses first known."""
-    todo = [panel for k, chart in enumerate(charts) for panel in _first(k, chart)]
-    todo.sort(key=lambda panel: charts[panel.chart].far - panel.high)
-    done: list[list[tuple[float, float, FloatArray]]] = [[] for _ in charts]
-    peak, looked = _first_peak(costly, charts, todo), 0
-    while todo:
-        waiting: list[_Open] = []
-        for panel in todo:
-            y = panel.nodes()
-            chart = charts[panel.chart]
-            values, errors = costly(chart.points(y), y - chart.far, peak + math.log(tolerance) - y)
-            looked += 1
-            top = float(np.max(values + y))
-            noise = float(np.max(errors * np.exp(values + y - top))) if top > -math.inf else 0.0
-            peak = max(peak, top + math.log(panel.high - panel.low))
-            series, error = _fitted(values)
-            mass = top + math.log(panel.high - panel.low) - peak
-            settled = error * math.exp(max(mass, -700.0)) <= tolerance and error < 1e-3
-            settled |= error <= 3.0 * noise
-            if settled or mass < -60.0 or panel.high - panel.low < _NARROWEST or looked > _MOST_PANELS:
-                done[panel.chart].append((panel.low, panel.high, series))
+    def fitted(
+        self, todo: list[_Open], done: dict[float, list[tuple[float, float, FloatArray]]], *, last: bool
+    ) -> list[_Open]:
+        """Fit all panels, keep those that have converged, return the halves of the others."""
+        y = np.array([(p.low + p.high) / 2.0 + (p.high - p.low) / 2.0 * _POINTS for p in todo])
+        t = (np.array([[p.sign] for p in todo]) * np.exp(y)).ravel()
+        negligible = np.minimum(self.peak - y.ravel(), self.typical) + math.log(self.tolerance / 5.0)
+        values = self.costly(t, self.tolerance / 5.0, negligible).reshape(y.shape)
+        self._note(values.ravel(), y.ravel())
+        again: list[_Open] = []
+        for panel, row, at in zip(todo, values, y, strict=True):
+            series, error = _fit(row)
+            width = panel.high - panel.low
+            top, mass = float(row.max()), float((row + at).max()) + math.log(width)
+            share = max(0.0, min(self.typical - top, self.peak - mass))
+            settled = error <= self.tolerance * math.exp(min(share, 300.0))
+            # A step, a pole or a corner is left in a panel whose mass does not matter.
+            matters = mass + math.log(min(max(error, 1e-12), 1.0)) > self.peak + math.log(self.tolerance) - 5.0
+            settled |= width < _NARROW and not matters
+            if settled or mass < self.peak - CUT or last:
+                done[panel.sign].append((panel.low, panel.high, series))
             else:
-                middle = (panel.low + panel.high) / 2.0
-                waiting += [_Open(panel.chart, middle, panel.high), _Open(panel.chart, panel.low, middle)]
-        todo = waiting
-    return [_joined(sorted(pieces, key=lambda piece: piece[0])) for pieces in done]
+                again += panel.halves()
+        return again
+
+    def _note(self, values: FloatArray, y: FloatArray) -> None:
+        best = int(np.argmax(values + y))
+        if values[best] + y[best] > self.peak:
+            self.peak, self.typical = float(values[best] + y[best]), float(values[best])
 
 
-def _first_peak(costly: Costly, charts: Sequence[_Chart], panels: Sequence[_Open]) -> float:
-    """Return about how large the mass of the heaviest panel is, in logs."""
-    peak = -math.inf
-    for panel in panels:
-        if panel.high < charts[panel.chart].far - 6.0:
-            continue
-        y, chart = np.array([panel.low, (panel.low + panel.high) / 2.0, panel.high]), charts[panel.chart]
-        values, _ = costly(chart.points(y), y - chart.far, np.full(y.shape, np.inf))
-        peak = max(peak, float(np.max(values + y)) + math.log(panel.high - panel.low))
-    return peak
+def _fit(values: FloatArray) -> tuple[FloatArray, float]:
+    """Return the series of a panel, and the error that its last terms speak of."""
+    finite = np.isfinite(values)
+    if finite.all():
+        series = _TO_SERIES @ values
+        return series, float(np.abs(series[-3:]).max())
+    if finite.mean() > 0.5:
+        return _constant(float(np.mean(values[finite]))), math.inf
+    return _constant(-math.inf), math.inf if finite.any() else 0.0
 
 
-def _first(k: int, chart: _Chart) -> list[_Open]:
-    panels, high, width = [], chart.far, _FIRST
-    while high > chart.near + 1e-9:
-        low = high - width if high - 1.5 * width > chart.near else chart.near
-        panels.append(_Open(k, low, high))
-        high, width = low, _GROWTH * width
-    return panels
-
-
-def _fitted(values: FloatArray) -> tuple[FloatArray, float]:
-    """Return the series of a panel, and the largest relative error of the weight that its last terms speak of."""
-    if np.all(values == -np.inf):
-        series = np.zeros(_ORDER)
-        series[0] = -np.inf
-        return series, 0.0
-    if not np.all(np.isfinite(values)):
-        finite = np.isfinite(values)
-        series = np.zeros(_ORDER)
-        series[0] = float(np.mean(values[finite])) if finite.mean() > 0.5 else -np.inf
-        return series, math.inf
-    series = _TO_SERIES @ values
-    return series, float(np.abs(series[-3:]).max())
-
-
-def _joined(pieces: list[tuple[float, float, FloatArray]]) -> _Panels:
-    edges = np.array([pieces[0][0], *(high for _, high, _ in pieces)])
-    return _Panels(edges, np.array([series for _, _, series in pieces]))
+def _constant(value: float) -> FloatArray:
+    series = np.zeros(_ORDER)
+    series[0] = value
+    return series

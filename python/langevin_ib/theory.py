@@ -16,12 +16,13 @@ from .checks import shown
 from .distribution import Density
 from .dynamics import Ambient
 from .errors import InvalidArgumentError, NotNormalizableError
-from .expressions import compiled, condensed
+from .expressions import compiled, condensed, vanishes
 from .gaussian_law import affine_observable, quadratic_form
 from .model import Model
 from .product_law import Product
 from .pushforward import pushed_forward
 from .quadrature import LogWeight, integrate
+from .symmetry import Scaling
 from .temperature import resolve_temperature
 
 __all__ = ["Density", "density"]
@@ -52,10 +53,11 @@ def density(
       u**2 + v**2 are quadratures.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
-    * any other function of few parameters that can be solved for one of them, by formulas and on all branches: by
-      quadrature over its level sets (see `pushforward`). Parameters in which V is quadratic are integrated in closed
-      form; of the others three may be left, so up to four parameters are never too many. Max, Abs, Piecewise and square
-      roots are allowed.
+    * any other function of few parameters that can be solved for one of them, by formulas and on all branches, or that
+      is affine in parameters in which V is quadratic: by quadrature over its level sets (see `pushforward`), right to
+      1e-6 of a typical value and mostly far better. Parameters in which V is quadratic are integrated in closed form;
+      of the others three at most, so three parameters are never too many. Max, Abs, Piecewise, square roots and sums
+      over data are allowed.
 
     The factor K0 is the volume of the orbit {u v = theta} under the Gaussian weight that the weight decay puts on it.
     ArXiv 2601.06597, equations (6)-(7), has |theta|**(-1/2) in its place: that belongs to another process, confined to
@@ -109,6 +111,7 @@ def density(
         raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, _METHODS))}, got {method!r}")
     T = resolve_temperature(beta, sigma, temperature)
     request = _Request(model=model, observable=observable, expression=expression, dynamics=dynamics, T=T, method=method)
+    request.require_broken_symmetry()
     product, confinement = Product.recognise(model), request.weight_decay()
     law = None if product is None or confinement is None else request.product(product, confinement)
     return law or request.gaussian() or request.one_parameter() or request.pushed_forward()
@@ -154,7 +157,7 @@ class _Request:
 
     def product(self, product: Product, lam: float) -> Density | None:
         if lam <= 0.0:
-            raise self._escape(product)
+            raise self._escape({product.u: sympy.Integer(1), product.v: sympy.Integer(-1)})
         kind, loss = product.kind(self.expression), product.loss_function()
         closed_form = product_law.theta_closed_form(loss, lam, self.T)
         if kind == "theta" and self.method != "quadrature":
@@ -170,13 +173,32 @@ class _Request:
         ]
         return self.weighted(formula(loss, lam, self.T, cells), lowest=0.0 if kind == "norm" else -math.inf)
 
-    def _escape(self, product: Product) -> NotNormalizableError:
-        u, v = product.u, product.v
+    def require_broken_symmetry(self) -> None:
+        """Refuse a potential that is constant along the orbits of a scaling: they have infinite volume."""
+        symmetry, parameters, potential = (
+            self.model.symmetry,
+            self.model.parameters,
+            self.dynamics.potential(self.model),
+        )
+        known = () if symmetry is None else symmetry if isinstance(symmetry, (tuple, list)) else (symmetry,)
+        product = [] if known else [Product.recognise(self.model)]
+        known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
+        for scaling in (each for each in known if isinstance(each, Scaling)):
+            fields = scaling.generators(parameters)
+            changes = [
+                sympy.Add(*(c * sympy.diff(potential, x) for x, c in zip(parameters, f, strict=True))) for f in fields
+            ]
+            if all(vanishes(change, parameters, self.model.data) for change in changes):
+                raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
+
+    def _escape(self, weights: dict[sympy.Symbol, sympy.Expr]) -> NotNormalizableError:
+        names = list(map(str, weights))
+        moved = [f"s {x}" if w == 1 else f"{x} / s" if w == -1 else f"s**({w}) {x}" for x, w in weights.items()]
         return NotNormalizableError(
-            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the loss is constant along the orbits "
-            f"({u}, {v}) -> (s {u}, {v} / s), which have infinite volume, and the mass escapes along them to "
-            f"|{u}| = infinity or |{v}| = infinity. Confine the process, for instance by "
-            f"Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice {u}**2 - {v}**2 = const"
+            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the potential is constant along the orbits "
+            f"({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass escapes along them "
+            f"to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for instance by "
+            "Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
         )
 
     def gaussian(self) -> Density | None:
@@ -202,10 +224,10 @@ class _Request:
     def pushed_forward(self) -> Density:
         if self.method == "closed form":
             raise InvalidArgumentError(
-                f"no closed form for the law of {self.observable!r} = {self.expression} is known, only those of u v in "
-                "the product model and of affine functions under a quadratic potential; leave out method="
+                f"no formula for the law of {self.observable!r} = {shown(self.expression)} with method='closed form'; there "
+                "are those of u*v in the product model (closed form) and Gaussian laws of affine functions of a quadratic "
+                "potential; leave out method="
             )
-        symmetry = self.model.symmetry
         return pushed_forward(
             self.dynamics.potential(self.model),
             self.expression,
@@ -214,5 +236,4 @@ class _Request:
             self.T,
             name=self.name,
             reference=self.reference,
-            symmetry="" if symmetry is None else f" The loss is constant along the orbits of {symmetry}.",
         )
