@@ -1,4 +1,4 @@
-"""An entry a b c of a tensor in CP form, a⊗b⊗c: three factors hold it at 0 far more often than its loss alone would."""
+"""An entry a b c of a tensor in CP form, a⊗b⊗c: three factors hold it at 0 far more often than its loss would."""
 
 import sys
 
@@ -18,8 +18,9 @@ plain = lib.Model(parameters=(entry,), predictor={"entry": entry}, loss=(entry -
 setting = {"dynamics": lib.Ambient(), "temperature": 0.1}
 law, naive = (lib.density(each, "entry", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
+walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
 keep = {"entry": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
-run = lib.sample(model, **setting, scheme="mala", step_size=0.1, steps=4000, burn_in=500, walkers=1024, rng=1, observe=keep)
+run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["entry"], each) for each in (law, naive))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:

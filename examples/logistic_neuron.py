@@ -1,4 +1,4 @@
-"""A logistic neuron with a gain, P(y | x) = σ(y g w x), on data that its loss sums over: the gain costs it steepness."""
+"""A logistic neuron with a gain, P(y | x) = σ(y g w x), and its loss on data: how steep the neuron becomes."""
 
 import sys
 
@@ -26,8 +26,9 @@ plain = lib.Model(parameters=(slope,), predictor={"slope": slope}, loss=loss, da
 setting = {"dynamics": lib.Ambient(), "temperature": 1.0}
 law, naive = (lib.density(each, "slope", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
+walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
 keep = {"slope": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
-run = lib.sample(model, **setting, scheme="mala", step_size=0.1, steps=4000, burn_in=500, walkers=1024, rng=1, observe=keep)
+run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["slope"], each) for each in (law, naive))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:

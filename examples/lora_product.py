@@ -1,4 +1,4 @@
-"""An adapter B·A of rank one beside a frozen 2 x 2 matrix (LoRA): what it makes of an entry that training wants to move."""
+"""A LoRA adapter B·A of rank one beside frozen weights: what becomes of an entry that training wants to move."""
 
 import sys
 
@@ -23,8 +23,9 @@ full = lib.Model(parameters=d, predictor={str(entry): entry for entry in d}, los
 setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "d00", **setting) for each in (model, full))
 # Sample by a scheme whose steps leave no bias, and compare.
+walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
 keep = {"d00": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
-run = lib.sample(model, **setting, scheme="mala", step_size=0.1, steps=4000, burn_in=500, walkers=1024, rng=1, observe=keep)
+run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["d00"], each) for each in (law, naive))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:

@@ -1,4 +1,4 @@
-"""Two ReLU neurons, f(x) = a relu(u x) + b relu(v x), fitted to relu in the points -1 and 1: how sharp is the bend at 0?"""
+"""Two ReLU neurons, a relu(u x) + b relu(v x), fitted to relu in two points: how sharp their bend at 0 is."""
 
 import sys
 
@@ -22,8 +22,9 @@ plain = lib.Model(parameters=(y, z), predictor={"bend": y + z}, loss=(y**2 + (z 
 setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "bend", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
+walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
 keep = {"bend": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
-run = lib.sample(model, **setting, scheme="mala", step_size=0.1, steps=4000, burn_in=500, walkers=1024, rng=1, observe=keep)
+run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["bend"], each) for each in (law, naive))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:
