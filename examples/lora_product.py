@@ -14,7 +14,7 @@ model = lib.Model(
     predictor={"d00": update[0, 0], "d01": update[0, 1], "d10": update[1, 0], "d11": update[1, 1]},
     loss=sum(entry**2 for entry in frozen + update - wanted) / 2,
     symmetry=lib.Scaling({b0: +1, b1: +1, a0: -1, a1: -1}),
-    confinement=(b0**2 + b1**2 + a0**2 + a1**2) / 10,
+    confinement=(b0**2 + b1**2 + a0**2 + a1**2) / 4,
 )
 # Derive: the law of the change of the first entry; and that of full fine-tuning, where the four changes are parameters.
 d = lib.parameters("d00 d01 d10 d11")
