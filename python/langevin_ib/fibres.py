@@ -171,7 +171,7 @@ class _Block:
         return made
 
     def _require_growth(self) -> None:
-        """Refuse what is flat or falls at all of some points, and so nearly everywhere."""
+        """Refuse what is falls at one of some points, and so around it, or is flat at all, and so nearly everywhere."""
         size = len(self.block)
         entries = self.terms(*(probes(self.others, 8).values() if self.others else [np.zeros(8)]))
         matrices = np.zeros((8, size, size))
@@ -181,10 +181,11 @@ class _Block:
         if not size or not len(known):
             return
         curvatures = np.linalg.eigvalsh(known)
-        if np.all(curvatures[:, 0] <= 1e-13 * np.abs(curvatures).max(axis=1)):
+        largest = np.abs(curvatures).max(axis=1)
+        if np.any(curvatures[:, 0] < -1e-9 * largest) or np.all(curvatures[:, 0] <= 1e-13 * largest):
             names = ", ".join(str(y).lstrip("_") for y in self.block)
             raise NotNormalizableError(
-                f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[:, 0].max():.3g} in some "
+                f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[:, 0].min():.3g} in some "
                 f"direction of ({names}), along which the mass escapes; confine it, for instance by "
                 "Ambient(weight_decay=0.1)"
             )
@@ -198,9 +199,11 @@ class _Block:
         with np.errstate(all="ignore"):
             for i in range(size):  # Cholesky, with one array for each entry
                 row: list[FloatArray] = []
-                for j in range(i + 1):
-                    left = next(entries) - _dot(row, rows[j] if j < i else row)
-                    row.append(left / rows[j][j] if j < i else np.sqrt(left))
+                for j in range(i):
+                    row.append((next(entries) - _dot(row, rows[j])) / rows[j][j])
+                diagonal = next(entries)
+                # A positive definite matrix stays one in spite of rounding.
+                row.append(np.sqrt(np.maximum(diagonal - _dot(row, row), 4e-16 * diagonal)))
                 rows.append(row)
                 log_det = log_det + np.log(row[i])
             least, mean = next(entries), next(entries)

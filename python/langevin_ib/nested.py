@@ -64,7 +64,7 @@ _GAUSS = np.concatenate([_GAUSS, [0.417959183673469387755102040816327], _GAUSS[:
 
 _ENTRIES = 2**18
 _PER_ROW = 300  # about how many nodes a row has at once
-_ROUNDS = 60
+_ROUNDS, _FIRST_ROUNDS = 60, 6
 _NARROWEST = 1e-14
 _HUGE = 1e300
 _NEAR_AN_END = 0.15
@@ -186,7 +186,7 @@ class _Rows:
     def integrals(self) -> FloatArray:
         panels, total = self._first_look()
         done = np.full(total.shape, -np.inf)
-        for remaining in range(_ROUNDS, 0, -1):
+        for remaining in range(_ROUNDS if self.tolerance < LOOSE else _FIRST_ROUNDS, 0, -1):
             if not panels.row.size:
                 break
             logs, errors, noise = self._rule(panels, total)
@@ -213,7 +213,8 @@ class _Rows:
         rows = np.repeat(np.arange(shape[0]), signs.size * edges.size)
         given = [column[rows] for column in self.columns]
         y = np.broadcast_to(edges, shape)
-        values = self.nested.inner([*given, x], LOOSE, np.full(x.shape, -np.inf), self.level).reshape(shape) + y
+        nothing = self.floor[rows] - y.ravel() - math.log(STRIDE)
+        values = self.nested.inner([*given, x], LOOSE, nothing, self.level).reshape(shape) + y
         top = values.max(axis=(1, 2))
         least = np.maximum(top + math.log(self.tolerance) - 4.0, self.floor - 4.0)[:, None, None]
         matters = (values > least) | (_is_peak(values) & (values > -np.inf))

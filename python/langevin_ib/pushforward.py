@@ -31,14 +31,17 @@ FloatArray = NDArray[np.float64]
 _MOST_LEFT = 2
 """More coordinates than these would take hours."""
 
-_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-7}
+_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-6}
 """By the number of coordinates that are left."""
 
 _MISMATCH = 1e-6
 """The total mass may differ by this share from the integral over all x."""
 
 _WIDE = Axis(-60.0, 60.0)
-_DEEP = 66.0  # exp(-66): coordinates are followed down to so small a share of their range
+_NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
+"""The law is looked at down to exp(-36) of its scale, and exp(-21) = 1e-9 in the costly case; below it is a power."""
+
+_DEEPER = 27.0  # so much further coordinates are followed down, in logs
 _QUANTILES = np.linspace(0.0, 1.0, 11)
 _FLIPS = 16
 
@@ -153,7 +156,7 @@ class _Quadrature:
             self._require_end(x, profile)
             (matters,) = np.nonzero(profile > profile.max() - CUT)
             high = float(_WIDE.edges()[matters[-1]]) + STRIDE
-            axes[x] = Axis(high - _DEEP, high)
+            axes[x] = Axis(high - _NEAREST[self.fibre.left] - _DEEPER, high)
         return axes
 
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:
@@ -186,7 +189,7 @@ class _Quadrature:
             return logs
 
         integral = Nested(recording, self._sides(self.fibre.log_mass, self.fibre.coordinates, axes))
-        result = float(integral(_NOTHING, max(tolerance, 3e-7) if len(axes) > _MOST_LEFT else tolerance)[0])
+        result = float(integral(_NOTHING, min(tolerance, 3e-7))[0])
         if integral.doubt > 1e3:
             raise self._diverged("over all parameters", integral.doubt)
         return result, np.quantile(np.concatenate(seen[-200:]), _QUANTILES)
@@ -199,7 +202,7 @@ class _Quadrature:
         def costly(t: FloatArray, tolerance: float, floor: FloatArray) -> FloatArray:
             return np.logaddexp.reduce([integral([t], tolerance, floor) for integral in integrals], axis=0)
 
-        table = tabulate(costly, places, tolerance)
+        table = tabulate(costly, places, tolerance, _NEAREST[self.fibre.left])
         doubt = max(integral.doubt for integral in integrals)
         if doubt > 1e3:
             raise self._diverged("over a set on which the observable is constant", doubt)

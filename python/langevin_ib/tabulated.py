@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from .nested import CUT, LOOSE, STRIDE
+from .nested import LOOSE, STRIDE
 
 __all__ = ["Costly", "Table", "tabulate"]
 
@@ -20,13 +20,13 @@ Costly = Callable[[FloatArray, float, FloatArray], FloatArray]
 """Takes values t, a relative error, and the logs of absolute errors that do not matter; returns the logs of the weight."""
 
 _FARTHEST = 60.0  # the largest log|t| that is looked at
-_NEAREST = 36.0  # exp(-36) of the scale of the law is the smallest |t| that is looked at
-_NEAR_SIDE = 25.0
+_NEAR_SIDE, _FAR_SIDE = 25.0, 32.0
 _ORDER = 14
 _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
 _TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
 _ROUNDS = 45
 _NARROW = 1e-3
+_SPARE = 14.0  # tails are right to exp(-14) of what would do
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Table:
         return (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
 
 
-def tabulate(costly: Costly, places: FloatArray, tolerance: float) -> Table:
+def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: float) -> Table:
     """Evaluate a weight where it has to be, and no more.
 
     Parameters
@@ -109,8 +109,10 @@ def tabulate(costly: Costly, places: FloatArray, tolerance: float) -> Table:
         Points at which to look for the weight.
     tolerance : float
         The error of the weight: as a share of it where it is large, and of a typical value where it is small.
+    nearest : float
+        The smallest |t| that is looked at is exp(-nearest) of the scale of the weight.
     """
-    builder = _Builder(costly, tolerance)
+    builder = _Builder(costly, tolerance, nearest)
     todo = [panel for sign in (-1.0, 1.0) for panel in builder.first_look(sign, places)]
     todo = [panel for panel in todo if builder.may_matter(panel)]
     done: dict[float, list[tuple[float, float, FloatArray]]] = {-1.0: [], 1.0: []}
@@ -141,6 +143,7 @@ class _Builder:
 
     costly: Costly
     tolerance: float
+    nearest: float
     peak: float = -math.inf
     typical: float = -math.inf
 
@@ -160,8 +163,8 @@ class _Builder:
 
     def may_matter(self, panel: _Open) -> bool:
         value = max(panel.known)
-        near = value > self.typical - _NEAR_SIDE and panel.high > self.peak - self.typical - _NEAREST
-        return near or value + panel.high > self.peak - CUT
+        is_heavy = value + panel.high > self.peak - _FAR_SIDE or value > self.typical - _NEAR_SIDE
+        return is_heavy and panel.high > self.peak - self.typical - self.nearest
 
     def fitted(
         self, todo: list[_Open], done: dict[float, list[tuple[float, float, FloatArray]]], *, last: bool
@@ -169,7 +172,7 @@ class _Builder:
         """Fit all panels, keep those that have converged, return the halves of the others."""
         y = np.array([(p.low + p.high) / 2.0 + (p.high - p.low) / 2.0 * _POINTS for p in todo])
         t = (np.array([[p.sign] for p in todo]) * np.exp(y)).ravel()
-        negligible = np.minimum(self.peak - y.ravel(), self.typical) + math.log(self.tolerance / 5.0)
+        negligible = np.minimum(self.peak - y.ravel(), self.typical) + math.log(self.tolerance / 5.0) - _SPARE
         values = self.costly(t, self.tolerance / 5.0, negligible).reshape(y.shape)
         self._note(values.ravel(), y.ravel())
         again: list[_Open] = []
@@ -182,7 +185,9 @@ class _Builder:
             # A step, a pole or a corner is left in a panel whose mass does not matter.
             matters = mass + math.log(min(max(error, 1e-12), 1.0)) > self.peak + math.log(self.tolerance) - 5.0
             settled |= width < _NARROW and not matters
-            if settled or mass < self.peak - CUT or last:
+            if mass < self.peak - _FAR_SIDE and top < self.typical - _FAR_SIDE:
+                continue  # nothing that is known to some digits
+            if settled or last:
                 done[panel.sign].append((panel.low, panel.high, series))
             else:
                 again += panel.halves()
