@@ -1,4 +1,4 @@
-"""Two ReLU neurons, a relu(u x) + b relu(v x), fitted to relu in two points: how sharp their bend at 0 is."""
+"""Two ReLU neurons, a relu(u x) + b relu(-x), fitted to relu in two points: how sharp their bend at 0 is."""
 
 import sys
 
@@ -6,14 +6,14 @@ import langevin_ib as lib
 import sympy
 
 # Describe: relu(s u) = s relu(u) for s > 0, so (u, a) -> (s u, a / s) changes nothing.
-u, v, a, b = lib.parameters("u v a b")
-left, right = (a * sympy.Max(u * x, 0) + b * sympy.Max(v * x, 0) for x in (-1, 1))
+u, a, b = lib.parameters("u a b")
+left, right = (a * sympy.Max(u * x, 0) + b * sympy.Max(-x, 0) for x in (-1, 1))
 model = lib.Model(
-    parameters=(u, v, a, b),
+    parameters=(u, a, b),
     predictor={"left": left, "right": right},
     loss=(left**2 + (right - 1) ** 2) / 2,
     symmetry=lib.Scaling({u: +1, a: -1}),
-    confinement=(u**2 + v**2 + a**2 + b**2) / 4,
+    confinement=(u**2 + a**2 + b**2) / 4,
     observables={"bend": left + right},
 )
 # Derive: the law of the bend; and the naive one, exp(-loss / T) of outputs that are parameters themselves.

@@ -18,7 +18,7 @@ from langevin_ib import validation
 
 FOLDER = Path(__file__).parents[1] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
-ALLOWED = {"langevin_ib", "numpy", "sympy", "sys"}
+ALLOWED = {"langevin_ib", "numba", "numpy", "sympy", "sys"}
 
 every_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 
@@ -52,7 +52,14 @@ def is_public(names: list[str]) -> bool:
 
 def test_the_gallery_is_complete() -> None:
     names = {path.stem for path in EXAMPLES}
-    assert names == {"cp_tensor", "logistic_neuron", "lora_product", "normalised_weight", "two_relu_neurons"}
+    assert names == {
+        "compiled_potential",
+        "cp_tensor",
+        "logistic_neuron",
+        "lora_product",
+        "normalised_weight",
+        "two_relu_neurons",
+    }
     told = re.findall(r"\]\(([\w.]+\.py)\)", (FOLDER / "README.md").read_text())
     assert told == [path.name for path in EXAMPLES]
 
@@ -77,6 +84,8 @@ def test_a_private_import_would_be_seen(code) -> None:
 
 @every_example
 def test_the_law_is_confirmed_and_the_naive_one_refuted(path, tmp_path, monkeypatch, capsys) -> None:
+    if "numba" in modules_of(path.read_text()):
+        pytest.importorskip("numba")
     picture = tmp_path / "figure.png"
     mpl.use("Agg")
     monkeypatch.setattr(sys, "argv", [str(path), str(picture)])

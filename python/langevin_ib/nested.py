@@ -80,11 +80,14 @@ class Axis:
         The ends of log|x|.
     even : bool
         The integral over negative values is that over positive ones.
+    stride : float
+        The length in log|x| of the panels before they are halved: what is much narrower may be missed.
     """
 
     low: float
     high: float
     even: bool = False
+    stride: float = STRIDE
 
     @property
     def signs(self) -> tuple[float, ...]:
@@ -92,7 +95,7 @@ class Axis:
 
     def edges(self) -> FloatArray:
         """Return the ends of the first panels."""
-        return np.linspace(self.low, self.high, 1 + math.ceil((self.high - self.low) / STRIDE))
+        return np.linspace(self.low, self.high, 1 + math.ceil((self.high - self.low) / self.stride))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
@@ -31,11 +31,13 @@ FloatArray = NDArray[np.float64]
 _MOST_LEFT = 2
 """More coordinates than these would take hours."""
 
-_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-6}
+_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-5}
 """By the number of coordinates that are left."""
 
 _MISMATCH = 1e-6
 """The total mass may differ by this share from the integral over all x."""
+
+_STRIDES = {0: STRIDE, 1: STRIDE / 4.0, 2: STRIDE}
 
 _WIDE = Axis(-60.0, 60.0)
 _NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
@@ -154,9 +156,9 @@ class _Quadrature:
             sides = self._sides(weight, [symbols[j] for j in order], dict.fromkeys(symbols, _WIDE))
             profile = Nested(weight, sides).profile().max(axis=0)
             self._require_end(x, profile)
-            (matters,) = np.nonzero(profile > profile.max() - CUT)
+            (matters,) = np.nonzero(profile >= profile.max() - CUT)
             high = float(_WIDE.edges()[matters[-1]]) + STRIDE
-            axes[x] = Axis(high - _NEAREST[self.fibre.left] - _DEEPER, high)
+            axes[x] = Axis(high - _NEAREST[self.fibre.left] - _DEEPER, high, stride=_STRIDES[self.fibre.left])
         return axes
 
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:
@@ -165,7 +167,7 @@ class _Quadrature:
             raise UnsupportedModelError(f"{self.shown}: the Gibbs weight exp(-V/T) vanishes wherever it was looked at")
         ends = {"infinity": profile[-1], "0": profile[0]}
         for end, value in ends.items():
-            if value > top - CUT / 2.0:
+            if value >= top - CUT / 2.0:
                 raise NotNormalizableError(
                     f"the Gibbs law has infinite mass: it escapes to |{name}| = {end}, where the potential does not grow "
                     f"fast enough; confine the process: give the model a confinement, such as {name}**2, or use "
@@ -192,7 +194,7 @@ class _Quadrature:
         result = float(integral(_NOTHING, min(tolerance, 3e-7))[0])
         if integral.doubt > 1e3:
             raise self._diverged("over all parameters", integral.doubt)
-        return result, np.quantile(np.concatenate(seen[-200:]), _QUANTILES)
+        return result, np.quantile(np.concatenate([[0.0], *seen[-200:]]), _QUANTILES)
 
     def _table(self, axes: dict[sympy.Symbol, Axis], places: FloatArray, tolerance: float) -> Table:
         integrals = [
@@ -200,7 +202,8 @@ class _Quadrature:
         ]
 
         def costly(t: FloatArray, tolerance: float, floor: FloatArray) -> FloatArray:
-            return np.logaddexp.reduce([integral([t], tolerance, floor) for integral in integrals], axis=0)
+            logs = [integral([t], tolerance, floor) for integral in integrals]
+            return np.asarray(np.logaddexp.reduce(logs, axis=0))
 
         table = tabulate(costly, places, tolerance, _NEAREST[self.fibre.left])
         doubt = max(integral.doubt for integral in integrals)
@@ -230,7 +233,7 @@ class _Quadrature:
                 signs = [1.0] * (k + 1) + [-1.0] + [-1.0 if flips >> j & 1 else 1.0 for j in range(inside)]
                 there = log_weight(*(sign * p for sign, p in zip(signs, points, strict=True)))
                 found |= bool(np.allclose(here, there, rtol=1e-11, atol=1e-11, equal_nan=True))
-            result.append(Axis(axes[x].low, axes[x].high, found))
+            result.append(replace(axes[x], even=found))
         return result
 
 

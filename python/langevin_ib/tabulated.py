@@ -26,7 +26,7 @@ _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
 _TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
 _ROUNDS = 45
 _NARROW = 1e-3
-_SPARE = 14.0  # tails are right to exp(-14) of what would do
+_SPARE = 10.0  # tails are right to exp(-10) of what would do
 
 
 @dataclass(frozen=True)
