@@ -88,12 +88,15 @@ class Fibre:
         Takes something that is ignored and these coordinates; returns the log of the Gibbs weight with respect to them.
     places : callable
         Takes the same; returns values of f that are met there.
+    is_normal : bool
+        f is normal given the coordinates outside of the block.
     """
 
     pieces: tuple[Piece, ...]
     coordinates: tuple[sympy.Symbol, ...]
     log_mass: LogWeight
     places: Callable[..., FloatArray]
+    is_normal: bool = False
 
     @property
     def left(self) -> int:
@@ -117,7 +120,8 @@ def fibres_of(gibbs: Gibbs, f: sympy.Expr) -> list[Fibre]:
     pivots = _pivots(f, gibbs.parameters)
     if pivots:
         found.append(_solved_fibre(gibbs, _Block.of(gibbs, f, _largest_block(gibbs, f, others)), f, pivots))
-    return sorted(found, key=lambda fibre: fibre.left)
+    # Where f is more than b.y its level sets are steep somewhere, which several pivots can cope with.
+    return sorted(found, key=lambda fibre: (fibre.left, fibre.is_normal and not _is_number(f, affine)))
 
 
 def _largest_block(gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol]) -> tuple[sympy.Symbol, ...]:
@@ -242,14 +246,19 @@ def _normal_fibre(block: _Block) -> Fibre:
         _, mean, variance = block.reduced(others)
         return np.concatenate([np.atleast_1d(mean + k * np.sqrt(variance)) for k in (-6.0, -2.0, 0.0, 2.0, 6.0)])
 
-    return Fibre((Piece(block.others, log_weight),), block.others, log_mass, places)
+    return Fibre((Piece(block.others, log_weight),), block.others, log_mass, places, is_normal=True)
+
+
+def _is_number(f: sympy.Expr, zeros: Sequence[sympy.Symbol]) -> bool:
+    """Return whether f is a number where some coordinates are zero."""
+    return bool(f.xreplace({x: sympy.S.Zero for x in zeros}).is_number)
 
 
 def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Symbol, list[sympy.Expr]]:
     """Return the solutions of f = t for each coordinate that there are formulas for, or for a single one that suffices."""
     solved = {x: roots for x in parameters if f.has(x) and (roots := solutions(f, x, _T))}
     for x, roots in sorted(solved.items(), key=lambda item: sum(root.count_ops() for root in item[1])):
-        if len(roots) == 1 and (is_affine(f, x) or len(solved) == 1):
+        if len(roots) == 1 and is_affine(f, x) and _is_number(f, [x]):
             return {x: roots}
     return solved
 

@@ -20,7 +20,7 @@ from .distribution import Density
 from .errors import NotNormalizableError, UnsupportedModelError
 from .expressions import compiled, condensed, probes
 from .fibres import Fibre, Gibbs, fibres_of
-from .nested import CUT, LOOSE, STRIDE, Axis, LogWeight, Nested
+from .nested import CUT, STRIDE, Axis, LogWeight, Nested
 from .quadrature import integrate
 from .tabulated import Table, tabulate
 
@@ -31,7 +31,7 @@ FloatArray = NDArray[np.float64]
 _MOST_LEFT = 2
 """More coordinates than these would take hours."""
 
-_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-5}
+_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-6}
 """By the number of coordinates that are left."""
 
 _MISMATCH = 1e-6
