@@ -1,7 +1,7 @@
 r"""The Gibbs weight on the sets {f = t} of an observable f, in coordinates in which it can be integrated.
 
-Where V is quadratic in some coordinates y, the *block*, these are integrated in closed form: with c, g, H the value, the
-gradient and the Hessian of V in y = 0,
+Where V is quadratic in some coordinates y, the *block*, these are integrated in closed form: with c, g, H the value,
+the gradient and the Hessian of V in y = 0,
 
     Z  =  int exp(-(c + g.y + y.H y / 2) / T) dy  =  exp(-(c - g.H^-1 g / 2) / T) (2 pi T)^(k/2) det(H)^(-1/2).
 
@@ -10,8 +10,8 @@ T b.H^-1 b. Otherwise f does not depend on the block, and f(x) = t is solved for
 
     rho(t)  =  int  sum over the solutions x_p of  Z / |df/dx_p|  d(rest).
 
-The integrand has a pole wherever df/dx_p = 0. If that may happen there is one such integral for each pivot that f can be
-solved for, with the shares (x_p df/dx_p)^2 / sum_q (x_q df/dx_q)^2, which add up to 1 and are zero at the poles.
+The integrand has a pole wherever df/dx_p = 0. If that may happen there is one such integral for each pivot that f can
+be solved for, with the shares (x_p df/dx_p)^2 / sum_q (x_q df/dx_q)^2, which add up to 1 and are zero at the poles.
 """
 
 from __future__ import annotations
@@ -189,8 +189,8 @@ class _Block:
         if np.any(curvatures[:, 0] < -1e-9 * largest) or np.all(curvatures[:, 0] <= 1e-13 * largest):
             names = ", ".join(str(y).lstrip("_") for y in self.block)
             raise NotNormalizableError(
-                f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[:, 0].min():.3g} in some "
-                f"direction of ({names}), along which the mass escapes; confine it, for instance by "
+                f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[:, 0].min():.3g} in "
+                f"some direction of ({names}), along which the mass escapes; confine it, for instance by "
                 "Ambient(weight_decay=0.1)"
             )
 
@@ -255,7 +255,7 @@ def _is_number(f: sympy.Expr, zeros: Sequence[sympy.Symbol]) -> bool:
 
 
 def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Symbol, list[sympy.Expr]]:
-    """Return the solutions of f = t for each coordinate that there are formulas for, or for a single one that suffices."""
+    """Return the solutions of f = t for each coordinate that has formulas for them, or for one that suffices."""
     solved = {x: roots for x in parameters if f.has(x) and (roots := solutions(f, x, _T))}
     for x, roots in sorted(solved.items(), key=lambda item: sum(root.count_ops() for root in item[1])):
         if len(roots) == 1 and is_affine(f, x) and _is_number(f, [x]):

@@ -91,6 +91,7 @@ class Axis:
 
     @property
     def signs(self) -> tuple[float, ...]:
+        """The signs of x that are integrated over."""
         return (1.0,) if self.even else (1.0, -1.0)
 
     def edges(self) -> FloatArray:
@@ -132,7 +133,7 @@ class Nested:
         return self._integrals(list(columns), tolerance, floor, 0)
 
     def profile(self) -> FloatArray:
-        """Return roughly the logs of the weight per unit of y on the edges of the outermost axis, shape (signs, edges)."""
+        """Return roughly the log of the weight per unit of y on the edges of the outermost axis, (signs, edges)."""
         axis = self.axes[0]
         edges = axis.edges()
         x = np.array(axis.signs)[:, None] * np.exp(edges)

@@ -1,8 +1,8 @@
 """The law of any function of few parameters under exp(-V/T) dx, by quadrature over the sets on which it is constant.
 
-`fibres` says what is to be integrated, `nested` integrates, `tabulated` keeps the result. In the end the integral of the
-law has to be that of exp(-V/T) over all x, which is computed on its own: a branch that is missing, or a value that is
-taken with positive probability, would show there.
+`fibres` says what is to be integrated, `nested` integrates, `tabulated` keeps the result. In the end the integral of
+the law has to be that of exp(-V/T) over all x, which is computed on its own: a branch that is missing, or a value that
+is taken with positive probability, would show there.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def pushed_forward(
     Returns
     -------
     Density
-        Right to about 1e-8 of its typical value, 1e-9 if one coordinate is left to integrate over; in any case its total
-        mass is that of the Gibbs law up to 1e-6.
+        Right to about 1e-9 of its typical value, to 1e-6 if two coordinates are left to integrate over; in any case its
+        total mass is that of the Gibbs law up to 1e-6.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def pushed_forward(
         raise UnsupportedModelError(f"{shown}: it could not be solved for any parameter; observe another function")
     if fibres[0].left > _MOST_LEFT:
         raise UnsupportedModelError(
-            f"{shown}: {fibres[0].left} coordinates are left to integrate over, and {_MOST_LEFT} are the most (those in "
-            "which the potential is quadratic do not count); observe another function, or sample it"
+            f"{shown}: {fibres[0].left} coordinates are left to integrate over, and {_MOST_LEFT} are the most (those "
+            "in which the potential is quadratic do not count); observe another function, or sample it"
         )
     return _Quadrature(fibres[0], float(shift), shown).law(name, reference)
 
@@ -112,8 +112,8 @@ def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, shown: str) -> None:
     values, counts = np.unique(compiled(f, gibbs.parameters, gibbs.data)(*points.values()), return_counts=True)
     if counts.max() > 1:
         raise UnsupportedModelError(
-            f"{shown}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no density; "
-            "observe another function"
+            f"{shown}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no "
+            "density; observe another function"
         )
 
 
@@ -134,9 +134,9 @@ class _Quadrature:
         missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
         if abs(missing) > _MISMATCH:
             raise UnsupportedModelError(
-                f"{self.shown}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the mass, "
-                "so the observable takes a value with positive probability, has branches that were not found, or the "
-                "temperature is too low for this quadrature; observe another function, or raise the temperature"
+                f"{self.shown}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
+                "mass, so the observable takes a value with positive probability, has branches that were not found, or "
+                "the temperature is too low for this quadrature; observe another function, or raise the temperature"
             )
         low, high = (end + self.shift for end in table.support())
         return Density.from_log_weight(
@@ -169,8 +169,8 @@ class _Quadrature:
         for end, value in ends.items():
             if value >= top - CUT / 2.0:
                 raise NotNormalizableError(
-                    f"the Gibbs law has infinite mass: it escapes to |{name}| = {end}, where the potential does not grow "
-                    f"fast enough; confine the process: give the model a confinement, such as {name}**2, or use "
+                    f"the Gibbs law has infinite mass: it escapes to |{name}| = {end}, where the potential does not "
+                    f"grow fast enough; confine the process: give the model a confinement, such as {name}**2, or use "
                     "Ambient(weight_decay=0.1)"
                 )
 
@@ -213,8 +213,8 @@ class _Quadrature:
 
     def _diverged(self, where: str, doubt: float) -> UnsupportedModelError:
         return UnsupportedModelError(
-            f"{self.shown}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); observe "
-            "another function, or raise the temperature"
+            f"{self.shown}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); "
+            "observe another function, or raise the temperature"
         )
 
     def _sides(

@@ -17,7 +17,7 @@ __all__ = ["Costly", "Table", "tabulate"]
 FloatArray = NDArray[np.float64]
 
 Costly = Callable[[FloatArray, float, FloatArray], FloatArray]
-"""Takes values t, a relative error, and the logs of absolute errors that do not matter; returns the logs of the weight."""
+"""Takes values t, a relative error, and the logs of negligible absolute errors; returns the logs of the weight."""
 
 _FARTHEST = 60.0  # the largest log|t| that is looked at
 _NEAR_SIDE, _FAR_SIDE = 25.0, 32.0

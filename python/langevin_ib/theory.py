@@ -195,9 +195,9 @@ class _Request:
         names = list(map(str, weights))
         moved = [f"s {x}" if w == 1 else f"{x} / s" if w == -1 else f"s**({w}) {x}" for x, w in weights.items()]
         return NotNormalizableError(
-            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the potential is constant along the orbits "
-            f"({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass escapes along them "
-            f"to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for instance by "
+            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the potential is constant along the "
+            f"orbits ({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass escapes "
+            f"along them to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for instance by "
             "Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
         )
 
@@ -224,9 +224,9 @@ class _Request:
     def pushed_forward(self) -> Density:
         if self.method == "closed form":
             raise InvalidArgumentError(
-                f"no formula for the law of {self.observable!r} = {shown(self.expression)} with method='closed form'; there "
-                "are those of u*v in the product model (closed form) and Gaussian laws of affine functions of a quadratic "
-                "potential; leave out method="
+                f"no formula for the law of {self.observable!r} = {shown(self.expression)} with method='closed form'; "
+                "there are those of u*v in the product model (closed form) and Gaussian laws of affine functions of a "
+                "quadratic potential; leave out method="
             )
         return pushed_forward(
             self.dynamics.potential(self.model),
