@@ -11,7 +11,7 @@ T b.H^-1 b. Otherwise f does not depend on the block, and f(x) = t is solved for
     rho(t)  =  int  sum over the solutions x_p of  Z / |df/dx_p|  d(rest).
 
 The integrand has a pole wherever df/dx_p = 0. If that may happen there is one such integral for each pivot that f can
-be solved for, with the shares (x_p df/dx_p)^2 / sum_q (x_q df/dx_q)^2, which add up to 1 and are zero at the poles.
+be solved for, with the shares (x_p df/dx_p)^4 / sum_q (x_q df/dx_q)^4, which add up to 1 and are zero at the poles.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class _Request:
         if self.method == "closed form":
             raise InvalidArgumentError(
                 f"no formula for the law of {self.observable!r} = {shown(self.expression)} with method='closed form'; "
-                "there are those of u*v in the product model (closed form) and Gaussian laws of affine functions of a "
+                "known: u*v (closed form) in the product model, and Gaussian laws of affine functions of a "
                 "quadratic potential; leave out method="
             )
         return pushed_forward(
