@@ -247,14 +247,47 @@ def test_bad_requests_are_refused(arguments: dict[str, Any], words: str) -> None
         density(request.pop("model"), request.pop("observable"), **request)
 
 
-def test_what_is_not_known_is_said() -> None:
+def test_what_has_no_closed_form_is_said_to_have_none() -> None:
     u, v = parameters("u v")
     model = Model(parameters=(u, v), predictor={"theta": u * v}, loss=(u * v) ** 2, observables={"ratio": u / v})
     with pytest.raises(InvalidArgumentError, match=r"no formula for the law of 'ratio'.*u\*v \(closed form\)"):
-        law("ratio", model)
+        law("ratio", model, method="closed form")
     other = Model(parameters=(u, v), predictor={"z": u + v}, loss=(u + v) ** 4)
     with pytest.raises(InvalidArgumentError, match=r"no formula for the law of 'z'.*Gaussian laws"):
-        law("z", other)
+        law("z", other, method="closed form")
+
+
+class TestConfinement:
+    @pytest.mark.parametrize("observable", ["theta", "imbalance", "norm", "u"])
+    def test_a_multiple_of_the_squared_norm_is_a_weight_decay(self, observable: str) -> None:
+        u, v = parameters("u v")
+        content = {
+            name: getattr(MODEL, name) for name in ("parameters", "predictor", "loss", "symmetry", "observables")
+        }
+        confined = Model(**content, confinement=sympy.Rational(1, 10) * (u**2 + v**2))
+        by_both = density(confined, observable, dynamics=Ambient(LAM - 0.2), temperature=T)
+        x = np.array([-1.0, 0.3, 2.0])
+        np.testing.assert_allclose(by_both.pdf(x), law(observable).pdf(x), rtol=1e-12)
+        assert by_both.name == "ambient Gibbs law with confinement u**2/10 + v**2/10 and weight decay 0.1, T = 0.2"
+
+    def test_another_confinement_is_no_weight_decay(self) -> None:
+        u, v = parameters("u v")
+        quartic = Model(parameters=(u, v), predictor={"theta": u * v}, loss=(u * v - 1) ** 2, confinement=u**4 + v**4)
+        assert density(quartic, "theta", dynamics=Ambient(), temperature=T).method == "quadrature"
+
+    def test_a_loss_with_data_has_the_closed_form_too(self) -> None:
+        """The mean of (theta x - y)**2 / 2 over data is a parabola in theta."""
+        u, v = parameters("u v")
+        x, y = np.array([1.0, 2.0, -1.0]), np.array([0.5, 1.0, 1.0])
+        i = sympy.Symbol("i", integer=True)
+        a, b = sympy.IndexedBase("a"), sympy.IndexedBase("b")
+        loss = sympy.Sum((u * v * a[i] - b[i]) ** 2, (i, 0, 2)) / 2
+        fitted = Model(parameters=(u, v), predictor={"theta": u * v}, loss=loss, data={"a": x, "b": y})
+        plain = models.scalar_product(
+            loss=lambda theta: sum((theta * float(p) - float(q)) ** 2 for p, q in zip(x, y, strict=True)) / 2
+        )
+        assert law("theta", fitted).method == "closed form"
+        assert law("theta", fitted).mean() == pytest.approx(law("theta", plain).mean(), rel=1e-12)
 
 
 class TestGaussianLaws:
@@ -281,6 +314,20 @@ class TestGaussianLaws:
         inverse = np.linalg.inv(matrix)
         assert gaussian.mean() == pytest.approx(1.0 - direction @ inverse @ np.array([3.0, 0.0]), rel=1e-13)
         assert gaussian.var() == pytest.approx(T * direction @ inverse @ direction, rel=1e-13)
+
+    def test_linear_regression_is_gaussian(self) -> None:
+        """Data make it so: the posterior of ridge regression, mean (X'X + n lam)^-1 X'y and covariance n T (...)^-1."""
+        a, b = parameters("a b")
+        rng = np.random.default_rng(3)
+        design, target = rng.normal(size=(30, 2)), rng.normal(size=30)
+        X, y, i = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Symbol("i", integer=True)
+        loss = sympy.Sum((X[i, 0] * a + X[i, 1] * b - y[i]) ** 2, (i, 0, 29)) / 60
+        model = Model(parameters=(a, b), predictor={"sum": a + b}, loss=loss, data={"X": design, "y": target})
+        gaussian = density(model, "sum", dynamics=Ambient(0.5), temperature=T)
+        precision, ones = design.T @ design / 30 + 0.5 * np.eye(2), np.ones(2)
+        assert gaussian.method == "closed form"
+        assert gaussian.mean() == pytest.approx(ones @ np.linalg.solve(precision, design.T @ target / 30), rel=1e-12)
+        assert gaussian.var() == pytest.approx(T * ones @ np.linalg.solve(precision, ones), rel=1e-12)
 
     def test_a_flat_direction_is_refused(self) -> None:
         a, b = parameters("a b")

@@ -1,10 +1,9 @@
-"""Laws of models with a confinement or data: the right one, or a refusal, never that of another potential."""
+"""Laws of models with a confinement or data: the right one, never that of another potential."""
 
 import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.errors import InvalidArgumentError
 from scipy.integrate import quad
 
 U, V = lib.parameters("u v")
@@ -16,8 +15,11 @@ def test_the_law_of_a_confined_product_model_is_not_that_of_the_model_without(de
     confined = lib.Model(
         parameters=(U, V), predictor={"theta": U * V}, loss=(U * V - 1) ** 2 / 2, confinement=2 * (U**2 + V**2)
     )
-    with pytest.raises(InvalidArgumentError, match="no formula"):
-        lib.density(confined, "theta", dynamics=lib.Ambient(weight_decay=decay), temperature=0.1)
+    plain = lib.Model(parameters=(U, V), predictor={"theta": U * V}, loss=(U * V - 1) ** 2 / 2)
+    law = lib.density(confined, "theta", dynamics=lib.Ambient(weight_decay=decay), temperature=0.1)
+    right, wrong = (lib.density(plain, "theta", dynamics=lib.Ambient(d), temperature=0.1) for d in (decay + 4.0, 0.1))
+    np.testing.assert_allclose(law.pdf([-0.1, 0.02, 0.3]), right.pdf([-0.1, 0.02, 0.3]), rtol=1e-10)
+    assert abs(law.pdf(0.3) / wrong.pdf(0.3) - 1) > 0.1
 
 
 def test_the_law_of_one_confined_parameter_has_the_confinement():
@@ -31,10 +33,14 @@ def test_the_law_of_one_confined_parameter_has_the_confinement():
 
 
 @pytest.mark.parametrize("parameters", [(X,), (U, V)])
-def test_models_with_data_are_refused(parameters):
+def test_the_law_of_a_model_with_data_is_that_of_the_same_sum_written_out(parameters):
     y, i = sympy.IndexedBase("y"), sympy.Idx("i", 3)
     theta = sympy.Mul(*parameters)
     loss = sympy.Sum((theta - y[i]) ** 2, (i, 0, 2))
-    model = lib.Model(parameters=parameters, predictor={"theta": theta}, loss=loss, data={"y": np.arange(3.0)})
-    with pytest.raises(InvalidArgumentError, match="data"):
+    summed = lib.Model(parameters=parameters, predictor={"theta": theta}, loss=loss, data={"y": np.arange(3.0)})
+    written = lib.Model(parameters=parameters, predictor={"theta": theta}, loss=sum((theta - k) ** 2 for k in range(3)))
+    one, other = (
         lib.density(model, "theta", dynamics=lib.Ambient(weight_decay=0.1), temperature=0.1)
+        for model in (summed, written)
+    )
+    np.testing.assert_allclose(one.pdf([0.1, 0.9, 1.2]), other.pdf([0.1, 0.9, 1.2]), rtol=1e-12)

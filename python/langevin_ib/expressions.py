@@ -26,6 +26,8 @@ __all__ = [
     "checked_expression",
     "checked_name",
     "compiled",
+    "compiled_together",
+    "condensed",
     "exact",
     "probes",
     "vanishes",
@@ -42,7 +44,7 @@ _PROBES = 12
 _BLOCK = 2**16
 
 _FEW, _MANY, _LONG = 8, 400, 256
-"""Sums over more rows than `_LONG` are condensed to polynomials, if those have few symbols and not too many terms."""
+"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms."""
 
 
 def checked_name(kind: str, name: Any) -> str:
@@ -207,16 +209,40 @@ def compiled(
         Takes one array per symbol (any broadcastable shapes), returns the float64 array of values; values out of the
         range of doubles come back as inf or nan.
     """
-    bound = condensed(expression, symbols, data)
-    if uses_data(bound):
-        return _summing(bound, symbols, data)
-    raw = sympy.lambdify(list(symbols), bound, modules=["scipy", "numpy"], cse=True)
+    function = compiled_together([expression], symbols, data)
+    return lambda *arguments: function(*arguments)[0]
 
-    def function(*arguments: Any) -> NDArray[np.float64]:
+
+def compiled_together(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
+) -> Callable[..., list[NDArray[np.float64]]]:
+    """Return expressions as one NumPy function, which evaluates once what those without data have in common.
+
+    Parameters
+    ----------
+    expressions : sequence of sympy.Expr
+        Real expressions of `symbols` and `data`.
+    symbols, data
+        As for `compiled`.
+
+    Returns
+    -------
+    callable
+        As `compiled` does, but a list with the values of each expression.
+    """
+    bound = [condensed(expression, symbols, data) for expression in expressions]
+    summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}
+    plain = [e for e in bound if not uses_data(e)]
+    raw = sympy.lambdify(list(symbols), plain, modules=["scipy", "numpy"], cse=True)
+
+    def function(*arguments: Any) -> list[NDArray[np.float64]]:
         arrays = [np.asarray(a, dtype=np.float64) for a in arguments]
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
         with np.errstate(all="ignore"):
-            values = np.asarray(raw(*arrays), dtype=np.float64)
-        return np.broadcast_to(values, np.broadcast_shapes(*(a.shape for a in arrays)))
+            values = [np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in (raw(*arrays) if plain else [])]
+        for k, total in summing.items():
+            values.insert(k, total(*arrays))
+        return values
 
     return function
 
@@ -236,8 +262,8 @@ def _summing(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data
     return function
 
 
-def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
-    """Return an equal expression whose sums over data are gone where they are polynomials in few symbols.
+def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data, *, rows: int = _LONG) -> sympy.Expr:
+    """Return an equal expression whose sums over so many rows are gone where they are polynomials in few symbols.
 
     The sum of (a x_i - y_i)**2 is a**2 sum x_i**2 - 2 a sum x_i y_i + sum y_i**2, whose coefficients are numbers: then
     a value costs the same however many rows there are.
@@ -247,7 +273,7 @@ def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Dat
     sums = [
         total
         for total in expression.atoms(sympy.Sum)
-        if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= _LONG
+        if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= rows
     ]
     return expression.xreplace({total: _condensed_sum(total, symbols, data) for total in sums})
 

@@ -26,6 +26,7 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import erf, k0e, logsumexp
 
+from .data import Data
 from .errors import UnsupportedModelError
 from .expressions import compiled
 from .model import Model
@@ -53,12 +54,15 @@ class Product:
         The parameters.
     loss : sympy.Expr
         The loss as a function l of the real symbol called `name`.
+    data : mapping from str to array
+        What the loss sums over.
     """
 
     name: str
     u: sympy.Symbol
     v: sympy.Symbol
     loss: sympy.Expr
+    data: Data
 
     @classmethod
     def recognise(cls, model: Model) -> Product | None:
@@ -69,13 +73,13 @@ class Product:
         if sympy.expand(predictor - u * v) != 0:
             return None
         try:
-            return cls(name, u, v, model.loss_of_predictor())
+            return cls(name, u, v, model.loss_of_predictor(), model.data)
         except UnsupportedModelError:
             return None
 
     def loss_function(self) -> Loss:
         """Return l as a NumPy function."""
-        return compiled(self.loss, [sympy.Symbol(self.name, real=True)])
+        return compiled(self.loss, [sympy.Symbol(self.name, real=True)], self.data)
 
     def kind(self, expression: sympy.Expr) -> str | None:
         """Return which of "theta", "imbalance", "norm", "parameter" an observable is, or None."""

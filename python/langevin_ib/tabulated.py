@@ -1,0 +1,216 @@
+"""The logarithm of a weight on the line that is costly to evaluate, kept as Chebyshev series in log|t|."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+from .nested import LOOSE, STRIDE
+
+__all__ = ["Costly", "Table", "tabulate"]
+
+FloatArray = NDArray[np.float64]
+
+Costly = Callable[[FloatArray, float, FloatArray], FloatArray]
+"""Takes values t, a relative error, and the logs of negligible absolute errors; returns the logs of the weight."""
+
+_FARTHEST = 60.0  # the largest log|t| that is looked at
+_NEAR_SIDE, _FAR_SIDE = 25.0, 32.0
+_ORDER = 14
+_POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
+_TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
+_ROUNDS = 45
+_NARROW = 1e-3
+_SPARE = 10.0  # tails are right to exp(-10) of what would do
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Series for the log of the weight in y = log|t| between edges; where there is nothing the constant is -inf."""
+
+    edges: FloatArray
+    series: FloatArray
+
+    @classmethod
+    def of(cls, pieces: list[tuple[float, float, FloatArray]]) -> _Side | None:
+        """Join panels (low, high, series), with empty ones in the gaps; None if there is nothing in any."""
+        pieces = sorted((piece for piece in pieces if np.isfinite(piece[2][0])), key=lambda piece: piece[0])
+        if not pieces:
+            return None
+        edges, series = [pieces[0][0]], []
+        for low, high, fitted in pieces:
+            if low > edges[-1] + 1e-12:
+                edges.append(low)
+                series.append(_constant(-math.inf))
+            edges.append(high)
+            series.append(fitted)
+        return cls(np.array(edges), np.array(series))
+
+    def log_weight(self, y: FloatArray) -> FloatArray:
+        """Return the series; below them a power of |t|, above them one, too, or an exponential."""
+        near, far = self.edges[0], self.edges[-1]
+        values = self._inside(np.clip(y, near, far))
+        below, beyond = y < near, y > far
+        slope = max(self._slope(0, -1.0), -0.999)
+        values[below] += slope * (np.maximum(y[below], -1e4) - near)
+        values[np.isneginf(y) & (slope < -1e-3)] = np.inf
+        slope, distance = self._slope(-1, 1.0), y[beyond] - far
+        is_power = far > _FARTHEST - 1e-6
+        values[beyond] += slope * distance if is_power else min(slope, -1.0) * np.expm1(np.minimum(distance, 600.0))
+        return values
+
+    def _inside(self, y: FloatArray) -> FloatArray:
+        k = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, len(self.edges) - 2)
+        left, right = self.edges[k], self.edges[k + 1]
+        with np.errstate(invalid="ignore"):
+            s = (2.0 * y - left - right) / (right - left)
+            return np.asarray(chebyshev.chebval(s, self.series[k].T, tensor=False))
+
+    def _slope(self, k: int, end: float) -> float:
+        """Return the derivative at one end, -1 or 1, of panel k."""
+        return float(chebyshev.chebval(end, chebyshev.chebder(self.series[k])) * 2.0 / np.diff(self.edges)[k])
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A weight on the line, for t < 0 and for t > 0."""
+
+    negative: _Side | None
+    positive: _Side | None
+
+    def log_weight(self, t: FloatArray) -> FloatArray:
+        """Return the log of the weight at points, shape (n,)."""
+        result = np.full(t.shape, -np.inf)
+        with np.errstate(divide="ignore"):
+            y = np.log(np.abs(t))
+        for side, mine in ((self.negative, t < 0.0), (self.positive, t >= 0.0)):
+            if side is not None:
+                result[mine] = side.log_weight(y[mine])
+        return result
+
+    def support(self) -> tuple[float, float]:
+        """Return the half-line that holds everything, or the line."""
+        return (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
+
+
+def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: float) -> Table:
+    """Evaluate a weight where it has to be, and no more.
+
+    Parameters
+    ----------
+    costly : callable
+        See `Costly`.
+    places : array
+        Points at which to look for the weight.
+    tolerance : float
+        The error of the weight: as a share of it where it is large, and of a typical value where it is small.
+    nearest : float
+        The smallest |t| that is looked at is exp(-nearest) of the scale of the weight.
+    """
+    builder = _Builder(costly, tolerance, nearest)
+    todo = [panel for sign in (-1.0, 1.0) for panel in builder.first_look(sign, places)]
+    todo = [panel for panel in todo if builder.may_matter(panel)]
+    done: dict[float, list[tuple[float, float, FloatArray]]] = {-1.0: [], 1.0: []}
+    for remaining in range(_ROUNDS, 0, -1):
+        if not todo:
+            break
+        todo = builder.fitted(todo, done, last=remaining == 1)
+    return Table(_Side.of(done[-1.0]), _Side.of(done[1.0]))
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A panel to be looked at: its sign, its ends, and the log of the weight there as far as it is known."""
+
+    sign: float
+    low: float
+    high: float
+    known: tuple[float, ...] = ()
+
+    def halves(self) -> list[_Open]:
+        middle = (self.low + self.high) / 2.0
+        return [_Open(self.sign, self.low, middle), _Open(self.sign, middle, self.high)]
+
+
+@dataclass
+class _Builder:
+    """What is known so far: the log of the largest weight per unit of y, and that of the weight there."""
+
+    costly: Costly
+    tolerance: float
+    nearest: float
+    peak: float = -math.inf
+    typical: float = -math.inf
+
+    def first_look(self, sign: float, places: FloatArray) -> list[_Open]:
+        """Return panels between evenly spaced edges and the places."""
+        even = np.linspace(-_FARTHEST, _FARTHEST, 1 + math.ceil(2.0 * _FARTHEST / STRIDE))
+        given = np.log(np.abs(places[sign * places > math.exp(-_FARTHEST)]))
+        y = np.unique(np.concatenate([even, given[given < _FARTHEST]]))
+        y = y[np.concatenate([[True], np.diff(y) > 1e-6])]
+        values = self.costly(sign * np.exp(y), LOOSE, np.full(y.shape, -np.inf))
+        self._note(values, y)
+        padded = np.pad(values + y, 1, constant_values=-np.inf)
+        is_peak = (padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]) & (values > -np.inf)
+        # A peak matters however low it looks: it may be sharp.
+        values = np.where(is_peak, np.inf, values)
+        return [_Open(sign, y[k], y[k + 1], (values[k], values[k + 1])) for k in range(y.size - 1)]
+
+    def may_matter(self, panel: _Open) -> bool:
+        value = max(panel.known)
+        is_heavy = value + panel.high > self.peak - _FAR_SIDE or value > self.typical - _NEAR_SIDE
+        return is_heavy and panel.high > self.peak - self.typical - self.nearest
+
+    def fitted(
+        self, todo: list[_Open], done: dict[float, list[tuple[float, float, FloatArray]]], *, last: bool
+    ) -> list[_Open]:
+        """Fit all panels, keep those that have converged, return the halves of the others."""
+        y = np.array([(p.low + p.high) / 2.0 + (p.high - p.low) / 2.0 * _POINTS for p in todo])
+        t = (np.array([[p.sign] for p in todo]) * np.exp(y)).ravel()
+        negligible = np.minimum(self.peak - y.ravel(), self.typical) + math.log(self.tolerance / 5.0) - _SPARE
+        values = self.costly(t, self.tolerance / 5.0, negligible).reshape(y.shape)
+        self._note(values.ravel(), y.ravel())
+        again: list[_Open] = []
+        for panel, row, at in zip(todo, values, y, strict=True):
+            series, error = _fit(row)
+            width = panel.high - panel.low
+            top, mass = float(row.max()), float((row + at).max()) + math.log(width)
+            share = max(0.0, min(self.typical - top, self.peak - mass))
+            settled = error <= self.tolerance * math.exp(min(share, 300.0))
+            # A step, a pole or a corner is left in a panel whose mass does not matter.
+            matters = mass + math.log(min(max(error, 1e-12), 1.0)) > self.peak + math.log(self.tolerance) - 5.0
+            settled |= width < _NARROW and not matters
+            if mass < self.peak - _FAR_SIDE and top < self.typical - _FAR_SIDE:
+                continue  # nothing that is known to some digits
+            if settled or last:
+                done[panel.sign].append((panel.low, panel.high, series))
+            else:
+                again += panel.halves()
+        return again
+
+    def _note(self, values: FloatArray, y: FloatArray) -> None:
+        best = int(np.argmax(values + y))
+        if values[best] + y[best] > self.peak:
+            self.peak, self.typical = float(values[best] + y[best]), float(values[best])
+
+
+def _fit(values: FloatArray) -> tuple[FloatArray, float]:
+    """Return the series of a panel, and the error that its last terms speak of."""
+    finite = np.isfinite(values)
+    if finite.all():
+        series = _TO_SERIES @ values
+        return series, float(np.abs(series[-3:]).max())
+    if finite.mean() > 0.5:
+        return _constant(float(np.mean(values[finite]))), math.inf
+    return _constant(-math.inf), math.inf if finite.any() else 0.0
+
+
+def _constant(value: float) -> FloatArray:
+    series = np.zeros(_ORDER)
+    series[0] = value
+    return series

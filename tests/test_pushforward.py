@@ -1,0 +1,207 @@
+"""Push-forward laws by quadrature against closed forms and integrals that share no code; and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import langevin_ib as lib
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+import sympy
+from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from langevin_ib.nested import Axis, Nested
+
+U, V, W, Z = lib.parameters("u v w z")
+SQUARE = (U**2 + V**2) / 2
+
+
+def law_of(observable: Any, potential: Any, parameters: Any = (U, V), temperature: float = 1.0, **more: Any) -> Any:
+    """Return the law by quadrature, whatever closed forms there are, of f under exp(-V/T)."""
+    model = lib.Model(parameters=parameters, predictor={"f": observable}, loss=sympy.sympify(potential), **more)
+    return lib.density(model, "f", dynamics=lib.Ambient(), temperature=temperature, method="quadrature")
+
+
+def require_equal(law: Any, reference: Any, tolerance: float) -> None:
+    probability = np.array([1e-4, 0.03, 0.2, 0.45, 0.55, 0.8, 0.97, 1 - 1e-4])
+    x = reference.ppf(probability)
+    np.testing.assert_allclose(law.pdf(x), reference.pdf(x), rtol=tolerance)
+    np.testing.assert_allclose(law.cdf(x), probability, atol=tolerance)
+    assert law.method == "quadrature"
+
+
+@pytest.mark.parametrize(
+    ("observable", "reference"),
+    [
+        (U + V, scipy.stats.norm(0, math.sqrt(2))),
+        (U**2 + V**2, scipy.stats.chi2(2)),
+        (U**2 + V**2 + 3, scipy.stats.chi2(2, loc=3)),
+        (sympy.sqrt(U**2 + V**2), scipy.stats.chi(2)),
+        (U / V, scipy.stats.cauchy()),
+        (U**2, scipy.stats.chi2(1)),
+        (sympy.exp(U + V), scipy.stats.lognorm(math.sqrt(2))),
+        (sympy.Abs(U), scipy.stats.halfnorm()),
+        (sympy.Max(U, V), scipy.stats.skewnorm(1)),
+        (U**3, None),
+    ],
+)
+def test_functions_of_two_normal_variables(observable: Any, reference: Any) -> None:
+    law = law_of(observable, SQUARE)
+    if reference is None:
+        x = np.array([-8.0, -0.3, 1e-6, 1.0, 27.0])
+        np.testing.assert_allclose(law.cdf(x), scipy.stats.norm().cdf(np.cbrt(x)), atol=1e-9)
+    else:
+        require_equal(law, reference, 1e-8)
+
+
+def test_a_ratio_of_three_is_students() -> None:
+    require_equal(
+        law_of(sympy.sqrt(2) * U / sympy.sqrt(V**2 + W**2), SQUARE + W**2 / 2, (U, V, W)), scipy.stats.t(2), 1e-6
+    )
+
+
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e5])
+def test_the_product_law_is_a_bessel_function_at_every_scale(size: float) -> None:
+    law = law_of(U * V, SQUARE / size)
+    t = size * np.array([-3.0, -0.1, 1e-9, 1e-3, 1.0, 5.0])
+    np.testing.assert_allclose(law.pdf(t), scipy.special.k0(np.abs(t) / size) / math.pi / size, rtol=1e-8)
+
+
+def test_a_confined_product_has_the_law_that_its_closed_form_gives() -> None:
+    closed = lib.density(lib.models.scalar_product(), "theta", dynamics=lib.Ambient(0.3), temperature=0.2)
+    law = law_of(
+        U * V, (U * V - 1) ** 2 / 2, temperature=0.2, confinement=sympy.Rational(3, 20) * (U**2 + V**2) + U / 10**12
+    )
+    require_equal(law, closed, 1e-8)
+
+
+def test_a_product_of_three_is_a_meijer_function() -> None:
+    law = law_of(U * V * W, SQUARE + W**2 / 2, (U, V, W))
+    for t in (1e-6, 0.1, 1.0, 4.0):
+        integral = scipy.integrate.quad(
+            lambda y, t=t: scipy.special.k0(t * math.exp(-y)) * math.exp(-math.exp(2 * y) / 2),
+            -40,
+            3,
+            epsabs=0,
+            epsrel=1e-10,
+        )[0]
+        assert law.pdf(t) == pytest.approx(2 * integral / math.pi / math.sqrt(2 * math.pi), rel=1e-6)
+
+
+def test_four_parameters_of_which_two_are_integrated_in_closed_form() -> None:
+    """An entry of B A, (u, v) (w, z): given u, w is normal, by a one-line integral in polar coordinates of (u, v)."""
+    loss = sum((b * a - c) ** 2 for b, a, c in ((U, W, 1), (U, Z, 0), (V, W, 0), (V, Z, 0))) / 2
+    law = law_of(U * W, loss, (U, V, W, Z), 0.5, confinement=(U**2 + V**2 + W**2 + Z**2) / 4)
+
+    def joint(t: float) -> float:
+        def integrand(v: float, y: float) -> float:
+            u = math.exp(y)
+            h, w = u * u + v * v + 0.5, t / u
+            log_weight = -(w * w * h / 2 - u * w + 0.5 + u * u / 4 + v * v / 4) / 0.5
+            return math.exp(log_weight) / math.sqrt(h)
+
+        return scipy.integrate.dblquad(integrand, -16, 2.2, -6, 6, epsabs=1e-11, epsrel=1e-8)[0]
+
+    assert law.pdf(0.8) / law.pdf(-0.4) == pytest.approx(joint(0.8) / joint(-0.4), rel=1e-6)
+
+
+def test_data_and_kinks_within_sums_over_data() -> None:
+    """The loss is the mean of |u v - y_i|: kinks at the data, in a sum."""
+    y, i = sympy.IndexedBase("y"), sympy.Idx("i", 4)
+    targets = np.array([-0.5, 0.25, 0.3, 2.0])
+    loss = sympy.Sum(sympy.Abs(U * V - y[i]), (i, 0, 3)) / 4
+    law = law_of(U * V, loss, temperature=0.2, confinement=(U**2 + V**2) / 10 + U / 10**12, data={"y": targets})
+
+    def weight(t: Any) -> Any:
+        return scipy.special.k0(np.abs(t)) * np.exp(-np.abs(t - targets).mean() / 0.2)
+
+    parts = [-40, -0.5, 0, 0.25, 0.3, 2.0, 40]
+    total = sum(scipy.integrate.quad(weight, a, b, epsabs=1e-12)[0] for a, b in itertools.pairwise(parts))
+    for t in (-1.0, 0.1, 0.27, 1.0, 3.0):
+        assert law.pdf(t) == pytest.approx(weight(t) / total, rel=1e-7)
+
+
+def test_a_metric_leaves_the_law() -> None:
+    model = lib.Model(parameters=(U, V), predictor={"f": U**2 - V}, loss=SQUARE + U**2 * V**2)
+    laws = [
+        lib.density(model, "f", dynamics=lib.Ambient(metric=metric), temperature=0.3)
+        for metric in (None, [[2.0, 0.5], [0.5, 1.0]])
+    ]
+    np.testing.assert_array_equal(laws[0].pdf([-1.0, 0.5]), laws[1].pdf([-1.0, 0.5]))
+
+
+def test_a_wrong_temperature_is_another_law() -> None:
+    right, wrong = (law_of(U**2 - V, SQUARE + U**2 * V**2, temperature=t) for t in (0.3, 0.315))
+    x = right.ppf(np.linspace(0.05, 0.95, 19))
+    assert np.abs(right.cdf(x) - wrong.cdf(x)).max() > 3e-3
+
+
+def test_an_unbroken_symmetry_is_refused_and_its_orbit_named() -> None:
+    scaling = lib.Scaling({U: 1, V: 1, W: -2})
+    model = lib.Model(parameters=(U, V, W), predictor={"f": U * V * W}, loss=(U * V * W - 1) ** 2, symmetry=scaling)
+    with pytest.raises(NotNormalizableError, match=r"orbits \(u, v, w\) -> \(s u, s v, s\*\*\(-2\) w\)"):
+        lib.density(model, "f", dynamics=lib.Ambient(), temperature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("observable", "potential", "words"),
+    [
+        (U * V**3, (U * V - 1) ** 4 + U**4, r"infinite mass: it escapes to \|"),
+        (U**2 + V, U**4 - V**2, "infinite mass"),
+    ],
+)
+def test_infinite_mass_without_a_symmetry_is_refused(observable: Any, potential: Any, words: str) -> None:
+    with pytest.raises(NotNormalizableError, match=words):
+        law_of(observable, potential)
+
+
+@pytest.mark.parametrize(
+    ("observable", "words"),
+    [
+        (sympy.Max(U, 0), "takes the value 0 with positive probability"),
+        (U * 0 + 2, "does not depend on the parameters"),
+        (U**5 + U + V**5 + V, "could not be solved"),
+        (sympy.sin(U) + U + V * sympy.cos(V), "could not be solved"),
+    ],
+)
+def test_what_has_no_density_or_no_formula_is_refused(observable: Any, words: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=words):
+        law_of(observable, SQUARE + U**4)
+
+
+def test_too_many_coordinates_are_refused() -> None:
+    potential = sum(x**4 for x in (U, V, W, Z))
+    with pytest.raises(UnsupportedModelError, match="3 coordinates are left"):
+        law_of(U * V * W * Z, potential, (U, V, W, Z))
+    model = lib.Model(parameters=(U, V), predictor={"f": U**2 * V}, loss=U**4 + V**4)
+    with pytest.raises(InvalidArgumentError, match="no formula"):
+        lib.density(model, "f", dynamics=lib.Ambient(), temperature=1.0, method="closed form")
+
+
+class TestNested:
+    def test_an_integral_with_a_kink_off_the_axes(self) -> None:
+        def log_weight(_: Any, x: Any, y: Any) -> Any:
+            return -10 * np.abs(x - 1.3 * y - 0.7) - 50 * (x - 3) ** 2 - 10 * (y - 2) ** 2
+
+        found = Nested(log_weight, [Axis(-60.0, 5.0), Axis(-60.0, 5.0)])([np.zeros(1)], 1e-8)
+
+        # With s = x - 1.3 y - 0.7: exp(-10 |s|) times a normal density of s.
+        mean, variance = 3 - 1.3 * 2 - 0.7, 1 / 100 + 1.3**2 / 20
+        normal = scipy.stats.norm(mean, math.sqrt(variance)).pdf
+        halves = [
+            scipy.integrate.quad(lambda s: math.exp(-10 * abs(s)) * normal(s), *ends)[0] for ends in ((-6, 0), (0, 6))
+        ]
+        expected = sum(halves) * math.sqrt(math.pi / 50) * math.sqrt(math.pi / 10)
+        assert math.exp(found[0]) == pytest.approx(expected, rel=1e-8)
+
+    def test_an_end_of_the_weight_between_nodes_is_found(self) -> None:
+        """A spike of width 1e-3 that begins at 1.2: nodes of the first panels see next to nothing of it."""
+
+        def log_weight(_: Any, x: Any) -> Any:
+            return np.where(x > 1.2, -(x - 1.2) / 1e-3, -np.inf)
+
+        assert Nested(log_weight, [Axis(-60.0, 6.0)])([np.zeros(1)], 1e-9)[0] == pytest.approx(math.log(1e-3), abs=1e-8)
