@@ -28,7 +28,7 @@ from scipy.special import logsumexp
 from .block_measure import BlockMeasure
 from .directions import ANGLES, angular_integral
 from .distribution import Density
-from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from .errors import InvalidArgumentError, NotNormalizableError
 from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
@@ -248,9 +248,7 @@ class BlockLaw:
             if self.measure.level == 0.0
             else ""
         )
-        return self.request.weighted(
-            weight, support=support, singularities=singularities, method=method, remedy=remedy
-        )
+        return self.request.weighted(weight, support=support, singularities=singularities, method=method, remedy=remedy)
 
     def _require_confinement(self) -> None:
         if self.measure.is_confined:
@@ -297,7 +295,7 @@ class BlockLaw:
             reach = np.maximum(np.log(2.0 * self._largest / size), 0.0) + 40.0
 
             def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
-                return self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y))
+                return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
 
             values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
             return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
@@ -310,14 +308,15 @@ class BlockLaw:
         dim = len(vector)
         if dim > 3:
             raise self.request.unsupported(
-                "the loss depends on the direction of z", "this is known in up to three dimensions; ask for the strength"
+                "the loss depends on the direction of z",
+                "this is known in up to three dimensions; ask for the strength",
             )
         # The component i is z_i = w_i v, and does not depend on the others.
         place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
-            """z (n, 1), tilt y (n, 1), directions (K, dim - 1): both signs of the scalar."""
+            """Z (n, 1), tilt y (n, 1), directions (K, dim - 1): both signs of the scalar."""
             s = np.abs(z) * np.cosh(tilt)
             parts = [np.sign(z) / np.cosh(tilt) + 0.0 * across[:, 0]]
             parts += [np.tanh(tilt) * across[:, k] for k in range(dim - 1)]
@@ -340,7 +339,7 @@ class BlockLaw:
                 ).reshape(shape)
                 # dz_perp = (|z_i| sinh y)**(dim - 2) |z_i| cosh(y) dy times the element of angle
                 jacobian = (dim - 1) * np.log(np.abs(z[row])) + (dim - 2) * np.log(np.sinh(y)) + np.log(np.cosh(y))
-                return self.measure.log_radial(size) + angular + jacobian
+                return np.asarray(self.measure.log_radial(size) + angular + jacobian)
 
             return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
 
@@ -368,7 +367,7 @@ class BlockLaw:
             core = np.log(np.arcsinh(2.0 * gap / np.abs(q)) / 2.0) + log_core + self._log_confinement(q, np.abs(q))
             return np.logaddexp(result, core)
 
-        return self._weighted(log_weight, support=(low, high))
+        return self._weighted(tabulated(log_weight), support=(low, high))
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells
@@ -380,7 +379,9 @@ class BlockLaw:
     def _log_kernel(self, q: FloatArray, s: FloatArray) -> FloatArray:
         radius = np.hypot(q, 2.0 * s)
         ratio = np.sign(q) * np.log((np.abs(q) + radius) / (2.0 * s))
-        return self.measure.power * np.log(s) + self.measure.nu * ratio - np.log(radius) + self._log_confinement(q, radius)
+        return (
+            self.measure.power * np.log(s) + self.measure.nu * ratio - np.log(radius) + self._log_confinement(q, radius)
+        )
 
     def _log_confinement(self, q: FloatArray, size: FloatArray) -> FloatArray:
         measure = self.measure

@@ -117,7 +117,7 @@ class BlockMeasure:
         For uv that is dtheta, for a neuron z = v w it is dz.
         """
         with np.errstate(divide="ignore"):
-            return self.log_strength(s) - (self.m + self.n - 2) * np.log(np.maximum(s, _TINY))
+            return np.asarray(self.log_strength(s) - (self.m + self.n - 2) * np.log(np.maximum(s, _TINY)))
 
     def _on_slice(self, s: FloatArray) -> FloatArray:
         c = float(self.level or 0.0)
@@ -161,7 +161,9 @@ def log_orbit_integral(
 
     def exponent(t: FloatArray, rows: IndexArray | slice = slice(None)) -> FloatArray:
         # cosh t = 1 + 2 sinh(t/2)^2, and the 1 is taken out: a may be so large that nothing else would be left of it.
-        return nu * t - 2.0 * np.exp(log_a[rows] + _log_sinh_squared(t / 2.0)) - np.exp(log_b[rows] + _log_sinh_squared(t))
+        return (
+            nu * t - 2.0 * np.exp(log_a[rows] + _log_sinh_squared(t / 2.0)) - np.exp(log_b[rows] + _log_sinh_squared(t))
+        )
 
     def slope(t: FloatArray) -> FloatArray:
         magnitude = np.abs(t)

@@ -1,10 +1,10 @@
 r"""The law of an invariant monomial on a slice of any scaling symmetry, for slices of one or two dimensions.
 
 This is the quadrature behind the closed forms, and goes where there are none. In an orthant x_i = +-exp(y_i) the
-scalings are translations of y, and invariant monomials are linear: with rows E of exponents, E y = log|z|, and the orbit
-over z is y_0 + W^T tau, W being the weights. On it the constraints chi = W x^2 / 2 are the gradient of the convex function
-(1/4) sum x_i^2, so that chi = c has at most one solution, and Newton's method with line search finds it. The measure is
-the Jacobian of x -> (z, chi), which by the coarea formula is
+scalings are translations of y, and invariant monomials are linear: with rows E of exponents, E y = log|z|, and the
+orbit over z is y_0 + W^T tau, W being the weights. On it the constraints chi = W x^2 / 2 are the gradient of the convex
+function (1/4) sum x_i^2, so that chi = c has at most one solution, and Newton's method with line search finds it. The
+measure is the Jacobian of x -> (z, chi), which by the coarea formula is
 
     delta(chi - c) dx = dz / |det d(z, chi)/dx| = (det A)^(-1/2) (det G)^(-1/2) dz,   A = Dz Dz^T,   G = D chi D chi^T,
 
@@ -132,7 +132,7 @@ class TorusLaw:
             if not bad.any():
                 break
             fraction = np.where(bad, fraction / 2.0, fraction)
-        return fraction
+        return np.asarray(fraction)
 
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return the log of the joint density of the invariant monomials w.r.t. dz, z of shape (n, invariants)."""
