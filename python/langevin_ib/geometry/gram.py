@@ -6,14 +6,18 @@ basis of generators by a constant matrix adds a constant to log det H and log de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
 from ..model import Model
 from .constraints import constraints_of
 from .points import FloatArray, apply, checked_model, checked_points, transposed
+from .separate import Matrices, factors_of_group
 
 __all__ = [
     "constraint_gram",
@@ -207,14 +211,18 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArr
     >>> float(log_det(models.scalar_product(), [1e-200, 1e-200]).round(6))
     -920.34089
     """
+    points = checked_points(checked_model(model), x)
     if of == "H":
-        return log_gram(generators(model, x))
+        return _log_by_factors(points, [(f.parameters, f.generators) for f in factors_of_group(model)])
+    constraints = constraints_of(model, chi)
+    if of == "G" and constraints.matrices is not None:
+        return _log_by_factors(points, [(f.parameters, f.symmetric) for f in factors_of_group(model)])
     if of == "G":
-        return log_gram(constraints_of(checked_model(model), chi).gradients(checked_points(model, x)))
+        return log_gram(constraints.gradients(points))
     if of != "M":
         raise InvalidArgumentError(f'of must be "G", "H" or "M", got {of!r}')
-    fields, size = normalised(generators(model, x))
-    gradients, extent = normalised(constraints_of(model, chi).gradients(checked_points(model, x)))
+    fields, size = normalised(apply(model.generator_matrices(), points))
+    gradients, extent = normalised(constraints.gradients(points))
     if fields.shape[-2] != gradients.shape[-2]:
         raise InvalidArgumentError(
             f"M has {gradients.shape[-2]} rows (constraints) and {fields.shape[-2]} columns (generators), and so no "
@@ -224,6 +232,20 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArr
         return np.asarray(
             np.linalg.slogdet(gradients @ transposed(fields))[1] + np.log(size).sum(-1) + np.log(extent).sum(-1)
         )
+
+
+def _log_by_factors(x: FloatArray, factors: Sequence[tuple[NDArray[np.int64], Matrices]]) -> FloatArray:
+    """Return log det of the Gram matrix of linear fields, block by block."""
+    out = np.zeros(x.shape[:-1])
+    for places, matrices in factors:
+        inside = x[..., places]
+        fields = np.stack([_times(matrix, inside) for matrix in matrices], axis=-2) if matrices else None
+        out = out if fields is None else out + log_gram(fields)
+    return out
+
+
+def _times(matrix: scipy.sparse.csr_array, x: FloatArray) -> FloatArray:
+    return np.asarray((matrix @ x.reshape(-1, x.shape[-1]).T).T).reshape(x.shape)
 
 
 def log_gram(vectors: FloatArray) -> FloatArray:

@@ -14,6 +14,9 @@ _LONGEST = 6.0
 """So much may the logarithm of a square change in one step: Newton's method is then never far from where it is sure."""
 
 _SETTLED = 1e-12
+_ROUNDING = 1e-15
+"""What the function may rise by where it is flat."""
+
 _POLISH = 2
 
 
@@ -127,13 +130,13 @@ def _step(logs: FloatArray, weights: FloatArray, level: FloatArray) -> tuple[Flo
     curvature = np.einsum("ai,bi,ni->nab", weights, weights, squares)
     step = _solved(curvature, -slope)
     longest = np.abs(2.0 * step @ weights).max(axis=1)
-    share = np.minimum(1.0, _LONGEST / np.where(longest == 0.0, 1.0, longest))
+    share = _LONGEST / np.maximum(longest, _LONGEST)
     settled = np.all(np.abs(slope) <= _SETTLED * terms, axis=1)
     gain = (slope * step).sum(axis=1)
     for _ in range(60):
         moved = share[:, None] * step
         change = (squares / 4.0 * np.expm1(2.0 * moved @ weights)).sum(axis=1) - (target * moved).sum(axis=1)
-        up = (change > 1e-4 * share * gain) & ~settled
+        up = (change > 1e-4 * share * gain + _ROUNDING * (squares.sum(axis=1) + terms.sum(axis=1))) & ~settled
         if not up.any():
             break
         share = np.where(up, share / 2.0, share)

@@ -14,10 +14,13 @@ from ..model import Model
 from .constraints import constraints_of
 from .points import checked_model
 
-__all__ = ["Symbolic", "log_determinant", "symbolic"]
+__all__ = ["Symbolic", "log_gram_formula", "symbolic"]
 
-_WRITTEN_OUT = 4
-"""The determinant of a block of more rows that is no chain is left as sympy.Determinant: it has thousands of terms."""
+_TERMS = 40
+"""A block whose entries have more terms than this is not multiplied out."""
+
+_ROWS = 4
+"""Of such a block, a determinant of more rows than this is left as sympy.Determinant."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ class Symbolic:
     @cached_property
     def log_det(self) -> sympy.Expr:
         """The logarithm of det G."""
-        return log_determinant(self.G)
+        return log_gram_formula(self.gradients)
 
     @cached_property
     def log_det_orbit(self) -> sympy.Expr:
         """The logarithm of det H."""
-        return log_determinant(self.H)
+        return log_gram_formula(self.generators)
 
 
 def symbolic(model: Model, chi: Any = None) -> Symbolic:
@@ -89,7 +92,9 @@ def symbolic(model: Model, chi: Any = None) -> Symbolic:
     (Matrix([[u**2 + v**2]]), log(u**2 + v**2))
     """
     constraints = constraints_of(checked_model(model), chi).expressions
-    rows = [[sympy.diff(expression, x) for x in model.parameters] for expression in constraints]
+    rows = [
+        [sympy.diff(chi, x) if x in chi.free_symbols else sympy.S.Zero for x in model.parameters] for chi in constraints
+    ]
     return Symbolic(
         generators=sympy.ImmutableMatrix([list(field) for field in model.generators()]),
         constraints=constraints,
@@ -97,28 +102,46 @@ def symbolic(model: Model, chi: Any = None) -> Symbolic:
     )
 
 
-def log_determinant(matrix: sympy.MatrixBase) -> sympy.Expr:
-    """Return the logarithm of the determinant of a positive definite matrix, block by block."""
-    return sympy.Add(*(_log_of_block(matrix.extract(block, block)) for block in _blocks(matrix)))
+def log_gram_formula(rows: sympy.MatrixBase) -> sympy.Expr:
+    """Return the logarithm of det(V Vᵀ) for the rows of V; those that share no column are orthogonal."""
+    logs = []
+    entries = rows.todok()
+    columns: dict[int, list[int]] = {}
+    for i, j in entries:
+        columns.setdefault(int(i), []).append(int(j))
+    for block in _blocks(rows):
+        used = sorted({j for i in block for j in columns.get(i, [0])})
+        part = sympy.Matrix([[entries.get((i, j), sympy.S.Zero) for j in used] for i in block])
+        logs.append(_log_of_block(_expanded(part * part.T)))
+    return sympy.Add(*logs)
 
 
 def _log_of_block(block: sympy.MatrixBase) -> sympy.Expr:
-    edges = sum(1 for i in range(block.rows) for j in range(i) if block[i, j] != 0)
-    if block.rows > _WRITTEN_OUT and edges >= block.rows:
+    if sum(len(sympy.Add.make_args(entry)) for entry in block) <= _TERMS:
+        return _log_of_product(block.det(method="berkowitz"))
+    if block.rows > _ROWS:
         return sympy.log(sympy.Determinant(block.as_immutable()))
-    determinant = sympy.factor(block.det(method="berkowitz"))
-    return sympy.expand_log(sympy.log(determinant))
+    names = {entry: sympy.Dummy(real=True) for entry in block}
+    determinant = block.applyfunc(names.__getitem__).det(method="berkowitz")
+    return sympy.log(determinant.xreplace({name: entry for entry, name in names.items()}))
+
+
+def _log_of_product(determinant: sympy.Expr) -> sympy.Expr:
+    """Return the logarithm of a positive polynomial as a sum over squares among its factors, and the rest of them."""
+    constant, factors = sympy.factor_list(determinant)
+    even = [sympy.Rational(count, 2) * sympy.log(base**2) for base, count in factors if count % 2 == 0]
+    rest = sympy.Mul(constant, *(base**count for base, count in factors if count % 2))
+    return sympy.Add(*even, sympy.log(rest))
 
 
 def _blocks(matrix: sympy.MatrixBase) -> list[list[int]]:
-    """Return the rows of each block of a symmetric matrix that does not couple to the others."""
-    size = matrix.rows
-    if size == 0:
-        return []
-    places = [(i, j) for i in range(size) for j in range(size) if matrix[i, j] != 0] or [(0, 0)]
+    """Return the rows of each block that shares no column with the others."""
+    size = matrix.rows + matrix.cols
+    places = [(int(i), matrix.rows + int(j)) for i, j in matrix.todok()] or [(0, 0)]
     rows, columns = zip(*places, strict=True)
-    count, label = connected_components(coo_array(([1] * len(places), (rows, columns)), shape=(size, size)))
-    return [[i for i in range(size) if label[i] == block] for block in range(count)]
+    _, label = connected_components(coo_array(([1] * len(places), (rows, columns)), shape=(size, size)), directed=False)
+    kinds = label[: matrix.rows].tolist()
+    return [[i for i, each in enumerate(kinds) if each == kind] for kind in dict.fromkeys(kinds)]
 
 
 def _expanded(matrix: sympy.MatrixBase) -> sympy.ImmutableMatrix:
