@@ -38,7 +38,12 @@ def test_the_four_laws_of_gl2_have_the_moments_of_the_joint_law(process: Any) ->
     s1, s2 = s1[:, None], s2[None, :]
     weight = np.where(s1 > s2, (s1 - s2) * np.sqrt(s1 * s2), 0.0) * np.exp(-(s1**2 + s2**2) / 2)
     weight = weight * (np.sqrt(s1 * s2 * (s1 + s2)) if isinstance(process, Constrained) else 1.0)
-    forms = {"norm": np.hypot(s1, s2), "angle": np.arctan2(s2, s1 + 0 * s2), "sigma1": s1 + 0 * s2, "sigma2": s2 + 0 * s1}
+    forms = {
+        "norm": np.hypot(s1, s2),
+        "angle": np.arctan2(s2, s1 + 0 * s2),
+        "sigma1": s1 + 0 * s2,
+        "sigma2": s2 + 0 * s1,
+    }
     for name, form in forms.items():
         exact = float(np.sum(form * weight) / np.sum(weight))
         assert density(model, name, dynamics=process, temperature=1.0).mean() == pytest.approx(exact, abs=1e-4), name

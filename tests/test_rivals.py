@@ -132,7 +132,9 @@ def test_rivals_of_gl2_know_the_compact_generators() -> None:
     # s_1 = |T| cos, s_2 = |T| sin; the radius is integrated out as |T|^(D - 1) with the same D for all angles.
     sines = np.sin(x), np.cos(x)
     haar = (sines[1] ** 2 - sines[0] ** 2) * np.sqrt(sines[0] * sines[1])
-    np.testing.assert_allclose(wrong["Haar quotient"].pdf(x) / haar, wrong["Haar quotient"].pdf(0.1) / haar[0], rtol=1e-9)
+    np.testing.assert_allclose(
+        wrong["Haar quotient"].pdf(x) / haar, wrong["Haar quotient"].pdf(0.1) / haar[0], rtol=1e-9
+    )
     compact = right.pdf(x) / np.sqrt(sines[0] + sines[1])
     ratio = wrong["compact generators"].pdf(x) / compact
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)

@@ -64,7 +64,9 @@ def test_uv_on_a_slice_against_the_integral_along_it(dynamics: Any, rigid: bool)
 
 def test_a_level_means_the_value_of_chi_whatever_the_weights() -> None:
     u, v = parameters("u v")
-    doubled = Model(parameters=(u, v), predictor={"z": u * v}, loss=(u * v - 1) ** 2 / 2, symmetry=Scaling({u: 2, v: -2}))
+    doubled = Model(
+        parameters=(u, v), predictor={"z": u * v}, loss=(u * v - 1) ** 2 / 2, symmetry=Scaling({u: 2, v: -2})
+    )
     np.testing.assert_allclose(
         law(doubled, "z", GaugeFixed(1.0)).ppf(Q), law(UV, "theta", GaugeFixed(0.5)).ppf(Q), atol=1e-10
     )
@@ -247,7 +249,11 @@ def test_a_neuron_whose_loss_knows_directions() -> None:
 
 def test_products_that_do_not_interact_are_products_uv() -> None:
     model = models.hadamard(2)
-    for dynamics, alone in ((GaugeFixed((0.5, 0.2)), GaugeFixed(0.2)), (SoftSlice(2.0), SoftSlice(2.0)), (Ambient(0.3),) * 2):
+    for dynamics, alone in (
+        (GaugeFixed((0.5, 0.2)), GaugeFixed(0.2)),
+        (SoftSlice(2.0), SoftSlice(2.0)),
+        (Ambient(0.3),) * 2,
+    ):
         np.testing.assert_allclose(
             law(model, "z1", dynamics).ppf(Q), law(UV, "theta", alone).ppf(Q), rtol=1e-9, atol=1e-9
         )

@@ -182,13 +182,12 @@ class BlockLaw:
             )
 
         def log_gibbs(s: FloatArray) -> FloatArray:
-            flat = s.reshape(-1, 1)
-            integrals = angular_integral(
-                lambda row, a, b: -self.loss_at(flat[row], a, b) / T, flat.size, self.m, self.n
-            )
-            return integrals.reshape(s.shape)
+            return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
 
-        return log_gibbs
+        if self.m + self.n == 2:
+            return lambda s: log_gibbs(s.ravel()).reshape(s.shape)
+        table = tabulated(log_gibbs, signs=(1.0,))
+        return lambda s: table(s.ravel()).reshape(s.shape)
 
     def log_strength(self, s: FloatArray) -> FloatArray:
         """Return the log-weight of the strength w.r.t. ds; s >= 0."""
@@ -398,8 +397,8 @@ class BlockLaw:
         def log_weight(total: FloatArray) -> FloatArray:
             total = np.maximum(total / factor, _TINY)
             reach = np.maximum(np.log(2.0 * total), 0.0) + 50.0
-            # q = N tanh t
-            left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
+            with np.errstate(divide="ignore"):  # q = N tanh t; all of t where the window is wider than N
+                left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
 
             def log_f(row: IndexArray, t: FloatArray) -> FloatArray:
                 n = total[row]

@@ -109,9 +109,10 @@ class TorusLaw:
             scale = np.abs(self.levels) + 0.5 * squares @ np.abs(self.weights).T
             if np.all(np.abs(residual) <= 4e-15 * scale):
                 return y
-            # A small ridge keeps orbits solvable along which some coordinates have died out.
-            ridge = 1e-14 * np.einsum("naa->na", hessian).max(axis=1)[:, None, None] * np.eye(len(self.weights))
-            shift = -np.linalg.solve(hessian + ridge, residual[..., None])[..., 0]
+            # A small ridge keeps orbits solvable along which some coordinates have died out; each at its own scale.
+            sizes = np.sqrt(np.einsum("naa->na", hessian))
+            unit = hessian / (sizes[:, :, None] * sizes[:, None, :]) + 1e-14 * np.eye(len(self.weights))
+            shift = -np.linalg.solve(unit, (residual / sizes)[..., None])[..., 0] / sizes
             step = self._shortened(y, squares, residual, shift)[:, None] * (shift @ self.weights)
             y = y + step
             if np.all(np.abs(step).max(axis=1) <= 4e-15 * (1.0 + np.abs(y).max(axis=1))):
