@@ -193,7 +193,7 @@ def test_chains_by_root_and_by_convex_optimisation_agree(level: Any, process: An
 
 
 def test_a_chain_against_the_integral_along_its_slice() -> None:
-    """u3 is the coordinate: u2**2 = u3**2 + 0.6, u1**2 = u2**2 + 0.8, dS (det G)^(-1/2) by finite differences of x(u3)."""
+    """u3 is the coordinate: u2**2 = u3**2 + 0.6, u1**2 = u2**2 + 0.8; dS by finite differences of x(u3)."""
     w = np.linspace(-2.5, 2.5, 200_001)
     x = np.stack([np.sqrt(w**2 + 1.4), np.sqrt(w**2 + 0.6), w])
     speed = np.sqrt((np.gradient(x, w[1] - w[0], axis=1) ** 2).sum(axis=0))
@@ -294,24 +294,22 @@ def test_nothing_overflows(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "observable", "dynamics", "more", "error", "words"),
+    ("request_", "more", "error", "words"),
     [
-        (UV, "imbalance", GaugeFixed(0.5), {}, InvalidArgumentError, "constant value 1 on the slice"),
-        (UV, "u", GaugeFixed(0.5), {}, UnsupportedModelError, "no formula is known for the law of 'u'"),
-        (UV, "theta", SoftSlice(1.0), {"given": ("norm", 0.0, 1.0)}, UnsupportedModelError, "condition on 'norm'"),
-        (UV, "theta", Ambient(), {"given": ("imbalance", -math.inf, 1.0)}, NotNormalizableError, "orbits"),
-        (UV, "theta", Ambient(0.1), {"given": ("imbalance", 1.0, 1.0)}, InvalidArgumentError, "lo < hi"),
-        (UV, "theta", Ambient(0.1), {"given": "imbalance"}, InvalidArgumentError, "given must be"),
-        (UV, "norm", SoftSlice(1.0), {"method": "closed form"}, InvalidArgumentError, "no closed form"),
-        (chain(3), "theta", GaugeFixed((0.1, 0.2, 0.3)), {}, InvalidArgumentError, "3 values"),
-        (block(4, 3, lambda s, z: z[0] ** 2), "strength", GaugeFixed(0.0), {}, UnsupportedModelError, "5 angles"),
+        ((UV, "imbalance", GaugeFixed(0.5)), {}, InvalidArgumentError, "constant value 1 on the slice"),
+        ((UV, "u", GaugeFixed(0.5)), {}, UnsupportedModelError, "no formula is known for the law of 'u'"),
+        ((UV, "theta", SoftSlice(1.0)), {"given": ("norm", 0.0, 1.0)}, UnsupportedModelError, "condition on 'norm'"),
+        ((UV, "theta", Ambient()), {"given": ("imbalance", -math.inf, 1.0)}, NotNormalizableError, "orbits"),
+        ((UV, "theta", Ambient(0.1)), {"given": ("imbalance", 1.0, 1.0)}, InvalidArgumentError, "lo < hi"),
+        ((UV, "theta", Ambient(0.1)), {"given": "imbalance"}, InvalidArgumentError, "given must be"),
+        ((UV, "norm", SoftSlice(1.0)), {"method": "closed form"}, InvalidArgumentError, "no closed form"),
+        ((chain(3), "theta", GaugeFixed((0.1, 0.2, 0.3))), {}, InvalidArgumentError, "3 values"),
+        ((block(4, 3, lambda s, z: z[0] ** 2), "strength", GaugeFixed(0.0)), {}, UnsupportedModelError, "5 angles"),
     ],
 )
-def test_what_is_not_known_is_refused(
-    model: Model, observable: str, dynamics: Any, more: dict[str, Any], error: Any, words: str
-) -> None:
+def test_what_is_not_known_is_refused(request_: Any, more: dict[str, Any], error: Any, words: str) -> None:
     with pytest.raises(error, match=words):
-        law(model, observable, dynamics, **more)
+        law(*request_, **more)
 
 
 def test_a_model_without_symmetry_has_no_slice() -> None:

@@ -113,15 +113,15 @@ class TorusLaw:
             sizes = np.sqrt(np.einsum("naa->na", hessian))
             unit = hessian / (sizes[:, :, None] * sizes[:, None, :]) + 1e-14 * np.eye(len(self.weights))
             shift = -np.linalg.solve(unit, (residual / sizes)[..., None])[..., 0] / sizes
-            step = self._shortened(y, squares, residual, shift)[:, None] * (shift @ self.weights)
-            y = y + step
+            step = self._shortened(squares, residual, shift)[:, None] * (shift @ self.weights)
+            y = np.asarray(y + step)
             if np.all(np.abs(step).max(axis=1) <= 4e-15 * (1.0 + np.abs(y).max(axis=1))):
                 return y
         raise UnsupportedModelError(
             f"the slice chi = {self.levels.tolist()} was not found on the orbit over |z| = {np.exp(log_z[0]).tolist()}"
         )
 
-    def _shortened(self, y: FloatArray, squares: FloatArray, residual: FloatArray, shift: FloatArray) -> FloatArray:
+    def _shortened(self, squares: FloatArray, residual: FloatArray, shift: FloatArray) -> FloatArray:
         """Return the fraction of each Newton step, halved until it lowers (1/4) sum x_i**2 - c.tau as it should."""
         direction = shift @ self.weights
         slope = np.einsum("na,na->n", residual, shift)
