@@ -414,6 +414,10 @@ class BlockLaw:
 
     def _size_on_slice(self, factor: float, smallest: float) -> Density:
         """N = 2 sqrt(c**2 + s**2): ds = N dN / 4s."""
+        if self._largest**2 < 1e-8 * smallest**2:
+            raise self.request.unsupported(
+                f"it differs from {factor * smallest:.6g} by less than doubles resolve well", "use a smaller level"
+            )
 
         def log_weight(total: FloatArray) -> FloatArray:
             total = total / factor
