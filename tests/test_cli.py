@@ -37,7 +37,7 @@ def misused(capsys, *arguments: str) -> str:
 class TestValidate:
     def test_quick_passes_and_writes_a_figure_and_numbers(self, tmp_path, capsys) -> None:
         out = tmp_path / "new" / "folder"
-        assert main(["validate", "--quick", "--no-progress", "--out", str(out)]) == 0
+        assert main(["validate", "--quick", "--only", NAME, "--no-progress", "--out", str(out)]) == 0
         said = capsys.readouterr()
         assert "all as it should be" in said.out
         assert said.err == ""
@@ -68,7 +68,7 @@ class TestValidate:
         assert main(["validate", "--out", str(tmp_path)]) == 1
         said = capsys.readouterr().out
         assert "FAILED: a right law" in said
-        assert said.endswith("VALIDATION FAILED\n")
+        assert said.endswith(f"VALIDATION FAILED: {NAME}\n")
         assert json.loads((tmp_path / f"{NAME}.json").read_text())["passed"] is False
 
     @pytest.mark.usefixtures("short")
@@ -83,7 +83,7 @@ class TestValidate:
     @pytest.mark.parametrize("where", ["file", "file/below"])
     def test_a_folder_that_cannot_be_made_is_known_before_sampling(self, where, tmp_path, capsys, monkeypatch) -> None:
         (tmp_path / "file").write_text("in the way")
-        monkeypatch.setattr(cli, "validate", lambda *_, **__: pytest.fail("sampled"))
+        monkeypatch.setattr(Case, "validate", lambda *_, **__: pytest.fail("sampled"))
         assert main(["validate", "--quick", "--out", str(tmp_path / where)]) == 2
         said = capsys.readouterr()
         assert said.out == ""
@@ -109,7 +109,7 @@ class TestValidate:
             if how == "raised":
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(cli, "validate", validate)
+        monkeypatch.setattr(Case, "validate", validate)
         assert main(["validate", "--out", str(tmp_path)]) == 130
         assert "as it should be" not in capsys.readouterr().out
 

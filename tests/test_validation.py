@@ -7,8 +7,23 @@ from dataclasses import replace
 
 import langevin_ib as lib
 import pytest
-from langevin_ib import validation as module
-from langevin_ib.validation import ALPHA, CASES, REJECTION, Case, Validation, figure, summary, table, validate, write
+from langevin_ib.validation import (
+    ALPHA,
+    CASES,
+    REJECTION,
+    Case,
+    Lifetimes,
+    Validation,
+    Verdict,
+    Virials,
+    figure,
+    orbits,
+    overview,
+    summary,
+    table,
+    validate,
+    write,
+)
 
 # The case of the command line, coarser and shorter; it takes a third of a second.
 SHORT = replace(CASES["product-ambient"], step_size=0.05, time=60.0, burn_in=40.0, walkers=16_384)
@@ -136,7 +151,7 @@ class TestInterrupted:
             made.append(lib.sample(self.model, temperature=1.0, step_size=0.1, steps=10, walkers=8, progress=False))
             return replace(made[-1], interrupted=len(made) > runs)
 
-        monkeypatch.setattr(module.Case, "sample", stop)
+        monkeypatch.setattr(Case, "sample", stop)
         assert validate(SHORT, progress=False) is None
         assert len(made) == runs + 1
 
@@ -144,6 +159,8 @@ class TestInterrupted:
 def test_quick_is_a_twentieth() -> None:
     case = CASES["product-ambient"]
     assert case.quick() == replace(case, time=case.time / 20)
+    patient = CASES["neuron-3"]
+    assert patient.quick() == replace(patient, time=patient.shortest)
 
 
 def test_cases_are_called_by_their_names() -> None:
@@ -155,3 +172,97 @@ def test_the_full_size_is_the_promised_one() -> None:
     case = CASES["product-ambient"]
     steps = sum((case.burn_in + case.time) / h for h in (case.step_size, case.step_size / 2))
     assert steps * case.walkers >= 1e10
+
+
+EXACT = replace(CASES["product-fixman"], time=30.0, walkers=4096)
+
+
+class TestAnExactScheme:
+    """One run: there is no step to extrapolate from."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def verdict(cls) -> Verdict:
+        verdict = EXACT.validate(seed=1, progress=False)
+        assert verdict is not None
+        return verdict
+
+    def test_passes_on_one_run(self, verdict) -> None:
+        assert verdict.passed
+        assert verdict.fine is None
+        assert "mala, 9" in table(verdict)
+        assert json.loads(json.dumps(summary(verdict), allow_nan=False))["steps"] == [500]
+
+    def test_is_drawn(self, verdict, tmp_path) -> None:
+        assert all(path.stat().st_size > 500 for path in write(verdict, tmp_path))
+
+
+class TestLifetimes:
+    ROW = replace(CASES["absorption"], walkers=16_384, step_size=0.02)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def verdict(cls) -> Verdict:
+        verdict = cls.ROW.validate(seed=1, progress=False)
+        assert verdict is not None
+        return verdict
+
+    def test_the_law_is_consistent_and_the_exponential_one_rejected(self, verdict) -> None:
+        assert verdict.is_consistent
+        assert verdict.rival_pvalues["exponential"] < REJECTION
+
+    def test_every_walker_is_counted_once(self, verdict) -> None:
+        assert verdict.times.total == self.ROW.walkers
+        assert verdict.times.overflow == (verdict.run.absorption_times > 20.0 + 0.01).sum()
+
+    def test_a_law_of_another_start_fails(self, verdict, monkeypatch) -> None:
+        law = Lifetimes.law
+        monkeypatch.setattr(Lifetimes, "law", lambda row: law(replace(row, start=1.3)))
+        wrong = self.ROW.validate(seed=1, progress=False)
+        assert wrong is not None
+        assert not wrong.passed
+
+    def test_is_written(self, verdict, tmp_path) -> None:
+        assert all(path.stat().st_size > 500 for path in write(verdict, tmp_path))
+        assert "alive at the end" in table(verdict)
+
+
+class TestVirials:
+    @pytest.mark.parametrize("name", ["virial-neuron", "virial-pair"])
+    def test_identities_hold_and_wrong_values_are_rejected(self, name, tmp_path) -> None:
+        verdict = replace(CASES[name], time=20.0).validate(seed=1, progress=False)
+        assert verdict is not None
+        assert verdict.is_consistent
+        assert verdict.rival_pvalues["one dimension more"] < REJECTION
+        assert all(path.stat().st_size > 500 for path in write(verdict, tmp_path))
+
+    def test_a_process_at_another_temperature_fails(self, monkeypatch) -> None:
+        identities = Virials.identities
+        monkeypatch.setattr(Virials, "identities", lambda row: identities(replace(row, temperature=0.32)))
+        verdict = replace(CASES["virial-pair"], time=20.0).validate(seed=1, progress=False)
+        assert verdict is not None
+        assert not verdict.passed
+
+
+def test_overview_and_orbits_are_drawn(right) -> None:
+    drawing = overview([right, right])
+    assert [label.get_text() for label in drawing.axes[0].get_yticklabels()] == ["product-ambient"] * 2
+    (ax,) = orbits().axes
+    assert ax.get_legend() is not None
+
+
+def test_every_system_of_the_paper_has_a_row() -> None:
+    prefixes = (
+        "product",
+        "depth",
+        "neuron",
+        "column",
+        "attention",
+        "gl2",
+        "diagonal",
+        "hadamard",
+        "absorption",
+        "virial",
+    )
+    for prefix in prefixes:
+        assert any(name.startswith(prefix) for name in CASES)

@@ -14,6 +14,7 @@ __all__ = [
     "evaluate",
     "lead",
     "levels",
+    "normal_sums",
     "normals",
     "operations",
     "sample",
@@ -55,7 +56,7 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str | Tape, int, str, Sequence[float]]]
+    observe: Sequence[tuple[str | Tape, int, str, Sequence[float], tuple[str | Tape, float, float] | None]]
     groups: int
     threads: int
     level: str | None
@@ -69,6 +70,7 @@ def sample(
     progress: Callable[[int], object] | None = None,
 ) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, NDArray[np.int64], BaseException | None]: ...
 def lead(bound: Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
+def normal_sums(key: int, walkers: int, steps: int, *, level: str | None = None) -> NDArray[np.float64]: ...
 def normals(
     key: int,
     walkers: tuple[int, int],

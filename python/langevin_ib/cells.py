@@ -88,7 +88,7 @@ class Slots:
 
     def counts(self, histogram: HistogramResult) -> NDArray[np.int64]:
         """Return the counts of a histogram in the kept slots, shape (groups, kept)."""
-        counts = histogram.raw_counts[:, :-1]
+        counts = histogram.slot_counts
         # A mask copies, and a million bins in 64 groups are half a gigabyte.
         return counts if self.kept.all() else counts[:, self.kept]
 

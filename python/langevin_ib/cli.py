@@ -14,7 +14,7 @@ import sympy
 
 from . import __version__, _core
 from .errors import LangevinError
-from .validation import CASES, table, validate, write
+from .validation import CASES, Verdict, orbits, overview, table, write
 
 __all__ = ["main"]
 
@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     job = commands.add_parser("validate", help="sample each system and compare it with its law and the law's rivals")
-    job.add_argument("--quick", action="store_true", help="a twentieth of the length, in less than 20 seconds")
-    job.add_argument("--only", choices=CASES, metavar="CASE", help=f"one case only: {', '.join(CASES)}")
+    job.add_argument("--quick", action="store_true", help="a twentieth of the length, in less than a minute")
+    job.add_argument("--only", choices=CASES, metavar="CASE", help=f"one row only: {', '.join(CASES)}")
     job.add_argument(
         "--out", type=Path, default=Path("validation"), help="folder for figures and JSON files (./validation)"
     )
@@ -69,20 +69,26 @@ def _natural(text: str) -> int:
 def _validate(parsed: argparse.Namespace) -> int:
     # A folder that cannot be written to should be known before the sampling, not after.
     parsed.out.mkdir(parents=True, exist_ok=True)
-    passed = True
-    for case in CASES.values() if parsed.only is None else [CASES[parsed.only]]:
-        chosen = case.quick() if parsed.quick else case
-        validation = validate(
-            chosen, seed=parsed.seed, threads=parsed.threads, progress=False if parsed.no_progress else None
+    verdicts: list[Verdict] = []
+    for row in CASES.values() if parsed.only is None else [CASES[parsed.only]]:
+        chosen = row.quick() if parsed.quick else row
+        verdict = chosen.validate(
+            seed=parsed.seed, threads=parsed.threads, progress=False if parsed.no_progress else None
         )
-        if validation is None:
-            print(f"{case.name}: interrupted", file=sys.stderr)
+        if verdict is None:
+            print(f"{row.name}: interrupted", file=sys.stderr)
             return INTERRUPTED
-        print(table(validation))
-        print(f"  written to {', '.join(str(path) for path in write(validation, parsed.out))}")
-        passed &= validation.passed
-    print("all as it should be" if passed else "VALIDATION FAILED")
-    return PASSED if passed else FAILED
+        print(table(verdict))
+        print(f"  written to {', '.join(str(path) for path in write(verdict, parsed.out))}", flush=True)
+        verdicts.append(verdict)
+    if parsed.only is None:
+        for name, drawing in (("overview", overview(verdicts)), ("orbits", orbits())):
+            path = parsed.out / f"{name}.png"
+            drawing.savefig(path, dpi=150)
+            print(f"{path}")
+    failed = [verdict.name for verdict in verdicts if not verdict.passed]
+    print(f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be")
+    return FAILED if failed else PASSED
 
 
 def _info(_: argparse.Namespace) -> int:

@@ -205,6 +205,11 @@ def _check_histogram(name: str, histogram: HistogramResult) -> None:
             f"{name} holds {histogram.invalid} NaN observations of {histogram.provenance.observable}, which no law "
             "describes; find out where the observable is undefined, or use a smaller step"
         )
+    if histogram.spec.given is not None and histogram.total == 0:
+        raise InvalidArgumentError(
+            f"{name} was never counted: its condition given = {histogram.spec.given!r} held in none of "
+            f"{histogram.elsewhere} looks; widen it or run longer"
+        )
     seen = int((histogram.group_totals > 0).sum())
     if seen < FEWEST_GROUPS:
         raise InvalidArgumentError(

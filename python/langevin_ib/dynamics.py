@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,20 +13,19 @@ from numpy.typing import NDArray
 
 from .checks import checked_real, shown
 from .compiled_potential import CompiledPotential
-from .errors import InvalidArgumentError
-from .gram import log_det_gram
+from .errors import InvalidArgumentError, UnsupportedModelError
+from .geometry.symbolic import log_determinant
 from .model import Model
 
 __all__ = ["Ambient", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of", "levels_of"]
 
 
+@dataclass(frozen=True, repr=False)
 class Dynamics(ABC):
     """What all dynamics have in common: a potential, and schemes that can follow them."""
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
     """The schemes of `sample` that can move walkers so."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @abstractmethod
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
@@ -38,8 +37,8 @@ class Dynamics(ABC):
         return None
 
     def __repr__(self) -> str:
-        names = (name for name in self.__dataclass_fields__ if getattr(self, name) is not None)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None)
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -280,7 +279,14 @@ class Constrained(Dynamics):
         if temperature is None:
             raise InvalidArgumentError("V = L + (T / 2) log det G needs temperature=, as fixman=True")
         constraints = _constraints(model, "Constrained")
-        return model.potential() + sympy.Float(temperature) / 2 * log_det_gram(constraints, model.parameters)
+        jacobian = sympy.Matrix([[sympy.diff(chi, x) for x in model.parameters] for chi in constraints])
+        log_det = log_determinant(jacobian * jacobian.T)
+        if log_det.has(sympy.Determinant):
+            raise UnsupportedModelError(
+                f"log det G of {len(constraints)} constraints is too large a formula; leave fixman out, or take "
+                "GaugeFixed, which has the same law and needs no formula"
+            )
+        return model.potential() + sympy.Float(temperature) / 2 * log_det
 
 
 def compiled_of(dynamics: Dynamics) -> CompiledPotential | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,13 @@ from .settings import GROUPS, Machine, Settings
 
 __all__ = ["Kept", "Progressed", "advance"]
 
+if TYPE_CHECKING:
+    from .drive import Seen
+
+    Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
+
 Kept: TypeAlias = NDArray[Any]
-"""What one observer keeps: counts (groups, bins + 3), sums (walkers, order) or a trace (walkers, draws)."""
+"""What one observer keeps: counts (groups, slots), sums (walkers, order) or a trace (walkers, draws)."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def advance(
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
-        "observe": [(seen(model, dynamics, name), spec.every, *_request(spec)) for name, spec in settings.observe],
+        "observe": [_look(model, dynamics, name, spec) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,
@@ -129,6 +134,14 @@ def _with_deaths(
     return absorbed
 
 
+def _look(model: Model, dynamics: Dynamics, name: str, spec: Spec) -> Look:
+    given = None
+    if isinstance(spec, Histogram) and spec.given is not None:
+        condition, lo, hi = spec.given
+        given = seen(model, dynamics, condition), lo, hi
+    return seen(model, dynamics, name), spec.every, *_request(spec), given
+
+
 def _request(spec: Spec) -> tuple[str, Sequence[float]]:
     match spec:
         case Histogram():
@@ -142,7 +155,7 @@ def _request(spec: Spec) -> tuple[str, Sequence[float]]:
 def _nothing(spec: Spec, settings: Settings) -> Kept:
     match spec:
         case Histogram():
-            return np.zeros((GROUPS, spec.bins + 3), dtype=np.int64)
+            return np.zeros((GROUPS, spec.slots), dtype=np.int64)
         case Moments():
             return np.zeros((settings.count, spec.order))
         case Trace():

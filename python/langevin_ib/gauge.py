@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ import sympy
 
 from .algebra import numeric
 from .errors import InvalidArgumentError, UnsupportedModelError
+from .geometry.gl import factors_of
 from .model import Model
 from .symmetry import Scaling
 
@@ -182,77 +182,27 @@ def _connected(diagonal: dict[int, np.ndarray]) -> Iterator[Scalings]:
 
 
 def _general_linear(matrices: Sequence[sympy.ImmutableSparseMatrix], numbered: Sequence[Any]) -> GeneralLinear:
-    """Recognise the generators E_ij of GL(r): U -> U E_ij, V -> -V E_jiᵀ.
+    """Recognise the generators of GL(r).
 
     Raises
     ------
     UnsupportedModelError
         If they are others.
     """
-    found = _matrices_of(matrices)
-    if found is None:
+    found = factors_of([numeric(matrix) for matrix in matrices])
+    if found is None or found.rank > MOST_COLUMNS:
         raise UnsupportedModelError(
-            "GaugeFixed knows scalings, and GL(r) on pairs of matrices (U, V) -> (U g, V g**-T) given by the "
-            f"generators E_ij, 2 <= r <= {MOST_COLUMNS}; this Linear is neither. Give generators in that form, leave "
-            "compact groups out (they have no constraints), or take Constrained, which needs no orbits"
+            "GaugeFixed knows scalings, and GL(r) on pairs of matrices (U, V) -> (U g, V g**-T) with all r**2 "
+            f"generators, 2 <= r <= {MOST_COLUMNS}; this Linear is neither. Leave compact groups out (they have no "
+            "constraints), or take Constrained, which needs no orbits"
         )
-    u, v = found
-    moved = {i for row in (*u, *v) for i in row}
+    moved = {*found.left.ravel().tolist(), *found.right.ravel().tolist()}
     places = (p for p, matrix in enumerate(numbered) if moved & set(matrix.nonzero()[0].tolist()))
-    return GeneralLinear(u, v, tuple(places))
+    return GeneralLinear(_rows(found.left), _rows(found.right), tuple(places))
 
 
-Rows: TypeAlias = tuple[tuple[int, ...], ...]
-
-
-def _matrices_of(matrices: Sequence[sympy.ImmutableSparseMatrix]) -> tuple[Rows, Rows] | None:
-    """Return where the entries of U and V are, or None."""
-    r = math.isqrt(len(matrices))
-    entries = [
-        {(int(i), int(j)): int(value) for (i, j), value in m.todok().items() if abs(value) == 1} for m in matrices
-    ]
-    if r * r != len(matrices) or not 2 <= r <= MOST_COLUMNS or any(map(len, map(_others, matrices))):
-        return None
-    columns = sorted((e for e in entries if all(i == j for i, j in e)), key=min)
-    if len(columns) != r:
-        return None
-    ups = [sorted(i for (i, _), value in e.items() if value == 1) for e in columns]
-    downs = [sorted(i for (i, _), value in e.items() if value == -1) for e in columns]
-    # E_0j takes the first column of U to the column j, and the column j of V to minus the first: that pairs the rows.
-    u, v = [[i] for i in ups[0]], [[i] for i in downs[0]]
-    for j in range(1, r):
-        link = next(
-            (
-                e
-                for e in entries
-                if {c for (_, c), s in e.items() if s == 1} == set(ups[0]) and _rows(e, 1) == set(ups[j])
-            ),
-            None,
-        )
-        if link is None:
-            return None
-        images = {c: row for (row, c), sign in link.items() if sign == 1}
-        sources = {row: c for (row, c), sign in link.items() if sign == -1}
-        if set(images) != set(ups[0]) or set(sources) != set(downs[0]):
-            return None
-        for row in u:
-            row.append(images[row[0]])
-        for row in v:
-            row.append(sources[row[0]])
-    wanted = [
-        {(row[j], row[i]): 1 for row in u} | {(row[i], row[j]): -1 for row in v} for i in range(r) for j in range(r)
-    ]
-    if len(u) < r or len(v) < r or any(e not in entries for e in wanted):
-        return None
-    return tuple(map(tuple, u)), tuple(map(tuple, v))
-
-
-def _others(matrix: sympy.ImmutableSparseMatrix) -> list[sympy.Expr]:
-    return [value for value in matrix.todok().values() if abs(value) != 1]
-
-
-def _rows(entries: dict[tuple[int, int], int], sign: int) -> set[int]:
-    return {row for (row, _), value in entries.items() if value == sign}
+def _rows(places: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, places.tolist()))
 
 
 def _refuse_shared(pieces: Sequence[Piece], model: Model) -> None:

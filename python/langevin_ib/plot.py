@@ -276,7 +276,7 @@ def _scale(histogram: HistogramResult, law: Law) -> float:
         return 1.0
     inside = histogram.slots_inside(law.given)
     mass = np.diff(np.concatenate(([0.0], np.asarray(law.cdf(histogram.edges)), [1.0])))[inside].sum()
-    observed = histogram.raw_counts[:, :-1][:, inside].sum()
+    observed = histogram.slot_counts[:, inside].sum()
     return float(observed / (mass * max(histogram.total, 1))) if mass > 0 else 0.0
 
 

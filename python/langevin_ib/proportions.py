@@ -27,7 +27,7 @@ class Part:
     counts : array of int, shape (groups, kept)
         The counts in the kept slots.
     sizes : array, shape (groups,)
-        The number of all observations of each group, in kept slots or not: proportional to its walkers.
+        The number of all looks of each group, in kept slots or not: proportional to its walkers.
     walkers : int
         The number of independent walkers.
     """
@@ -92,7 +92,7 @@ class Proportions:
                     f"none of the {histogram.total} observations of {histogram.provenance.observable} lies in a bin "
                     "wholly inside of the intervals that law is conditioned on; use finer bins or a longer run"
                 )
-            sizes = histogram.group_totals[seen].astype(np.float64)
+            sizes = histogram.group_looks[seen].astype(np.float64)
             parts.append(Part(coefficient, counts, sizes, histogram.provenance.walkers))
         return cls(tuple(parts))
 

@@ -258,6 +258,8 @@ def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
         for spec in specs if isinstance(specs, tuple) else (specs,):
             if not isinstance(spec, (Histogram, Moments, Trace)):
                 raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
+            if isinstance(spec, Histogram) and spec.given is not None:
+                model.observable(spec.given[0])
             pairs.append((name, spec))
     return tuple(pairs)
 

@@ -158,7 +158,7 @@ class Settings:
                     size = 3 * self.count * spec.order * 8
                 case Histogram():
                     # The core's table for each thread and its totals; the counts before and after.
-                    size = (GROUPS + 1) * (spec.bins + 3) * (4 * threads + 24)
+                    size = (GROUPS + 1) * (spec.bins + 4) * (4 * threads + 24)
             needs[f"observe[{name!r}]"] = needs.get(f"observe[{name!r}]", 0) + size
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
         if sum(needs.values()) > available:

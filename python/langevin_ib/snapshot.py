@@ -221,7 +221,7 @@ def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], 
     """Return shape and dtype of what an observer has kept after so many steps."""
     match spec:
         case Histogram():
-            return (GROUPS, spec.bins + 3), "int64"
+            return (GROUPS, spec.slots), "int64"
         case Moments():
             return (settings.count, spec.order), "float64"
         case Trace():

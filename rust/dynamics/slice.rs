@@ -184,8 +184,8 @@ impl Slice {
     #[inline(always)]
     fn distance<R: Real>(&self, there: &[R], y: &[R], sides: &mut [R]) -> R {
         let (zero, one) = (R::constant(0.0), R::constant(1.0));
-        // 2^-42 in double precision, 2^-19 in single.
-        let tolerance = R::constant((10.0 - f64::from(<R::Scalar as Scalar>::MANTISSA)).exp2().max(2.0_f64.powi(-42)));
+        // Some thousand roundings of double precision, some thirty of single: what is left of Newton's last step is far less.
+        let tolerance = R::constant(2.0_f64.powi(if <R::Scalar as Scalar>::MANTISSA > 30 { -42 } else { -19 }));
         let (mut far, mut sum) = (zero, zero);
         let gradients = there[self.levels.len()..].chunks_exact(y.len());
         for ((side, gradient), (&level, &chi)) in sides.iter_mut().zip(gradients).zip(self.levels.iter().zip(there)) {

@@ -2,8 +2,10 @@
 
 use crate::real::Real;
 
-/// Half-open uniform bins on [lo, hi). Slot 0 is underflow, then the bins, overflow, and values that are not numbers.
-/// The two ends are exact; a value within rounding of an inner edge may count on either side of it.
+/// Half-open uniform bins on [lo, hi). The two ends are exact; a value within rounding of an inner edge may count on
+/// either side of it.
+///
+/// A group's slots are: underflow, the bins, overflow, what was seen while a condition did not hold, and NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram {
     /// Number of bins.
@@ -18,7 +20,7 @@ impl Histogram {
     /// Slots of one group.
     #[must_use]
     pub fn stride(&self) -> usize {
-        self.bins as usize + 3
+        self.bins as usize + 4
     }
 
     /// The histogram's constants, spread over a pack.
@@ -30,9 +32,10 @@ impl Histogram {
             lo: R::constant(self.lo),
             hi: R::constant(self.hi),
             bins_per_unit: R::constant(bins / (self.hi - self.lo)),
-            overflow: R::constant(bins + 1.0),
             within_last: R::constant(bins + 0.5),
-            invalid: R::constant(bins + 2.0),
+            overflow: R::constant(bins + 1.0),
+            elsewhere: R::constant(bins + 2.0),
+            invalid: self.bins + 3,
         }
     }
 }
@@ -43,20 +46,28 @@ pub struct Ruler<R> {
     lo: R,
     hi: R,
     bins_per_unit: R,
-    overflow: R,
     within_last: R,
-    invalid: R,
+    overflow: R,
+    elsewhere: R,
+    /// The slot of NaN, the last one.
+    pub invalid: u32,
 }
 
 impl<R: Real> Ruler<R> {
-    /// The slot, to be rounded towards zero.
+    /// The slot, to be rounded towards zero; NaN for NaN.
     #[inline(always)]
     pub fn slot(&self, value: R) -> R {
         let position = (value - self.lo).mul_add(self.bins_per_unit, R::constant(1.0));
-        // Rounding may carry a value just below hi past its bin.
-        let inside = R::select(position.less(self.overflow), position, self.within_last);
+        // Rounding may carry a value just below hi past its bin. NaN comes through all three.
+        let inside = self.within_last.lesser(position);
         let below_hi = R::select(value.less(self.lo), R::constant(0.0), inside);
-        let from_lo = R::select(value.less(self.hi), below_hi, self.overflow);
-        R::select(value.is_nan(), self.invalid, from_lo)
+        R::select(self.hi.less_equal(value), self.overflow, below_hi)
+    }
+
+    /// The slot, or that of other places where `condition` is not in [from, to).
+    #[inline(always)]
+    pub fn slot_given(&self, value: R, condition: R, from: R, to: R) -> R {
+        let slot = R::select(condition.less(to), self.slot(value), self.elsewhere);
+        R::select(from.less_equal(condition), slot, self.elsewhere)
     }
 }

@@ -9,11 +9,12 @@ mod tally;
 
 pub use histogram::Histogram;
 pub use moments::Moments;
-pub use sight::Sight;
 pub use tally::{BATCH, Tally};
 
 use crate::potential::{Observable, Potential};
+use crate::real::Real;
 use crate::simd::{Element, Pack, Simd};
+use sight::Sight;
 
 /// One observable, watched.
 #[derive(Clone, Debug)]
@@ -29,12 +30,23 @@ pub struct Watch {
 /// What an observer keeps.
 #[derive(Clone, Debug)]
 pub enum Keep {
-    /// Counts in bins, by group of walkers.
-    Histogram(Histogram),
+    /// Counts in bins, by group of walkers, under a condition if there is one.
+    Histogram(Histogram, Option<Given>),
     /// Sums of powers, by walker.
     Moments(Moments),
     /// Every value.
     Trace,
+}
+
+/// A condition on the state: an observable is in [lo, hi).
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// What the condition is about.
+    pub observable: Observable,
+    /// The lower end, included.
+    pub lo: f64,
+    /// The upper end, excluded.
+    pub hi: f64,
 }
 
 /// What a block of walkers keeps for one watch; histograms keep nothing here.
@@ -54,28 +66,45 @@ impl Watch {
         index: usize,
         potential: &V,
         x: &[T::Pack<S>],
-        sight: &mut Sight<'_, S, T>,
+        view: &mut View<'_, S, T>,
         column: &mut Column<T>,
         tally: &mut Tally,
     ) {
         let lanes = T::Pack::<S>::LANES;
         let packs = x.len() / potential.dim();
-        let values = self.observable.values::<S, T, V>(potential, x, sight);
         match &self.keep {
-            Keep::Histogram(histogram) => {
+            Keep::Histogram(histogram, given) => {
                 let ruler = histogram.ruler::<T::Pack<S>>();
                 let (offsets, slots) = tally.look(index);
                 let rows = offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes));
-                for (&value, (offsets, slots)) in values.iter().zip(rows) {
-                    ruler.slot(value).store_truncated(offsets, slots);
+                // Written out for what is cheap to see: nothing then goes through memory.
+                if let (Observable::Named(which), None) = (&self.observable, given) {
+                    for (x, (offsets, slots)) in x.chunks_exact(potential.dim()).zip(rows) {
+                        ruler.slot(potential.observable(*which, x)).store_truncated(ruler.invalid, offsets, slots);
+                    }
+                    return;
+                }
+                let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
+                if let (Some(given), Some(view)) = (given, &mut view.condition) {
+                    let (from, to) = (Real::constant(given.lo), Real::constant(given.hi));
+                    let conditions = given.observable.values::<S, T, V>(potential, x, view);
+                    for ((&value, &condition), (offsets, slots)) in values.iter().zip(conditions).zip(rows) {
+                        ruler.slot_given(value, condition, from, to).store_truncated(ruler.invalid, offsets, slots);
+                    }
+                } else {
+                    for (&value, (offsets, slots)) in values.iter().zip(rows) {
+                        ruler.slot(value).store_truncated(ruler.invalid, offsets, slots);
+                    }
                 }
             }
             Keep::Moments(moments) => {
+                let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
                 for (i, &value) in values.iter().enumerate() {
                     moments.add(value, &mut column.sums, i * lanes, packs * lanes);
                 }
             }
             Keep::Trace => {
+                let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
                 let start = column.trace.len();
                 column.trace.resize(start + packs * lanes, T::default());
                 for (value, to) in values.iter().zip(column.trace[start..].chunks_exact_mut(lanes)) {
@@ -84,4 +113,19 @@ impl Watch {
             }
         }
     }
+
+    /// What a worker needs to see.
+    pub(crate) fn view<S: Simd, T: Element>(&self) -> View<'_, S, T> {
+        let condition = match &self.keep {
+            Keep::Histogram(_, Some(given)) => Some(given.observable.sight()),
+            _ => None,
+        };
+        View { seen: self.observable.sight(), condition }
+    }
+}
+
+/// One worker's view of one watch: what is watched, and the condition under which it counts.
+pub struct View<'a, S: Simd, T: Element> {
+    seen: Sight<'a, S, T>,
+    condition: Option<Sight<'a, S, T>>,
 }

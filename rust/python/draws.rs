@@ -93,6 +93,61 @@ impl<T: Element + BoxMuller, Q: Precision<T>> Job for Normals<'_, T, Q> {
     }
 }
 
+/// Two normals for each walker and step, as the loop draws them, and nothing done with them but added up.
+struct Sums {
+    noise: Noise,
+    walkers: u64,
+    steps: u64,
+}
+
+impl Job for Sums {
+    type Output = Vec<f64>;
+    #[inline(always)]
+    fn run<S: Simd>(self) -> Vec<f64> {
+        const BLOCK: usize = 256;
+        let zero = S::F64::constant(0.0);
+        let mut unit = [zero; 2 * <Native as Precision<f64>>::PACKS];
+        let mut sums = unit;
+        for first in (0..self.walkers).step_by(BLOCK) {
+            let counters = <Native as Precision<f64>>::counters::<S>(first, BLOCK);
+            for step in 0..self.steps {
+                let source = Source { noise: &self.noise, stream: Stream::Increment, step, substeps: 1 };
+                let mut draws = Draws::<S, f64, Native>::new(source, &counters, 2);
+                for _ in 0..BLOCK / 8 / <Native as Precision<f64>>::PACKS {
+                    draws.next(&mut unit);
+                    for (sum, &normal) in sums.iter_mut().zip(&unit) {
+                        *sum = *sum + normal;
+                    }
+                }
+            }
+        }
+        let mut totals = vec![0.0; 2];
+        let mut lanes = [0.0; 8];
+        for (i, sum) in sums.into_iter().enumerate() {
+            sum.store(&mut lanes);
+            totals[i % 2] += lanes.iter().sum::<f64>();
+        }
+        totals
+    }
+}
+
+/// Sums of the normals that runs of two coordinates draw: as fast as a step could be if it did nothing else. For benchmarks.
+#[pyfunction]
+#[pyo3(signature = (key, walkers, steps, *, level=None))]
+pub fn normal_sums<'py>(
+    py: Python<'py>,
+    key: u128,
+    walkers: u64,
+    steps: u64,
+    level: Option<&str>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    if !walkers.is_multiple_of(256) || walkers > MAX_WALKERS {
+        return Err(PyValueError::new_err("walkers must be a multiple of 256 that the counter can address"));
+    }
+    let (level, job) = (self::level(level)?, Sums { noise: Noise::new(key), walkers, steps });
+    Ok(py.detach(|| level.run(job)).into_pyarray(py))
+}
+
 /// Standard normals as the sampler draws them, (walkers, steps, dim).
 #[pyfunction]
 #[pyo3(signature = (key, walkers, steps, dim, *, stream="increment", dtype="float64", noise="native", level=None))]

@@ -18,7 +18,12 @@ use pyo3::prelude::*;
 use crate::error::{Error, Kind};
 use crate::simd::Level;
 
-create_exception!(_core, DivergedError, PyArithmeticError, "A walker diverged; args are (message, walker, step, cause).");
+create_exception!(
+    _core,
+    DivergedError,
+    PyArithmeticError,
+    "A walker diverged; args are (message, walker, step, cause)."
+);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
@@ -50,7 +55,7 @@ mod _core {
     #[pymodule_export]
     use super::bound::lead;
     #[pymodule_export]
-    use super::draws::{box_muller, normals, words};
+    use super::draws::{box_muller, normal_sums, normals, words};
     #[pymodule_export]
     use super::functions::{apply, operations};
     #[pymodule_export]

@@ -13,7 +13,7 @@ use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
-use crate::observe::{Histogram, Keep, Moments, Watch};
+use crate::observe::{Given, Histogram, Keep, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Kept, Outcome, Plan};
 use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
@@ -44,8 +44,7 @@ pub struct Request<'py> {
     walkers: (u64, u64),
     steps: (u64, u64),
     burn_in: u64,
-    /// Observable, every, kind, the kind's constants.
-    observe: Vec<(Seen<'py>, u64, String, Vec<f64>)>,
+    observe: Vec<Look<'py>>,
     groups: u64,
     threads: usize,
     level: Option<String>,
@@ -62,6 +61,9 @@ enum Driver<'py> {
     /// The gradient, and the value followed by the gradient.
     Tapes(Tape<'py>, Tape<'py>),
 }
+
+/// Observable, every, kind, the kind's constants, and the condition under which it counts: observable, lower and upper end.
+type Look<'py> = (Seen<'py>, u64, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
 
 /// What an observer looks at.
 #[derive(FromPyObject)]
@@ -175,7 +177,12 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     }
 
     /// The same for potentials that are told at run time, and so are their schemes.
-    fn with_any_scheme<Q: Precision<T>>(self, py: Python<'py>, precision: Q, potential: &Told) -> PyResult<Answer<'py>> {
+    fn with_any_scheme<Q: Precision<T>>(
+        self,
+        py: Python<'py>,
+        precision: Q,
+        potential: &Told,
+    ) -> PyResult<Answer<'py>> {
         let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
         let scheme = match (self.request.scheme.as_str(), &bound) {
             ("euler-maruyama", None) => Any::EulerMaruyama,
@@ -285,15 +292,18 @@ impl Request<'_> {
         Ok(plan)
     }
 
-    fn watch<V: Potential>(&self, look: &(Seen, u64, String, Vec<f64>), potential: &V) -> Result<Watch> {
-        let (observable, every, kind, constants) = look;
+    fn watch<V: Potential>(&self, look: &Look, potential: &V) -> Result<Watch> {
+        let (observable, every, kind, constants, given) = look;
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
-                let slots = (bins + 3.0) * (self.groups as f64 + 1.0);
+                let slots = (bins + 4.0) * (self.groups as f64 + 1.0);
                 if !(bins >= 1.0 && lo < hi && (hi - lo).is_finite() && slots < f64::from(i32::MAX)) {
                     return Err(Error::invalid(format!("a histogram of {bins} bins on [{lo}, {hi}) cannot be kept")));
                 }
-                Keep::Histogram(Histogram { bins: bins as u32, lo, hi })
+                let given = given.as_ref().map(|(observable, lo, hi)| {
+                    Ok::<_, Error>(Given { observable: observable.find(potential)?, lo: *lo, hi: *hi })
+                });
+                Keep::Histogram(Histogram { bins: bins as u32, lo, hi }, given.transpose()?)
             }
             ("moments", &[order]) if (1.0..=16.0).contains(&order) => Keep::Moments(Moments { order: order as usize }),
             ("trace", &[]) => Keep::Trace,
@@ -302,10 +312,15 @@ impl Request<'_> {
         if *every == 0 {
             return Err(Error::invalid("an observer's every must be at least 1"));
         }
-        let observable = match observable {
-            Seen::Name(name) => Observable::parse(name, potential)?,
-            Seen::Tape(tape) => Observable::program(tape.program()?, potential)?,
-        };
-        Ok(Watch { observable, every: *every, keep })
+        Ok(Watch { observable: observable.find(potential)?, every: *every, keep })
+    }
+}
+
+impl Seen<'_> {
+    fn find<V: Potential>(&self, potential: &V) -> Result<Observable> {
+        match self {
+            Seen::Name(name) => Observable::parse(name, potential),
+            Seen::Tape(tape) => Observable::program(tape.program()?, potential),
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::block::Block;
 use crate::dynamics::gauge::Death;
 use crate::error::Cause;
 use crate::noise::{BoxMuller, Precision};
-use crate::observe::{Sight, Tally};
+use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
@@ -51,12 +51,12 @@ where
         let Plan { noise, metric, substeps, .. } = self.plan;
         let mut walk = Walk::<S, T, V, Q>::new(self.potential, noise, metric.as_ref(), *substeps, self.tally);
         let mut room = self.scheme.room::<S, T>();
-        let mut sights: Vec<_> = self.plan.watches.iter().map(|watch| watch.observable.sight::<S, T>()).collect();
+        let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
-            let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut sights, block, self.steps.clone());
+            let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
             first = [first, runaway].into_iter().flatten().min();
         }
@@ -71,7 +71,7 @@ fn cross<S, T, V, C, Q>(
     scheme: C,
     room: &mut C::Room<S, T>,
     walk: &mut Walk<'_, S, T, V, Q>,
-    sights: &mut [Sight<'_, S, T>],
+    views: &mut [View<'_, S, T>],
     block: &mut Block<T>,
     steps: Range<u64>,
 ) -> Option<Runaway>
@@ -96,7 +96,7 @@ where
                 walk.tally.settle();
                 for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
                     if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut sights[i], column, walk.tally);
+                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut views[i], column, walk.tally);
                     }
                 }
                 next_look = plan.next_look(next_look);

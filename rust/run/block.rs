@@ -27,25 +27,27 @@ pub struct Block<T> {
 }
 
 impl<T: Scalar> Block<T> {
-    /// Cuts `walkers` into blocks of at most `size` and fills them with `states`, (walkers, dim) in C order.
-    pub fn cut(walkers: Range<u64>, size: usize, states: &[T], dim: usize, watches: &[Watch]) -> Vec<Self> {
+    /// The numbers of the blocks of at most `size` that `walkers` are in.
+    pub fn numbers(walkers: &Range<u64>, size: usize) -> Range<u64> {
         let size = size.next_multiple_of(ALIGNMENT) as u64;
-        (walkers.start / size..walkers.end.div_ceil(size))
-            .map(|i| {
-                let start = (i * size).max(walkers.start / ALIGNMENT as u64 * ALIGNMENT as u64);
-                let end = ((i + 1) * size).min(walkers.end.next_multiple_of(ALIGNMENT as u64));
-                let live = walkers.start.max(start)..walkers.end.min(end);
-                let rows = (live.start - walkers.start) as usize * dim..(live.end - walkers.start) as usize * dim;
-                let live = (live.start - start) as usize..(live.end - start) as usize;
-                Self::new(start, (end - start) as usize, live, &states[rows], dim, watches)
-            })
-            .collect()
+        walkers.start / size..walkers.end.div_ceil(size)
+    }
+
+    /// Block number `i` of `walkers`, filled with their `states`, (walkers, dim) in C order.
+    pub fn cut(i: u64, walkers: &Range<u64>, size: usize, states: &[T], dim: usize, watches: &[Watch]) -> Self {
+        let (size, alignment) = (size.next_multiple_of(ALIGNMENT) as u64, ALIGNMENT as u64);
+        let start = (i * size).max(walkers.start / alignment * alignment);
+        let end = ((i + 1) * size).min(walkers.end.next_multiple_of(alignment));
+        let live = walkers.start.max(start)..walkers.end.min(end);
+        let rows = (live.start - walkers.start) as usize * dim..(live.end - walkers.start) as usize * dim;
+        let live = (live.start - start) as usize..(live.end - start) as usize;
+        Self::new(start, (end - start) as usize, live, &states[rows], dim, watches)
     }
 
     fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
         let columns = watches.iter().map(|watch| match &watch.keep {
             Keep::Moments(moments) => Column { sums: vec![0.0; moments.order * walkers], trace: Vec::new() },
-            Keep::Histogram(_) | Keep::Trace => Column::default(),
+            Keep::Histogram(..) | Keep::Trace => Column::default(),
         });
         let mut block = Self {
             first,
@@ -70,10 +72,12 @@ impl<T: Scalar> Block<T> {
         (walker / lanes * dim + coordinate) * lanes + walker % lanes
     }
 
-    /// The states of the live walkers, (walkers, dim) in C order.
-    pub fn states(&self, dim: usize) -> impl Iterator<Item = T> + '_ {
-        self.live
-            .clone()
-            .flat_map(move |walker| (0..dim).map(move |coordinate| self.state[Self::index(walker, coordinate, dim)]))
+    /// Writes the states of the live walkers, (walkers, dim) in C order.
+    pub fn read(&self, dim: usize, states: &mut [T]) {
+        for (walker, row) in self.live.clone().zip(states.chunks_exact_mut(dim)) {
+            for (coordinate, x) in row.iter_mut().enumerate() {
+                *x = self.state[Self::index(walker, coordinate, dim)];
+            }
+        }
     }
 }

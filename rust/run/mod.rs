@@ -9,13 +9,14 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
-use crate::observe::{Keep, Tally, Watch};
+use crate::observe::{Histogram, Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
@@ -76,13 +77,13 @@ impl Plan {
     /// their own, the last.
     fn aim<T>(&self, block: &Block<T>, tally: &mut Tally) {
         for (i, (watch, table)) in self.watches.iter().zip(self.tables()).enumerate() {
-            let Keep::Histogram(histogram) = &watch.keep else { continue };
-            let firsts = (0..block.walkers).map(|walker| {
+            let Keep::Histogram(histogram, _) = &watch.keep else { continue };
+            let slots = (0..block.walkers).map(|walker| {
                 let is_live = block.live.contains(&walker);
                 let group = if is_live { (block.first + walker as u64) % self.groups } else { self.groups };
                 (table.start + group as usize * histogram.stride()) as i32
             });
-            tally.aim(i, firsts);
+            tally.aim(i, slots);
         }
     }
 
@@ -90,7 +91,7 @@ impl Plan {
     fn tables(&self) -> impl Iterator<Item = Range<usize>> {
         self.watches.iter().scan(0, |end, watch| {
             let start = *end;
-            if let Keep::Histogram(histogram) = &watch.keep {
+            if let Keep::Histogram(histogram, _) = &watch.keep {
                 *end += (self.groups as usize + 1) * histogram.stride();
             }
             Some(start..*end)
@@ -134,7 +135,7 @@ pub struct Outcome<T> {
 /// What one watch kept.
 #[derive(Clone, Debug)]
 pub enum Kept<T> {
-    /// Counts, (groups, slots) in C order.
+    /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
     Counts(Vec<u64>),
     /// Sums, (walkers, order) in C order.
     Sums(Vec<f64>),
@@ -163,8 +164,14 @@ where
     Q: Precision<T>,
 {
     let dim = potential.dim();
-    let mut blocks = Block::cut(plan.walkers.clone(), plan.block_size(), states, dim, &plan.watches);
-    let alone = plan.is_work_for_one() || blocks.len() == 1;
+    let numbers = Block::<T>::numbers(&plan.walkers, plan.block_size());
+    let is_alone = plan.is_work_for_one() || numbers.end - numbers.start == 1;
+    let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
+    let cut = |i| Block::cut(i, &plan.walkers, plan.block_size(), states, dim, &plan.watches);
+    let mut blocks: Vec<_> = match &pool {
+        None => numbers.map(cut).collect(),
+        Some(pool) => pool.install(|| numbers.into_par_iter().map(cut).collect()),
+    };
     restore_sums(plan, &mut blocks, sums_before)?;
     let workers: Vec<Mutex<Tally>> =
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
@@ -181,16 +188,15 @@ where
             let (steps, precision) = (steps.clone(), PhantomData::<Q>);
             plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally: &mut tally, steps })
         };
-        let runaway = if alone {
-            visit((&mut blocks, 0))
-        } else {
-            let share = blocks.len().div_ceil(8 * plan.threads);
-            pool::with_threads(plan.threads)?.install(|| {
-                let visits = blocks
-                    .par_chunks_mut(share)
-                    .map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0))));
-                visits.flatten().min()
-            })
+        let runaway = match &pool {
+            None => visit((&mut blocks, 0)),
+            Some(pool) => {
+                let share = blocks.len().div_ceil(8 * plan.threads);
+                pool.install(|| {
+                    let shares = blocks.par_chunks_mut(share);
+                    shares.map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0)))).flatten().min()
+                })
+            }
         };
         if let Some(runaway) = runaway {
             potential.check()?;
@@ -207,7 +213,7 @@ where
     }
 
     Ok(Outcome {
-        states: blocks.iter().flat_map(|block| block.states(dim)).collect(),
+        states: gather(&blocks, dim, pool.as_deref()),
         kept: collect(plan, &blocks, &totals),
         steps: done - plan.steps.start,
         accepted: blocks.iter().map(|block| block.accepted).sum(),
@@ -288,14 +294,40 @@ fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>
     Ok(())
 }
 
+/// The states of all walkers, (walkers, dim) in C order.
+fn gather<T: Element>(blocks: &[Block<T>], dim: usize, pool: Option<&ThreadPool>) -> Vec<T> {
+    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
+    let mut states = vec![T::default(); walkers * dim];
+    let mut rest = &mut states[..];
+    let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * dim).unwrap_or_default());
+    let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
+    match pool {
+        None => rooms.iter_mut().for_each(|(block, room)| block.read(dim, room)),
+        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| block.read(dim, room))),
+    }
+    states
+}
+
 /// Gathers what the watches kept, walker by walker.
 fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
     let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
-        Keep::Histogram(histogram) => Kept::Counts(totals[table][..plan.groups as usize * histogram.stride()].to_vec()),
+        Keep::Histogram(histogram, given) => {
+            Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
+        }
         Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
         Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
     });
     kept.collect()
+}
+
+/// Counts as they are handed back: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
+fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64]) -> Vec<u64> {
+    let groups = table.chunks_exact(histogram.stride()).take(groups as usize);
+    let rows = groups.map(|group| {
+        let (inside, last) = group.split_at(histogram.stride() - 2);
+        [inside, &last[1..], &last[..usize::from(is_conditioned)]].concat()
+    });
+    rows.flatten().collect()
 }
 
 /// Transposes blocks' rows of walkers into a row for each walker.

@@ -214,7 +214,8 @@ where
 fn strayed<R: Real>(x: &[R], back: &[R]) -> R {
     let (zero, one) = (R::constant(0.0), R::constant(1.0));
     // 2^-20 in double precision, 2^-9 in single: between rounding and the distance to another point of the surface.
-    let tolerance = R::constant(if <R::Scalar as Scalar>::MANTISSA > 30 { 2.0_f64.powi(-20) } else { 2.0_f64.powi(-9) });
+    let tolerance =
+        R::constant(if <R::Scalar as Scalar>::MANTISSA > 30 { 2.0_f64.powi(-20) } else { 2.0_f64.powi(-9) });
     let (mut distance, mut size) = (zero, one);
     for (&x, &back) in x.iter().zip(back) {
         distance = (x - back).abs() + distance;

@@ -210,11 +210,15 @@ impl Pack for Pair<F64> {
         });
     }
     #[inline(always)]
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         let (offsets, to) = (offsets[..8].as_ptr().cast::<__m128i>(), to[..8].as_mut_ptr().cast::<__m128i>());
         x!({
-            _mm_storeu_si128(to, _mm_add_epi32(_mm256_cvttpd_epi32(self.0.0), _mm_loadu_si128(offsets)));
-            _mm_storeu_si128(to.add(1), _mm_add_epi32(_mm256_cvttpd_epi32(self.1.0), _mm_loadu_si128(offsets.add(1))));
+            let nan = _mm_set1_epi32(nan.cast_signed());
+            // NaN is converted to a number with the top bit set.
+            let lower = _mm_min_epu32(_mm256_cvttpd_epi32(self.0.0), nan);
+            let upper = _mm_min_epu32(_mm256_cvttpd_epi32(self.1.0), nan);
+            _mm_storeu_si128(to, _mm_add_epi32(lower, _mm_loadu_si128(offsets)));
+            _mm_storeu_si128(to.add(1), _mm_add_epi32(upper, _mm_loadu_si128(offsets.add(1))));
         });
     }
     #[inline(always)]
@@ -243,12 +247,14 @@ impl Pack for Pair<F32> {
         });
     }
     #[inline(always)]
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         let (offsets, to) = (offsets[..16].as_ptr().cast::<__m256i>(), to[..16].as_mut_ptr().cast::<__m256i>());
         x!({
-            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_cvttps_epi32(self.0.0), _mm256_loadu_si256(offsets)));
-            let upper = _mm256_add_epi32(_mm256_cvttps_epi32(self.1.0), _mm256_loadu_si256(offsets.add(1)));
-            _mm256_storeu_si256(to.add(1), upper);
+            let nan = _mm256_set1_epi32(nan.cast_signed());
+            let lower = _mm256_min_epu32(_mm256_cvttps_epi32(self.0.0), nan);
+            let upper = _mm256_min_epu32(_mm256_cvttps_epi32(self.1.0), nan);
+            _mm256_storeu_si256(to, _mm256_add_epi32(lower, _mm256_loadu_si256(offsets)));
+            _mm256_storeu_si256(to.add(1), _mm256_add_epi32(upper, _mm256_loadu_si256(offsets.add(1))));
         });
     }
     #[inline(always)]

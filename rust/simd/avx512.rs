@@ -155,9 +155,11 @@ impl Pack for F64 {
         x!(_mm512_storeu_pd(to[..8].as_mut_ptr(), self.0));
     }
     #[inline(always)]
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         let (offsets, to) = (offsets[..8].as_ptr().cast(), to[..8].as_mut_ptr().cast());
-        x!(_mm256_storeu_si256(to, _mm256_add_epi32(_mm512_cvttpd_epi32(self.0), _mm256_loadu_si256(offsets))));
+        // NaN is converted to a number with the top bit set.
+        let slots = x!(_mm256_min_epu32(_mm512_cvttpd_epi32(self.0), _mm256_set1_epi32(nan.cast_signed())));
+        x!(_mm256_storeu_si256(to, _mm256_add_epi32(slots, _mm256_loadu_si256(offsets))));
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U64, U64) {
@@ -177,9 +179,10 @@ impl Pack for F32 {
         x!(_mm512_storeu_ps(to[..16].as_mut_ptr(), self.0));
     }
     #[inline(always)]
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         let (offsets, to) = (offsets[..16].as_ptr().cast(), to[..16].as_mut_ptr().cast());
-        x!(_mm512_storeu_si512(to, _mm512_add_epi32(_mm512_cvttps_epi32(self.0), _mm512_loadu_si512(offsets))));
+        let slots = x!(_mm512_min_epu32(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(nan.cast_signed())));
+        x!(_mm512_storeu_si512(to, _mm512_add_epi32(slots, _mm512_loadu_si512(offsets))));
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U32, U32) {

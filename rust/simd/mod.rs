@@ -39,9 +39,9 @@ pub trait Pack: Real {
     fn load(from: &[Self::Scalar]) -> Self;
     /// Writes `LANES` numbers.
     fn store(self, to: &mut [Self::Scalar]);
-    /// Writes `LANES` integers: the numbers, rounded towards zero, plus the offsets. Every number must be in the range of
-    /// `i32`; sums wrap.
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]);
+    /// Writes `LANES` integers: the numbers, rounded towards zero, plus the offsets. Every number must be in `0..=nan` or
+    /// NaN, which counts as `nan`; sums wrap.
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]);
     /// Two words of random bits a lane: AES rounds over `counters ^ tweak` (see [`crate::noise`]).
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
 }

@@ -162,9 +162,10 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
         to[..N].copy_from_slice(&self.0);
     }
     #[inline(always)]
-    fn store_truncated(self, offsets: &[i32], to: &mut [i32]) {
+    fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         for ((to, offset), x) in to.iter_mut().zip(offsets).zip(self.0) {
-            *to = offset.wrapping_add(x.to_f64() as i32);
+            let x = x.to_f64();
+            *to = offset.wrapping_add(if x.is_nan() { nan.cast_signed() } else { x as i32 });
         }
     }
     #[inline(always)]

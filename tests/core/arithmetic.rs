@@ -229,15 +229,16 @@ impl<T: Element> Job for Truncates<T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
+        let nan = f64::NAN;
         let numbers =
-            [0.0, 0.999, 1.0, 1.5, 2.999_999, 255.5, 65_536.0, 8_388_607.5, -0.5, -1.0, -7.9, 3.0, 4.0, 5.0, 6.0, 7.5];
-        let expected = [0, 0, 1, 1, 2, 255, 65_536, 8_388_607, 0, -1, -7, 3, 4, 5, 6, 7];
+            [0.0, 0.999, 1.0, 1.5, 2.999_999, 255.5, 65_536.0, 8_388_607.5, -0.5, nan, -nan, 3.0, 4.0, 5.0, 6.0, 7.5];
+        let expected = [0, 0, 1, 1, 2, 255, 65_536, 8_388_607, 0, 9_000_000, 9_000_000, 3, 4, 5, 6, 7];
         let lanes = T::Pack::<S>::LANES;
         for (numbers, expected) in numbers.chunks_exact(lanes).zip(expected.chunks_exact(lanes)) {
             let numbers: Vec<T> = numbers.iter().map(|&x| T::from_f64(x)).collect();
             let mut truncated = [0; 16];
             let offsets: [i32; 16] = std::array::from_fn(|i| 1000 * i as i32 - 3);
-            T::Pack::<S>::load(&numbers).store_truncated(&offsets, &mut truncated);
+            T::Pack::<S>::load(&numbers).store_truncated(9_000_000, &offsets, &mut truncated);
             for ((truncated, offset), expected) in truncated.iter().zip(offsets).zip(expected) {
                 assert_eq!(truncated - offset, *expected);
             }

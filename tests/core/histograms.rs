@@ -9,7 +9,7 @@ use crate::support::{CASES, Case, Model, Numbers, Record, histogram, plan, trace
 
 const GROUPS: u64 = 7;
 
-/// The slot of a value: 0 below `edges[0]`, i in [edges[i-1], edges[i]), bins + 1 from the last edge on, bins + 2 for NaN.
+/// The slot of a value as counts are handed back: 0 below `edges[0]`, i in [edges[i-1], edges[i]), bins + 1 from the last edge on, bins + 2 for NaN.
 fn naive_slot(value: f64, edges: &[f64]) -> usize {
     if value.is_nan() { edges.len() + 1 } else { edges.partition_point(|&edge| edge <= value) }
 }
@@ -116,13 +116,14 @@ impl<T: Element> Job for Count<'_, T> {
         let (offsets, slots) = tally.look(0);
         let rows = offsets.chunks_exact(lanes).zip(slots.chunks_exact_mut(lanes));
         for (values, (offsets, slots)) in values.chunks_exact(lanes).zip(rows) {
-            ruler.slot(T::Pack::<S>::load(values)).store_truncated(offsets, slots);
+            ruler.slot(T::Pack::<S>::load(values)).store_truncated(ruler.invalid, offsets, slots);
         }
         // Some while there is time, the others at the end.
         tally.count(1);
         tally.settle();
         let mut counts = vec![0; histogram.stride()];
         tally.merge_into(&mut counts);
+        assert_eq!(counts.remove(histogram.bins as usize + 2), 0, "there was no condition");
         counts
     }
 }
@@ -130,7 +131,7 @@ impl<T: Element> Job for Count<'_, T> {
 fn count<T: Element>(histogram: Histogram, values: &[f64]) {
     let edges = edges(histogram.bins, histogram.lo, histogram.hi);
     let values: Vec<T> = values.iter().chain(values).map(|&x| T::from_f64(x)).collect();
-    let mut expected = vec![0; histogram.stride()];
+    let mut expected = vec![0; histogram.bins as usize + 3];
     for value in &values {
         expected[naive_slot(value.to_f64(), &edges)] += 1;
     }

@@ -233,7 +233,7 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
 }
 
 pub fn histogram(observable: Observable, every: u64, bins: u32, lo: f64, hi: f64) -> Watch {
-    Watch { observable, every, keep: Keep::Histogram(Histogram { bins, lo, hi }) }
+    Watch { observable, every, keep: Keep::Histogram(Histogram { bins, lo, hi }, None) }
 }
 
 pub fn moments(observable: Observable, every: u64, order: usize) -> Watch {

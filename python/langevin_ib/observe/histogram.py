@@ -83,8 +83,9 @@ class HistogramResult:
         The request.
     provenance : Provenance
         The settings of the run.
-    raw_counts : array of int64, shape (groups, bins + 3)
-        One row per group; the columns are underflow, the bins from left to right, overflow, invalid (NaN).
+    raw_counts : array of int64, shape (groups, spec.slots)
+        One row per group; the columns are underflow, the bins from left to right, overflow, invalid (NaN) and, if the
+        request has a condition, looks while it did not hold.
 
     Raises
     ------
@@ -99,11 +100,11 @@ class HistogramResult:
     def __post_init__(self) -> None:
         """Check the counts and make them read-only."""
         raw = np.asarray(self.raw_counts)
-        columns = self.spec.bins + 3
+        columns = self.spec.slots
         if raw.ndim != 2 or raw.shape[0] < 1 or raw.shape[1] != columns or raw.dtype != np.int64:
             raise InvalidArgumentError(
                 f"raw_counts has shape {raw.shape} and dtype {raw.dtype}; give int64 of shape (groups, {columns}): "
-                f"underflow, {self.spec.bins} bins, overflow, invalid"
+                f"underflow, {self.spec.bins} bins, overflow, invalid{', elsewhere' if self.spec.given else ''}"
             )
         if raw.size and raw.min() < 0:
             raise InvalidArgumentError(f"raw_counts has the negative entry {raw.min()}; counts are at least 0")
@@ -124,13 +125,24 @@ class HistogramResult:
     @property
     def group_counts(self) -> NDArray[np.int64]:
         """The counts in the bins, shape (groups, bins)."""
-        return self.raw_counts[:, 1:-2]
+        return self.raw_counts[:, 1 : self.spec.bins + 1]
+
+    @property
+    def slot_counts(self) -> NDArray[np.int64]:
+        """The counts of underflow, the bins and overflow, shape (groups, bins + 2)."""
+        return self.raw_counts[:, : self.spec.bins + 2]
 
     @property
     def group_totals(self) -> NDArray[np.int64]:
         """The number of observations of each group, tails included and NaN excluded, shape (groups,)."""
-        totals: NDArray[np.int64] = self.raw_counts[:, :-1].sum(axis=1)
+        totals: NDArray[np.int64] = self.slot_counts.sum(axis=1)
         return totals
+
+    @property
+    def group_looks(self) -> NDArray[np.int64]:
+        """The number of looks of each group, whether its condition held or not, NaN excluded, shape (groups,)."""
+        looks: NDArray[np.int64] = self.group_totals + self.raw_counts[:, self.spec.bins + 3 :].sum(axis=1)
+        return looks
 
     @property
     def underflow(self) -> int:
@@ -140,12 +152,17 @@ class HistogramResult:
     @property
     def overflow(self) -> int:
         """How many observations fell on or above the upper end of the range (+inf included)."""
-        return int(self.raw_counts[:, -2].sum())
+        return int(self.raw_counts[:, self.spec.bins + 1].sum())
 
     @property
     def invalid(self) -> int:
         """How many observations were NaN."""
-        return int(self.raw_counts[:, -1].sum())
+        return int(self.raw_counts[:, self.spec.bins + 2].sum())
+
+    @property
+    def elsewhere(self) -> int:
+        """How many looks found the condition not holding; 0 without a condition."""
+        return int(self.raw_counts[:, self.spec.bins + 3 :].sum())
 
     @property
     def total(self) -> int:
@@ -263,6 +280,9 @@ class HistogramResult:
     def __repr__(self) -> str:
         lo, hi = self.spec.range
         tails = f"{self.underflow} underflow, {self.overflow} overflow, {self.invalid} invalid"
+        if self.spec.given is not None:
+            name, start, end = self.spec.given
+            tails += f"; given {name} in [{start:g}, {end:g}), {self.elsewhere} elsewhere"
         return (
             f"HistogramResult({self.provenance.observable}: {self.total} observations of {self.provenance.walkers} "
             f"walkers, {self.spec.bins} bins over [{lo:g}, {hi:g}), {self.groups} groups; {tails})"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..checks import checked_int, checked_real
 from ..errors import InvalidArgumentError
 
-__all__ = ["MAX_BINS", "Histogram", "Moments", "Spec", "Trace"]
+__all__ = ["MAX_BINS", "Histogram", "Moments", "Spec", "Trace", "checked_condition"]
 
 MAX_BINS = 1_000_000
 """The largest number of bins that a histogram may have; 64 groups of them take half a gigabyte."""
@@ -32,6 +33,10 @@ class Histogram:
         The finite ends lo < hi of the binned interval, in the units of the observable.
     every : int, default 1
         Look at the observable after every so many steps.
+    given : (str, float, float), optional
+        A condition: count only while the model's observable of this name is in [lo, hi), of which one end may be
+        infinite. The histogram is then that of the conditional law; looks at other times are counted apart, as
+        elsewhere.
 
     Raises
     ------
@@ -42,17 +47,21 @@ class Histogram:
     --------
     >>> Histogram(bins=4, range=(0, 1))
     Histogram(bins=4, range=(0.0, 1.0), every=1)
+    >>> Histogram(bins=4, range=(0, 1), given=("imbalance", -0.1, 0.1))
+    Histogram(bins=4, range=(0.0, 1.0), every=1, given=('imbalance', -0.1, 0.1))
     """
 
     bins: int = 200
     range: tuple[float, float]
     every: int = 1
+    given: tuple[str, float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check the arguments and bring them to plain Python numbers."""
         object.__setattr__(self, "bins", checked_int("bins", self.bins, minimum=1, maximum=MAX_BINS))
         object.__setattr__(self, "range", _interval(self.range))
         object.__setattr__(self, "every", checked_int("every", self.every, minimum=1, maximum=MAX_EVERY))
+        object.__setattr__(self, "given", checked_condition(self.given))
         lo, hi = self.range
         width = hi / self.bins - lo / self.bins
         if not (lo + width > lo and hi - width < hi and hi - lo < float("inf")):
@@ -60,6 +69,15 @@ class Histogram:
                 f"range = ({lo!r}, {hi!r}) cannot be cut into bins = {self.bins} distinct floating-point intervals; "
                 "use fewer bins or another range"
             )
+
+    @property
+    def slots(self) -> int:
+        """The number of counts of each group: underflow, the bins, overflow, NaN and, under a condition, elsewhere."""
+        return self.bins + (3 if self.given is None else 4)
+
+    def __repr__(self) -> str:
+        given = "" if self.given is None else f", given={self.given!r}"
+        return f"Histogram(bins={self.bins}, range={self.range}, every={self.every}{given})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +130,30 @@ class Trace:
 
 Spec: TypeAlias = Histogram | Moments | Trace
 """Whatever ``sample(observe=...)`` accepts as a value."""
+
+
+def checked_condition(value: object) -> tuple[str, float, float] | None:
+    """Return a condition (name, lo, hi) on an observable, or None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) != 3 or not isinstance(value[0], str):
+        raise InvalidArgumentError(
+            f'given = {value!r} is no condition; give (name, lo, hi), such as ("imbalance", -0.1, 0.1)'
+        )
+    ends = []
+    for which, end in (("lo", value[1]), ("hi", value[2])):
+        is_infinite = isinstance(end, float) and math.isinf(end)
+        ends.append(end if is_infinite else checked_real(f"{which} of given", end))
+    lo, hi = ends
+    if not lo < hi:
+        raise InvalidArgumentError(f"given = {tuple(value)!r} holds nowhere; give (name, lo, hi) with lo < hi")
+    return value[0], lo, hi
 
 
 def _interval(value: object) -> tuple[float, float]:

@@ -36,18 +36,16 @@ impl GeneralLinear {
     /// Moves a point to the slice; it becomes NaN where U or V has not full rank.
     #[inline(always)]
     pub fn retract<R: Real>(&self, x: &mut [R]) {
-        let r = self.columns;
-        let zero = R::constant(0.0);
-        let (mut p, mut q): (Matrix<R>, Matrix<R>) = ([zero; 64], [zero; 64]);
+        let (r, empty) = (self.columns, [R::constant(0.0); MOST_COLUMNS * MOST_COLUMNS]);
+        let (mut p, mut q, mut root, mut inverse) = (empty, empty, empty, empty);
         gram(&self.u, r, x, &mut p);
         gram(&self.v, r, x, &mut q);
-        let (mut g, mut inverse): (Matrix<R>, Matrix<R>) = ([zero; 64], [zero; 64]);
         if r == 2 {
-            two_by_two(&p, &q, &mut g, &mut inverse);
+            two_by_two(&p, &q, &mut root, &mut inverse);
         } else {
-            any_size(r, &mut p, &mut q, &mut g, &mut inverse);
+            any_size(r, &mut p, &mut q, &mut root, &mut inverse);
         }
-        multiply(&self.u, r, x, &g);
+        multiply(&self.u, r, x, &root);
         multiply(&self.v, r, x, &inverse);
     }
 }
@@ -90,11 +88,8 @@ fn two_by_two<R: Real>(p: &Matrix<R>, q: &Matrix<R>, g: &mut Matrix<R>, inverse:
     let det_q = q[0].mul_add(q[3], -(q[1] * q[1])).sqrt();
     // P⁻¹ over the root of its determinant is the adjugate of P over the root of P's.
     let (one_p, one_q) = (R::constant(1.0) / det_p, R::constant(1.0) / det_q);
-    let mean = [
-        p[3].mul_add(one_p, q[0] * one_q),
-        q[1].mul_add(one_q, -(p[1] * one_p)),
-        p[0].mul_add(one_p, q[3] * one_q),
-    ];
+    let mean =
+        [p[3].mul_add(one_p, q[0] * one_q), q[1].mul_add(one_q, -(p[1] * one_p)), p[0].mul_add(one_p, q[3] * one_q)];
     let det = mean[0].mul_add(mean[2], -(mean[1] * mean[1]));
     let ratio = det_q / det_p;
     let scale = (ratio / det).sqrt();
@@ -114,51 +109,50 @@ fn any_size<R: Real>(r: usize, p: &mut Matrix<R>, q: &mut Matrix<R>, g: &mut Mat
     let zero = R::constant(0.0);
     cholesky(p, r);
     cholesky(q, r);
-    let mut b: Matrix<R> = [zero; 64];
+    let (mut product, mut rotation): (Matrix<R>, Matrix<R>) = ([zero; 64], [zero; 64]);
     for i in 0..r {
         for j in 0..r {
             let mut sum = zero;
             for k in i.max(j)..r {
                 sum = q[k * r + i].mul_add(p[k * r + j], sum);
             }
-            b[i * r + j] = sum;
+            product[i * r + j] = sum;
         }
     }
-    let mut y: Matrix<R> = [zero; 64];
     // Twice the same: written once, it is compiled once.
     for pass in 0..2 {
-        orthogonalise(&mut b[..r * r], &mut y[..r * r], r);
+        orthogonalise(&mut product[..r * r], &mut rotation[..r * r], r);
         if pass == 0 {
-            roots(r, p, &mut b, &y);
+            product = half_of_mean(r, p, &product, &rotation);
         }
     }
     for k in 0..r {
-        let root = length(&b[..r * r], r, k);
+        let root = length(&product[..r * r], r, k);
         for i in 0..r {
             for j in 0..r {
-                let product = y[i * r + k] * y[j * r + k];
-                g[i * r + j] = product.mul_add(root, g[i * r + j]);
-                inverse[i * r + j] = inverse[i * r + j] + product / root;
+                let both = rotation[i * r + k] * rotation[j * r + k];
+                g[i * r + j] = both.mul_add(root, g[i * r + j]);
+                inverse[i * r + j] = inverse[i * r + j] + both / root;
             }
         }
     }
 }
 
-/// Replaces X Σ by Cᵀ = Σ^(1/2) Yᵀ L⁻¹, row by row: z L = row is solved from the last column on.
+/// Cᵀ = Σ^(1/2) Yᵀ L⁻¹ from X Σ and Y, row by row: z L = row is solved from the last column on.
 #[inline(always)]
-fn roots<R: Real>(r: usize, l: &Matrix<R>, b: &mut Matrix<R>, y: &Matrix<R>) {
-    let mut c: Matrix<R> = [R::constant(0.0); 64];
+fn half_of_mean<R: Real>(r: usize, lower: &Matrix<R>, lengths: &Matrix<R>, rotation: &Matrix<R>) -> Matrix<R> {
+    let mut half: Matrix<R> = [R::constant(0.0); 64];
     for k in 0..r {
-        let root = length(&b[..r * r], r, k).sqrt();
+        let root = length(&lengths[..r * r], r, k).sqrt();
         for j in (0..r).rev() {
-            let mut rest = y[j * r + k] * root;
+            let mut rest = rotation[j * r + k] * root;
             for i in j + 1..r {
-                rest = (-c[k * r + i]).mul_add(l[i * r + j], rest);
+                rest = (-half[k * r + i]).mul_add(lower[i * r + j], rest);
             }
-            c[k * r + j] = rest / l[j * r + j];
+            half[k * r + j] = rest / lower[j * r + j];
         }
     }
-    *b = c;
+    half
 }
 
 /// The length of a column.

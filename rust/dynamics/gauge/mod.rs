@@ -66,9 +66,7 @@ impl Gauge {
         for part in &parts {
             for &i in &part.coordinates {
                 if i >= dim || std::mem::replace(&mut taken[i], true) {
-                    return Err(Error::invalid(format!(
-                        "gauge: coordinate {i} of {dim} is not there, or moves twice"
-                    )));
+                    return Err(Error::invalid(format!("gauge: coordinate {i} of {dim} is not there, or moves twice")));
                 }
             }
         }
@@ -155,5 +153,4 @@ impl Retraction {
     fn room(&self) -> usize {
         if let Self::Scalings(scalings) = self { scalings.room() } else { 0 }
     }
-
 }

@@ -36,19 +36,19 @@ impl Pair {
     /// sum of positive numbers, whatever the sign of c.
     #[inline(always)]
     pub fn retract<R: Real>(&self, x: &mut [R]) {
-        let (p, q) = (sum_of_squares(&self.larger, x), sum_of_squares(&self.smaller, x));
-        let s = p.sqrt() * q.sqrt();
+        let (larger, smaller) = (sum_of_squares(&self.larger, x), sum_of_squares(&self.smaller, x));
+        let s = larger.sqrt() * smaller.sqrt();
         let mut square = s;
         if self.level > 0.0 {
             let c = R::constant(self.level);
             square = c + s.mul_add(s, c * c).sqrt();
         }
-        let g = (square / p).sqrt();
+        let scale = (square / larger).sqrt();
         for &i in &self.larger {
-            x[i] = x[i] * g;
+            x[i] = x[i] * scale;
         }
         for &i in &self.smaller {
-            x[i] = x[i] / g;
+            x[i] = x[i] / scale;
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::math;
 use crate::real::{Real, Scalar};
 
 /// The most steps, each of which may change every x_i by a factor of e.
-const MOST_STEPS: usize = 200;
+const MOST_STEPS: usize = 1000;
 
 /// Coordinates that the scalings move alike.
 #[derive(Clone, Debug)]

@@ -1,8 +1,10 @@
 //! The interpreter: one dispatch an instruction and strip of packs, then the same operation on every pack of the strip.
 //!
-//! A strip is long enough to hide the dispatch behind loads and stores, and short enough for some forty registers to stay in
-//! first-level cache: 8 packs took 1.3 times as long, 32 packs up to 1.6 times. Packs are walked in fours, so that a short
-//! last strip costs little.
+//! A strip is long enough to hide the dispatch behind loads and stores, and short enough for the registers to stay in
+//! first-level cache: with forty of them 8 packs took 1.3 times as long as 16, and 32 packs up to 1.6 times. Packs are walked
+//! in fours, so that a short last strip costs little.
+
+use std::cell::Cell;
 
 use super::{Act, Factor, Instruction, Program};
 use crate::math::{self, Op};
@@ -11,26 +13,30 @@ use crate::simd::{Element, Routine, Simd};
 
 /// Packs that are walked at once.
 const FOUR: usize = 4;
-/// Fours in a strip.
-const FOURS: usize = 4;
-
-/// A register: a strip of packs.
-type Strip<P> = [[P; FOUR]; FOURS];
+/// The fewest and the most fours in a strip.
+const FOURS: (usize, usize) = (4, 8);
+/// Bytes of first-level cache for the registers.
+const CACHE: usize = 32 << 10;
 
 /// A program with one worker's registers, in the packs of one instruction set; those of the constants are filled in.
 #[derive(Debug)]
 pub struct Evaluator<'a, S: Simd, T: Element> {
     program: &'a Program,
-    registers: Vec<Strip<T::Pack<S>>>,
+    /// Fours in a strip.
+    strip: usize,
+    /// Strips, one a register.
+    registers: Vec<[T::Pack<S>; FOUR]>,
 }
 
 impl<'a, S: Simd, T: Element> Evaluator<'a, S, T> {
     pub(super) fn new(program: &'a Program) -> Self {
-        let mut registers = vec![[[T::Pack::<S>::constant(0.0); FOUR]; FOURS]; program.registers];
-        for (register, &constant) in registers.iter_mut().zip(&program.constants) {
-            *register = [[Real::constant(constant); FOUR]; FOURS];
+        let four = size_of::<[T::Pack<S>; FOUR]>();
+        let strip = (CACHE / (program.registers * four).max(1)).clamp(FOURS.0, FOURS.1);
+        let mut registers = vec![[T::Pack::<S>::constant(0.0); FOUR]; program.registers * strip];
+        for (strip, &constant) in registers.chunks_exact_mut(strip).zip(&program.constants) {
+            strip.fill([Real::constant(constant); FOUR]);
         }
-        Self { program, registers }
+        Self { program, strip, registers }
     }
 
     /// Evaluates the program for any number of packs. `x` has packs of `dim` coordinates one after another, and `outputs`
@@ -56,21 +62,24 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { evaluator: Evaluator { program, registers }, x, outputs } = self;
+        let Self { evaluator: Evaluator { program, strip, registers }, x, outputs } = self;
         let (dim, width) = (program.dim, program.outputs.len());
         assert_eq!(
             (x.len() % dim, x.len() / dim * width),
             (0, outputs.len()),
             "inputs and outputs are not as many packs"
         );
-        let coordinates = program.constants.len()..program.constants.len() + dim;
-        for (x, outputs) in x.chunks(FOUR * FOURS * dim).zip(outputs.chunks_mut(FOUR * FOURS * width)) {
-            for (i, register) in registers[coordinates.clone()].iter_mut().enumerate() {
-                for (pack, &x) in register.as_flattened_mut().iter_mut().zip(x[i..].iter().step_by(dim)) {
-                    *pack = x;
+        let (strip, packs) = (*strip, FOUR * *strip);
+        let coordinates = program.constants.len() * strip..(program.constants.len() + dim) * strip;
+        for (x, outputs) in x.chunks(packs * dim).zip(outputs.chunks_mut(packs * width)) {
+            let coordinates = registers[coordinates.clone()].as_flattened_mut();
+            for (pack, point) in (0..packs).zip(x.chunks_exact(dim)) {
+                for (register, &x) in coordinates.chunks_exact_mut(packs).zip(point) {
+                    register[pack] = x;
                 }
             }
             let fours = (x.len() / dim).div_ceil(FOUR);
+            let cells = Strips { fours: Cell::from_mut(&mut registers[..]).as_slice_of_cells(), strip, used: fours };
             for section in &program.sections {
                 let (rows, columns) = match section.table {
                     Some(table) => (program.data[table].numbers::<T>(), program.data[table].columns),
@@ -78,35 +87,57 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
                     None => (&[T::default()][..], 1),
                 };
                 for row in rows.chunks_exact(columns) {
-                    interpret(&section.code, row, registers, fours);
+                    interpret(&section.code, row, cells);
                 }
             }
-            for (i, &register) in program.outputs.iter().enumerate() {
-                let packs = registers[usize::from(register)].as_flattened().iter();
-                for (&pack, output) in packs.zip(outputs[i..].iter_mut().step_by(width)) {
-                    *output = pack;
+            let registers = registers.as_flattened();
+            for (pack, results) in (0..packs).zip(outputs.chunks_exact_mut(width)) {
+                for (result, &register) in results.iter_mut().zip(&program.outputs) {
+                    *result = registers[usize::from(register) * packs + pack];
                 }
             }
         }
     }
 }
 
-/// Runs some instructions on the first fours of every register. A tape was checked, so no index is out of range.
+/// The registers, to be read and written in any order: a destination may be an operand too.
+#[derive(Clone, Copy)]
+struct Strips<'a, P> {
+    fours: &'a [Cell<[P; FOUR]>],
+    /// Fours in a register.
+    strip: usize,
+    /// Those of them that hold walkers.
+    used: usize,
+}
+
+impl<'a, P> Strips<'a, P> {
+    /// The used fours of a register. A tape was checked, so there is a register of every number in it.
+    #[inline(always)]
+    fn of(self, register: u16) -> &'a [Cell<[P; FOUR]>] {
+        &self.fours[usize::from(register) * self.strip..][..self.used]
+    }
+}
+
+/// Runs some instructions on every register.
 #[inline(always)]
-fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: &mut [Strip<P>], fours: usize) {
+fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
     let mut code = code.iter();
     // A copy, whose fields no write to a register can have changed.
     while let Some(&at) = code.next() {
-        // A destination may be an operand too: each pack is read before it is written.
         macro_rules! each {
-            ($($x:ident),* => $result:expr) => {
-                for four in 0..fours.min(FOURS) {
+            ($($x:ident),* => $result:expr) => {{
+                let to = registers.of(at.to);
+                $(let $x = &registers.of(at.$x)[..to.len()];)*
+                for i in 0..to.len() {
+                    $(let $x = $x[i].get();)*
+                    let mut four = to[i].get();
                     for pack in 0..FOUR {
-                        $(let $x = registers[usize::from(at.$x)][four][pack];)*
-                        registers[usize::from(at.to)][four][pack] = $result;
+                        $(let $x = $x[pack];)*
+                        four[pack] = $result;
                     }
+                    to[i].set(four);
                 }
-            };
+            }};
         }
         macro_rules! column {
             ($column:ident) => {
@@ -166,10 +197,10 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: &mut [
                 let column = column!(b);
                 each!(a, c => a.mul_add(column, c));
             }
-            Act::Sum(Factor::Register) => sum::<P, false>(at, terms!(), row, registers, fours),
-            Act::Sum(Factor::Column) => sum::<P, true>(at, terms!(), row, registers, fours),
-            Act::Spread(Factor::Register) => spread::<P, false>(at, terms!(), row, registers, fours),
-            Act::Spread(Factor::Column) => spread::<P, true>(at, terms!(), row, registers, fours),
+            Act::Sum(Factor::Register) => sum::<P, false>(at, terms!(), row, registers),
+            Act::Sum(Factor::Column) => sum::<P, true>(at, terms!(), row, registers),
+            Act::Spread(Factor::Register) => spread::<P, false>(at, terms!(), row, registers),
+            Act::Spread(Factor::Column) => spread::<P, true>(at, terms!(), row, registers),
         }
     }
 }
@@ -179,10 +210,10 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: &mut [
 fn factor<P: Real, const COLUMN: bool>(
     term: Instruction,
     row: &[P::Scalar],
-    registers: &[Strip<P>],
-    four: usize,
+    registers: Strips<'_, P>,
+    i: usize,
 ) -> [P; FOUR] {
-    if COLUMN { [P::splat(row[usize::from(term.b)]); FOUR] } else { registers[usize::from(term.b)][four] }
+    if COLUMN { [P::splat(row[usize::from(term.b)]); FOUR] } else { registers.of(term.b)[i].get() }
 }
 
 /// Adds products to one register, which is read and written once.
@@ -191,18 +222,17 @@ fn sum<P: Real, const COLUMN: bool>(
     head: Instruction,
     terms: &[Instruction],
     row: &[P::Scalar],
-    registers: &mut [Strip<P>],
-    fours: usize,
+    registers: Strips<'_, P>,
 ) {
-    for four in 0..fours.min(FOURS) {
-        let mut sum = registers[usize::from(head.a)][four];
+    for i in 0..registers.used {
+        let mut sum = registers.of(head.a)[i].get();
         for &term in terms {
-            let (x, y) = (registers[usize::from(term.a)][four], factor::<P, COLUMN>(term, row, registers, four));
+            let (x, y) = (registers.of(term.a)[i].get(), factor::<P, COLUMN>(term, row, registers, i));
             for pack in 0..FOUR {
                 sum[pack] = x[pack].mul_add(y[pack], sum[pack]);
             }
         }
-        registers[usize::from(head.to)][four] = sum;
+        registers.of(head.to)[i].set(sum);
     }
 }
 
@@ -212,17 +242,17 @@ fn spread<P: Real, const COLUMN: bool>(
     head: Instruction,
     terms: &[Instruction],
     row: &[P::Scalar],
-    registers: &mut [Strip<P>],
-    fours: usize,
+    registers: Strips<'_, P>,
 ) {
-    for four in 0..fours.min(FOURS) {
-        let x = registers[usize::from(head.a)][four];
+    for i in 0..registers.used {
+        let x = registers.of(head.a)[i].get();
         for &term in terms {
-            let y = factor::<P, COLUMN>(term, row, registers, four);
+            let y = factor::<P, COLUMN>(term, row, registers, i);
+            let mut z = registers.of(term.c)[i].get();
             for pack in 0..FOUR {
-                let z = registers[usize::from(term.c)][four][pack];
-                registers[usize::from(term.to)][four][pack] = x[pack].mul_add(y[pack], z);
+                z[pack] = x[pack].mul_add(y[pack], z[pack]);
             }
+            registers.of(term.to)[i].set(z);
         }
     }
 }

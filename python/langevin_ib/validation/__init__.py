@@ -1,0 +1,37 @@
+"""The table that `langevin-ib validate` prints: systems, dynamics, their laws, and the laws that must be rejected.
+
+- `row`: what a row and its verdict are; a verdict as text, as JSON and as files.
+- `histograms`: the histogram of an observable against its law.
+- `lifetimes`: times of absorption against theirs.
+- `virials`: expectations that are known exactly.
+- `cases`: every row, by name.
+- `overview`: all verdicts in one figure, and the orbits and slices of u v in another.
+"""
+
+from __future__ import annotations
+
+from .cases import CASES
+from .histograms import Case, Validation, figure, validate
+from .lifetimes import Lifetimes
+from .overview import orbits, overview
+from .row import ALPHA, REJECTION, Row, Verdict, summary, table, write
+from .virials import Virials
+
+__all__ = [
+    "ALPHA",
+    "CASES",
+    "REJECTION",
+    "Case",
+    "Lifetimes",
+    "Row",
+    "Validation",
+    "Verdict",
+    "Virials",
+    "figure",
+    "orbits",
+    "overview",
+    "summary",
+    "table",
+    "validate",
+    "write",
+]

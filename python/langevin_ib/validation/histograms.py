@@ -1,0 +1,299 @@
+"""Rows that compare the histogram of an observable with its law, and demand that the same run rejects every rival."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from .. import plot
+from ..compare import compare
+from ..comparison import Comparison
+from ..distribution import Density
+from ..dynamics import Dynamics
+from ..model import Model
+from ..observe import Histogram
+from ..progress import Progress
+from ..rivals import rivals
+from ..run import Run
+from ..sampling import sample
+from ..theory import density
+from .row import Row, Verdict, probability
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Case", "Validation", "figure", "validate"]
+
+NO_CORRECTION = "no correction"
+"""The rival that the figure divides by."""
+
+
+@dataclass(frozen=True)
+class Case(Row):
+    """A system, its dynamics, and how long to sample them.
+
+    Parameters
+    ----------
+    name : str
+        How the row is called on the command line.
+    model : Model
+        The system.
+    dynamics : Dynamics
+        The process, whose law is to come out.
+    observable : str
+        What is compared.
+    temperature : float
+        T = sigma²/beta.
+    histogram : Histogram
+        Its bins, and the condition under which it counts, if there is one.
+    step_size : float
+        The step h. For a scheme of first order there is a second run at h/2, and the comparison is extrapolated to
+        h = 0.
+    walkers : int
+        Independent walkers of each run.
+    time : float
+        How long each walker is observed.
+    burn_in : float
+        How long it moves before.
+    scheme : str
+        "euler-maruyama", or "mala", which is exact at any step.
+    law_of : Dynamics, optional
+        Another process, whose law this one is to have too.
+    shortest : float
+        The least time for which the case can tell its rivals apart.
+    """
+
+    name: str
+    model: Model
+    dynamics: Dynamics
+    observable: str
+    temperature: float
+    histogram: Histogram
+    step_size: float
+    walkers: int
+    time: float
+    burn_in: float
+    scheme: str = "euler-maruyama"
+    law_of: Dynamics | None = None
+    shortest: float = 0.0
+
+    def quick(self) -> Case:
+        """Return the same case at a twentieth of its length, but no shorter than it can be."""
+        return replace(self, time=max(self.time / 20, self.shortest))
+
+    def law(self) -> Density:
+        """Return the law that the process should have."""
+        return density(self.model, self.observable, **self._lawful())
+
+    def rivals(self) -> dict[str, Density]:
+        """Return the laws that the run has to reject."""
+        return rivals(self.model, self.observable, **self._lawful())
+
+    def _lawful(self) -> dict[str, Any]:
+        # Another process whose law this one has is not conditioned.
+        given = self.histogram.given if self.law_of is None else None
+        return {"dynamics": self.law_of or self.dynamics, "temperature": self.temperature, "given": given}
+
+    def sample(self, step_size: float, rng: Any, **options: Any) -> Run:
+        """Sample the case at one step size."""
+        return sample(
+            self.model,
+            dynamics=self.dynamics,
+            temperature=self.temperature,
+            step_size=step_size,
+            steps=round((self.burn_in + self.time) / step_size),
+            burn_in=round(self.burn_in / step_size),
+            walkers=self.walkers,
+            rng=rng,
+            scheme=self.scheme,
+            observe={self.observable: self.histogram},
+            **options,
+        )
+
+    def validate(self, *, seed: int = 0, threads: int | None = None, progress: Progress = None) -> Validation | None:
+        """Sample, at h and h/2 unless the scheme is exact, and compare with the law and the law's rivals."""
+        if self.scheme == "mala":
+            coarse, fine = self.sample(self.step_size, seed, threads=threads, progress=progress), None
+            if coarse.interrupted:
+                return None
+        else:
+            # Both runs follow the same Brownian paths: what differs between them is the discretisation, with little
+            # noise.
+            coarse = self.sample(self.step_size, seed, substeps=2, threads=threads, progress=progress)
+            if coarse.interrupted:
+                return None
+            fine = self.sample(self.step_size / 2, seed, threads=threads, progress=progress)
+            if fine.interrupted:
+                return None
+        finer = None if fine is None else fine[self.observable]
+        law = self.law()
+        comparison = compare(coarse[self.observable], law, finer=finer)
+        rivals = {
+            name: (rival, compare(coarse[self.observable], rival, finer=finer)) for name, rival in self.rivals().items()
+        }
+        return Validation(self, law, coarse, fine, comparison, rivals)
+
+
+@dataclass(frozen=True)
+class Validation(Verdict):
+    """What one case came to.
+
+    Attributes
+    ----------
+    case : Case
+        What was validated.
+    law : Density
+        The law that should hold.
+    coarse, fine : Run
+        The runs at h and h/2; no second one for an exact scheme.
+    comparison : Comparison
+        The law against the runs, extrapolated to h = 0.
+    rivals : mapping of str to (Density, Comparison)
+        The other laws against the same runs.
+    """
+
+    case: Case
+    law: Density
+    coarse: Run
+    fine: Run | None
+    comparison: Comparison
+    rivals: Mapping[str, tuple[Density, Comparison]]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs."""
+        return (self.coarse,) if self.fine is None else (self.coarse, self.fine)
+
+    @property
+    def name(self) -> str:
+        """The name of the row."""
+        return self.case.name
+
+    @property
+    def title(self) -> str:
+        """What was compared, under which dynamics."""
+        given = self.case.histogram.given
+        condition = "" if given is None else f", given {given[0]} in [{given[1]:g}, {given[2]:g})"
+        return f"{self.case.observable} under {self.case.dynamics}{condition}"
+
+    @property
+    def pvalue(self) -> float:
+        """The p-value of the law."""
+        return self.comparison.pvalue
+
+    @property
+    def rival_pvalues(self) -> Mapping[str, float]:
+        """The p-values of the rivals, by name."""
+        return {name: comparison.pvalue for name, (_, comparison) in self.rivals.items()}
+
+    @property
+    def walker_steps(self) -> int:
+        """Walker-steps of all runs."""
+        return sum(run.walker_steps for run in self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """How long the runs took."""
+        return sum(run.seconds for run in self.runs)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what else a reader needs: labels and values."""
+        c, machine = self.comparison, self.coarse.machine
+        rows = [
+            ("law", self.law.name),
+            ("reference measure", c.reference),
+            ("Kolmogorov-Smirnov", f"{c.ks:.2e}"),
+            ("total variation", f"{c.total_variation:.2e}"),
+            ("effective samples", f"{c.effective_samples:.3g} of {c.samples:.3g}"),
+        ]
+        if c.discretisation is not None:
+            d = c.discretisation
+            rows.append(("step size", f"h = {c.step_size:g} and {d.finer_step_size:g}, extrapolated to 0"))
+            rows.append(("", f"without extrapolation p = {d.pvalue_coarse:.2g} and {d.pvalue_fine:.2g}"))
+        else:
+            accepted = self.coarse.acceptance or 0.0
+            rows.append(("step size", f"h = {c.step_size:g}, {c.scheme}, {accepted:.1%} accepted"))
+        rows.append(("machine", f"{machine.level_name}, {machine.threads} threads"))
+        return rows
+
+    def details(self) -> dict[str, Any]:
+        """Return everything behind it, as JSON-ready values."""
+        settings, machine = self.coarse.settings, self.coarse.machine
+        return {
+            "law": self.law.name,
+            "comparison": self.comparison.to_dict(),
+            "rivals": {name: rival.to_dict() for name, (_, rival) in self.rivals.items()},
+            "walkers": self.case.walkers,
+            "steps": [run.steps for run in self.runs],
+            "keys": [f"{run.settings.key:032x}" for run in self.runs],
+            "scheme": settings.scheme,
+            "level": machine.level_name,
+            "threads": machine.threads,
+        }
+
+    def figure(self) -> Figure:
+        """Draw histogram and laws, their deviations cell by cell, and beside them the correction that the run shows."""
+        return figure(self)
+
+
+def validate(case: Case, *, seed: int = 0, threads: int | None = None, progress: Progress = None) -> Validation | None:
+    """Return what a case comes to; see `Case.validate`."""
+    return case.validate(seed=seed, threads=threads, progress=progress)
+
+
+def figure(validation: Validation) -> Figure:
+    """Draw histogram and laws, their deviations cell by cell, and beside them the correction that the run shows."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - matplotlib is slow to import and only needed here
+
+    case = validation.case
+    last = validation.runs[-1][case.observable]
+    others = {name: rival for name, (rival, _) in validation.rivals.items()}
+    verdicts = [f"law of the process: {probability(validation.pvalue)}"]
+    verdicts += [f"{name}: {probability(p)}" for name, p in validation.rival_pvalues.items()]
+    shows_correction = NO_CORRECTION in others
+
+    drawing = Figure(figsize=(11.0, 5.6), layout="constrained")
+    layout: list[Any] = [["law", "correction"], ["z", "correction"]] if shows_correction else [["law"], ["z"]]
+    panels = drawing.subplot_mosaic(layout, height_ratios=(3.2, 1))
+    law, z = panels["law"], panels["z"]
+
+    plot.density(last, validation.law, rivals=others, ax=law)
+    if shows_correction and (legend := law.get_legend()) is not None:
+        legend.remove()  # the one beside it names the same lines
+    law.set_title(validation.law.name, fontsize="small", wrap=True)
+    law.tick_params(labelbottom=False)
+    law.set_xlabel("")
+
+    plot.residuals(validation.comparison, ax=z)
+    z.set_xlim(law.get_xlim())
+    z.set_title("")
+
+    if shows_correction:
+        correction = panels["correction"]
+        base = others[NO_CORRECTION]
+        if validation.fine is None:
+            plot.ratio(last, validation.law, base, rivals=others, ax=correction)
+        else:
+            first = validation.coarse[case.observable]
+            plot.ratio(first, validation.law, base, finer=last, rivals=others, ax=correction)
+        points, lines = correction.containers[0], correction.lines
+        correction.legend([points, *lines], [str(points.get_label()), *verdicts], fontsize="small", frameon=False)
+        correction.set_title("the correction that comes out of the run", fontsize="medium")
+        correction.set_ylabel("density / density without correction")
+
+    for name, ax in panels.items():
+        if name != "law":
+            ax.set_xlabel(_label(case))
+        ax.spines[["top", "right"]].set_visible(False)
+    return drawing
+
+
+def _label(case: Case) -> str:
+    """Return the axis label: the observable's formula, unless that is too long to read."""
+    formula = case.model.observable(case.observable)
+    if sympy.count_ops(formula) > 8:
+        return case.observable
+    return f"${sympy.latex(sympy.Eq(sympy.Symbol(case.observable), formula))}$"
