@@ -341,6 +341,17 @@ class TestBias:
         without = difference - np.log(np.linalg.norm(turned, axis=1))
         assert np.ptp(without) > 0.1
 
+    def test_signs_are_no_coordinates(self) -> None:
+        """A relu neuron on data: the predictor has z and sign v, and dz is the measure."""
+        x, y = RNG.normal(size=(10, 3)), RNG.normal(size=10)
+        on_data, plain = models.relu_neuron(3, data=(x, y)), MODELS["neuron"]
+        one, other = (lib.effective_loss(m, wrt="predictor", temperature=1.0) for m in (on_data, plain))
+        assert one.reference == other.reference == "dz0 dz1 dz2"
+        start = points(plain)
+        np.testing.assert_array_equal(one.bias_at(start), other.bias_at(start))
+        loss = compiled(on_data.loss, on_data.parameters, on_data.data)(*start.T)
+        np.testing.assert_allclose(one(start), loss + one.bias_at(start), rtol=1e-14)
+
     def test_a_group_that_is_too_small_is_said_to_be(self) -> None:
         with pytest.raises(UnsupportedModelError, match="2 fewer than the declared group explains"):
             lib.effective_loss(MODELS["columns"], wrt="predictor", temperature=1.0)

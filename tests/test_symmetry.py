@@ -99,6 +99,24 @@ class TestSeveral:
         assert other.digest != chain().digest
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        sympy.exp(U) - sympy.exp(V),
+        sympy.Max(U, 0) - sympy.Max(V, 0),
+        sympy.sin(U) + sympy.cos(U),
+        sympy.sin(U) * sympy.sin(V),
+        sympy.Piecewise((U, U > 1), (V, True)),
+        U**V,
+        sympy.Abs(U) - sympy.Abs(V),
+    ],
+)
+def test_unknown_derivatives_do_not_cancel(loss) -> None:
+    """The quick proof by rules for sums and products says nothing where it does not know a rule."""
+    with pytest.raises(InvarianceError):
+        lib.Model(parameters=(U, V), predictor={"z": U * V}, loss=loss, symmetry=lib.Scaling({U: 1, V: -1}))
+
+
 class TestLinear:
     def test_a_diagonal_matrix_is_a_scaling(self) -> None:
         one, other = model(lib.Linear([[[1, 0], [0, -1]]])), model(lib.Scaling({U: 1, V: -1}))
@@ -137,6 +155,20 @@ class TestLinear:
             alone.constraints()
         own = model(lib.Linear([[[1, 1], [0, -1]]]), 2 * U * V + V**2, slice={"chi": U})
         assert own.constraints() == (U,)
+
+    def test_rounding_makes_no_symmetric_matrix_another(self) -> None:
+        """Scaling and rotation in a turned frame, computed in double precision."""
+        q = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+        boost = q @ np.diag([1.0, -1.0, 0.0]) @ q.T + np.array([[0.0, 1e-16, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        turn = np.array([[0.0, -1.0 / 3.0 - 1e-16, 0.1], [1.0 / 3.0, 0.0, 0.7], [-0.1, -0.7, 0.0]])
+        assert kind_of(lib.Linear([boost]).generators[0]) == "non-compact"
+        assert kind_of(lib.Linear([turn]).generators[0]) == "compact"
+        constant = lib.Model(
+            parameters=(A, B, C), predictor={"z": sympy.S.One}, loss=sympy.S.Zero, symmetry=lib.Linear([boost])
+        )
+        (matrix,) = constant.noncompact_matrices()
+        assert matrix == matrix.T
+        np.testing.assert_allclose(np.array(matrix, dtype=float), boost, atol=1e-15)
 
     @pytest.mark.parametrize(
         ("build", "words"),
@@ -217,6 +249,18 @@ def test_a_model_survives(name) -> None:
         assert back.digest == built.digest
         assert content_hash(back) == content_hash(built)
         assert back.constraints() == built.constraints()
+
+
+@pytest.mark.parametrize("name", ["several scalings", "a slice", "gl", "doubles"])
+def test_a_saved_run_has_its_model_back(name, tmp_path) -> None:
+    built = MODELS[name]
+    options = {"dynamics": lib.Ambient(weight_decay=1.0), "temperature": 0.1, "step_size": 1e-3, "walkers": 2, "rng": 1}
+    run = lib.sample(built, steps=5, initial=np.ones(built.dim), **options)
+    run.save(tmp_path / "run.npz")
+    back = lib.load(tmp_path / "run.npz")
+    assert back.model == built
+    assert back.model.constraints() == built.constraints()
+    np.testing.assert_array_equal(back.resume(steps=5).states, run.resume(steps=5).states)
 
 
 def test_digests_tell_them_apart() -> None:

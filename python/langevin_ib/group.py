@@ -77,7 +77,9 @@ def noncompact_part(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
         algebra.add(numeric(matrix))
     for place, matrix in enumerate(matrices):
         kind = kind_of(matrix)
-        symmetric = matrix if kind == "non-compact" else (matrix + matrix.T).as_immutable()
+        symmetric = (matrix + matrix.T).as_immutable()
+        if kind == "non-compact":
+            symmetric = matrix if matrix == matrix.T else symmetric / 2
         numbers = numeric(symmetric)
         if kind == "mixed" and not algebra.holds(numbers):
             raise UnsupportedModelError(

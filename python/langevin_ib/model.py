@@ -13,10 +13,19 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from .content import (
+    checked_data,
+    checked_mapping,
+    checked_slice,
+    refuse_ambiguous_names,
+    refuse_unused_data,
+    same_data,
+    symmetry_texts,
+)
 from .coordinates import checked_parameters, parameters
-from .data import checked_array, free_symbols_of, uses_data
+from .data import free_symbols_of, uses_data
 from .errors import InvalidArgumentError, UnsupportedModelError
-from .expressions import canonical_text, checked_expression, checked_name, vanishes
+from .expressions import canonical_text, checked_expression, vanishes
 from .group import checked_group, noncompact_part, quadratic, vector_field
 from .invariance import require_invariance
 from .symmetry import Linear, Scaling, Symmetry
@@ -119,17 +128,17 @@ class Model:
 
     def _check_form(self) -> None:
         """Check everything but invariance, and replace what was given by copies that cannot be changed."""
-        symbols, data = checked_parameters(self.parameters), _checked_data(self.data)
-        predictor = _checked_mapping("predictor", self.predictor, symbols, data)
+        symbols, data = checked_parameters(self.parameters), checked_data(self.data)
+        predictor = checked_mapping("predictor", self.predictor, symbols, data)
         if not predictor:
             raise InvalidArgumentError("predictor={} is empty; name at least one component")
         loss = checked_expression("loss", self.loss, symbols, data)
         confinement = checked_expression("confinement", self.confinement, symbols, data)
-        observables = _checked_mapping("observables", self.observables, symbols, data)
-        _refuse_ambiguous_names(symbols, predictor, observables, data)
-        _refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
+        observables = checked_mapping("observables", self.observables, symbols, data)
+        refuse_ambiguous_names(symbols, predictor, observables, data)
+        refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
         symmetry = checked_group(self.symmetry, symbols)
-        constraints = None if self.slice is None else _checked_slice(self.slice, symbols, symmetry)
+        constraints = None if self.slice is None else checked_slice(self.slice, symbols, symmetry)
         for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "symmetry", symmetry)
@@ -240,7 +249,7 @@ class Model:
             ("parameters", canonical_text(self.parameters)),
             *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
             ("loss", canonical_text(self.loss)),
-            *(text for number, symmetry in enumerate(self.symmetries) for text in _symmetry_texts(number, symmetry)),
+            *(text for number, symmetry in enumerate(self.symmetries) for text in symmetry_texts(number, symmetry)),
             ("confinement", canonical_text(self.confinement)),
             *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
             *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
@@ -321,7 +330,7 @@ class Model:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Model) and self._formulas() == other._formulas() and _same_data(self.data, other.data)
+        return isinstance(other, Model) and self._formulas() == other._formulas() and same_data(self.data, other.data)
 
     def __hash__(self) -> int:
         shapes = frozenset((name, array.shape) for name, array in self.data.items())
@@ -347,83 +356,3 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Model.trusted, ({**self._formulas(), "data": dict(self.data)},)
-
-
-def _same_data(one: Mapping[str, NDArray[np.float64]], other: Mapping[str, NDArray[np.float64]]) -> bool:
-    """Compare arrays byte by byte."""
-    return one.keys() == other.keys() and all(
-        np.array_equal(one[name].view(np.uint64), other[name].view(np.uint64)) for name in one
-    )
-
-
-def _checked_data(data: Any) -> dict[str, NDArray[np.float64]]:
-    if not isinstance(data, Mapping):
-        raise InvalidArgumentError(f'data must map names to arrays, such as {{"X": X}}, got {type(data).__name__}')
-    return {checked_name("data", name): checked_array(name, array) for name, array in data.items()}
-
-
-def _checked_mapping(
-    kind: str, mapping: Any, symbols: tuple[sympy.Symbol, ...], data: Mapping[str, NDArray[np.float64]]
-) -> dict[str, sympy.Expr]:
-    if not isinstance(mapping, Mapping):
-        raise InvalidArgumentError(f'{kind} must map names to expressions, such as {{"theta": u * v}}, got {mapping!r}')
-    return {checked_name(kind, k): checked_expression(f"{kind} {k!r}", f, symbols, data) for k, f in mapping.items()}
-
-
-def _refuse_ambiguous_names(
-    symbols: tuple[sympy.Symbol, ...],
-    predictor: Mapping[str, sympy.Expr],
-    observables: Mapping[str, sympy.Expr],
-    data: Mapping[str, NDArray[np.float64]],
-) -> None:
-    meaning: dict[str, sympy.Expr] = {str(x): x for x in symbols}
-    for name, expression in [*predictor.items(), *observables.items()]:
-        if meaning.setdefault(name, expression) != expression:
-            raise InvalidArgumentError(
-                f"the name {name!r} stands for both {meaning[name]} and {expression}; rename one"
-            )
-    for name in data:
-        if name in meaning:
-            raise InvalidArgumentError(f"the name {name!r} stands for both {meaning[name]} and data; rename one")
-
-
-def _refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: list[sympy.Expr]) -> None:
-    used = {str(entry.base.label) for expression in expressions for entry in expression.atoms(sympy.Indexed)}
-    for name in data:
-        if name not in used:
-            raise InvalidArgumentError(
-                f"data {name!r} is used by no expression; leave it out, or index sympy.IndexedBase({name!r}) in one"
-            )
-
-
-def _checked_slice(given: Any, symbols: tuple[sympy.Symbol, ...], symmetry: Any) -> dict[str, sympy.Expr]:
-    """Return the constraints of a slice; they come from files as pairs, whose order no reader changes."""
-    mapping = dict(given) if isinstance(given, tuple) else given
-    constraints = _checked_mapping("slice", mapping, symbols, {})
-    if symmetry is None:
-        raise InvalidArgumentError("slice= has no meaning without a symmetry; give symmetry= or leave it out")
-    symmetries = symmetry if isinstance(symmetry, tuple) else (symmetry,)
-    count = sum(len(each.matrices(symbols)) for each in symmetries)
-    if not 1 <= len(constraints) <= count:
-        raise InvalidArgumentError(
-            f"slice has {len(constraints)} constraints, but the symmetry has {count} generators; give at least one "
-            "constraint, and no more than there are generators"
-        )
-    for name, expression in constraints.items():
-        if not expression.free_symbols:
-            raise InvalidArgumentError(f"slice {name!r} = {expression} is constant; it must vary along the orbits")
-    return constraints
-
-
-def _symmetry_texts(number: int, symmetry: Symmetry) -> list[tuple[str, str]]:
-    """Return a symmetry as text; the first of a model without its number, as when there could be only one."""
-    which = f" in symmetry {number}" if number else ""
-    if isinstance(symmetry, Scaling):
-        weights = {str(x): (x, w) for x, w in symmetry.weights.items()}
-        return [(f"weight of {name}{which}", canonical_text(weights[name])) for name in sorted(weights)]
-    names = symmetry.names or ("",) * len(symmetry.generators)
-    return [
-        (f"generator {a} {name} entry {i} {j}{which}", canonical_text(value))
-        for a, (name, matrix) in enumerate(zip(names, symmetry.generators, strict=True))
-        for (i, j), value in sorted(matrix.todok().items())
-    ]

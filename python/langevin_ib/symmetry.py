@@ -14,7 +14,10 @@ from .checks import checked_real, shown
 from .errors import InvalidArgumentError
 from .expressions import checked_name, exact
 
-__all__ = ["Linear", "Scaling", "Symmetry"]
+__all__ = ["Linear", "Scaling", "Symmetry", "kind_of"]
+
+_ROUNDING = 1e-12
+"""By so much, relative to its largest entry, a matrix may differ from plus or minus its transpose and still be it."""
 
 
 @dataclass(frozen=True)
@@ -195,12 +198,16 @@ Symmetry: TypeAlias = Scaling | Linear
 
 
 def kind_of(matrix: sympy.ImmutableSparseMatrix) -> str:
-    """Return "non-compact" for a symmetric matrix, "compact" for an antisymmetric one, "mixed" for any other."""
-    entries = matrix.todok()
-    turned = {(j, i): value for (i, j), value in entries.items()}
-    if entries == turned:
+    """Return "non-compact" for a symmetric matrix, "compact" for an antisymmetric one, "mixed" for any other.
+
+    Both up to rounding, because matrices may have been computed.
+    """
+    entries = {(int(i), int(j)): float(value) for (i, j), value in matrix.todok().items()}
+    size = _ROUNDING * max(map(abs, entries.values()))
+    turned = {(i, j): entries.get((j, i), 0.0) for i, j in entries}
+    if all(abs(value - turned[place]) <= size for place, value in entries.items()):
         return "non-compact"
-    return "compact" if entries == {place: -value for place, value in turned.items()} else "mixed"
+    return "compact" if all(abs(value + turned[place]) <= size for place, value in entries.items()) else "mixed"
 
 
 def _sparse(size: int, entries: Mapping[tuple[int, int], sympy.Expr]) -> sympy.ImmutableSparseMatrix:

@@ -74,18 +74,26 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
     constraints = constraints_of(model)
     levels = checked_level(level, len(constraints))
     flat = points.reshape(-1, model.dim)
-    if model.slice is not None:
-        out, lost = _own_slice(model, constraints, flat, levels)
-    else:
-        out, lost = flat.copy(), np.zeros(len(flat), dtype=bool)
-        for part in parts_of(model):
-            places = np.ix_(np.arange(len(flat)), part.parameters)
-            out[places], failed = part.balanced(flat[places], levels)
-            lost |= failed
-    lost |= ~(_shares(constraints, out, levels) <= CLOSE).all(axis=1)
+    # What goes out of range is found by the residual at the end.
+    with np.errstate(all="ignore"):
+        out, lost = _balanced(model, constraints, flat, levels)
+        lost |= ~(_shares(constraints, out, levels) <= CLOSE).all(axis=1) | ~np.isfinite(out).all(axis=1)
     if lost.any():
         raise _never_meets(model, points, lost.reshape(points.shape[:-1]), level)
     return out.reshape(points.shape)
+
+
+def _balanced(
+    model: Model, constraints: Constraints, x: FloatArray, levels: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    if model.slice is not None:
+        return _own_slice(model, constraints, x, levels)
+    out, lost = x.copy(), np.zeros(len(x), dtype=bool)
+    for part in parts_of(model):
+        places = np.ix_(np.arange(len(x)), part.parameters)
+        out[places], failed = part.balanced(x[places], levels)
+        lost |= failed
+    return out, lost
 
 
 def checked_level(level: Any, count: int) -> FloatArray:

@@ -14,7 +14,7 @@ from ..expressions import compiled, exact
 from ..model import Model
 from ..temperature import resolve_temperature
 from .blocks import Block, blocks_of
-from .fibres import log_volume, log_volume_formula
+from .fibres import log_volume, log_volume_formula, slopes_of_predictor
 from .gram import log_det
 from .points import FloatArray, checked_model, checked_points
 from .symbolic import symbolic
@@ -224,7 +224,8 @@ def _of_surface(model: Model) -> _Parts:
 
 
 def _of_predictor(model: Model) -> _Parts:
-    names = " ".join(f"d{name}" for name in list(model.predictor)[:6]) + (" ..." if len(model.predictor) > 6 else "")
+    components = list(slopes_of_predictor(model))
+    names = " ".join(f"d{name}" for name in components[:6]) + (" ..." if len(components) > 6 else "")
     volume = log_volume_formula(model)
     is_square = volume.is_square
     return (

@@ -43,7 +43,8 @@ class Constraints:
     def values(self, x: FloatArray) -> FloatArray:
         """Return chi^i at points, shape (..., k)."""
         if self.matrices is not None:
-            return np.asarray((self.gradients(x) @ x[..., None])[..., 0] / 2.0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray((self.gradients(x) @ x[..., None])[..., 0] / 2.0)
         columns = tuple(np.moveaxis(x, -1, 0))
         values = [function(*columns) for function in _functions(self.parameters, self.expressions)]
         return np.stack(values, axis=-1) if values else np.zeros((*x.shape[:-1], 0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from ..data import uses_data
 from ..errors import UnsupportedModelError
 from ..group import compact_part
 from ..model import Model
@@ -15,7 +16,7 @@ from .gram import RANK, log_gram
 from .points import FloatArray, apply
 from .symbolic import log_gram_formula
 
-__all__ = ["Volume", "log_volume", "log_volume_formula"]
+__all__ = ["Volume", "log_volume", "log_volume_formula", "slopes_of_predictor"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ def log_volume_formula(model: Model) -> Volume:
     constraints = constraints_of(model)
     _require_local_coordinates(model, constraints)
     compact = compact_part(model.generator_matrices())
-    is_square = not compact and len(model.predictor) == model.dim - len(constraints)
+    rows = list(slopes_of_predictor(model).values())
+    is_square = not compact and len(rows) == model.dim - len(constraints)
     if not is_square or constraints.matrices is None:
         return Volume(None, is_square)
     # Dh vanishes along the orbits, which are normal to the slice: no projection is needed.
-    rows = [[_smooth_part(sympy.diff(z, x)) for x in model.parameters] for z in model.predictor.values()]
     return Volume(log_gram_formula(sympy.ImmutableMatrix(rows)), is_square)
 
 
@@ -78,8 +79,27 @@ def _singular_values(model: Model, constraints: Constraints, x: FloatArray) -> F
     """Return the singular values of Dh on the tangent space of the slice, in falling order."""
     gradients = constraints.gradients(x)
     basis = np.linalg.qr(np.swapaxes(gradients, -1, -2), mode="complete")[0][..., len(constraints) :]
-    jacobian = Constraints(model.parameters, tuple(model.predictor.values())).gradients(x)
+    predictor = tuple(model.predictor[name] for name in slopes_of_predictor(model))
+    jacobian = Constraints(model.parameters, predictor).gradients(x)
     return np.asarray(np.linalg.svd(jacobian @ basis, compute_uv=False))
+
+
+def slopes_of_predictor(model: Model) -> dict[str, list[sympy.Expr]]:
+    """Return the derivatives of those components of the predictor that are not piecewise constant, by their names.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If a component is a function of data.
+    """
+    for name, component in model.predictor.items():
+        if uses_data(component):
+            raise UnsupportedModelError(f"predictor {name!r} is a function of data; only the surface measure is known")
+    rows = {
+        name: [_smooth_part(sympy.diff(z, x)) if x in z.free_symbols else sympy.S.Zero for x in model.parameters]
+        for name, z in model.predictor.items()
+    }
+    return {name: row for name, row in rows.items() if any(entry != 0 for entry in row)}
 
 
 def _require_local_coordinates(model: Model, constraints: Constraints) -> None:

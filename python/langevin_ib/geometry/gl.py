@@ -162,8 +162,9 @@ def balance_factors(
 def _turn(triangle: FloatArray, core: FloatArray, lengths: FloatArray) -> FloatArray:
     """Return the orthogonal O for which R⁻¹ X D O is symmetric."""
     map_ = np.linalg.solve(triangle, core * lengths[:, None, :])
-    size = np.abs(map_).max(axis=(1, 2), keepdims=True)
-    left, _, right = np.linalg.svd(map_ / size)
+    map_ = map_ / np.abs(map_).max(axis=(1, 2), keepdims=True)
+    # Out of the range of doubles: any rotation will do, since the result is refused.
+    left, _, right = np.linalg.svd(np.where(np.isfinite(map_), map_, 0.0))
     return transposed(left @ right)
 
 

@@ -14,7 +14,7 @@ from ..model import Model
 from .constraints import constraints_of
 from .points import checked_model
 
-__all__ = ["Symbolic", "log_gram_formula", "symbolic"]
+__all__ = ["Symbolic", "log_determinant", "log_gram_formula", "symbolic"]
 
 _TERMS = 40
 """A block whose entries have more terms than this is not multiplied out."""
@@ -100,6 +100,11 @@ def symbolic(model: Model, chi: Any = None) -> Symbolic:
         constraints=constraints,
         gradients=sympy.ImmutableMatrix(len(rows), model.dim, [entry for row in rows for entry in row]),
     )
+
+
+def log_determinant(matrix: sympy.MatrixBase) -> sympy.Expr:
+    """Return the logarithm of the determinant of a positive definite matrix, block by block."""
+    return sympy.Add(*(_log_of_block(matrix.extract(block, block)) for block in _blocks(matrix)))
 
 
 def log_gram_formula(rows: sympy.MatrixBase) -> sympy.Expr:
