@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib import models
-from langevin_ib.dynamics import Ambient
+from langevin_ib.dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
+from langevin_ib.model import Model
 from langevin_ib.rivals import rivals
 from langevin_ib.theory import density
 
@@ -65,3 +66,82 @@ def test_bad_requests_are_refused() -> None:
         rivals(MODEL, "theta", **SETTINGS, cutoff=0.0)
     with pytest.raises(NotNormalizableError, match="infinite volume"):
         rivals(MODEL, "theta", dynamics=Ambient(), temperature=T)
+
+
+SLICES: dict[str, tuple[Any, str, dict[str, Any]]] = {
+    "uv, slice": (MODEL, "theta", {"dynamics": GaugeFixed(0.5), "temperature": 0.3}),
+    "uv, rigid slice": (MODEL, "theta", {"dynamics": Constrained(0.5), "temperature": 0.3}),
+    "uv, soft slice": (MODEL, "theta", {"dynamics": SoftSlice(3.0), "temperature": 0.3}),
+    "uv, shell": (MODEL, "theta", {"dynamics": Ambient(), "temperature": 0.3, "given": ("imbalance", -0.4, 0.4)}),
+    "chain": (models.scalar_product(3), "theta", {"dynamics": GaugeFixed((0.4, 0.3)), "temperature": 0.3}),
+    "neuron": (models.relu_neuron(2), "strength", {"dynamics": GaugeFixed(0.3), "temperature": 0.3}),
+    "one of two products": (models.hadamard(2), "z0", {"dynamics": GaugeFixed(0.3), "temperature": 0.3}),
+}
+
+
+@pytest.mark.parametrize("case", SLICES)
+def test_rivals_of_slice_laws_are_proper_laws_far_from_the_right_one(case: str) -> None:
+    model, observable, settings = SLICES[case]
+    right, wrong = density(model, observable, **settings), rivals(model, observable, **settings)
+    assert {"no correction", "half exponent", "equation (6)", "temperature +5 %"} <= set(wrong)
+    q = np.linspace(0.001, 0.999, 499)
+    for key, law in wrong.items():
+        assert law.reference == right.reference
+        assert law.cdf(law.support()[1]) == 1.0
+        assert np.max(np.abs(law.cdf(right.ppf(q)) - q)) > 0.003, key
+        assert key == "temperature +5 %" or f"rival of the {right.name}: {key}" in law.name
+
+
+def test_each_rival_of_the_slice_law_is_what_it_says() -> None:
+    model, observable, settings = SLICES["uv, slice"]
+    wrong, x = rivals(model, observable, **settings), np.array([-0.3, 0.2, 0.7, 1.4])
+    loss, radius = np.exp(-((x - 1) ** 2) / 2 / 0.3), np.sqrt(0.25 + x**2)
+    weights = {
+        "no correction": loss,
+        "half exponent": loss / np.sqrt(radius),
+        "double exponent": loss / radius**2,
+        "equation (6)": loss / np.sqrt(np.abs(x)),
+    }
+    assert set(wrong) == {*weights, "temperature +5 %"}
+    for key, weight in weights.items():
+        np.testing.assert_allclose(wrong[key].pdf(x) / weight, wrong[key].pdf(x[0]) / weight[0], rtol=1e-11)
+
+
+def test_half_the_exponent_is_the_surface_measure() -> None:
+    model, observable, settings = SLICES["uv, slice"]
+    surface = density(model, observable, dynamics=Constrained(0.5), temperature=0.3)
+    half = rivals(model, observable, **settings)["half exponent"]
+    np.testing.assert_allclose(half.cdf(surface.ppf([0.1, 0.5, 0.9])), [0.1, 0.5, 0.9], atol=1e-12)
+
+
+def test_rivals_of_gl2_know_the_compact_generators() -> None:
+    """The angle does not depend on T for a loss of the norm, so the wrong temperature is no rival of it."""
+    base = models.matrix_factorization(3, 2, 2, group="gl")
+    model = Model(
+        parameters=base.parameters,
+        predictor=dict(base.predictor),
+        loss=sum(t**2 for t in base.predictor.values()) / 2,
+        symmetry=base.symmetry,
+        observables=dict(base.observables),
+    )
+    settings: dict[str, Any] = {"dynamics": GaugeFixed(0.0), "temperature": 1.0}
+    right, wrong = density(model, "angle", **settings), rivals(model, "angle", **settings)
+    assert {"compact generators", "Haar quotient", "equation (6)", "no correction"} <= set(wrong)
+    assert "temperature +5 %" not in wrong
+    x = np.array([0.1, 0.3, 0.6])
+    # s_1 = |T| cos, s_2 = |T| sin; the radius is integrated out as |T|^(D - 1) with the same D for all angles.
+    sines = np.sin(x), np.cos(x)
+    haar = (sines[1] ** 2 - sines[0] ** 2) * np.sqrt(sines[0] * sines[1])
+    np.testing.assert_allclose(
+        wrong["Haar quotient"].pdf(x) / haar, wrong["Haar quotient"].pdf(0.1) / haar[0], rtol=1e-9
+    )
+    compact = right.pdf(x) / np.sqrt(sines[0] + sines[1])
+    ratio = wrong["compact generators"].pdf(x) / compact
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
+
+
+def test_observables_without_rivals_are_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="rivals are known"):
+        rivals(MODEL, "imbalance", dynamics=SoftSlice(1.0), temperature=0.3)
+    with pytest.raises(NotNormalizableError, match="escapes at 0"):
+        rivals(MODEL, "theta", dynamics=GaugeFixed(0.0), temperature=0.3)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 from . import errors, geometry, models, plot
 from ._core import levels
+from .absorption import absorption_time
 from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
@@ -44,6 +45,7 @@ __all__ = [
     "SoftSlice",
     "Trace",
     "TraceResult",
+    "absorption_time",
     "balance",
     "compare",
     "density",

@@ -1,16 +1,16 @@
-r"""What the product model does on the slice u^2 = v^2 of level 0, which has no stationary law: it is absorbed at theta = 0.
+r"""What the product model does on the slice u^2 = v^2, where it has no stationary law: it is absorbed at theta = 0.
 
 Gauge-fixed dynamics on that slice is, for theta > 0 and exactly in continuous time,
 
     dtheta = -2 theta l'(theta) dt + sqrt(4 T theta) dW,      generator  A f = 2 T e^(l/T) theta (e^(-l/T) f')',
 
-which reaches 0 with probability one and stays (the noise is a Bessel process of dimension 0 in arc length). With f = 0 at
-0 the eigenfunctions A f_j = -mu_j f_j are orthogonal for the measure e^(-l/T) dtheta/theta, and for a start at x
+which reaches 0 with probability one and stays (the noise is a Bessel process of dimension 0 in arc length). With f = 0
+at 0 the eigenfunctions A f_j = -mu_j f_j are orthogonal for the measure e^(-l/T) dtheta/theta, and for a start at x
 
     P(tau > t) = sum_j b_j e^(-mu_j t),   b_j = f_j(x) int f_j e^(-l/T) dtheta/theta.
 
-Given that it has not been absorbed, theta tends to the quasi-stationary law f_0 e^(-l/T)/theta dtheta, from which the rest
-of its life is exponential with the rate mu_0. The mean life is a double integral, computed on its own:
+Given that it has not been absorbed, theta tends to the quasi-stationary law f_0 e^(-l/T)/theta dtheta, from which the
+rest of its life is exponential with the rate mu_0. The mean life is a double integral, computed on its own:
 E tau = int_0^x e^(l/T) dy int_y^inf e^(-l/T) dz / (2 T z).
 """
 
@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -194,7 +193,7 @@ class _Modes:
         series = np.einsum("ks,ekj->sej", to_series, vectors[places])
         return cls(edges, loss, T, offset, rates, series)
 
-    def _values(self, theta: FloatArray) -> FloatArray:
+    def _values(self, theta: float) -> FloatArray:
         """Return all eigenfunctions at one point."""
         e = int(np.clip(np.searchsorted(self.edges, theta, side="right") - 1, 0, _ELEMENTS - 1))
         t = 2.0 * (theta - self.edges[e]) / (self.edges[e + 1] - self.edges[e]) - 1.0
@@ -208,7 +207,7 @@ class _Modes:
         weight = half * shares * np.exp(self.offset - self.loss(theta.ravel()).reshape(theta.shape) / self.temperature)
         values = np.einsum("sej,sq->eqj", self.series, legendre.legvander(nodes, _ORDER).T)
         totals = np.einsum("eq,eqj->j", weight / theta, values)
-        return self.rates, self._values(np.float64(start)) * totals
+        return self.rates, self._values(start) * totals
 
     def log_survivors(self, theta: FloatArray) -> FloatArray:
         """Return the log of f_0 e^(-l/T) / theta.
@@ -238,7 +237,7 @@ def _element_basis() -> tuple[FloatArray, FloatArray, FloatArray]:
     nodes, _ = legendre.leggauss(_NODES)
     vander = legendre.legvander(nodes, _ORDER).T
     slopes = legendre.legval(nodes, legendre.legder(to_series.T))
-    return to_series @ vander, slopes, to_series
+    return np.asarray(to_series @ vander), np.asarray(slopes, dtype=np.float64), to_series
 
 
 def _domain(loss: Callable[[FloatArray], FloatArray], T: float, start: float) -> tuple[float, float]:

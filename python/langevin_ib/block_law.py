@@ -28,7 +28,7 @@ from scipy.special import logsumexp
 from .block_measure import BlockMeasure
 from .directions import ANGLES, angular_integral
 from .distribution import Density
-from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from .errors import InvalidArgumentError, NotNormalizableError
 from .expressions import compiled
 from .law_request import LawRequest
 from .line_integrals import log_integrals
@@ -182,13 +182,12 @@ class BlockLaw:
             )
 
         def log_gibbs(s: FloatArray) -> FloatArray:
-            flat = s.reshape(-1, 1)
-            integrals = angular_integral(
-                lambda row, a, b: -self.loss_at(flat[row], a, b) / T, flat.size, self.m, self.n
-            )
-            return integrals.reshape(s.shape)
+            return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
 
-        return log_gibbs
+        if self.m + self.n == 2:
+            return lambda s: log_gibbs(s.ravel()).reshape(s.shape)
+        table = tabulated(log_gibbs, signs=(1.0,))
+        return lambda s: table(s.ravel()).reshape(s.shape)
 
     def log_strength(self, s: FloatArray) -> FloatArray:
         """Return the log-weight of the strength w.r.t. ds; s >= 0."""
@@ -295,7 +294,7 @@ class BlockLaw:
             reach = np.maximum(np.log(2.0 * self._largest / size), 0.0) + 40.0
 
             def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
-                return self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y))
+                return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
 
             values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
             return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
@@ -316,7 +315,7 @@ class BlockLaw:
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
-            """z (n, 1), tilt y (n, 1), directions (K, dim - 1): both signs of the scalar."""
+            """Z (n, 1), tilt y (n, 1), directions (K, dim - 1): both signs of the scalar."""
             s = np.abs(z) * np.cosh(tilt)
             parts = [np.sign(z) / np.cosh(tilt) + 0.0 * across[:, 0]]
             parts += [np.tanh(tilt) * across[:, k] for k in range(dim - 1)]
@@ -339,7 +338,7 @@ class BlockLaw:
                 ).reshape(shape)
                 # dz_perp = (|z_i| sinh y)**(dim - 2) |z_i| cosh(y) dy times the element of angle
                 jacobian = (dim - 1) * np.log(np.abs(z[row])) + (dim - 2) * np.log(np.sinh(y)) + np.log(np.cosh(y))
-                return self.measure.log_radial(size) + angular + jacobian
+                return np.asarray(self.measure.log_radial(size) + angular + jacobian)
 
             return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
 
@@ -367,7 +366,7 @@ class BlockLaw:
             core = np.log(np.arcsinh(2.0 * gap / np.abs(q)) / 2.0) + log_core + self._log_confinement(q, np.abs(q))
             return np.logaddexp(result, core)
 
-        return self._weighted(log_weight, support=(low, high))
+        return self._weighted(tabulated(log_weight), support=(low, high))
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells
@@ -398,8 +397,8 @@ class BlockLaw:
         def log_weight(total: FloatArray) -> FloatArray:
             total = np.maximum(total / factor, _TINY)
             reach = np.maximum(np.log(2.0 * total), 0.0) + 50.0
-            # q = N tanh t
-            left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
+            with np.errstate(divide="ignore"):  # q = N tanh t; all of t where the window is wider than N
+                left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
 
             def log_f(row: IndexArray, t: FloatArray) -> FloatArray:
                 n = total[row]
@@ -415,6 +414,10 @@ class BlockLaw:
 
     def _size_on_slice(self, factor: float, smallest: float) -> Density:
         """N = 2 sqrt(c**2 + s**2): ds = N dN / 4s."""
+        if self._largest**2 < 1e-8 * smallest**2:
+            raise self.request.unsupported(
+                f"it differs from {factor * smallest:.6g} by less than doubles resolve well", "use a smaller level"
+            )
 
         def log_weight(total: FloatArray) -> FloatArray:
             total = total / factor

@@ -117,7 +117,7 @@ class BlockMeasure:
         For uv that is dtheta, for a neuron z = v w it is dz.
         """
         with np.errstate(divide="ignore"):
-            return self.log_strength(s) - (self.m + self.n - 2) * np.log(np.maximum(s, _TINY))
+            return np.asarray(self.log_strength(s) - (self.m + self.n - 2) * np.log(np.maximum(s, _TINY)))
 
     def _on_slice(self, s: FloatArray) -> FloatArray:
         c = float(self.level or 0.0)

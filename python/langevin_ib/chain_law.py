@@ -3,10 +3,11 @@ r"""The law of the product z = u_1 ... u_L of a chain on its slices (arXiv 2601.
 The L - 1 scalings move factors against each other, and the slice {chi^a = c_a} fixes all differences of the u_i^2:
 u_i^2 = t + d_i with min d_i = 0, where t >= 0 is the one root of prod (t + d_i) = z^2. On the slice
 
-    delta(chi - c) du = dz / e_{L-1}(u^2)   on each of the 2^(L-1) sheets over z,   e_{L-1}(u^2) = sum_i prod_{j != i} u_j^2,
+    delta(chi - c) du = dz / e_{L-1}(u^2)   on each of the 2^(L-1) sheets over z,
 
-and e_{L-1} is det G, so that the surface measure is dS = dz / sqrt(e_{L-1}). Where the smallest u_i^2 is that of p of the
-factors, t^p ~ z^2 and e_{L-1} ~ |z|^(2 - 2/p): with p > 1, as on the level 0, where p = L, the mass at z = 0 is infinite.
+with e_{L-1}(u^2) = sum_i prod_{j != i} u_j^2, which is det G: so the surface measure is dS = dz / sqrt(e_{L-1}). Where
+the smallest u_i^2 is that of p of the factors, t^p ~ z^2 and e_{L-1} ~ |z|^(2 - 2/p): with p > 1, as on the level 0,
+where p = L, the mass at z = 0 is infinite.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class ChainLaw:
         """
         smallest = np.count_nonzero(self.shifts == 0.0)
         remedy = (
-            f"{smallest} of the factors are smallest together on this slice, and vanish together at 0; give levels that "
+            f"{smallest} of the factors are smallest on this slice, and vanish together at 0; give levels that "
             f"leave one of them the smallest, or given=({self.request.observable!r}, lo, hi) away from 0"
         )
         method = "quadrature" if self.request.method == "quadrature" else "closed form"

@@ -83,7 +83,9 @@ class SeveralBlocks:
         others = {x: sympy.Integer(1) for x in model.parameters if x not in block.symbols}
         own = Model(
             parameters=block.symbols,
-            predictor={request.observable: request.expression} if request.observable in model.predictor else _any(block),
+            predictor={request.observable: request.expression}
+            if request.observable in model.predictor
+            else _any(block),
             loss=model.loss.xreplace(others),
             symmetry=Scaling({x: +1 for x in block.left} | {x: -1 for x in block.right}),
             confinement=sympy.Add(*(self._decay() / 2 * x**2 for x in block.symbols)),
@@ -98,7 +100,7 @@ class SeveralBlocks:
         return BlockLaw(replace(request, model=own, dynamics=dynamics), replace(block, weight=1.0))
 
     def _decay(self) -> sympy.Expr:
-        """The part of the confinement that is in the model; that of the dynamics stays there."""
+        """Return the part of the confinement that is in the model; that of the dynamics stays there."""
         total = self.request.weight_decay() or 0.0
         return sympy.Float(total - getattr(self.dynamics, "weight_decay", 0.0))
 

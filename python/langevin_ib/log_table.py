@@ -23,8 +23,8 @@ _MOST_HALVINGS = 9
 def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0)) -> LogWeight:
     """Return a cheap function that equals `log_weight` to about 12 digits of the weight.
 
-    Panels in log|x| are halved until the Legendre series of log w has converged: a peak is a parabola there, and a power
-    of x a straight line, so few are needed. Nearer to 0 than exp(-42) the last slope goes on; w(0) is taken as its limit.
+    Panels in log|x| are halved until the Legendre series of log w has converged: a peak is a parabola there, and a
+    power of x a straight line, so few are needed. Nearer to 0 than exp(-42) the last slope goes on.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ uniform singular vectors, times exp(-L/T) prod ds_i, delta(chi) dx on the level 
   for m = n.
 
 The group matters: on the same loss these are different laws. Both slices are cones, so that for a loss of the norm |T|
-alone, and any r, its density is |T|^(D-1) exp(-L/T) d|T| with D = (r (m + n) - 2 k)/2, k being the number of constraints
+alone, and any r, its density is |T|^(D-1) exp(-L/T) d|T|, D = (r (m + n) - 2 k)/2, k being the number of constraints
 (each delta(chi) counts -2, the surface measure +1).
 """
 
@@ -170,7 +170,8 @@ class MatrixLaw:
     def _samples(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         source = np.random.default_rng(20260106)
         u, v = (source.standard_normal((_PROBES, rows, self.form.rank)) for rows in (self.form.m, self.form.n))
-        return u, v, np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : self.form.rank]
+        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : self.form.rank]
+        return u, v, np.asarray(sigma, dtype=np.float64)
 
     def _loss_is(self, of_norm: bool) -> bool:
         """Whether the loss is that of the diagonal matrix of singular values; or of one with the norm as the first."""
@@ -276,7 +277,7 @@ class MatrixLaw:
         return np.full(points.shape, 110.0)
 
     def _norm(self, norm: FloatArray) -> FloatArray:
-        """The density is |T| dphi, phi = atan(exp(-gap)), integrated over phi."""
+        """Integrate |T| dphi, phi = atan(exp(-gap))."""
         size = np.log(np.maximum(norm, _TINY))
 
         def log_f(row: IndexArray, gap: FloatArray) -> FloatArray:
@@ -336,7 +337,7 @@ def log_diagonal_factor(excess: int) -> Callable[[FloatArray], FloatArray]:
         near, far = np.logaddexp(-t, t - gap), np.logaddexp(t, -t - gap)
         logs = (excess / 4.0) * (far - near) - (near + far) / 2.0
         top = logs.max(axis=1)
-        values[start : start + 64] = top + np.log(np.exp(logs - top[:, None]).sum(axis=1) * step)
+        values[start : start + 64] = top + np.log(2.0 * np.exp(logs - top[:, None]).sum(axis=1) * step)
     series = np.ascontiguousarray((values.reshape(count, -1) @ TO_COEFFICIENTS.T).T)
 
     def function(gap: FloatArray) -> FloatArray:
@@ -345,4 +346,3 @@ def log_diagonal_factor(excess: int) -> Callable[[FloatArray], FloatArray]:
         return np.asarray(legendre.legval(x, series[:, panel], tensor=False))
 
     return function
-

@@ -97,11 +97,11 @@ def rivals(
         "slice law": (1.0, "|theta|^(-1) exp(-L/T)", outside),
     }
     laws: dict[str, Density] = {}
-    for key, (exponent, formula, given) in formulas.items():
+    for key, (exponent, formula, where) in formulas.items():
         name = f"{formula.replace('theta', observable)}, T = {T:.12g}"
         try:
             laws[key] = Density.from_log_weight(
-                power_law(exponent), name=name, reference=right.reference, method="closed form", given=given
+                power_law(exponent), name=name, reference=right.reference, method="closed form", given=where
             )
         except NotNormalizableError:
             continue

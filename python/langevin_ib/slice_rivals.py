@@ -1,12 +1,12 @@
 r"""Wrong laws of models with a symmetry: what they are, in which measure, and where they come from.
 
-A law is a *correction* times exp(-L/T) times flat measure: dtheta for uv and chains, ds s^(m+n-2) for a block (the measure
-of rank-one matrices, dz for a neuron), |s_1^2 - s_2^2| prod (s_i^(m+n-2r) ds_i) for the singular values of matrices of rank
-r (that of the manifold of such matrices; dT if m = n = r). Its rivals have another correction:
+A law is a *correction* times exp(-L/T) times flat measure: dtheta for uv and chains, ds s^(m+n-2) for a block (the
+measure of rank-one matrices, dz for a neuron), |s_1^2 - s_2^2| prod (s_i^(m+n-2r) ds_i) for the singular values of
+matrices of rank r (that of the manifold of such matrices; dT if m = n = r). Its rivals have another correction:
 
 * none at all; the square root of the right one; its square;
-* (det G)^(-1/2) at balance, as in arXiv 2601.06597 (6)-(7), read as a density w.r.t. flat measure: |theta|^(-1/2) for uv;
-  it is also the ambient Gibbs law of L_eff, without a slice. For matrices det H with all generators stands for det G;
+* (det G)^(-1/2) at balance, as in arXiv 2601.06597 (6)-(7), read as a density w.r.t. flat measure, |theta|^(-1/2) for
+  uv; it is also the ambient Gibbs law of L_eff, without a slice. For matrices det H with all generators stands for G;
 * for matrices: the right law with (det H)^(-1/2), compact generators included, in place of (det G)^(-1/2), and the Haar
   quotient |s_1^2 - s_2^2| prod s_i^((m+n)/2-r), in which all of them count as gauge.
 """
@@ -55,7 +55,9 @@ def slice_rivals(request: LawRequest) -> dict[str, Density] | None:
     return None if chain is None else _of_chain(chain)
 
 
-def _made(request: LawRequest, key: str, formula: str, weight: LogWeight, support: tuple[float, float]) -> Density | None:
+def _made(
+    request: LawRequest, key: str, formula: str, weight: LogWeight, support: tuple[float, float]
+) -> Density | None:
     try:
         return _labelled(request, key, formula).weighted(weight, support=support)
     except NotNormalizableError:

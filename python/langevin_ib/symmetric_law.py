@@ -14,7 +14,7 @@ from .torus_law import TorusLaw
 __all__ = ["symmetric_law"]
 
 
-def symmetric_law(request: LawRequest) -> Density | None:
+def symmetric_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
     """Return the law of a request that is about a symmetry, or None if it is one for the laws without.
 
     Raises
@@ -29,7 +29,9 @@ def symmetric_law(request: LawRequest) -> Density | None:
     if request.weight_decay() is not None:
         block = Block.recognise(request.model)
         # The ambient law of uv has formulas of its own, which need no symmetry.
-        if block is not None and not (block.is_scalar and request.given is None and isinstance(request.dynamics, Ambient)):
+        if block is not None and not (
+            block.is_scalar and request.given is None and isinstance(request.dynamics, Ambient)
+        ):
             return BlockLaw(request, block).density()
     matrix = MatrixLaw.recognise(request)
     if matrix is not None:

@@ -31,6 +31,7 @@ __all__ = ["Density", "density"]
 
 FloatArray = NDArray[np.float64]
 
+
 def density(
     model: Model,
     observable: str,

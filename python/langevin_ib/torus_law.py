@@ -1,10 +1,10 @@
 r"""The law of an invariant monomial on a slice of any scaling symmetry, for slices of one or two dimensions.
 
 This is the quadrature behind the closed forms, and goes where there are none. In an orthant x_i = +-exp(y_i) the
-scalings are translations of y, and invariant monomials are linear: with rows E of exponents, E y = log|z|, and the orbit
-over z is y_0 + W^T tau, W being the weights. On it the constraints chi = W x^2 / 2 are the gradient of the convex function
-(1/4) sum x_i^2, so that chi = c has at most one solution, and Newton's method with line search finds it. The measure is
-the Jacobian of x -> (z, chi), which by the coarea formula is
+scalings are translations of y, and invariant monomials are linear: with rows E of exponents, E y = log|z|, and the
+orbit over z is y_0 + W^T tau, W being the weights. On it the constraints chi = W x^2 / 2 are the gradient of the convex
+function (1/4) sum x_i^2, so that chi = c has at most one solution, and Newton's method with line search finds it. The
+measure is the Jacobian of x -> (z, chi), which by the coarea formula is
 
     delta(chi - c) dx = dz / |det d(z, chi)/dx| = (det A)^(-1/2) (det G)^(-1/2) dz,   A = Dz Dz^T,   G = D chi D chi^T,
 
@@ -109,18 +109,19 @@ class TorusLaw:
             scale = np.abs(self.levels) + 0.5 * squares @ np.abs(self.weights).T
             if np.all(np.abs(residual) <= 4e-15 * scale):
                 return y
-            # A small ridge keeps orbits solvable along which some coordinates have died out.
-            ridge = 1e-14 * np.einsum("naa->na", hessian).max(axis=1)[:, None, None] * np.eye(len(self.weights))
-            shift = -np.linalg.solve(hessian + ridge, residual[..., None])[..., 0]
-            step = self._shortened(y, squares, residual, shift)[:, None] * (shift @ self.weights)
-            y = y + step
+            # A small ridge keeps orbits solvable along which some coordinates have died out; each at its own scale.
+            sizes = np.sqrt(np.einsum("naa->na", hessian))
+            unit = hessian / (sizes[:, :, None] * sizes[:, None, :]) + 1e-14 * np.eye(len(self.weights))
+            shift = -np.linalg.solve(unit, (residual / sizes)[..., None])[..., 0] / sizes
+            step = self._shortened(squares, residual, shift)[:, None] * (shift @ self.weights)
+            y = np.asarray(y + step)
             if np.all(np.abs(step).max(axis=1) <= 4e-15 * (1.0 + np.abs(y).max(axis=1))):
                 return y
         raise UnsupportedModelError(
             f"the slice chi = {self.levels.tolist()} was not found on the orbit over |z| = {np.exp(log_z[0]).tolist()}"
         )
 
-    def _shortened(self, y: FloatArray, squares: FloatArray, residual: FloatArray, shift: FloatArray) -> FloatArray:
+    def _shortened(self, squares: FloatArray, residual: FloatArray, shift: FloatArray) -> FloatArray:
         """Return the fraction of each Newton step, halved until it lowers (1/4) sum x_i**2 - c.tau as it should."""
         direction = shift @ self.weights
         slope = np.einsum("na,na->n", residual, shift)
@@ -132,7 +133,7 @@ class TorusLaw:
             if not bad.any():
                 break
             fraction = np.where(bad, fraction / 2.0, fraction)
-        return fraction
+        return np.asarray(fraction)
 
     def log_density(self, z: FloatArray) -> FloatArray:
         """Return the log of the joint density of the invariant monomials w.r.t. dz, z of shape (n, invariants)."""
