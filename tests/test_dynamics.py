@@ -321,6 +321,11 @@ class TestRefusals:
         with pytest.raises(UnsupportedModelError, match="level 0 only"):
             bound_of(GL, lib.GaugeFixed(level=0.5))
 
+    def test_a_slice_law_of_infinite_mass(self):
+        with pytest.raises(InvalidArgumentError, match="infinite mass at zero"):
+            bound_of(UV, lib.Constrained(fixman=True))
+        assert bound_of(UV, lib.Constrained()) is not None
+
     def test_models_without_symmetry(self):
         for dynamics in (lib.SoftSlice(1.0), lib.GaugeFixed(1.0), lib.Constrained(1.0)):
             with pytest.raises(InvalidArgumentError, match="constraints"):
