@@ -15,7 +15,7 @@ from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
 from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
-from .geometry import balance
+from .geometry import balance, effective_loss, find_symmetries, implicit_bias
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals
@@ -46,8 +46,11 @@ __all__ = [
     "balance",
     "compare",
     "density",
+    "effective_loss",
     "errors",
+    "find_symmetries",
     "geometry",
+    "implicit_bias",
     "levels",
     "load",
     "models",

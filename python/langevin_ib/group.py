@@ -12,7 +12,7 @@ from .checks import shown
 from .errors import InvalidArgumentError, UnsupportedModelError
 from .symmetry import Linear, Scaling, Symmetry, kind_of
 
-__all__ = ["checked_group", "noncompact_part", "quadratic", "vector_field"]
+__all__ = ["checked_group", "compact_part", "noncompact_part", "quadratic", "vector_field"]
 
 Matrix: TypeAlias = sympy.ImmutableSparseMatrix
 
@@ -88,6 +88,17 @@ def noncompact_part(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
         if kind != "compact" and span.add(numbers):
             chosen.append(symmetric)
     return tuple(chosen)
+
+
+def compact_part(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
+    """Return a basis of the antisymmetric matrices in the span of generators that `noncompact_part` accepts."""
+    if not matrices:
+        return ()
+    span = Span(matrices[0].rows)
+    turns = [
+        m if kind_of(m) == "compact" else (m - m.T).as_immutable() for m in matrices if kind_of(m) != "non-compact"
+    ]
+    return tuple(turn for turn in turns if span.add(numeric(turn)))
 
 
 def _labels(symmetries: Sequence[Symmetry], parameters: Sequence[sympy.Symbol]) -> Iterator[str]:

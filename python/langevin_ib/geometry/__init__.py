@@ -2,22 +2,30 @@
 
 `generators`, `orbit_gram` (H), `coupling` (M), `constraint_gram` (G), `dual_gram` (M H⁻¹ Mᵀ) and `log_det` at points;
 `symbolic` for the formulas; `slice_report` for whether a slice is transversal and orthogonal; `balance` for the way
-there.
+there; `implicit_bias` and `effective_loss`, with the measure that each belongs
+to; `find_symmetries`, declared or not.
 """
 
 from .balance import balance
+from .bias import EffectiveLoss, effective_loss, implicit_bias
+from .discovery import SymmetryReport, find_symmetries
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
 from .report import SliceReport, slice_report
 from .symbolic import Symbolic, symbolic
 
 __all__ = [
+    "EffectiveLoss",
     "SliceReport",
     "Symbolic",
+    "SymmetryReport",
     "balance",
     "constraint_gram",
     "coupling",
     "dual_gram",
+    "effective_loss",
+    "find_symmetries",
     "generators",
+    "implicit_bias",
     "log_det",
     "orbit_gram",
     "slice_report",

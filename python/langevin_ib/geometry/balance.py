@@ -21,7 +21,7 @@ from .gl import Factors, balance_factors, factors_of
 from .points import FloatArray, checked_model, checked_points, place_of
 from .scaling_balance import balance_block, balance_weights
 
-__all__ = ["balance", "checked_level"]
+__all__ = ["Part", "balance", "checked_level", "parts_of"]
 
 IntArray = NDArray[np.int64]
 
@@ -79,7 +79,7 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
         out, lost = _own_slice(model, constraints, flat, levels)
     else:
         out, lost = flat.copy(), np.zeros(len(flat), dtype=bool)
-        for part in _parts(model):
+        for part in parts_of(model):
             places = np.ix_(np.arange(len(flat)), part.parameters)
             out[places], failed = part.balanced(flat[places], levels)
             lost |= failed
@@ -106,7 +106,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A factor of the group, which moves parameters of its own."""
 
     parameters: IntArray
@@ -117,13 +117,22 @@ class _Part:
     compact: FloatArray
     """The antisymmetric matrices, shape (k, d, d)."""
 
+    def block_weights(self) -> FloatArray | None:
+        """Return the weights, shape (d,), of a single scaling (s U, V / s), which are the same up to their signs."""
+        diagonal = np.einsum("aii->ai", self.matrices)
+        if len(diagonal) != 1 or np.count_nonzero(diagonal) != np.count_nonzero(self.matrices):
+            return None
+        is_block = len(np.unique(np.abs(diagonal))) == 1 and len(np.unique(diagonal)) == 2
+        return diagonal[0] if is_block else None
+
     def balanced(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return the parameters of this part on the slice, shape (n, d), and at which points that failed."""
         level = levels[self.constraints]
+        block = self.block_weights()
+        if block is not None:
+            return balance_block(x, block > 0.0, float(level[0] / abs(block[0])))
         diagonal = np.einsum("aii->ai", self.matrices)
         if np.count_nonzero(diagonal) == np.count_nonzero(self.matrices):
-            sizes = np.unique(np.abs(diagonal))
-            if len(diagonal) == 1 and len(sizes) == 1 and len(np.unique(diagonal)) == 2:
-                return balance_block(x, diagonal[0] > 0.0, float(level[0] / sizes[0]))
             return balance_weights(x, diagonal, level)
         self._require_invariant(level)
         if self.factors is not None:
@@ -149,8 +158,7 @@ class _Part:
             return np.asarray(np.einsum("nai,ni->na", gradients(y), y) / 2.0 - level)
 
         def sizes(y: FloatArray) -> FloatArray:
-            terms = np.einsum("aij,nj->nai", np.abs(self.matrices), np.abs(y))
-            return np.asarray(np.einsum("nai,ni->na", terms, np.abs(y)) / 2.0 + np.abs(level))
+            return np.asarray(np.square(y) @ np.abs(self.matrices).sum(axis=1).T / 2.0 + np.abs(level))
 
         return balance_flow(x, self.matrices, values, gradients, sizes, symmetric=True)
 
@@ -169,7 +177,7 @@ class _Part:
 
 
 @lru_cache(maxsize=32)
-def _parts(model: Model) -> tuple[_Part, ...]:
+def parts_of(model: Model) -> tuple[Part, ...]:
     """Return the factors of the group that do not share parameters."""
     generators = [numeric(matrix) for matrix in model.generator_matrices()]
     symmetric = [numeric(matrix) for matrix in model.noncompact_matrices()]
@@ -189,7 +197,7 @@ def _parts(model: Model) -> tuple[_Part, ...]:
         dense = np.stack([_restricted(symmetric[a], places).toarray() for a in chosen])
         turns = [(m - m.T).toarray() for m in inside if abs(m - m.T).max() > 0.0]
         compact = np.stack(turns) if turns else np.zeros((0, len(places), len(places)))
-        parts.append(_Part(places, chosen, dense, factors_of(inside), compact))
+        parts.append(Part(places, chosen, dense, factors_of(inside), compact))
     return tuple(parts)
 
 
@@ -215,25 +223,34 @@ def _own_slice(
         matrices,
         lambda y: constraints.values(y) - levels,
         constraints.gradients,
-        lambda y: _sizes(constraints, y, levels),
+        lambda y: _sizes_of_functions(constraints, y, levels),
     )
 
 
-def _sizes(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
-    """Return what the terms of each constraint may add up to, at most."""
-    return np.asarray(np.abs(constraints.gradients(x)) @ np.abs(x)[..., None])[..., 0] + np.abs(levels)
+def _sizes_of_functions(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return what rounding of the parameters alone may change in each constraint, over the rounding unit."""
+    lengths = np.linalg.norm(constraints.gradients(x), axis=-1) * np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.asarray(lengths + np.abs(levels))
+
+
+def _sizes_of_squares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return the squares of the parameters that are in each quadratic constraint, added up with its coefficients."""
+    assert constraints.matrices is not None
+    columns = [np.asarray(abs(numeric(matrix)).sum(axis=0)).ravel() for matrix in constraints.matrices]
+    weights = np.stack(columns) if columns else np.zeros((0, x.shape[-1]))
+    return np.asarray(np.square(x) @ weights.T / 2.0 + np.abs(levels))
 
 
 def _shares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
     """Return residuals relative to the terms that cancel in them; 0/0 is 0."""
     if constraints.matrices is None:
-        residual, size = constraints.values(x) - levels, _sizes(constraints, x, levels)
+        residual, size = constraints.values(x) - levels, _sizes_of_functions(constraints, x, levels)
     else:
         # Squares may be out of range where ratios are not.
         unit = np.maximum(np.abs(x).max(axis=1, initial=0.0), np.sqrt(np.abs(levels).max(initial=0.0)))[:, None]
         unit = np.where(unit > 0.0, unit, 1.0)
         residual = constraints.values(x / unit) - levels / unit**2
-        size = _sizes(constraints, x / unit, levels / unit**2)
+        size = _sizes_of_squares(constraints, x / unit, levels / unit**2)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(residual == 0.0, 0.0, np.abs(residual) / np.where(size > 0.0, size, 1.0)))
 

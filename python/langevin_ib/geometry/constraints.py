@@ -95,7 +95,7 @@ def _slopes(
     parameters: tuple[sympy.Symbol, ...], expressions: tuple[sympy.Expr, ...]
 ) -> Mapping[tuple[int, int], Callable[..., FloatArray]]:
     return {
-        (i, j): compiled(sympy.diff(expression, x), parameters)
+        (i, j): compiled(sympy.diff(expression, x).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero), parameters)
         for i, expression in enumerate(expressions)
         for j, x in enumerate(parameters)
         if x in expression.free_symbols

@@ -94,7 +94,7 @@ def _searched(
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Return the first points along a step whose residual is smaller, the steps to them, and where there are some."""
     longest = np.abs(_combined(matrices, step)).sum(axis=-1).max(axis=-1)
-    share = np.minimum(1.0, _LONGEST / np.where(longest > 0.0, longest, 1.0))
+    share = _LONGEST / np.maximum(longest, _LONGEST)
     size = np.where(size > 0.0, size, 1.0)
     before = np.square(residual / size).sum(axis=1)
     best, waiting = y.copy(), np.arange(len(y))

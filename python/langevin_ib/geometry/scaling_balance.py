@@ -127,7 +127,7 @@ def _step(logs: FloatArray, weights: FloatArray, level: FloatArray) -> tuple[Flo
     curvature = np.einsum("ai,bi,ni->nab", weights, weights, squares)
     step = _solved(curvature, -slope)
     longest = np.abs(2.0 * step @ weights).max(axis=1)
-    share = np.minimum(1.0, _LONGEST / np.where(longest == 0.0, 1.0, longest))
+    share = _LONGEST / np.maximum(longest, _LONGEST)
     settled = np.all(np.abs(slope) <= _SETTLED * terms, axis=1)
     gain = (slope * step).sum(axis=1)
     for _ in range(60):

@@ -16,8 +16,11 @@ from .points import checked_model
 
 __all__ = ["Symbolic", "log_determinant", "symbolic"]
 
-_WRITTEN_OUT = 4
-"""The determinant of a block of more rows that is no chain is left as sympy.Determinant: it has thousands of terms."""
+_TERMS = 40
+"""A block whose entries have more terms than this is not multiplied out."""
+
+_ROWS = 4
+"""Of such a block, a determinant of more rows than this is left as sympy.Determinant."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,21 @@ def log_determinant(matrix: sympy.MatrixBase) -> sympy.Expr:
 
 
 def _log_of_block(block: sympy.MatrixBase) -> sympy.Expr:
-    edges = sum(1 for i in range(block.rows) for j in range(i) if block[i, j] != 0)
-    if block.rows > _WRITTEN_OUT and edges >= block.rows:
+    if sum(len(sympy.Add.make_args(entry)) for entry in block) <= _TERMS:
+        return _log_of_product(block.det(method="berkowitz"))
+    if block.rows > _ROWS:
         return sympy.log(sympy.Determinant(block.as_immutable()))
-    determinant = sympy.factor(block.det(method="berkowitz"))
-    return sympy.expand_log(sympy.log(determinant))
+    names = {entry: sympy.Dummy(real=True) for entry in block}
+    determinant = block.applyfunc(names.__getitem__).det(method="berkowitz")
+    return sympy.log(determinant.xreplace({name: entry for entry, name in names.items()}))
+
+
+def _log_of_product(determinant: sympy.Expr) -> sympy.Expr:
+    """Return the logarithm of a positive polynomial as a sum over squares among its factors, and the rest of them."""
+    constant, factors = sympy.factor_list(determinant)
+    even = [sympy.Rational(count, 2) * sympy.log(base**2) for base, count in factors if count % 2 == 0]
+    rest = sympy.Mul(constant, *(base**count for base, count in factors if count % 2))
+    return sympy.Add(*even, sympy.log(rest))
 
 
 def _blocks(matrix: sympy.MatrixBase) -> list[list[int]]:

@@ -1,0 +1,252 @@
+"""Implicit bias: what the geometry of a slice adds to the loss, as a formula and at points, and in which measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+import sympy
+
+from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..expressions import compiled, exact
+from ..model import Model
+from ..temperature import resolve_temperature
+from .blocks import Block, blocks_of
+from .fibres import log_volume, log_volume_formula
+from .gram import log_det
+from .points import FloatArray, checked_model, checked_points
+from .symbolic import symbolic
+
+__all__ = ["EffectiveLoss", "effective_loss", "implicit_bias"]
+
+MEASURES = ("surface", "predictor", "slice coordinate")
+
+
+@overload
+def implicit_bias(
+    model: Model,
+    x: None = None,
+    *,
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+) -> sympy.Expr: ...
+
+
+@overload
+def implicit_bias(
+    model: Model,
+    x: Any,
+    *,
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+) -> FloatArray: ...
+
+
+def implicit_bias(
+    model: Model,
+    x: Any = None,
+    *,
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+) -> sympy.Expr | FloatArray:
+    """Return (sigma²/(2 beta)) log det G, which arXiv 2601.06597, equation (9), adds to the loss on a slice.
+
+    It belongs to the surface measure dS of the slice {chi = level}, where delta(chi - level) exp(-L/T) dx is
+    exp(-L/T) (det G)^(-1/2) dS, and to no other measure: see `effective_loss`. Off the slice it is the logarithm of no
+    density. Another basis of the constraints adds a constant.
+
+    Parameters
+    ----------
+    model : Model
+        With a symmetry, whose slice is `Model.constraints`.
+    x : array_like, shape (..., dim), optional
+        Points; without them the result is a formula.
+    beta, sigma, temperature : float, optional
+        The temperature, see `resolve_temperature`; a formula without one has the symbols sigma and beta.
+
+    Returns
+    -------
+    sympy.Expr, or array of shape (...)
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the model has no symmetry, `x` holds no finite points of it, or there are points and no temperature.
+    UnsupportedModelError
+        If the model has no canonical dual slice.
+
+    Examples
+    --------
+    >>> from langevin_ib import models
+    >>> implicit_bias(models.scalar_product())
+    sigma**2*log(u**2 + v**2)/(2*beta)
+    >>> float(implicit_bias(models.scalar_product(), [1.0, 1.0], temperature=2.0).round(6))
+    0.693147
+    """
+    if x is not None:
+        return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x))
+    if beta is None and sigma is None and temperature is None:
+        half = sympy.Symbol("sigma", positive=True) ** 2 / (2 * sympy.Symbol("beta", positive=True))
+    else:
+        half = exact(resolve_temperature(beta, sigma, temperature)) / 2
+    return half * symbolic(model).log_det
+
+
+@dataclass(frozen=True, repr=False)
+class EffectiveLoss:
+    """L + bias, a function of points on a slice: the law of the slice is exp(-(L + bias)/T) times `reference`.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    wrt : str
+        Which measure was asked for.
+    reference : str
+        The measure, in words.
+    temperature : float
+        T.
+    bias : sympy.Expr or None
+        What is added to the loss, as a formula of the parameters, if there is a short one. Valid on every level.
+    """
+
+    model: Model
+    wrt: str
+    reference: str
+    temperature: float
+    bias: sympy.Expr | None
+    _log_volume: Callable[[FloatArray], FloatArray] = field(compare=False)
+
+    @property
+    def expression(self) -> sympy.Expr | None:
+        """L + bias as a formula, or None if there is none for the bias."""
+        return None if self.bias is None else self.model.loss + self.bias
+
+    def bias_at(self, x: Any) -> FloatArray:
+        """Return the bias at points of a slice, shape (..., dim) -> (...); it does not depend on the formula."""
+        return np.asarray(self.temperature * self._log_volume(checked_points(self.model, x)))
+
+    def __call__(self, x: Any) -> FloatArray:
+        """Return L + bias at points of a slice, shape (..., dim) -> (...)."""
+        points = checked_points(self.model, x)
+        loss = compiled(self.model.loss, self.model.parameters, self.model.data)
+        return np.asarray(loss(*np.moveaxis(points, -1, 0)) + self.bias_at(points))
+
+    def __repr__(self) -> str:
+        formula = "no short formula" if self.bias is None else str(sympy.Symbol("L", real=True) + self.bias)
+        return f"<EffectiveLoss {formula}, with respect to {self.reference}, T = {self.temperature:.12g}>"
+
+
+def effective_loss(
+    model: Model,
+    *,
+    wrt: str = "surface",
+    beta: float | None = None,
+    sigma: float | None = None,
+    temperature: float | None = None,
+) -> EffectiveLoss:
+    """Return the effective loss of the slice law delta(chi - level) exp(-L/T) dx, with respect to a measure you name.
+
+    The law is one, but its density depends on the measure, and so does what is minimised by a "most likely point":
+
+    * "surface": dS of the slice; L + (T/2) log det G, equations (8) and (9) of arXiv 2601.06597.
+    * "predictor": dz of the predictor z = h(x); L + (T/2) (log det G + log det A), A = (Dh)(Dh)ᵀ on the slice. If h
+      maps the slice to a surface in a space of more components, it is the area of this surface, and det A the product
+      of the eigenvalues that are not zero. What remains of a compact group, such as the rotations O(r) in GL(r), fills
+      fibres of h; their volume sqrt(det H) of the compact generators is a factor of the density, with the sign
+      opposite to that of det G.
+    * "slice coordinate": for blocks (U, V) -> (s U, V / s), ds of the strength s = |U| |V| of each block times uniform
+      directions of U and V; where the predictor is the coordinate of the slice, as for a product of scalars, dz.
+
+    Parameters
+    ----------
+    model : Model
+        With a symmetry, whose slice is `Model.constraints`.
+    wrt : {"surface", "predictor", "slice coordinate"}
+        The measure.
+    beta, sigma, temperature : float, optional
+        The temperature, see `resolve_temperature`.
+
+    Returns
+    -------
+    EffectiveLoss
+        Call it with points; `expression` is the formula if there is a short one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `wrt` is something else, there is no temperature, or the model has no symmetry.
+    UnsupportedModelError
+        If the slice has no coordinates of this kind, or the predictor does not tell its points apart.
+
+    Examples
+    --------
+    >>> from langevin_ib import models
+    >>> model = models.scalar_product(loss=lambda theta: 0 * theta)
+    >>> effective_loss(model, temperature=0.5)
+    <EffectiveLoss L + 0.25*log(u**2 + v**2), with respect to dS, surface measure of {u**2/2 - v**2/2 = level}, T = 0.5>
+    >>> effective_loss(model, wrt="predictor", temperature=1).expression
+    log(u**2 + v**2)
+    """
+    T = resolve_temperature(beta, sigma, temperature)
+    checked_model(model)
+    if wrt not in MEASURES:
+        raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {wrt!r}")
+    blocks = blocks_of(model) if wrt == "slice coordinate" else None
+    if blocks is not None:
+        formula, volume, reference = _of_blocks(model, blocks)
+    elif wrt == "surface":
+        formula, volume, reference = _of_surface(model)
+    else:
+        _require_coordinate(model, wrt)
+        formula, volume, reference = _of_predictor(model)
+    bias = None if formula is None or formula.has(sympy.Determinant) else exact(T) * formula
+    return EffectiveLoss(model, wrt, reference, T, bias, volume)
+
+
+_Parts = tuple[sympy.Expr | None, Callable[[FloatArray], FloatArray], str]
+
+
+def _of_surface(model: Model) -> _Parts:
+    formulas = symbolic(model)
+    level_set = ", ".join(f"{chi} = level" for chi in formulas.constraints[:3])
+    more = ", ..." if len(formulas.constraints) > 3 else ""
+    return (
+        formulas.log_det / 2,
+        lambda x: log_det(model, x) / 2.0,
+        f"dS, surface measure of {{{level_set}{more}}}",
+    )
+
+
+def _of_predictor(model: Model) -> _Parts:
+    names = " ".join(f"d{name}" for name in list(model.predictor)[:6]) + (" ..." if len(model.predictor) > 6 else "")
+    volume = log_volume_formula(model)
+    is_square = volume.is_square
+    return (
+        None if volume.formula is None else (symbolic(model).log_det + volume.formula) / 2,
+        lambda x: (log_det(model, x) + log_volume(model, x)) / 2.0,
+        names if is_square else f"area of the surface of predictors in the space of {names}",
+    )
+
+
+def _of_blocks(model: Model, blocks: tuple[Block, ...]) -> _Parts:
+    strengths = " ".join(f"ds{i}" if len(blocks) > 1 else "ds" for i in range(min(len(blocks), 6)))
+    reference = f"{strengths}{' ...' if len(blocks) > 6 else ''} of s = |U| |V| of each block, times uniform directions"
+    return (
+        sympy.Add(*(block.log_factor_formula(model.parameters) for block in blocks)),
+        lambda x: np.asarray(sum((block.log_factor(x) for block in blocks), np.zeros(x.shape[:-1]))),
+        reference,
+    )
+
+
+def _require_coordinate(model: Model, wrt: str) -> None:
+    if wrt == "slice coordinate" and not log_volume_formula(model).is_square:
+        raise UnsupportedModelError(
+            "the slice of this model has no coordinates that are known here: they are known for scalings of separate "
+            'blocks (s U, V / s), and where the predictor has as many components as the slice; use wrt="predictor"'
+        )

@@ -1,0 +1,102 @@
+"""How the predictor maps a slice: its volume element, and the volume of what a compact group leaves in its fibres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from ..errors import UnsupportedModelError
+from ..group import compact_part
+from ..model import Model
+from .constraints import Constraints, constraints_of
+from .gram import RANK, log_gram
+from .points import FloatArray, apply
+from .symbolic import log_determinant
+
+__all__ = ["Volume", "log_volume", "log_volume_formula"]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The formula of log det A - log det H of the compact part, if there is a short one.
+
+    Parameters
+    ----------
+    formula : sympy.Expr or None
+        For an orthogonal slice, no compact part, and as many components as the slice has dimensions.
+    is_square : bool
+        Whether the predictor has as many components as the slice has dimensions, so that dz is Lebesgue measure.
+    """
+
+    formula: sympy.Expr | None
+    is_square: bool
+
+
+def log_volume_formula(model: Model) -> Volume:
+    """Return the formula of `log_volume`.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As `log_volume`.
+    """
+    constraints = constraints_of(model)
+    _require_local_coordinates(model, constraints)
+    compact = compact_part(model.generator_matrices())
+    is_square = not compact and len(model.predictor) == model.dim - len(constraints)
+    if not is_square or constraints.matrices is None:
+        return Volume(None, is_square)
+    # Dh vanishes along the orbits, which are normal to the slice: no projection is needed.
+    rows = [[_smooth_part(sympy.diff(z, x)) for x in model.parameters] for z in model.predictor.values()]
+    jacobian = sympy.ImmutableMatrix(rows)
+    return Volume(log_determinant((jacobian * jacobian.T).applyfunc(sympy.expand)), is_square)
+
+
+def log_volume(model: Model, x: FloatArray) -> FloatArray:
+    """Return log det A - log det H of the compact generators at points, shape (..., dim) -> (...).
+
+    A = (Dh)(Dh)ᵀ on the slice. The density of a law on the slice becomes one on predictors by the factor
+    (det A)^(-1/2) (coarea formula), times the volume of the fibres. These are the orbits of the compact group K that
+    maps the slice to itself; K acts by isometries, so that the volume of an orbit is sqrt(det H) of its generators, up
+    to a constant.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If the fibres of the predictor in the slice are larger than the orbits of the compact generators.
+    """
+    constraints = constraints_of(model)
+    _require_local_coordinates(model, constraints)
+    compact = compact_part(model.generator_matrices())
+    values = _singular_values(model, constraints, x)[..., : model.dim - len(constraints) - len(compact)]
+    with np.errstate(divide="ignore"):
+        return np.asarray(2.0 * np.log(values).sum(axis=-1) - log_gram(apply(compact, x)))
+
+
+def _singular_values(model: Model, constraints: Constraints, x: FloatArray) -> FloatArray:
+    """Return the singular values of Dh on the tangent space of the slice, in falling order."""
+    gradients = constraints.gradients(x)
+    basis = np.linalg.qr(np.swapaxes(gradients, -1, -2), mode="complete")[0][..., len(constraints) :]
+    jacobian = Constraints(model.parameters, tuple(model.predictor.values())).gradients(x)
+    return np.asarray(np.linalg.svd(jacobian @ basis, compute_uv=False))
+
+
+def _require_local_coordinates(model: Model, constraints: Constraints) -> None:
+    """Check at a general point that the predictor tells the points of the slice apart, up to the compact group."""
+    wanted = model.dim - len(constraints) - len(compact_part(model.generator_matrices()))
+    point = np.random.default_rng(20260106).normal(size=model.dim) + 0.1
+    values = _singular_values(model, constraints, point)
+    rank = int((values > RANK * values.max(initial=0.0)).sum())
+    if rank < wanted:
+        raise UnsupportedModelError(
+            f"the predictor maps the slice of dimension {model.dim - len(constraints)} to only {rank} dimensions, "
+            f"{wanted - rank} fewer than the declared group explains: it has more symmetries, and there is no density "
+            "of predictors without integrals over them; find_symmetries(model) names them"
+        )
+
+
+def _smooth_part(expression: sympy.Expr) -> sympy.Expr:
+    """Return a derivative without the point masses of sign and Heaviside."""
+    return expression.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
