@@ -20,7 +20,7 @@ from .program import Program
 __all__ = ["bound_of", "brought", "mortal_pieces", "require_scheme", "warn_of_slow_convergence"]
 
 if TYPE_CHECKING:
-    Bound: TypeAlias = _core.Bound
+    Bound: TypeAlias = _core._Bound
 
 MOST_CONSTRAINTS = 16
 """More than so many the core does not hold walkers to along normals."""
