@@ -6,7 +6,7 @@ use langevin_ib::dynamics::slice::Slice;
 use langevin_ib::error::{Cause, Error, Kind, Result};
 use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
-use langevin_ib::potential::Product;
+use langevin_ib::potential::Harmonic;
 use langevin_ib::potential::program::{Parts, Program};
 use langevin_ib::run::{self, Outcome, Plan};
 use langevin_ib::scheme::{Any, Rigid};
@@ -252,12 +252,15 @@ fn whoever_reaches_zero_is_named_and_stays_there() {
 
 #[test]
 fn whoever_finds_no_way_along_the_normals_is_named() {
-    let slice = hyperbola();
-    let plan = plan(0..64, 0..200, 40.0, 1.0);
-    let model =
-        Model::Product(langevin_ib::dynamics::Ambient { potential: Product { target: 1.0 }, weight_decay: 0.0 });
-    let scheme = Any::Rigid(Rigid { slice: &slice, metropolis: false });
-    let outcome = run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &start(64), &[], |_| true);
+    // From a tangent move longer than its radius no normal leads back to a circle.
+    let code =
+        vec![instruction(Op::Mul, 3, &[1, 1]), instruction(Op::Fma, 3, &[2, 2, 3]), instruction(Op::Mul, 3, &[0, 3])];
+    let parts = Parts { code, constants: vec![0.5], dim: 2, registers: 4, outputs: vec![3, 1, 2], data: Vec::new() };
+    let circle = Slice::new(Program::new(parts).expect("the tape is sound"), vec![0.5]).expect("the surface is sound");
+    let plan = plan(0..64, 0..200, 0.1, 0.3);
+    let model = Model::Harmonic(Harmonic { dim: 2, stiffness: 1.0 });
+    let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: false });
+    let outcome = run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &[1.0, 0.0].repeat(64), &[], |_| true);
     let Err(Error { kind: Kind::Diverged { cause, .. }, message }) = outcome else { panic!("nobody was reported") };
     assert_eq!(cause, Cause::NoProjection, "{message}");
 }
