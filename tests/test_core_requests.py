@@ -55,6 +55,8 @@ def core_request() -> dict:
         {"potential": ("product", [], 0.1)},
         {"potential": ("product", [1.0, 2.0], 0.1)},
         {"potential": (0, 0, 0.1)},
+        {"bound": ([([0], [1], 0.5, False)], False)},
+        {"bound": ([], 1)},
         {"metric": [0.0]},
         {"metric": [1.0, 2.0, 2.0, 1.0]},
         {"scheme": "x"},

@@ -163,7 +163,7 @@ def test_the_way_of_a_walker_does_not_depend_on_its_neighbours(case):
 
 
 def test_orbits_from_far_away_find_their_way():
-    scales = np.exp(np.random.default_rng(1).uniform(-20, 20, size=(300, 2)))
+    scales = np.exp(np.random.default_rng(1).uniform(-11, 11, size=(300, 2)))
     scales = np.column_stack([scales, 1.0 / scales.prod(axis=1)])
     states = np.random.default_rng(2).normal(size=(300, 3))
     bound = bound_of(CHAIN, lib.GaugeFixed(level=(0.4, 0.3)))
@@ -320,6 +320,11 @@ class TestRefusals:
     def test_general_linear_groups_at_other_levels(self):
         with pytest.raises(UnsupportedModelError, match="level 0 only"):
             bound_of(GL, lib.GaugeFixed(level=0.5))
+
+    def test_a_slice_law_of_infinite_mass(self):
+        with pytest.raises(InvalidArgumentError, match="infinite mass at zero"):
+            bound_of(UV, lib.Constrained(fixman=True))
+        assert bound_of(UV, lib.Constrained()) is not None
 
     def test_models_without_symmetry(self):
         for dynamics in (lib.SoftSlice(1.0), lib.GaugeFixed(1.0), lib.Constrained(1.0)):

@@ -40,12 +40,12 @@ _Part: TypeAlias = (
 )
 
 # Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
-Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
+_Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
 
 @type_check_only
 class Request(TypedDict):
     potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
-    bound: Bound | None
+    bound: _Bound | None
     metric: Sequence[float] | None
     scheme: str
     noise: str
@@ -69,7 +69,7 @@ def sample(
     sums: Sequence[NDArray[np.float64]] = ...,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, NDArray[np.int64], BaseException | None]: ...
-def lead(bound: Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
+def lead(bound: _Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
 def normal_sums(key: int, walkers: int, steps: int, *, level: str | None = None) -> NDArray[np.float64]: ...
 def normals(
     key: int,

@@ -20,7 +20,7 @@ from .program import Program
 __all__ = ["bound_of", "brought", "mortal_pieces", "require_scheme", "warn_of_slow_convergence"]
 
 if TYPE_CHECKING:
-    Bound: TypeAlias = _core.Bound
+    Bound: TypeAlias = _core._Bound
 
 MOST_CONSTRAINTS = 16
 """More than so many the core does not hold walkers to along normals."""
@@ -210,5 +210,21 @@ def _slice(model: Model, dynamics: Constrained) -> Bound:
         raise InvalidArgumentError(
             f"{len(levels)} constraints leave {model.dim} parameters no room to move; give fewer"
         )
+    if dynamics.fixman:
+        _require_finite_mass(model, levels)
     tape = Program(model.parameters, model.constraints()[0]).with_gradients(model.constraints())
     return cast("Bound", (tape.request(), list(levels)))
+
+
+def _require_finite_mass(model: Model, levels: tuple[float, ...]) -> None:
+    """Refuse exp(-L/T) (det G)**(-1/2) dS where it has infinite mass at the tip, as far as that is known."""
+    try:
+        pieces = pieces_of(model)
+    except UnsupportedModelError:
+        return
+    for piece in pieces:
+        if _is_mortal(piece, levels):
+            raise InvalidArgumentError(
+                f"at level 0 the law exp(-L/T) (det G)**(-1/2) dS has infinite mass at zero of {_named(piece, model)}; "
+                "take another level, such as 0.5, or leave fixman out"
+            )

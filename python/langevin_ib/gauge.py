@@ -52,6 +52,10 @@ class Scalings:
 
     def reaches(self, levels: Sequence[float]) -> bool:
         """Return whether every orbit without zeros meets the slice at these levels."""
+        if len(levels) == 1:
+            # chi is a sum of squares, each with the sign of its weight.
+            signs = {weight > 0.0 for (weight,) in self.weights}
+            return (levels[0] > 0.0) in signs if levels[0] != 0.0 else len(signs) == 2
         return _has_positive_solution(self._chi(range(len(self.factors))), np.array(levels))
 
     def dimension_at_tip(self) -> int:
@@ -71,7 +75,7 @@ class Scalings:
             The parameters, and the dimension delta <= 0 of the Bessel process that leads there.
         """
         count = len(self.factors)
-        if count > MOST_FACTORS:
+        if len(levels) == 1 or count > MOST_FACTORS:
             return None
         matrix, target = self._chi(range(count)), np.array(levels)
         for number in range(1, count):

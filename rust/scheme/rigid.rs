@@ -119,12 +119,18 @@ impl<'a> Scheme for Rigid<'a> {
 #[inline(always)]
 fn drop_lost<S: Simd, T: Element, V: Potential, Q>(lost: &[T::Pack<S>], walk: &mut Walk<'_, S, T, V, Q>) {
     let (zero, dim) = (T::Pack::<S>::constant(0.0), walk.potential.dim());
-    for (pack, (&lost, x)) in lost.iter().zip(walk.x.chunks_exact_mut(dim)).enumerate() {
+    let moves = walk.proposal.chunks_exact(dim);
+    for (pack, ((&lost, x), moves)) in lost.iter().zip(walk.x.chunks_exact_mut(dim)).zip(moves).enumerate() {
         if !T::Pack::<S>::any(zero.less(lost)) {
             continue;
         }
+        // Whoever came as NaN was lost before.
+        let mut sum = zero;
+        for &v in moves {
+            sum = sum + v;
+        }
         let mut row = [T::default(); 16];
-        lost.store(&mut row);
+        Real::select(sum.is_nan(), zero, lost).store(&mut row);
         let first = pack * T::Pack::<S>::LANES;
         let lanes = (0..T::Pack::<S>::LANES).filter(|&lane| row[lane] > T::default());
         walk.failures.extend(lanes.map(|lane| (first + lane, Cause::NoProjection)));

@@ -15,6 +15,7 @@
 //! - `arrangements`: results do not depend on how a run is laid out.
 //! - `laws`: the exact discrete-time laws of the harmonic potential.
 //! - `histograms`: counts against a naive binning.
+//! - `slices`: walkers bound to a slice, and the ways back to it.
 //! - `divergence`: a runaway is named, the same one in every arrangement.
 #![allow(
     clippy::cast_possible_truncation,
@@ -39,5 +40,6 @@ mod levels;
 mod normals;
 mod programs;
 mod refusals;
+mod slices;
 mod support;
 mod tapes;

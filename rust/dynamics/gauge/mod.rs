@@ -95,12 +95,12 @@ impl Gauge {
     #[inline(always)]
     pub fn retract<S: Simd, T: Element>(&self, x: &mut [T::Pack<S>], room: &mut [T::Pack<S>]) {
         for part in &self.parts {
-            S::call(Retract::<S, T> { part, x: &mut *x, room: &mut *room });
+            part.retract::<S, T>(x, room);
         }
     }
 }
 
-/// The way back for one part of a pack of points, a function of its own: it is needed in several places, and long.
+/// The longer ways back for one part of a pack of points, a function of its own: it is needed in several places.
 struct Retract<'a, S: Simd, T: Element> {
     part: &'a Part,
     x: &'a mut [T::Pack<S>],
@@ -113,7 +113,8 @@ impl<S: Simd, T: Element> Routine<S> for Retract<'_, S, T> {
     #[inline(always)]
     fn run(self) {
         match &self.part.retraction {
-            Retraction::Pair(pair) => pair.retract(self.x),
+            // It has gone already.
+            Retraction::Pair(_) => {}
             Retraction::Scalings(scalings) => scalings.retract(self.x, self.room),
             Retraction::GeneralLinear(group) => group.retract(self.x),
         }
@@ -146,6 +147,15 @@ impl Part {
 
     fn is_mortal(&self) -> bool {
         !self.factors.is_empty()
+    }
+
+    /// Moves a pack of points to the slice.
+    #[inline(always)]
+    fn retract<S: Simd, T: Element>(&self, x: &mut [T::Pack<S>], room: &mut [T::Pack<S>]) {
+        match &self.retraction {
+            Retraction::Pair(pair) => pair.retract(x),
+            _ => S::call(Retract::<S, T> { part: self, x, room }),
+        }
     }
 }
 

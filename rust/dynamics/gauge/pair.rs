@@ -37,18 +37,20 @@ impl Pair {
     #[inline(always)]
     pub fn retract<R: Real>(&self, x: &mut [R]) {
         let (larger, smaller) = (sum_of_squares(&self.larger, x), sum_of_squares(&self.smaller, x));
-        let s = larger.sqrt() * smaller.sqrt();
-        let mut square = s;
-        if self.level > 0.0 {
+        let ratio = if self.level > 0.0 {
             let c = R::constant(self.level);
-            square = c + s.mul_add(s, c * c).sqrt();
-        }
-        let scale = (square / larger).sqrt();
+            (c + larger.mul_add(smaller, c * c).sqrt()) / larger
+        } else {
+            // Not from s², which may be too small a number.
+            (smaller / larger).sqrt()
+        };
+        let scale = ratio.sqrt();
+        let inverse = R::constant(1.0) / scale;
         for &i in &self.larger {
             x[i] = x[i] * scale;
         }
         for &i in &self.smaller {
-            x[i] = x[i] / scale;
+            x[i] = x[i] * inverse;
         }
     }
 }

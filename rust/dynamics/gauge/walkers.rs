@@ -1,6 +1,6 @@
 //! A block of walkers goes back to the slice: who reached zero, who found no way, and where everybody is then.
 
-use super::{AtZero, Gauge, Part, Retract};
+use super::{AtZero, Gauge, Part};
 use crate::error::Cause;
 use crate::real::{Real, Scalar};
 use crate::simd::{Element, Pack, Routine, Simd};
@@ -48,7 +48,7 @@ impl<S: Simd, T: Element> Routine<S> for Return<'_, S, T> {
                 let is_mortal = part.is_mortal();
                 let (dead, dies) = if is_mortal { part.fate(before, x) } else { (zero, zero) };
                 let came = part.sum(x);
-                S::call(Retract::<S, T> { part, x: &mut *x, room: &mut *room });
+                part.retract::<S, T>(x, room);
                 // Who came as a number and is NaN now has found no way.
                 let lost = Real::select(came.is_nan(), zero, is_nan(part.sum(x)));
                 for lane in lanes_of(Real::select(zero.less(dead), zero, lost)) {
