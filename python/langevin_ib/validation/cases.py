@@ -117,7 +117,14 @@ def _rows() -> list[Row]:
         _product("product-gauge-fixed", GaugeFixed(level=0.5)),
         _product("product-rigid", Constrained(level=0.5), **rigid),
         _product("product-fixman", Constrained(level=0.5, fixman=True), **rigid),
-        _product("depth-3", GaugeFixed(level=(0.4, 0.3)), model=scalar_product(depth=3), step_size=0.02, time=100.0, shortest=20.0),
+        _product(
+            "depth-3",
+            GaugeFixed(level=(0.4, 0.3)),
+            model=scalar_product(depth=3),
+            step_size=0.02,
+            time=100.0,
+            shortest=20.0,
+        ),
         _strength("neuron-3", neuron3),
         _strength("neuron-5", neuron5),
         _strength(
