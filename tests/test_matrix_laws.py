@@ -11,7 +11,7 @@ import scipy.stats
 from langevin_ib import models
 from langevin_ib.dynamics import Constrained, GaugeFixed
 from langevin_ib.errors import NotNormalizableError, UnsupportedModelError
-from langevin_ib.matrix_law import log_diagonal_factor
+from langevin_ib.laws.matrix import log_diagonal_factor
 from langevin_ib.model import Model
 from langevin_ib.rivals import rivals
 from langevin_ib.theory import density

@@ -12,12 +12,12 @@ from importlib.metadata import version
 
 from . import errors, geometry, models, plot
 from ._core import levels
-from .absorption import absorption_time
 from .compare import compare
 from .comparison import Comparison
 from .distribution import Density
 from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
+from .laws.absorption import absorption_time
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
 from .rivals import rivals

@@ -10,11 +10,11 @@ from .checks import checked_real
 from .distribution import Density
 from .dynamics import Ambient
 from .errors import InvalidArgumentError, NotNormalizableError
-from .law_request import Dynamics, Given, LawRequest
+from .laws.product import Product
+from .laws.request import Dynamics, Given, LawRequest
+from .laws.slice_rivals import slice_rivals
 from .model import Model
-from .product_law import Product
 from .quadrature import LogWeight
-from .slice_rivals import slice_rivals
 from .temperature import resolve_temperature
 from .theory import density
 

@@ -11,19 +11,19 @@ import scipy.stats
 import sympy
 from numpy.typing import NDArray
 
-from . import product_law
 from .checks import shown
 from .distribution import Density
 from .dynamics import Ambient, SoftSlice
 from .errors import InvalidArgumentError, NotNormalizableError
 from .expressions import compiled, condensed, vanishes
-from .gaussian_law import affine_observable, quadratic_form
-from .law_request import Dynamics, Given, LawRequest
+from .laws import product as product_law
+from .laws.gaussian import affine_observable, quadratic_form
+from .laws.product import Product
+from .laws.pushforward import pushed_forward
+from .laws.request import Dynamics, Given, LawRequest
+from .laws.symmetric import symmetric_law
 from .model import Model
-from .product_law import Product
-from .pushforward import pushed_forward
 from .quadrature import LogWeight, integrate
-from .symmetric_law import symmetric_law
 from .symmetry import Scaling
 from .temperature import resolve_temperature
 
@@ -53,13 +53,13 @@ def density(
       form; the quadrature of the two-dimensional Gibbs weight is there to check it). The laws of u, v, u**2 - v**2 and
       u**2 + v**2 are quadratures.
     * models with a symmetry under `SoftSlice`, `GaugeFixed` and `Constrained`, and under `Ambient` in a shell: blocks
-      (uv, neurons, column pairs), chains u1 ... uL, coordinatewise products, matrices of rank 2; see `block_law`,
-      `chain_law`, `torus_law` and `matrix_law`, and docs/theory.md for the formulas.
+      (uv, neurons, column pairs), chains u1 ... uL, coordinatewise products, matrices of rank 2; see
+      `laws.block`, `laws.chain`, `laws.torus` and `laws.matrix`, and docs/theory.md for the formulas.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
     * any other function of few parameters that can be solved for one of them, by formulas and on all branches, or that
-      is affine in parameters in which V is quadratic: by quadrature over its level sets (see `pushforward`), right to
-      1e-6 of a typical value and mostly far better. Parameters in which V is quadratic are integrated in closed form;
+      is affine in parameters in which V is quadratic: by quadrature over its level sets (see `laws.pushforward`), right
+      to 1e-6 of a typical value and mostly far better. Parameters in which V is quadratic are integrated in closed form;
       of the others three at most, so three parameters are never too many. Max, Abs, Piecewise, square roots and sums
       over data are allowed.
 

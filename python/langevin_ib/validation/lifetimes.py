@@ -10,11 +10,11 @@ import numpy as np
 import scipy.stats
 
 from .. import plot
-from ..absorption import absorption_time
 from ..compare import compare
 from ..comparison import Comparison
 from ..distribution import Density
 from ..dynamics import GaugeFixed
+from ..laws.absorption import absorption_time
 from ..model import Model
 from ..observe import Histogram, HistogramResult, Provenance
 from ..progress import Progress

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.stats
 
-from ..law_request import Dynamics
+from ..laws.request import Dynamics
+from ..laws.virial import Identity, identities
 from ..model import Model
 from ..observe import Moments
 from ..progress import Progress
 from ..run import Run
 from ..sampling import sample
-from ..virial import Identity, identities
 from .row import Row, Verdict, probability
 
 if TYPE_CHECKING:

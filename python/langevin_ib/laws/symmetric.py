@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .block_law import Block, BlockLaw
-from .chain_law import ChainLaw
-from .distribution import Density
-from .dynamics import Ambient
-from .hadamard_law import SeveralBlocks
-from .law_request import LawRequest
-from .matrix_law import MatrixLaw
-from .torus_law import TorusLaw
+from ..distribution import Density
+from ..dynamics import Ambient
+from .block import Block, BlockLaw
+from .chain import ChainLaw
+from .hadamard import SeveralBlocks
+from .matrix import MatrixLaw
+from .request import LawRequest
+from .torus import TorusLaw
 
 __all__ = ["symmetric_law"]
 

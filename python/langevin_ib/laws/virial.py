@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import sympy
 
-from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
-from .law_request import Dynamics
-from .model import Model
-from .temperature import resolve_temperature
+from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from ..model import Model
+from ..temperature import resolve_temperature
+from .request import Dynamics
 
 __all__ = ["Identity", "identities"]
 

@@ -15,13 +15,13 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .data import Data
-from .distribution import Density
-from .errors import NotNormalizableError, UnsupportedModelError
-from .expressions import compiled, condensed, probes
+from ..data import Data
+from ..distribution import Density
+from ..errors import NotNormalizableError, UnsupportedModelError
+from ..expressions import compiled, condensed, probes
+from ..quadrature import integrate
 from .fibres import Fibre, Gibbs, fibres_of
 from .nested import CUT, STRIDE, Axis, LogWeight, Nested
-from .quadrature import integrate
 from .tabulated import Table, tabulate
 
 __all__ = ["pushed_forward"]

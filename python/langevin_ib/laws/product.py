@@ -26,12 +26,12 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import erf, k0e, logsumexp
 
-from .data import Data
-from .errors import UnsupportedModelError
-from .expressions import compiled
-from .model import Model
-from .panels import Cells
-from .quadrature import LogWeight
+from ..data import Data
+from ..errors import UnsupportedModelError
+from ..expressions import compiled
+from ..model import Model
+from ..panels import Cells
+from ..quadrature import LogWeight
 
 __all__ = ["Product", "imbalance", "norm", "parameter", "theta_closed_form", "theta_pushed_forward"]
 

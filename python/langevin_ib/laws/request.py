@@ -12,13 +12,13 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .checks import checked_real, shown
-from .distribution import Density
-from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
-from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from .expressions import compiled
-from .model import Model
-from .quadrature import Interval, LogWeight
+from ..checks import checked_real, shown
+from ..distribution import Density
+from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from ..expressions import compiled
+from ..model import Model
+from ..quadrature import Interval, LogWeight
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 

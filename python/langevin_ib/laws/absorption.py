@@ -27,14 +27,14 @@ from numpy.polynomial import legendre
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from .block_law import Block
-from .checks import checked_real
-from .distribution import Density
-from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from .expressions import compiled
+from ..checks import checked_real
+from ..distribution import Density
+from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from ..expressions import compiled
+from ..model import Model
+from ..temperature import resolve_temperature
+from .block import Block
 from .line_integrals import log_integrals
-from .model import Model
-from .temperature import resolve_temperature
 
 __all__ = ["Absorption", "absorption_time"]
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UnsupportedModelError
-from .panels import NODES, TO_COEFFICIENTS
+from ..errors import UnsupportedModelError
+from ..panels import NODES, TO_COEFFICIENTS
 
 __all__ = ["RowFunction", "log_integrals"]
 

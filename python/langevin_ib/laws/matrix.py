@@ -27,14 +27,14 @@ import sympy
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from .distribution import Density
-from .expressions import compiled
-from .law_request import LawRequest
+from ..distribution import Density
+from ..expressions import compiled
+from ..model import Model
+from ..panels import NODES, TO_COEFFICIENTS
+from ..quadrature import integrate
 from .line_integrals import log_integrals
 from .log_table import tabulated
-from .model import Model
-from .panels import NODES, TO_COEFFICIENTS
-from .quadrature import integrate
+from .request import LawRequest
 from .scalings import blocks_of
 
 __all__ = ["Factorization", "MatrixLaw", "log_diagonal_factor"]

@@ -25,9 +25,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .data import Data
-from .errors import NotNormalizableError
-from .expressions import compiled, compiled_together, probes
+from ..data import Data
+from ..errors import NotNormalizableError
+from ..expressions import compiled, compiled_together, probes
 from .nested import LogWeight
 from .roots import is_affine, solutions
 

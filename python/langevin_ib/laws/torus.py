@@ -24,11 +24,11 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .distribution import Density
-from .errors import UnsupportedModelError
-from .law_request import LawRequest
+from ..distribution import Density
+from ..errors import UnsupportedModelError
 from .line_integrals import log_integrals
 from .log_table import tabulated
+from .request import LawRequest
 from .scalings import exponents, scaling_weights
 
 __all__ = ["TorusLaw"]

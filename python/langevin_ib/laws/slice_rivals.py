@@ -20,14 +20,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .block_law import Block, BlockLaw
-from .chain_law import ChainLaw
-from .distribution import Density
-from .errors import NotNormalizableError
-from .hadamard_law import SeveralBlocks
-from .law_request import LawRequest
-from .matrix_law import MatrixLaw
-from .quadrature import LogWeight
+from ..distribution import Density
+from ..errors import NotNormalizableError
+from ..quadrature import LogWeight
+from .block import Block, BlockLaw
+from .chain import ChainLaw
+from .hadamard import SeveralBlocks
+from .matrix import MatrixLaw
+from .request import LawRequest
 
 __all__ = ["slice_rivals"]
 

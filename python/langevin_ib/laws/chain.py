@@ -21,8 +21,8 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .distribution import Density
-from .law_request import LawRequest
+from ..distribution import Density
+from .request import LawRequest
 from .scalings import scaling_weights
 
 __all__ = ["ChainLaw"]

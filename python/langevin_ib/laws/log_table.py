@@ -6,8 +6,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from .panels import NODES, TO_COEFFICIENTS
-from .quadrature import LogWeight
+from ..panels import NODES, TO_COEFFICIENTS
+from ..quadrature import LogWeight
 
 __all__ = ["tabulated"]
 

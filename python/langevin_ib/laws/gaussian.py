@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from .errors import NotNormalizableError
+from ..errors import NotNormalizableError
 
 __all__ = ["affine_observable", "quadratic_form"]
 

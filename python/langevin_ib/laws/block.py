@@ -25,17 +25,17 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ..distribution import Density
+from ..errors import InvalidArgumentError, NotNormalizableError
+from ..expressions import compiled
+from ..model import Model
+from ..panels import Cells
+from ..quadrature import LogWeight, integrate
 from .block_measure import BlockMeasure
 from .directions import ANGLES, angular_integral
-from .distribution import Density
-from .errors import InvalidArgumentError, NotNormalizableError
-from .expressions import compiled
-from .law_request import LawRequest
 from .line_integrals import log_integrals
 from .log_table import tabulated
-from .model import Model
-from .panels import Cells
-from .quadrature import LogWeight, integrate
+from .request import LawRequest
 from .scalings import blocks_of, scaling_weights
 
 __all__ = ["Block", "BlockLaw"]

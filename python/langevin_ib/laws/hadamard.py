@@ -16,16 +16,16 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .block_law import Block, BlockLaw
+from ..distribution import Density
+from ..dynamics import Constrained, GaugeFixed, SoftSlice
+from ..model import Model
+from ..symmetry import Scaling
+from .block import Block, BlockLaw
 from .block_measure import BlockMeasure
-from .distribution import Density
-from .dynamics import Constrained, GaugeFixed, SoftSlice
-from .law_request import LawRequest
 from .line_integrals import log_integrals
 from .log_table import tabulated
-from .model import Model
+from .request import LawRequest
 from .scalings import blocks_of, scaling_weights
-from .symmetry import Scaling
 
 __all__ = ["SeveralBlocks"]
 
