@@ -54,11 +54,20 @@ def test_the_loss_of_your_own_runs() -> None:
     assert counts.sum() > 0.9 * 256 * 2000
 
 
+def test_the_slice_example_prints_what_it_says(capsys) -> None:
+    example = blocks("python")[2]
+    exec(example, {"lib": langevin_ib})
+    said = re.findall(r"^print\(.*\)  # (.*)$", example, flags=re.MULTILINE)
+    assert len(said) == 2
+    assert capsys.readouterr().out.splitlines() == said
+
+
 def test_validate_prints_the_rows_that_are_shown(tmp_path, capsys) -> None:
     def rows(output: str) -> list[str]:
         return [re.split(r"\s{2,}", line.strip())[0] for line in output.splitlines() if "written to" not in line]
 
-    assert cli.main(["validate", "--quick", "--no-progress", "--out", str(tmp_path / "out")]) == 0
+    asked = ["validate", "--only", "product-ambient", "--quick", "--no-progress", "--out", str(tmp_path / "out")]
+    assert cli.main(asked) == 0
     printed, shown = capsys.readouterr().out, blocks("text")[1]
     numbers = re.compile(r"^without extrapolation p = .*")
     assert [numbers.sub("", row) for row in rows(printed)] == [numbers.sub("", row) for row in rows(shown)]

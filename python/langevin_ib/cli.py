@@ -14,7 +14,7 @@ import sympy
 
 from . import __version__, _core
 from .errors import LangevinError
-from .validation import CASES, Verdict, orbits, overview, table, write
+from .validation import CASES, Verdict, markdown, orbits, overview, table, write
 
 __all__ = ["main"]
 
@@ -82,10 +82,10 @@ def _validate(parsed: argparse.Namespace) -> int:
         print(f"  written to {', '.join(str(path) for path in write(verdict, parsed.out))}", flush=True)
         verdicts.append(verdict)
     if parsed.only is None:
-        for name, drawing in (("overview", overview(verdicts)), ("orbits", orbits())):
-            path = parsed.out / f"{name}.png"
-            drawing.savefig(path, dpi=150)
-            print(f"{path}")
+        overview(verdicts).savefig(parsed.out / "overview.png", dpi=150)
+        orbits().savefig(parsed.out / "orbits.png", dpi=150)
+        (parsed.out / "table.md").write_text(markdown(verdicts))
+        print(f"all rows: {', '.join(str(parsed.out / name) for name in ('table.md', 'overview.png', 'orbits.png'))}")
     failed = [verdict.name for verdict in verdicts if not verdict.passed]
     print(f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be")
     return FAILED if failed else PASSED

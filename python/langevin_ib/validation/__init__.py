@@ -14,7 +14,7 @@ from .cases import CASES
 from .histograms import Case, Validation, figure, validate
 from .lifetimes import Lifetimes
 from .overview import orbits, overview
-from .row import ALPHA, REJECTION, Row, Verdict, summary, table, write
+from .row import ALPHA, REJECTION, Row, Verdict, markdown, summary, table, write
 from .virials import Virials
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Verdict",
     "Virials",
     "figure",
+    "markdown",
     "orbits",
     "overview",
     "summary",

@@ -175,6 +175,21 @@ class Survival(Verdict):
         """How long the run took."""
         return self.run.seconds
 
+    @property
+    def reference(self) -> str:
+        """The measure of the law."""
+        return self.law.reference
+
+    @property
+    def ks(self) -> float:
+        """The Kolmogorov-Smirnov distance."""
+        return self.comparison.ks
+
+    @property
+    def effective_samples(self) -> float:
+        """The number of independent draws that would be worth as much."""
+        return self.comparison.effective_samples
+
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
         alive = self.times.overflow / self.times.total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +13,7 @@ from ..progress import Progress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ALPHA", "REJECTION", "Row", "Verdict", "probability", "summary", "table", "write"]
+__all__ = ["ALPHA", "REJECTION", "Row", "Verdict", "markdown", "probability", "summary", "table", "write"]
 
 ALPHA = 1e-3
 """What is right passes if its p-value is at least this: by chance it fails once in a thousand rows."""
@@ -88,6 +88,21 @@ class Verdict(ABC):
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
 
+    @property
+    @abstractmethod
+    def reference(self) -> str:
+        """The measure of the law, or what is compared in place of one."""
+
+    @property
+    @abstractmethod
+    def ks(self) -> float | None:
+        """The Kolmogorov-Smirnov distance, if there is a law."""
+
+    @property
+    @abstractmethod
+    def effective_samples(self) -> float | None:
+        """The number of independent draws that would be worth as much, if it is known."""
+
     @abstractmethod
     def details(self) -> dict[str, Any]:
         """Return everything behind it, as JSON-ready values."""
@@ -125,6 +140,23 @@ def table(verdict: Verdict) -> str:
     rows.append(("walker-steps", f"{verdict.walker_steps:.3g} at {verdict.rate:.3g} per second"))
     width = max(len(name) for name, _ in rows)
     return "\n".join([f"{verdict.name}: {verdict.title}", *(f"  {name:<{width}}  {value}" for name, value in rows)])
+
+
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """Return a table with one line a row."""
+    lines = [
+        "| row | what, under which dynamics | with respect to | p-value | KS | effective samples | rivals: largest p |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for verdict in verdicts:
+        rival, p = max(verdict.rival_pvalues.items(), key=lambda pair: pair[1])
+        ks = "" if verdict.ks is None else f"{verdict.ks:.1e}"
+        effective = "" if verdict.effective_samples is None else f"{verdict.effective_samples:.1e}"
+        lines.append(
+            f"| {verdict.name} | {verdict.title} | {verdict.reference} | {verdict.pvalue:.2g} | {ks} | {effective} "
+            f"| {p:.1e} ({rival}) of {len(verdict.rival_pvalues)} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def summary(verdict: Verdict) -> dict[str, Any]:

@@ -173,6 +173,21 @@ class Virial(Verdict):
         """How long the runs took."""
         return sum(run.seconds for run in self.runs)
 
+    @property
+    def reference(self) -> str:
+        """What is compared in place of a law."""
+        return "expectations"
+
+    @property
+    def ks(self) -> None:
+        """There is no law to be distant from."""
+        return
+
+    @property
+    def effective_samples(self) -> None:
+        """Errors are taken from the walkers, without a number of samples."""
+        return
+
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
         rows = [
