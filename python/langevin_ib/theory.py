@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .checks import shown
 from .distribution import Density
 from .dynamics import Ambient, SoftSlice
-from .errors import InvalidArgumentError, NotNormalizableError
+from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from .expressions import compiled, condensed, vanishes
 from .laws import product as product_law
 from .laws.gaussian import affine_observable, quadratic_form
@@ -112,7 +112,7 @@ def density(
         raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
     T = resolve_temperature(beta, sigma, temperature)
     asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
-    law = symmetric_law(asked)
+    law = _of_symmetry(asked)
     if law is not None:
         return law
     if not isinstance(dynamics, Ambient | SoftSlice):
@@ -135,6 +135,16 @@ def density(
     product, confinement = Product.recognise(model), request.weight_decay()
     law = None if product is None or confinement is None else request.product(product, confinement)
     return law or request.gaussian() or request.one_parameter() or request.pushed_forward()
+
+
+def _of_symmetry(asked: LawRequest) -> Density | None:
+    try:
+        return symmetric_law(asked)
+    except UnsupportedModelError:
+        # In the plane there is still the quadrature over level sets.
+        if asked.given is None and isinstance(asked.dynamics, Ambient | SoftSlice) and asked.method != "closed form":
+            return None
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)
