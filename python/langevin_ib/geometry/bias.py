@@ -90,11 +90,22 @@ def implicit_bias(
     """
     if x is not None:
         return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x))
+    T = _given_temperature(beta, sigma, temperature)
+    return _temperature_symbol(T) / 2 * symbolic(model).log_det
+
+
+def _given_temperature(beta: float | None, sigma: float | None, temperature: float | None) -> float | None:
+    """Return the temperature, or None if none was given."""
     if beta is None and sigma is None and temperature is None:
-        half = sympy.Symbol("sigma", positive=True) ** 2 / (2 * sympy.Symbol("beta", positive=True))
-    else:
-        half = exact(resolve_temperature(beta, sigma, temperature)) / 2
-    return half * symbolic(model).log_det
+        return None
+    return resolve_temperature(beta, sigma, temperature)
+
+
+def _temperature_symbol(T: float | None) -> sympy.Expr:
+    """Return T as it stands in a formula: its value, or sigma²/beta."""
+    if T is None:
+        return sympy.Symbol("sigma", positive=True) ** 2 / sympy.Symbol("beta", positive=True)
+    return exact(T)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,8 +120,8 @@ class EffectiveLoss:
         Which measure was asked for.
     reference : str
         The measure, in words.
-    temperature : float
-        T.
+    temperature : float or None
+        T; without one the formula has the symbols sigma and beta, and there are no values at points.
     bias : sympy.Expr or None
         What is added to the loss, as a formula of the parameters, if there is a short one. Valid on every level.
     """
@@ -118,7 +129,7 @@ class EffectiveLoss:
     model: Model
     wrt: str
     reference: str
-    temperature: float
+    temperature: float | None
     bias: sympy.Expr | None
     _log_volume: Callable[[FloatArray], FloatArray] = field(compare=False)
 
@@ -128,7 +139,15 @@ class EffectiveLoss:
         return None if self.bias is None else self.model.loss + self.bias
 
     def bias_at(self, x: Any) -> FloatArray:
-        """Return the bias at points of a slice, shape (..., dim) -> (...); it does not depend on the formula."""
+        """Return the bias at points of a slice, shape (..., dim) -> (...); it does not depend on the formula.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If no temperature was given, or `x` holds no finite points.
+        """
+        if self.temperature is None:
+            raise InvalidArgumentError("values at points need effective_loss(..., temperature=), or beta= and sigma=")
         return np.asarray(self.temperature * self._log_volume(checked_points(self.model, x)))
 
     def __call__(self, x: Any) -> FloatArray:
@@ -138,8 +157,9 @@ class EffectiveLoss:
         return np.asarray(loss(*np.moveaxis(points, -1, 0)) + self.bias_at(points))
 
     def __repr__(self) -> str:
+        said = "" if self.temperature is None else f", T = {self.temperature:.12g}"
         formula = "no short formula" if self.bias is None else str(sympy.Symbol("L", real=True) + self.bias)
-        return f"<EffectiveLoss {formula}, with respect to {self.reference}, T = {self.temperature:.12g}>"
+        return f"<EffectiveLoss {formula}, with respect to {self.reference}{said}>"
 
 
 def effective_loss(
@@ -170,7 +190,7 @@ def effective_loss(
     wrt : {"surface", "predictor", "slice coordinate"}
         The measure.
     beta, sigma, temperature : float, optional
-        The temperature, see `resolve_temperature`.
+        The temperature, see `resolve_temperature`; a formula without one has the symbols sigma and beta.
 
     Returns
     -------
@@ -180,7 +200,7 @@ def effective_loss(
     Raises
     ------
     InvalidArgumentError
-        If `wrt` is something else, there is no temperature, or the model has no symmetry.
+        If `wrt` is something else, or the model has no symmetry.
     UnsupportedModelError
         If the slice has no coordinates of this kind, or the predictor does not tell its points apart.
 
@@ -192,8 +212,10 @@ def effective_loss(
     <EffectiveLoss L + 0.25*log(u**2 + v**2), with respect to dS, surface measure of {u**2/2 - v**2/2 = level}, T = 0.5>
     >>> effective_loss(model, wrt="predictor", temperature=1).expression
     log(u**2 + v**2)
+    >>> effective_loss(model, wrt="predictor").bias
+    sigma**2*log(u**2 + v**2)/beta
     """
-    T = resolve_temperature(beta, sigma, temperature)
+    T = _given_temperature(beta, sigma, temperature)
     checked_model(model)
     if wrt not in MEASURES:
         raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {wrt!r}")
@@ -205,7 +227,7 @@ def effective_loss(
     else:
         _require_coordinate(model, wrt)
         formula, volume, reference = _of_predictor(model)
-    bias = None if formula is None or formula.has(sympy.Determinant) else exact(T) * formula
+    bias = None if formula is None or formula.has(sympy.Determinant) else _temperature_symbol(T) * formula
     return EffectiveLoss(model, wrt, reference, T, bias, volume)
 
 
