@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ import sympy
 
 from .. import plot
 from ..compare import compare
-from ..comparison import Comparison
 from ..distribution import Density
 from ..dynamics import Dynamics
 from ..model import Model
@@ -20,7 +18,8 @@ from ..rivals import rivals
 from ..run import Run
 from ..sampling import sample
 from ..theory import density
-from .row import Row, Verdict, probability
+from .compared import Compared
+from .row import Row, probability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,33 +133,24 @@ class Case(Row):
         rivals = {
             name: (rival, compare(coarse[self.observable], rival, finer=finer)) for name, rival in self.rivals().items()
         }
-        return Validation(self, law, coarse, fine, comparison, rivals)
+        return Validation(case=self, law=law, coarse=coarse, fine=fine, comparison=comparison, rivals=rivals)
 
 
-@dataclass(frozen=True)
-class Validation(Verdict):
+@dataclass(frozen=True, kw_only=True)
+class Validation(Compared):
     """What one case came to.
 
     Attributes
     ----------
     case : Case
         What was validated.
-    law : Density
-        The law that should hold.
     coarse, fine : Run
         The runs at h and h/2; no second one for an exact scheme.
-    comparison : Comparison
-        The law against the runs, extrapolated to h = 0.
-    rivals : mapping of str to (Density, Comparison)
-        The other laws against the same runs.
     """
 
     case: Case
-    law: Density
     coarse: Run
     fine: Run | None
-    comparison: Comparison
-    rivals: Mapping[str, tuple[Density, Comparison]]
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -168,51 +158,11 @@ class Validation(Verdict):
         return (self.coarse,) if self.fine is None else (self.coarse, self.fine)
 
     @property
-    def name(self) -> str:
-        """The name of the row."""
-        return self.case.name
-
-    @property
     def title(self) -> str:
         """What was compared, under which dynamics."""
         given = self.case.histogram.given
         condition = "" if given is None else f", given {given[0]} in [{given[1]:g}, {given[2]:g})"
         return f"{self.case.observable} under {self.case.dynamics}{condition}"
-
-    @property
-    def pvalue(self) -> float:
-        """The p-value of the law."""
-        return self.comparison.pvalue
-
-    @property
-    def rival_pvalues(self) -> Mapping[str, float]:
-        """The p-values of the rivals, by name."""
-        return {name: comparison.pvalue for name, (_, comparison) in self.rivals.items()}
-
-    @property
-    def walker_steps(self) -> int:
-        """Walker-steps of all runs."""
-        return sum(run.walker_steps for run in self.runs)
-
-    @property
-    def seconds(self) -> float:
-        """How long the runs took."""
-        return sum(run.seconds for run in self.runs)
-
-    @property
-    def reference(self) -> str:
-        """The measure of the law."""
-        return self.law.reference
-
-    @property
-    def ks(self) -> float:
-        """The Kolmogorov-Smirnov distance."""
-        return self.comparison.ks
-
-    @property
-    def effective_samples(self) -> float:
-        """The number of independent draws that would be worth as much."""
-        return self.comparison.effective_samples
 
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
@@ -233,21 +183,6 @@ class Validation(Verdict):
             rows.append(("step size", f"h = {c.step_size:g}, {c.scheme}, {accepted:.1%} accepted"))
         rows.append(("machine", f"{machine.level_name}, {machine.threads} threads"))
         return rows
-
-    def details(self) -> dict[str, Any]:
-        """Return everything behind it, as JSON-ready values."""
-        settings, machine = self.coarse.settings, self.coarse.machine
-        return {
-            "law": self.law.name,
-            "comparison": self.comparison.to_dict(),
-            "rivals": {name: rival.to_dict() for name, (_, rival) in self.rivals.items()},
-            "walkers": self.case.walkers,
-            "steps": [run.steps for run in self.runs],
-            "keys": [f"{run.settings.key:032x}" for run in self.runs],
-            "scheme": settings.scheme,
-            "level": machine.level_name,
-            "threads": machine.threads,
-        }
 
     def figure(self) -> Figure:
         """Draw histogram and laws, their deviations cell by cell, and beside them the correction that the run shows."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.stats
 
 from .. import plot
 from ..compare import compare
-from ..comparison import Comparison
 from ..distribution import Density
 from ..dynamics import GaugeFixed
 from ..laws.absorption import absorption_time
@@ -21,7 +19,8 @@ from ..progress import Progress
 from ..run import Run
 from ..sampling import sample
 from ..settings import GROUPS
-from .row import Row, Verdict, probability
+from .compared import Compared
+from .row import Row, probability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,7 +95,7 @@ class Lifetimes(Row):
         times = self.counted(run)
         law = self.law()
         rivals = {name: (rival, compare(times, rival)) for name, rival in self.rivals().items()}
-        return Survival(self, law, run, times, compare(times, law), rivals)
+        return Survival(case=self, law=law, run=run, times=times, comparison=compare(times, law), rivals=rivals)
 
     def counted(self, run: Run) -> HistogramResult:
         """Return the histogram of the times of a run."""
@@ -118,77 +117,33 @@ class Lifetimes(Row):
         return HistogramResult(self.histogram, provenance, counts)
 
 
-@dataclass(frozen=True)
-class Survival(Verdict):
+@dataclass(frozen=True, kw_only=True)
+class Survival(Compared):
     """What the row came to.
 
     Attributes
     ----------
     case : Lifetimes
         The row.
-    law : Density
-        The law of the time of absorption.
     run : Run
         The run.
     times : HistogramResult
         Its times.
-    comparison : Comparison
-        The law against them.
-    rivals : mapping of str to (Density, Comparison)
-        The other laws against them.
     """
 
     case: Lifetimes
-    law: Density
     run: Run
     times: HistogramResult
-    comparison: Comparison
-    rivals: Mapping[str, tuple[Density, Comparison]]
 
     @property
-    def name(self) -> str:
-        """The name of the row."""
-        return self.case.name
+    def runs(self) -> tuple[Run, ...]:
+        """The one run."""
+        return (self.run,)
 
     @property
     def title(self) -> str:
         """What was compared, under which dynamics."""
         return f"time of absorption under {self.run.dynamics}"
-
-    @property
-    def pvalue(self) -> float:
-        """The p-value of the law."""
-        return self.comparison.pvalue
-
-    @property
-    def rival_pvalues(self) -> Mapping[str, float]:
-        """The p-values of the rivals, by name."""
-        return {name: comparison.pvalue for name, (_, comparison) in self.rivals.items()}
-
-    @property
-    def walker_steps(self) -> int:
-        """Walker-steps of the run."""
-        return self.run.walker_steps
-
-    @property
-    def seconds(self) -> float:
-        """How long the run took."""
-        return self.run.seconds
-
-    @property
-    def reference(self) -> str:
-        """The measure of the law."""
-        return self.law.reference
-
-    @property
-    def ks(self) -> float:
-        """The Kolmogorov-Smirnov distance."""
-        return self.comparison.ks
-
-    @property
-    def effective_samples(self) -> float:
-        """The number of independent draws that would be worth as much."""
-        return self.comparison.effective_samples
 
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
@@ -201,17 +156,6 @@ class Survival(Verdict):
             ("mean of the law", f"{self.law.mean():.5f}"),
             ("step size", f"h = {self.case.step_size:g}"),
         ]
-
-    def details(self) -> dict[str, Any]:
-        """Return everything behind it, as JSON-ready values."""
-        return {
-            "law": self.law.name,
-            "comparison": self.comparison.to_dict(),
-            "rivals": {name: rival.to_dict() for name, (_, rival) in self.rivals.items()},
-            "walkers": self.case.walkers,
-            "steps": [self.run.steps],
-            "keys": [f"{self.run.settings.key:032x}"],
-        }
 
     def figure(self) -> Figure:
         """Draw the times with their law, and the deviations cell by cell."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..progress import Progress
+from ..run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,12 +53,20 @@ class Row(ABC):
 
 
 class Verdict(ABC):
-    """What a row came to."""
+    """What a row came to.
+
+    Attributes
+    ----------
+    case : Row
+        The row.
+    """
+
+    case: Row
 
     @property
     @abstractmethod
-    def name(self) -> str:
-        """The name of the row."""
+    def runs(self) -> tuple[Run, ...]:
+        """The runs."""
 
     @property
     @abstractmethod
@@ -73,16 +82,6 @@ class Verdict(ABC):
     @abstractmethod
     def rival_pvalues(self) -> Mapping[str, float]:
         """The p-values of the rivals, by name."""
-
-    @property
-    @abstractmethod
-    def walker_steps(self) -> int:
-        """Walker-steps of all runs."""
-
-    @property
-    @abstractmethod
-    def seconds(self) -> float:
-        """How long the runs took."""
 
     @abstractmethod
     def lines(self) -> list[tuple[str, str]]:
@@ -110,6 +109,21 @@ class Verdict(ABC):
     @abstractmethod
     def figure(self) -> Figure:
         """Draw it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the row."""
+        return self.case.name
+
+    @property
+    def walker_steps(self) -> int:
+        """Walker-steps of all runs."""
+        return sum(run.walker_steps for run in self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """How long the runs took."""
+        return sum(run.seconds for run in self.runs)
 
     @property
     def is_consistent(self) -> bool:
@@ -167,6 +181,10 @@ def summary(verdict: Verdict) -> dict[str, Any]:
         "passed": verdict.passed,
         "walker_steps": verdict.walker_steps,
         "walker_steps_per_second": verdict.rate,
+        "walkers": verdict.runs[0].settings.count,
+        "steps": [run.steps for run in verdict.runs],
+        "keys": [f"{run.settings.key:032x}" for run in verdict.runs],
+        "scheme": verdict.runs[0].settings.scheme,
         **verdict.details(),
     }
 

@@ -106,7 +106,8 @@ class Virials(Row):
             if run.interrupted:
                 return None
             runs.append(run)
-        return Virial(self, tuple(runs), tuple(self._estimate(i, identity, runs) for i, identity in enumerate(known)))
+        estimates = tuple(self._estimate(i, identity, runs) for i, identity in enumerate(known))
+        return Virial(case=self, made=tuple(runs), estimates=estimates)
 
     @staticmethod
     def _estimate(i: int, identity: Identity, runs: list[Run]) -> Estimate:
@@ -117,7 +118,7 @@ class Virials(Row):
         return Estimate(identity, float(np.mean(extrapolated)), error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Virial(Verdict):
     """What the row came to.
 
@@ -125,20 +126,20 @@ class Virial(Verdict):
     ----------
     case : Virials
         The row.
-    runs : tuple of Run
+    made : tuple of Run
         The runs.
     estimates : tuple of Estimate
         One for each identity.
     """
 
     case: Virials
-    runs: tuple[Run, ...]
+    made: tuple[Run, ...]
     estimates: tuple[Estimate, ...]
 
     @property
-    def name(self) -> str:
-        """The name of the row."""
-        return self.case.name
+    def runs(self) -> tuple[Run, ...]:
+        """The runs."""
+        return self.made
 
     @property
     def title(self) -> str:
@@ -162,16 +163,6 @@ class Virial(Verdict):
             "one dimension less": value - T,
         }
         return {name: estimate.pvalue(rival) for name, rival in rivals.items()}
-
-    @property
-    def walker_steps(self) -> int:
-        """Walker-steps of all runs."""
-        return sum(run.walker_steps for run in self.runs)
-
-    @property
-    def seconds(self) -> float:
-        """How long the runs took."""
-        return sum(run.seconds for run in self.runs)
 
     @property
     def reference(self) -> str:
@@ -206,10 +197,6 @@ class Virial(Verdict):
                 {"name": e.identity.name, "exact": e.identity.value, "mean": e.mean, "standard_error": e.error}
                 for e in self.estimates
             ],
-            "walkers": self.case.walkers,
-            "steps": [run.steps for run in self.runs],
-            "keys": [f"{run.settings.key:032x}" for run in self.runs],
-            "scheme": self.case.scheme,
         }
 
     def figure(self) -> Figure:
