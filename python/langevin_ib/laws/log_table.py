@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from ..panels import NODES, TO_COEFFICIENTS
 from ..quadrature import LogWeight
+from .series import PanelSeries
 
 __all__ = ["tabulated"]
 
 FloatArray = NDArray[np.float64]
 
 _NEAREST, _FARTHEST = -42.0, 69.0  # of log|x|: the first is where less than exp(-42) of a bounded density lies
-_WIDTH = 1.5
+_LOOK, _WIDTH = 1.5, 6.0  # between the points that are looked at first; the widest panel
 _VISIBLE = 800.0  # weights below exp(-800) of the largest are zero
-_TOLERANCE = 1e-12
-_MOST_HALVINGS = 9
 
 
-def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0)) -> LogWeight:
+def tabulated(
+    log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf
+) -> LogWeight:
     """Return a cheap function that equals `log_weight` to about 12 digits of the weight.
 
     Panels in log|x| are halved until the Legendre series of log w has converged: a peak is a parabola there, and a
@@ -32,8 +33,11 @@ def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0)) 
         As for `Density.from_log_weight`, smooth but for 0 and kinks.
     signs : tuple of float
         Those of x for which it is wanted; elsewhere it is -inf.
+    farthest : float
+        The largest |x| for which it is wanted; above it is -inf.
     """
-    tables = {sign: _Table.of(log_weight, sign) for sign in signs}
+    end = min(math.log(farthest), _FARTHEST)
+    tables = {sign: _Table(log_weight, sign, end) for sign in signs}
 
     def function(x: FloatArray) -> FloatArray:
         result = np.full(x.shape, -np.inf)
@@ -46,43 +50,24 @@ def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0)) 
 
 
 class _Table:
-    """The log-weight on one side of 0."""
+    """The log-weight on one side of 0, up to the logarithm `end` of |x|."""
 
-    def __init__(self, edges: FloatArray, series: FloatArray) -> None:
-        self.edges, self.series = edges, series
+    def __init__(self, log_weight: LogWeight, sign: float, end: float) -> None:
+        def weight(y: FloatArray) -> FloatArray:
+            return np.maximum(np.asarray(log_weight(sign * np.exp(y))), -1e6)
 
-    @classmethod
-    def of(cls, log_weight: LogWeight, sign: float) -> _Table:
-        ends = np.arange(_NEAREST, _FARTHEST + _WIDTH, _WIDTH)
-        look = np.asarray(log_weight(sign * np.exp(ends)))
-        seen = np.flatnonzero(look + ends > np.max(look + ends) - _VISIBLE)
-        last = min(int(seen[-1]) + 1, ends.size - 1) if seen.size else 1
-        low, high = ends[:last], ends[1 : last + 1]
-        done: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-        for halving in range(_MOST_HALVINGS + 1):
-            centre, half = (low + high) / 2.0, (high - low) / 2.0
-            y = centre[:, None] + half[:, None] * NODES
-            values = np.asarray(log_weight(sign * np.exp(y.ravel()))).reshape(y.shape)
-            values = np.maximum(values, -1e6)
-            series = values @ TO_COEFFICIENTS.T
-            tail = np.abs(series[:, -3:]).max(axis=1)
-            settled = (tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1))) | (halving == _MOST_HALVINGS)
-            settled |= values.max(axis=1) + high < np.max(look + ends) - 60.0
-            done.append((low[settled], high[settled], series[settled]))
-            low, centre, high = low[~settled], centre[~settled], high[~settled]
-            low, high = np.concatenate([low, centre]), np.concatenate([centre, high])
-            if not low.size:
-                break
-        starts, stops, coefficients = (np.concatenate(column) for column in zip(*done, strict=True))
-        order = np.argsort(starts)
-        return cls(np.append(starts[order], stops[order[-1]]), np.ascontiguousarray(coefficients[order].T))
+        def is_negligible(values: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+            return np.asarray(values.max(axis=1) + high < top - 60.0)
+
+        places = np.linspace(_NEAREST, end, math.ceil((end - _NEAREST) / _LOOK) + 1)
+        look = np.asarray(log_weight(sign * np.exp(places[:-1]))) + places[:-1]
+        top = float(np.max(look))
+        seen = np.flatnonzero(look > top - _VISIBLE)
+        last = float(places[seen[-1] + 1]) if seen.size else float(places[1])
+        edges = np.linspace(_NEAREST, last, math.ceil((last - _NEAREST) / _WIDTH) + 1)
+        self.series = PanelSeries.fit(weight, edges, is_negligible)
 
     def __call__(self, size: FloatArray) -> FloatArray:
-        y = np.log(np.maximum(size, 1e-300))
-        panel = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, self.edges.size - 2)
-        t = 2.0 * (y - self.edges[panel]) / (self.edges[panel + 1] - self.edges[panel]) - 1.0
-        values = legendre.legval(np.clip(t, -1.0, 1.0), self.series[:, panel], tensor=False)
-        first = self.series[:, 0]
-        slope = float(legendre.legval(-1.0, legendre.legder(first))) * 2.0 / (self.edges[1] - self.edges[0])
-        near = values + np.where(y < self.edges[0], slope * (y - self.edges[0]), 0.0)
-        return np.asarray(np.where(y > self.edges[-1], -np.inf, near))
+        y, series = np.log(np.maximum(size, 1e-300)), self.series
+        near = series(y) + series.first_slope * np.minimum(y - series.edges[0], 0.0)
+        return np.asarray(np.where(y > series.edges[-1], -np.inf, near))

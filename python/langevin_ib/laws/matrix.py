@@ -20,22 +20,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import sympy
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from ..distribution import Density
 from ..expressions import compiled
 from ..model import Model
-from ..panels import NODES, TO_COEFFICIENTS
-from ..quadrature import integrate
+from ..quadrature import LogWeight, integrate
 from .line_integrals import log_integrals
 from .log_table import tabulated
 from .request import LawRequest
 from .scalings import blocks_of
+from .series import PanelSeries
 
 __all__ = ["Factorization", "MatrixLaw", "log_diagonal_factor"]
 
@@ -201,7 +201,8 @@ class MatrixLaw:
         decay = request.weight_decay()
         if decay is None or (decay != 0.0 and not form.is_full):
             raise request.unsupported(f"the confinement {request.model.confinement} is not done", "leave it out")
-        if self.measure is None and self.kind == "norm" and decay == 0.0 and self._loss_is(of_norm=True):
+        is_of_norm = decay == 0.0 and self.kind in {"norm", "angle"} and self._loss_is(of_norm=True)
+        if self.kind == "norm" and is_of_norm:
             return self._of_norm(constraints)
         if form.rank != 2 or (request.is_rigid and not form.is_full):
             raise request.unsupported(
@@ -213,12 +214,19 @@ class MatrixLaw:
             raise request.unsupported("the loss is no function of the singular values", "use one of tr (T^T T), say")
         if not self.kind:
             raise request.unsupported("it is no function of the singular values that is known", "ask for the norm")
-        return self._of_pair()
+        if is_of_norm:
+            # Norm and angle are independent: that the law of one exists is not seen in the other.
+            self._of_norm(constraints)
+        return self._of_pair(is_of_norm=is_of_norm)
 
     def _of_norm(self, constraints: int) -> Density:
         """|T|^(D-1) exp(-L/T)."""
         form = self.form
         D = (form.rank * (form.m + form.n) - (1 if self.request.is_rigid else 2) * constraints) / 2.0
+        if self.measure is not None:
+            # Every measure is a power of |T| times a function of the gap.
+            gap = np.ones(1)
+            D = 2.0 + round(float((self.measure(gap, gap) - self.measure(0.0 * gap, gap))[0]), 9)
         loss, T = self.request.loss, self.request.T
 
         def log_weight(norm: FloatArray) -> FloatArray:
@@ -260,7 +268,7 @@ class MatrixLaw:
     def _diagonal_factor(self) -> Callable[[FloatArray], FloatArray]:
         return log_diagonal_factor(self.form.m - self.form.n)
 
-    def _of_pair(self) -> Density:
+    def _of_pair(self, *, is_of_norm: bool) -> Density:
         request, remedy = self.request, self._remedy()
         weight = {"norm": self._norm, "angle": self._angle, "sigma1": self._first, "sigma2": self._second}[self.kind]
         highest = math.pi / 4.0 if self.kind == "angle" else math.inf
@@ -268,7 +276,9 @@ class MatrixLaw:
         if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
             return request.weighted(lambda s: exponent * np.log(s) - s, support=(0.0, math.inf), remedy=remedy)
-        if self.kind != "angle":
+        if self.kind == "angle":
+            weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
+        else:
             weight = tabulated(weight, signs=(1.0,))
         return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy)
 
@@ -286,8 +296,23 @@ class MatrixLaw:
 
         return log_integrals(log_f, np.zeros(norm.shape), self._far(norm), width=3.0) + size
 
+    def _at_unit_norm(self, angle: FloatArray) -> FloatArray:
+        gap = _gap(angle)
+        with np.errstate(divide="ignore"):
+            return (self.measure or self.log_measure)(-np.log1p(np.exp(-2.0 * gap)) / 2.0, gap)
+
+    def _tabulated_angle(self) -> LogWeight:
+        """The law of the angle; that s_1 - s_2 vanishes at its end is left out of the table."""
+
+        def log_difference(angle: FloatArray) -> FloatArray:
+            with np.errstate(divide="ignore"):
+                return np.asarray(np.log(-np.expm1(-_gap(angle))))
+
+        table = tabulated(lambda x: self._angle(x) - log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
+        return lambda angle: table(angle) + log_difference(angle)
+
     def _angle(self, angle: FloatArray) -> FloatArray:
-        gap = -np.log(np.tan(np.clip(angle, _TINY, math.pi / 4.0)))
+        gap = _gap(angle)
         tilt = np.log1p(np.exp(-2.0 * gap)) / 2.0
         low, high = self._log_range
 
@@ -317,32 +342,42 @@ class MatrixLaw:
     @cached_property
     def _log_range(self) -> tuple[float, float]:
         """The logs of norms between which all that matters lies."""
-        cells = integrate(tabulated(self._norm, signs=(1.0,)), [(0.0, math.inf)], [0.0])
+        gap = (np.arange(200) + 0.5) * 0.2  # a coarse sum: it has to see where the mass is, and not how much
+
+        def log_norm(norm: FloatArray) -> FloatArray:
+            tilt = np.log1p(np.exp(-2.0 * gap))
+            size = np.log(np.maximum(norm, _TINY))
+            return np.asarray(logsumexp(self.log_joint(size[:, None] - tilt / 2.0, gap) - gap - tilt, axis=1) + size)
+
+        cells = integrate(log_norm, [(0.0, math.inf)], [0.0])
         seen = cells.nodes[cells.node_probability > 1e-30]
         return math.log(float(seen.min())) - 10.0, math.log(float(seen.max())) + 5.0
 
 
+def _gap(angle: FloatArray) -> FloatArray:
+    """Return log(s_1/s_2) for the angle of (s_1, s_2)."""
+    return np.asarray(-np.log(np.tan(np.clip(angle, _TINY, math.pi / 4.0))))
+
+
+@cache
 def log_diagonal_factor(excess: int) -> Callable[[FloatArray], FloatArray]:
     """Return the function gap -> log of s_1 J, gap = log(s_1/s_2), J as in the module's text with m - n = `excess`.
 
     With t = log tan phi, J ds is 2 (B/A)^((m-n)/4) dt / sqrt((s_1 e^-t + s_2 e^t)(s_1 e^t + s_2 e^-t)) over the line,
     where the trapezoidal rule with steps of 1/4 is exact to 16 digits. It is tabulated once, as Legendre series.
     """
-    width, count, step = 4.0, 200, 0.25
-    points = ((np.arange(count)[:, None] + 0.5 + NODES / 2.0) * width).ravel()
-    t = np.arange(-1000.0, 1000.0 + step / 2.0, step)
-    values = np.empty(points.shape)
-    for start in range(0, points.size, 64):
-        gap = points[start : start + 64, None]
-        near, far = np.logaddexp(-t, t - gap), np.logaddexp(t, -t - gap)
+    step = 0.25
+
+    def sums(gap: FloatArray) -> FloatArray:
+        # Between -gap/2 and gap/2 the integrand is an exponential, and outside it falls like exp(-|t|).
+        reach = step * math.ceil((gap.max() / 2.0 + 45.0) / step)
+        t = np.arange(-reach, reach + step / 2.0, step)
+        near, far = np.logaddexp(-t, t - gap[:, None]), np.logaddexp(t, -t - gap[:, None])
         logs = (excess / 4.0) * (far - near) - (near + far) / 2.0
         top = logs.max(axis=1)
-        values[start : start + 64] = top + np.log(2.0 * np.exp(logs - top[:, None]).sum(axis=1) * step)
-    series = np.ascontiguousarray((values.reshape(count, -1) @ TO_COEFFICIENTS.T).T)
+        return np.asarray(top + np.log(2.0 * np.exp(logs - top[:, None]).sum(axis=1) * step))
 
-    def function(gap: FloatArray) -> FloatArray:
-        panel = np.clip((gap / width).astype(np.intp), 0, count - 1)
-        x = np.clip(2.0 * (gap / width - panel) - 1.0, -1.0, 1.0)
-        return np.asarray(legendre.legval(x, series[:, panel], tensor=False))
+    def values(gap: FloatArray) -> FloatArray:
+        return np.concatenate([sums(part) for part in np.split(gap, range(64, gap.size, 64))])
 
-    return function
+    return PanelSeries.fit(values, np.array([0.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 800.0]))
