@@ -29,7 +29,7 @@ mici = pytest.importorskip("mici", reason="mici is not installed; it is part of 
 
 Array = NDArray[np.float64]
 
-CHAINS, DRAWS, BURN_IN = 64, 64, 8
+CHAINS, DRAWS, BURN_IN = 64, 54, 6
 CELLS = 12
 RIGHT, WRONG = 1e-4, 1e-9
 
