@@ -343,9 +343,8 @@ class MatrixLaw:
     @cached_property
     def _log_range(self) -> tuple[float, float]:
         """The logs of norms between which all that matters lies."""
-        gap: FloatArray = (
-            np.arange(200, dtype=np.float64) + 0.5
-        ) * 0.2  # a coarse sum: it has to see where the mass is, and not how much
+        # A coarse sum over the gap: it has to see where the mass is, and not how much.
+        gap: FloatArray = (np.arange(200, dtype=np.float64) + 0.5) * 0.2
 
         def log_norm(norm: FloatArray) -> FloatArray:
             tilt = np.log1p(np.exp(-2.0 * gap))
