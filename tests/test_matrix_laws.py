@@ -1,6 +1,7 @@
 """Laws of singular values: against conditioned exact samples, integrals over directions, and each other."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,10 +9,13 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.stats
+import sympy
 from langevin_ib import models
 from langevin_ib.dynamics import Constrained, GaugeFixed
 from langevin_ib.errors import NotNormalizableError, UnsupportedModelError
-from langevin_ib.laws.matrix import log_diagonal_factor
+from langevin_ib.laws.log_table import tabulated
+from langevin_ib.laws.matrix import MatrixLaw, log_diagonal_factor
+from langevin_ib.laws.request import LawRequest
 from langevin_ib.model import Model
 from langevin_ib.rivals import rivals
 from langevin_ib.theory import density
@@ -115,6 +119,41 @@ def test_the_integral_over_the_orbit_of_columns_against_mpmath(excess: int) -> N
             if excess == 0:
                 assert exact == pytest.approx(float(mpmath.log(mpmath.pi / mpmath.agm(1, r))), rel=1e-12)
         assert value == pytest.approx(exact, rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("group", ["gl", "diagonal"])
+def test_shortcuts_for_a_loss_of_the_norm_are_the_integrals_over_the_other_quantity(group: str) -> None:
+    """The right law and one of another measure, each against the quadrature that other losses need."""
+    model, q = factorisation(4, 3, group), np.linspace(0.01, 0.99, 21)
+    for observable in ("norm", "angle"):
+        settings: dict[str, Any] = {"dynamics": GaugeFixed(0.0), "temperature": 0.3}
+        request = LawRequest(model=model, observable=observable, dynamics=GaugeFixed(0.0), T=0.3)
+        law = MatrixLaw.recognise(request)
+        assert law is not None
+        for measure in (None, lambda first, gap, law=law: law.log_measure(first, gap) + 2.0 * first - gap):
+            short = replace(law, measure=measure)
+            weight = tabulated(short._norm, signs=(1.0,)) if observable == "norm" else short._tabulated_angle()
+            end = math.inf if observable == "norm" else math.pi / 4
+            long = request.weighted(weight, support=(0.0, end))
+            np.testing.assert_allclose(long.cdf(short.density().ppf(q)), q, rtol=1e-11)
+        assert short.density().cdf(density(model, observable, **settings).median()) != pytest.approx(0.5, abs=1e-2)
+
+
+def test_an_angle_has_no_law_where_the_norm_has_none() -> None:
+    """Of a loss of the norm, by the short cut, and of one that is not."""
+    base = models.matrix_factorization(3, 2, 2, group="gl")
+    square = sum(t**2 for t in base.predictor.values())
+    matrix = sympy.Matrix(3, 2, list(base.predictor.values()))
+    for loss in (sympy.tanh(square), sympy.tanh(square) + sympy.tanh((matrix.T * matrix).det())):
+        model = Model(
+            parameters=base.parameters,
+            predictor=dict(base.predictor),
+            loss=loss,
+            symmetry=base.symmetry,
+            observables=dict(base.observables),
+        )
+        with pytest.raises(NotNormalizableError, match="infinity"):
+            density(model, "angle", dynamics=GaugeFixed(0.0), temperature=1.0)
 
 
 @pytest.mark.parametrize(("group", "constraints"), [("diagonal", 2), ("gl", 3)])

@@ -130,6 +130,29 @@ def test_bessel_and_shell_forms_are_the_integral_over_the_orbit(m: int, n: int, 
     np.testing.assert_allclose(closed, numerical, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 1), (2, 5)])
+@pytest.mark.parametrize("temperature", [0.3, 1e-3])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weight_decay": 0.3, "window": (-0.5, 0.5)},
+        {"weight_decay": 0.3, "stiffness": 2.0},
+        {"stiffness": 2.0, "window": (-0.1, 0.3)},
+        {"weight_decay": 1e-4, "window": (50.0, 51.0)},
+        {"weight_decay": 0.1, "window": (1e-3, math.inf)},
+    ],
+)
+def test_the_table_of_an_orbit_is_the_integral(m: int, n: int, temperature: float, settings: dict[str, Any]) -> None:
+    """Strengths from 1e-260 to 1e11, beyond the end of the table; digits are lost where the log itself is large."""
+    s = np.exp(np.concatenate([np.linspace(-600.0, -30.0, 40), np.linspace(-30.0, 25.0, 400)]))
+    tabled, direct = (
+        BlockMeasure(m=m, n=n, temperature=temperature, numerical=flag, **settings).log_strength(s)
+        for flag in (False, True)
+    )
+    np.testing.assert_allclose(tabled, direct, rtol=1e-12, atol=3e-10)
+    np.testing.assert_allclose(tabled[s > 1e-8], direct[s > 1e-8], rtol=1e-12, atol=1e-11)
+
+
 def test_soft_slices_by_quadrature_agree_with_the_formula() -> None:
     by = {method: law(UV, "theta", SoftSlice(3.0), method=method) for method in ("auto", "quadrature")}
     np.testing.assert_allclose(by["quadrature"].cdf(by["auto"].ppf(Q)), Q, atol=1e-10, rtol=0)

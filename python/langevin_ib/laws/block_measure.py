@@ -17,13 +17,16 @@ Everything is done with logarithms, so that s may be 1e-300 or 1e150.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, kve
 
 from .line_integrals import log_integrals
+from .series import PanelSeries
 
 __all__ = ["BlockMeasure", "log_kve"]
 
@@ -33,6 +36,7 @@ IndexArray = NDArray[np.intp]
 _TINY = 1e-300
 _CUT = 45.0  # exp(-45) is what the truncation of an orbit leaves out
 _FARTHEST = 1500.0  # of t = log(a / b)
+_TABLE_EDGES = np.array([-691.0, -300.0, -100.0, -40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0])  # of log s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +134,8 @@ class BlockMeasure:
     def _on_orbits(self, s: FloatArray) -> FloatArray:
         nu, T = self.nu, self.temperature
         if self.numerical or not self.is_closed:
-            along = self._numerically(s)
+            rest = self._numerically(s) if self.numerical else _orbit_table(self)(s)
+            along = rest - self.weight_decay / T * s
         elif self.weight_decay > 0.0:
             log_x = math.log(self.weight_decay) - math.log(T) + np.log(s)
             along = math.log(2.0) + log_kve(nu, log_x) - np.exp(log_x)
@@ -142,6 +147,7 @@ class BlockMeasure:
         return np.asarray(self.power * np.log(s) + along - math.log(2.0))
 
     def _numerically(self, s: FloatArray) -> FloatArray:
+        """Return the log of the integral over the orbit without exp(-lam s/T), its main part for a large s."""
         log_a = np.log(s) + (math.log(self.weight_decay / self.temperature) if self.weight_decay else -np.inf)
         log_b = 2.0 * np.log(s) + (math.log(self.stiffness / 2.0 / self.temperature) if self.stiffness else -np.inf)
         low, high = np.full(s.shape, -_FARTHEST), np.full(s.shape, _FARTHEST)
@@ -151,10 +157,27 @@ class BlockMeasure:
         return log_orbit_integral(self.nu, *flat).reshape(s.shape)
 
 
+@lru_cache(maxsize=32)
+def _orbit_table(measure: BlockMeasure) -> Callable[[FloatArray], FloatArray]:
+    """Return `_numerically` as a slow function of log s, tabulated once for a law and its rivals."""
+    numerically = measure._numerically
+    series = PanelSeries.fit(lambda log_s: numerically(np.exp(log_s)), _TABLE_EDGES)
+    if not np.isfinite(series.series).all():  # a window so far away that nothing is left of its weight
+        return numerically
+
+    def function(s: FloatArray) -> FloatArray:
+        values, far = series(np.log(s)), s > math.exp(_TABLE_EDGES[-1])
+        if far.any():
+            values[far] = numerically(s[far])
+        return values
+
+    return function
+
+
 def log_orbit_integral(
     nu: float, log_a: FloatArray, log_b: FloatArray, low: FloatArray, high: FloatArray
 ) -> FloatArray:
-    """Return the log of int exp(nu t - a cosh t - b sinh(t)**2) dt from low to high, row by row.
+    """Return the log of int exp(nu t - a (cosh t - 1) - b sinh(t)**2) dt from low to high, row by row.
 
     The exponent is concave, so bisection finds its maximum and where it has fallen by 45.
     """
@@ -171,20 +194,30 @@ def log_orbit_integral(
         pull = pull + np.exp(log_b + 2.0 * magnitude) * -np.expm1(-4.0 * magnitude) / 2.0
         return nu - np.sign(t) * pull
 
-    def bisected(is_below: object, left: FloatArray, right: FloatArray) -> FloatArray:
-        for _ in range(60):
-            middle = (left + right) / 2.0
-            inside = is_below(middle)  # type: ignore[operator]
-            left, right = np.where(inside, middle, left), np.where(inside, right, middle)
-        return (left + right) / 2.0
-
     with np.errstate(all="ignore"):
-        mode = bisected(lambda t: slope(t) > 0.0, low, high)
+        mode = _bracketed(lambda t: slope(t) > 0.0, low, high)[0] if nu else np.clip(0.0, low, high)
         floor = exponent(mode) - _CUT
-        left = bisected(lambda t: exponent(t) < floor, low, mode)
-        right = bisected(lambda t: exponent(t) > floor, mode, high)
+        left, _ = _bracketed(lambda t: exponent(t) < floor, low, mode, distance_from=mode)
+        _, right = _bracketed(lambda t: exponent(t) > floor, mode, high, distance_from=mode)
     # Wide panels to begin with: for small a and b most of the orbit is a plateau.
-    return log_integrals(lambda row, t: exponent(t, row), left, right, width=6.0) - np.exp(log_a)
+    return log_integrals(lambda row, t: exponent(t, row), left, right, width=6.0)
+
+
+def _bracketed(
+    is_below: Callable[[FloatArray], NDArray[np.bool_]],
+    left: FloatArray,
+    right: FloatArray,
+    *,
+    distance_from: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Bisect to all digits, or to 5 % of the distance from somewhere: for the end of an integral that is enough."""
+    for _ in range(60):
+        middle = (left + right) / 2.0
+        inside = is_below(middle)
+        left, right = np.where(inside, middle, left), np.where(inside, right, middle)
+        if distance_from is not None and np.all(right - left <= 0.05 * np.abs(middle - distance_from)):
+            break
+    return left, right
 
 
 def _log_sinh_squared(t: FloatArray) -> FloatArray:
@@ -215,7 +248,7 @@ def log_kve(nu: float, log_x: FloatArray) -> FloatArray:
         reach = np.full(int(left.sum()), _FARTHEST)
         exponents = log_x[left], np.full(reach.shape, -np.inf)
         # K_nu(x) = (1/2) int exp(nu t - x cosh t) dt
-        values[left] = log_orbit_integral(nu, *exponents, -reach, reach) - math.log(2.0) + x[left]
+        values[left] = log_orbit_integral(nu, *exponents, -reach, reach) - math.log(2.0)
     return np.asarray(values)
 
 

@@ -20,7 +20,8 @@ from ..distribution import Density
 from ..dynamics import Constrained, GaugeFixed, SoftSlice
 from ..model import Model
 from ..symmetry import Scaling
-from .block import Block, BlockLaw
+from .block import Block
+from .block_law import BlockLaw
 from .block_measure import BlockMeasure
 from .line_integrals import log_integrals
 from .log_table import tabulated

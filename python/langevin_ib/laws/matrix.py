@@ -297,12 +297,13 @@ class MatrixLaw:
         return log_integrals(log_f, np.zeros(norm.shape), self._far(norm), width=3.0) + size
 
     def _at_unit_norm(self, angle: FloatArray) -> FloatArray:
+        """Return the measure alone: a loss of the norm gives all angles the same weight."""
         gap = _gap(angle)
         with np.errstate(divide="ignore"):
             return (self.measure or self.log_measure)(-np.log1p(np.exp(-2.0 * gap)) / 2.0, gap)
 
     def _tabulated_angle(self) -> LogWeight:
-        """The law of the angle; that s_1 - s_2 vanishes at its end is left out of the table."""
+        """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
 
         def log_difference(angle: FloatArray) -> FloatArray:
             with np.errstate(divide="ignore"):
@@ -342,7 +343,8 @@ class MatrixLaw:
     @cached_property
     def _log_range(self) -> tuple[float, float]:
         """The logs of norms between which all that matters lies."""
-        gap = (np.arange(200) + 0.5) * 0.2  # a coarse sum: it has to see where the mass is, and not how much
+        # A coarse sum over the gap: it has to see where the mass is, and not how much.
+        gap: FloatArray = (np.arange(200, dtype=np.float64) + 0.5) * 0.2
 
         def log_norm(norm: FloatArray) -> FloatArray:
             tilt = np.log1p(np.exp(-2.0 * gap))

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from ..distribution import Density
 from ..errors import NotNormalizableError
 from ..quadrature import LogWeight
-from .block import Block, BlockLaw
+from .block import Block
+from .block_law import BlockLaw
 from .chain import ChainLaw
 from .hadamard import SeveralBlocks
 from .matrix import MatrixLaw

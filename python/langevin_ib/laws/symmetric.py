@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..distribution import Density
 from ..dynamics import Ambient
-from .block import Block, BlockLaw
+from .block import Block
+from .block_law import BlockLaw
 from .chain import ChainLaw
 from .hadamard import SeveralBlocks
 from .matrix import MatrixLaw

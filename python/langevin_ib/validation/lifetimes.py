@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +65,10 @@ class Lifetimes(Row):
 
     def law(self) -> Density:
         """Return the law of the time of absorption."""
+        return self._law
+
+    @cached_property
+    def _law(self) -> Density:
         return absorption_time(self.model, self.start, temperature=self.temperature).time
 
     def rivals(self) -> dict[str, Density]:
