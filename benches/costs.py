@@ -20,7 +20,7 @@ import numpy as np
 from langevin_ib import _core
 from peers import Job, on_cores
 
-JOB = Job(steps=400)
+JOB = Job(steps=2000)
 HISTOGRAM = {"bins": 256, "range": (-1.0, 3.0)}
 
 
@@ -70,7 +70,7 @@ VARIANTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--quick", action="store_true", help="three rounds, to see that it works")
     arguments = parser.parse_args()
     times: dict[str, list[float]] = {name: [] for name in VARIANTS}
