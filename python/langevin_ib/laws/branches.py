@@ -35,7 +35,7 @@ def _inverse(series: FloatArray, target: FloatArray, low: FloatArray, high: Floa
     """Solve p(t) = target for one t in each bracket by Newton steps that fall back to bisection."""
     columns = np.ascontiguousarray(series.T)
     slopes = legendre.legder(columns)
-    rising = legendre.legval(low, columns, tensor=False) < target
+    rising = legendre.legval(low, columns, tensor=False) < legendre.legval(high, columns, tensor=False)
     t: FloatArray = 0.5 * (low + high)
     for _ in range(100):
         excess = legendre.legval(t, columns, tensor=False) - target
@@ -43,7 +43,7 @@ def _inverse(series: FloatArray, target: FloatArray, low: FloatArray, high: Floa
         low, high = np.where(is_left, t, low), np.where(is_left, high, t)
         with np.errstate(all="ignore"):
             step = t - excess / legendre.legval(t, slopes, tensor=False)
-        proposal = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+        proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
         moved = np.abs(proposal - t)
         t = proposal
         if not np.any(moved > 2e-16):
@@ -115,9 +115,7 @@ class Branches:
         edges = np.stack([self.low, *(self._solved(edge) for edge in (lo, hi)), self.high], axis=1)
         edges, count = np.sort(edges, axis=1), 3
         row = np.repeat(np.arange(self.low.size), count)
-        split = Branches(
-            self.quantity[row], self.weight[row], edges[:, :-1].ravel(), edges[:, 1:].ravel(), self.ends
-        )
+        split = Branches(self.quantity[row], self.weight[row], edges[:, :-1].ravel(), edges[:, 1:].ravel(), self.ends)
         middle = legendre.legval((split.low + split.high) / 2.0, split.quantity.T, tensor=False)
         inside = split.restricted((split.high > split.low) & (middle >= lo) & (middle < hi))
         ends = (max(lo, self.ends[0]), min(hi, self.ends[1]))
@@ -207,7 +205,7 @@ class Branches:
             low, high = np.where(is_left, x, low), np.where(is_left, high, x)
             with np.errstate(all="ignore"):
                 step = x - (-excess if upper else excess) / np.exp(self._log_density(x))
-            proposal = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+            proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
             moved = np.abs(proposal - x)
             x = proposal
             if not np.any(moved > 1e-15 * (np.abs(x) + 1e-300)):
@@ -220,9 +218,7 @@ class Branches:
         half = (self.high - self.low)[:, None] / 2.0
         t = (self.high + self.low)[:, None] / 2.0 + half * NODES
         row = np.repeat(np.arange(self.low.size), NODES.size)
-        values, weights = (
-            legendre.legval(t.ravel(), s[row].T, tensor=False) for s in (self.quantity, self.weight)
-        )
+        values, weights = (legendre.legval(t.ravel(), s[row].T, tensor=False) for s in (self.quantity, self.weight))
         return values, weights * (half * WEIGHTS).ravel() / self.total
 
     def expect(self, func: Callable[[FloatArray], ArrayLike]) -> float:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ from ..distribution import Density
 from ..dynamics import GaugeFixed
 from ..errors import NotNormalizableError
 from ..expressions import compiled, compiled_together
+from .branches import Branches
 from .pieces import Pieces, Values, cut
 from .request import LawRequest
 from .tracing import Curves, Slice, trace
@@ -85,13 +86,14 @@ class CurveLaw:
         if not pieces.log_top.size:
             raise request.unsupported("no mass was found on the slice", "check the level, the potential and given=")
         log_total = float(logsumexp(pieces.log_top + np.log(np.maximum(2.0 * pieces.weight[:, 0], 1e-300))))
-        self._require_finite_mass(pieces, log_total)
+        self._require_finite_mass(log_total)
         self._require_convergence(pieces, log_total)
-        law = pieces.branches(self._interval, self._support())
+        law = pieces.branches(self._interval)
         if not law.total > 0.0:
             raise request.unsupported("no mass was found where the condition holds", "check given=")
         if law.mass[law.top - law.bottom <= _CONSTANT * np.abs(law.top)].sum() > 1e-9 * law.total:
             raise request.unsupported("it is constant on a part of the slice", "ask for another observable")
+        law = replace(law, ends=self._support(law))
         return Density(request.name, request.reference, "quadrature", request.intervals, law)
 
     @cached_property
@@ -136,7 +138,7 @@ class CurveLaw:
         columns = (*(f(*x.T) for f in self._functions), np.where(found, log_weight, np.nan))
         return Values(*(column.reshape(u.shape) for column in columns))
 
-    def _support(self) -> tuple[float, float]:
+    def _support(self, law: Branches) -> tuple[float, float]:
         """Return the range of the observable, as far as its condition lets it go."""
         curves, f = self.curves, self._functions[0]
         seen = [f(*curves.base.T), f(*curves.end.T)]
@@ -144,12 +146,13 @@ class CurveLaw:
             last, before = float(f(*curves.end[k])), float(f(*curves.base[k]))
             if abs(last - before) > 1e-3 * max(abs(last), 1e-12):
                 seen.append(np.array([math.copysign(math.inf, last - before)]))
-        values = np.concatenate(seen)
+        kept = law.bottom, law.top
+        values = np.concatenate([*seen, *kept])
         inside = self.request.intervals or ((-math.inf, math.inf),)
         ends = max(float(np.nanmin(values)), inside[0][0]), min(float(np.nanmax(values)), inside[0][1])
         return ends
 
-    def _require_finite_mass(self, pieces: Pieces, log_total: float) -> None:
+    def _require_finite_mass(self, log_total: float) -> None:
         """Refuse a law whose mass is not known because it is far out."""
         for k in np.flatnonzero(self.curves.cut):
             at = self._values(np.array([k]), self.curves.length[k] * np.array([[0.0, 1.0]]))
@@ -163,14 +166,20 @@ class CurveLaw:
 
     def _require_convergence(self, pieces: Pieces, log_total: float) -> None:
         """Refuse a law with mass where nothing converges."""
-        if not pieces.doubtful_panel.size or logsumexp(pieces.doubtful_log_mass) < log_total + _DOUBTFUL:
+        if not pieces.doubtful_panel.size:
             return
-        worst = int(np.argmax(pieces.doubtful_log_mass))
-        panel, u = pieces.doubtful_panel[worst : worst + 1], pieces.doubtful_at[worst]
-        length = self.curves.length[panel[0]]
-        side = 1.0 if u < 0.5 * length else -1.0
-        at = self._values(panel, u + side * length * np.array([[1e-8, 1e-4]]))
-        exponent = float((at.log_weight[0, 0] - at.log_weight[0, 1]) / math.log(1e4))
+        panels, where = pieces.doubtful_panel, pieces.doubtful_at
+        length = self.curves.length[panels]
+        side = np.where(where < 0.5 * length, 1.0, -1.0) * length
+        near, far = self._values(panels, where[:, None] + side[:, None] * np.array([1e-8, 1e-4])).log_weight.T
+        # Next to the place there may be no value at all, so the mass there is that of the power seen from afar.
+        exponents = (near - far) / math.log(1e4)
+        log_mass = near + np.log(1e-8 * length) + (1.0 - exponents) * math.log(1e-5)
+        log_mass = np.where(np.isnan(log_mass), np.inf, np.maximum(log_mass, pieces.doubtful_log_mass))
+        if logsumexp(log_mass) < log_total + _DOUBTFUL:
+            return
+        worst = int(np.argmax(log_mass))
+        panel, u, exponent = panels[worst : worst + 1], where[worst], float(exponents[worst])
         place = self.curves.points(panel, np.array([u]))[0][0].tolist()
         raise self._without_end(f"at x = {place}", exponent, is_far=False)
 
@@ -182,7 +191,8 @@ class CurveLaw:
                 f"{power} per arc length. {_REMEDY}"
             )
         return request.unsupported(
-            f"its quadrature does not converge {place}, where the weight goes like {power} per arc length", _REMEDY.lower()
+            f"its quadrature does not converge {place}, where the weight goes like {power} per arc length",
+            _REMEDY.lower(),
         )
 
     def _require_orthogonal(self) -> None:
@@ -203,4 +213,3 @@ class CurveLaw:
                 "generators, not only on the slice but near it, and here they have not",
                 "take Constrained(level), whose laws exist on every slice, or leave out slice= for the canonical one",
             )
-

@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.intp]
 
-_ROUNDS = 80
+_ROUNDS, _MOST = 80, 4000
 _INVISIBLE = 90.0
 _TOLERANCE = 1e-12
 _ROUNDING = 2e-14
@@ -61,7 +61,7 @@ class Pieces:
     doubtful_at: FloatArray
     doubtful_log_mass: FloatArray
 
-    def branches(self, interval: tuple[float, float], ends: tuple[float, float]) -> Branches:
+    def branches(self, interval: tuple[float, float]) -> Branches:
         """Return monotone branches of the quantity on which the condition is in [lo, hi)."""
         scale = np.exp(self.log_top - self.log_top.max(initial=-np.inf))
         edges = [crossings(np.asarray(legendre.legder(self.quantity.T)).T)]
@@ -76,7 +76,7 @@ class Pieces:
         inside = legendre.legval((low + high) / 2.0, self.condition[row].T, tensor=False)
         kept = (inside >= interval[0]) & (inside < interval[1])
         row, low, high = row[kept], low[kept], high[kept]
-        return Branches(self.quantity[row], scale[row, None] * self.weight[row], low, high, ends)
+        return Branches(self.quantity[row], scale[row, None] * self.weight[row], low, high, (-np.inf, np.inf))
 
 
 def cut(evaluate: Evaluate, lengths: FloatArray, sizes: FloatArray, interval: tuple[float, float]) -> Pieces | None:
@@ -101,6 +101,8 @@ def cut(evaluate: Evaluate, lengths: FloatArray, sizes: FloatArray, interval: tu
     for _ in range(_ROUNDS):
         if not panel.size:
             return sorter.pieces()
+        if panel.size > _MOST:
+            return None
         half = (high - low) / 2.0
         u = (low + half)[:, None] + half[:, None] * NODES
         again = sorter.sort(evaluate(panel, u), panel, low + half, half, sizes[panel])

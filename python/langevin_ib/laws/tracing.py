@@ -71,7 +71,9 @@ class Slice:
             lengths = np.linalg.norm(gradients, axis=2)
             return (values[:, :count] - self.levels) / lengths, gradients / lengths[..., None], lengths
 
-    def on_plane(self, x: FloatArray, e: FloatArray, target: FloatArray, size: FloatArray) -> tuple[FloatArray, BoolArray]:
+    def on_plane(
+        self, x: FloatArray, e: FloatArray, target: FloatArray, size: FloatArray
+    ) -> tuple[FloatArray, BoolArray]:
         """Return the points of the slice with e.x = target near to x, and which were found; `size` is that of a step."""
         scale = np.abs(x).max(axis=1)
         moved = np.full(len(x), np.inf)
