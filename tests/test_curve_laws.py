@@ -96,7 +96,7 @@ def test_a_run_on_a_slice_of_the_users_own() -> None:
         walkers=1024, rng=5, initial=(1.5, 0.7), observe={"theta": lib.Histogram(bins=200, range=(-1.5, 4), every=5)},
     )  # fmt: skip
     laws = {f: density(model, "theta", dynamics=Constrained(1.0, fixman=f), temperature=T) for f in (False, True)}
-    assert lib.compare(run["theta"], laws[False]).p_value > 1e-4
-    assert lib.compare(run["theta"], laws[True]).p_value < 1e-6
+    assert lib.compare(run["theta"], laws[False]).pvalue > 1e-4
+    assert lib.compare(run["theta"], laws[True]).pvalue < 1e-6
     warmer = density(model, "theta", dynamics=Constrained(1.0), temperature=1.1 * T)
-    assert lib.compare(run["theta"], warmer).p_value < 1e-6
+    assert lib.compare(run["theta"], warmer).pvalue < 1e-6

@@ -131,8 +131,11 @@ class Branches:
     def conditioned(self, intervals: Sequence[tuple[float, float]]) -> Branches:
         """Return the law on the condition that the quantity is in one of some disjoint intervals."""
         parts = [self.between(lo, hi) for lo, hi in sorted(intervals)]
-        columns = (np.concatenate([getattr(p, name) for p in parts]) for name in ("quantity", "weight", "low", "high"))
-        return Branches(*columns, (parts[0].ends[0], parts[-1].ends[1]))
+        ends = (parts[0].ends[0], parts[-1].ends[1])
+        q, w, low, high = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("quantity", "weight", "low", "high")
+        )
+        return Branches(q, w, low, high, ends)
 
     def _mass(self, row: IndexArray, a: FloatArray, b: FloatArray) -> FloatArray:
         columns = self._integral[row].T
@@ -219,7 +222,7 @@ class Branches:
         t = (self.high + self.low)[:, None] / 2.0 + half * NODES
         row = np.repeat(np.arange(self.low.size), NODES.size)
         values, weights = (legendre.legval(t.ravel(), s[row].T, tensor=False) for s in (self.quantity, self.weight))
-        return values, weights * (half * WEIGHTS).ravel() / self.total
+        return np.asarray(values), np.asarray(weights * (half * WEIGHTS).ravel() / self.total)
 
     def expect(self, func: Callable[[FloatArray], ArrayLike]) -> float:
         """Return the expectation of a function of the quantity."""

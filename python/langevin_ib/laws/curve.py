@@ -5,8 +5,8 @@ A slice {chi = level} of dim - 1 constraints is one or more curves. With the arc
     exp(-V/T) (det G)^(-1/2) ds    for `GaugeFixed` and `Constrained(fixman=True)`,     G_ab = grad chi_a . grad chi_b,
     exp(-V/T) ds                   for `Constrained`,
 
-and that of an observable f with respect to df is the sum of these weights over |df/ds| at all points of the curves where
-f takes its value. `tracing` follows the curves, `pieces` cuts them until f and the weight are polynomials to rounding,
+and that of an observable f with respect to df is the sum of these weights over |df/ds| at all points of the curves
+where f takes its value. `tracing` follows the curves, `pieces` cuts them until f and the weight are polynomials to rounding,
 and `branches` is the law of f.
 
 The law of `GaugeFixed` needs more than the slice: grad chi must be in the span of the generators not only on the slice

@@ -64,7 +64,7 @@ class Pieces:
     def branches(self, interval: tuple[float, float]) -> Branches:
         """Return monotone branches of the quantity on which the condition is in [lo, hi)."""
         scale = np.exp(self.log_top - self.log_top.max(initial=-np.inf))
-        edges = [crossings(np.asarray(legendre.legder(self.quantity.T)).T)]
+        edges = [crossings(np.asarray(legendre.legder(self.quantity.T), dtype=np.float64).T)]
         edges += [crossings(self.condition, end) for end in interval if np.isfinite(end)]
         every = np.arange(len(self.quantity))
         rows = np.concatenate([every, every, *(row for row, _ in edges)])
@@ -123,9 +123,9 @@ class _Sorter:
         self.doubtful: list[Sequence[FloatArray]] = [(np.zeros(0), np.zeros(0), np.zeros(0))]
 
     def pieces(self) -> Pieces:
-        columns = [np.concatenate(column) for column in zip(*self.kept, strict=True)]
+        quantity, condition, weight, top = (np.concatenate(column) for column in zip(*self.kept, strict=True))
         panel, at, log_mass = (np.concatenate(column) for column in zip(*self.doubtful, strict=True))
-        return Pieces(*columns, panel.astype(np.intp), at, log_mass)
+        return Pieces(quantity, condition, weight, top, panel.astype(np.intp), at, log_mass)
 
     def sort(self, at: Values, panel: IndexArray, centre: FloatArray, half: FloatArray, size: FloatArray) -> BoolArray:
         """Return which of the intervals have to be halved."""

@@ -74,7 +74,7 @@ class Slice:
     def on_plane(
         self, x: FloatArray, e: FloatArray, target: FloatArray, size: FloatArray
     ) -> tuple[FloatArray, BoolArray]:
-        """Return the points of the slice with e.x = target near to x, and which were found; `size` is that of a step."""
+        """Return the points of the slice with e.x = target near to x, and which were found; `size`: of a step."""
         scale = np.abs(x).max(axis=1)
         moved = np.full(len(x), np.inf)
         for _ in range(_ITERATIONS):
@@ -114,10 +114,9 @@ class Slice:
 
     def _nearest(self, x: FloatArray) -> FloatArray:
         size = np.linalg.norm(x, axis=1)
-        alive = np.ones(len(x), dtype=bool)
         for _ in range(60):
             residual, normals, _ = self.rows(x)
-            alive = np.isfinite(residual).all(axis=1) & np.isfinite(normals).all(axis=(1, 2))
+            alive = np.asarray(np.isfinite(residual).all(axis=1) & np.isfinite(normals).all(axis=(1, 2)))
             x, size, residual, normals = x[alive], size[alive], residual[alive], normals[alive]
             if not len(x):
                 break
@@ -215,7 +214,9 @@ def trace(of: Slice, log_weight: Callable[[FloatArray], FloatArray]) -> Curves:
 
     def is_over(x: FloatArray) -> BoolArray:
         size = np.linalg.norm(x, axis=1)
-        return (size > _FARTHEST * radius) | ((size > radius) & ~(log_weight(x) + np.log(size) > peak - _INVISIBLE))
+        return np.asarray(
+            (size > _FARTHEST * radius) | ((size > radius) & ~(log_weight(x) + np.log(size) > peak - _INVISIBLE))
+        )
 
     curves, count = Curves.none(of), 0
     while len(starts):
