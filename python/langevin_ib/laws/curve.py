@@ -6,7 +6,8 @@ A slice {chi = level} of dim - 1 constraints is one or more curves. With the arc
     exp(-V/T) ds                   for `Constrained`,
 
 and that of an observable f with respect to df is the sum of these weights over |df/ds| at all points of the curves
-where f takes its value. `tracing` follows the curves, `pieces` cuts them until f and the weight are polynomials to rounding,
+where f takes its value. `tracing` follows the curves, `pieces` cuts them until f and the weight
+are polynomials to rounding,
 and `branches` is the law of f.
 
 The law of `GaugeFixed` needs more than the slice: grad chi must be in the span of the generators not only on the slice

@@ -129,7 +129,8 @@ class _Sorter:
 
     def sort(self, at: Values, panel: IndexArray, centre: FloatArray, half: FloatArray, size: FloatArray) -> BoolArray:
         """Return which of the intervals have to be halved."""
-        blur = _ROUNDING * size / half  # the rounding of x, in units of t
+        # The rounding of x, in units of t; beside a singularity it must not pass for convergence.
+        blur = np.minimum(_ROUNDING * size / half, 1e-8)
         quantity, condition = series_of(at.quantity), series_of(at.condition)
         known = _settled(quantity, blur) & _settled(condition, blur)
         log_weight = np.where(np.isfinite(at.log_weight), at.log_weight, -1e300)
