@@ -40,7 +40,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _MOST_PARAMETERS = 8
-_DOUBTFUL = math.log(1e-11)
+_DOUBTFUL = math.log(1e-9)
 """The share of the mass that may be where nothing converges, or beyond where curves were followed."""
 _CONSTANT = 1e-13
 _REMEDY = "Give another level, or given=(name, lo, hi) away from there"
@@ -175,7 +175,7 @@ class CurveLaw:
         near, far = self._values(panels, where[:, None] + side[:, None] * np.array([1e-8, 1e-4])).log_weight.T
         # Next to the place there may be no value at all, so the mass there is that of the power seen from afar.
         exponents = (near - far) / math.log(1e4)
-        log_mass = near + np.log(1e-8 * length) + (1.0 - exponents) * math.log(1e-5)
+        log_mass = near + np.log(1e-8 * length) + (1.0 - exponents) * math.log(1e-2)
         log_mass = np.where(np.isnan(log_mass), np.inf, np.maximum(log_mass, pieces.doubtful_log_mass))
         if logsumexp(log_mass) < log_total + _DOUBTFUL:
             return
@@ -188,8 +188,8 @@ class CurveLaw:
         request, power = self.request, f"|x|**{-exponent:.3g}" if is_far else f"distance**{-exponent:.3g}"
         if math.isfinite(exponent) and (exponent < 1.01 if is_far else exponent > 0.99):
             return NotNormalizableError(
-                f"the {request.name} has infinite mass with respect to {request.reference}: {place} the weight goes like "
-                f"{power} per arc length. {_REMEDY}"
+                f"the {request.name} has infinite mass with respect to {request.reference}: {place} the weight "
+                f"goes like {power} per arc length. {_REMEDY}"
             )
         return request.unsupported(
             f"its quadrature does not converge {place}, where the weight goes like {power} per arc length",

@@ -22,7 +22,7 @@ _ROUNDS, _MOST = 80, 4000
 _INVISIBLE = 90.0
 _TOLERANCE = 1e-12
 _ROUNDING = 2e-14
-_NARROWEST = 2e-13
+_NARROWEST = 1e-10  # beyond, rounding would pass for convergence beside a singularity
 _GAP = float(np.max(np.diff(np.concatenate([[-1.0], NODES, [1.0]]))))
 
 
@@ -129,8 +129,7 @@ class _Sorter:
 
     def sort(self, at: Values, panel: IndexArray, centre: FloatArray, half: FloatArray, size: FloatArray) -> BoolArray:
         """Return which of the intervals have to be halved."""
-        # The rounding of x, in units of t; beside a singularity it must not pass for convergence.
-        blur = np.minimum(_ROUNDING * size / half, 1e-8)
+        blur = _ROUNDING * size / half  # the rounding of x, in units of t
         quantity, condition = series_of(at.quantity), series_of(at.condition)
         known = _settled(quantity, blur) & _settled(condition, blur)
         log_weight = np.where(np.isfinite(at.log_weight), at.log_weight, -1e300)
