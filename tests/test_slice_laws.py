@@ -357,7 +357,6 @@ def test_nothing_overflows(settings: dict[str, Any]) -> None:
     ("request_", "more", "error", "words"),
     [
         ((UV, "imbalance", GaugeFixed(0.5)), {}, InvalidArgumentError, "constant value 1 on the slice"),
-        ((UV, "u", GaugeFixed(0.5)), {}, UnsupportedModelError, "no formula is known for the law of 'u'"),
         ((UV, "theta", SoftSlice(1.0)), {"given": ("norm", 0.0, 1.0)}, UnsupportedModelError, "condition on 'norm'"),
         ((UV, "theta", Ambient()), {"given": ("imbalance", -math.inf, 1.0)}, NotNormalizableError, "orbits"),
         ((UV, "theta", Ambient(0.1)), {"given": ("imbalance", 1.0, 1.0)}, InvalidArgumentError, "lo < hi"),

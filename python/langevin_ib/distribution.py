@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,13 @@ class _Law(Protocol):
     def var(self) -> Any: ...
     def support(self) -> Any: ...
     def expect(self, func: Any, /) -> Any: ...
+
+
+@runtime_checkable
+class _Conditional(_Law, Protocol):
+    """A law that knows its conditional laws by itself."""
+
+    def conditioned(self, intervals: Sequence[Interval], /) -> _Law: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +195,9 @@ class Density:
         base, points = (law.log_weight, law.singularities) if isinstance(law, _Integrated) else (law.logpdf, ())
         lo, hi = self.support()
         restricted = intervals if self.given is None else _intersection(self.given, intervals)
+        if isinstance(law, _Conditional):
+            kept = _intersection([(lo, hi)], restricted)
+            return Density(self.name, self.reference, self.method, tuple(restricted), law.conditioned(kept))
         return Density.from_log_weight(
             base,
             name=self.name,

@@ -5,6 +5,7 @@
 - `gaussian`, `product`: affine observables of quadratic potentials; theta = u v in the plane.
 - `block_measure`, `block`, `block_law`, `hadamard`, `chain`, `torus`, `matrix`: models with a symmetry, on slices, in
   shells and in the plane; `symmetric` finds the one that it is.
+- `tracing`, `pieces`, `branches`, `curve`: any observable on a slice that is made of curves, `Model(slice=...)` too.
 - `roots`, `nested`, `tabulated`, `fibres`, `pushforward`: any function of few parameters, by quadrature over its level
   sets.
 - `absorption`, `virial`: where there is no law, and expectations that are known for any loss.

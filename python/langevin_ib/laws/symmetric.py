@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ..distribution import Density
 from ..dynamics import Ambient
+from ..errors import UnsupportedModelError
 from .block import Block
 from .block_law import BlockLaw
 from .chain import ChainLaw
+from .curve import CurveLaw
 from .hadamard import SeveralBlocks
 from .matrix import MatrixLaw
 from .request import LawRequest
@@ -15,7 +17,7 @@ from .torus import TorusLaw
 __all__ = ["symmetric_law"]
 
 
-def symmetric_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
+def symmetric_law(request: LawRequest) -> Density | None:
     """Return the law of a request that is about a symmetry, or None if it is one for the laws without.
 
     Raises
@@ -23,6 +25,18 @@ def symmetric_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one
     InvalidArgumentError, UnsupportedModelError, NotNormalizableError
         As `density` says.
     """
+    curve = CurveLaw.recognise(request)
+    try:
+        law = _of_family(request)
+    except UnsupportedModelError:
+        # A family knows some observables of its models; along a curve any will do.
+        law = None
+        if curve is None:
+            raise
+    return curve.density() if law is None and curve is not None else law
+
+
+def _of_family(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
     if request.is_on_slice and request.method == "quadrature":
         torus = TorusLaw.recognise(request)
         if torus is not None:
