@@ -140,7 +140,6 @@ class TestFunctions:
         (lambda: lib.find_symmetries(lambda x: x.sum(), dim=3), "returned shape"),
         (lambda: lib.find_symmetries(lambda x: np.full(len(x), np.nan), dim=2), "not finite"),
         (lambda: lib.find_symmetries(lambda x: RNG.normal(size=len(x)), dim=2), "not smooth"),
-        (lambda: lib.find_symmetries(lambda x: x.astype(np.float32), dim=2), "not smooth"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call, words) -> None:

@@ -149,7 +149,7 @@ def _rows() -> list[Row]:
             start=1.0,
             temperature=T,
             histogram=Histogram(bins=100, range=(0.0, 20.0)),
-            step_size=0.005,
+            step_size=0.0025,
             walkers=262_144,
         ),
         Virials("virial-neuron", neuron3, GaugeFixed(level=0.0), T, 0.01, 8192, 200.0, 20.0),
