@@ -100,3 +100,27 @@ def test_a_run_on_a_slice_of_the_users_own() -> None:
     assert lib.compare(run["theta"], laws[True]).pvalue < 1e-6
     warmer = density(model, "theta", dynamics=Constrained(1.0), temperature=1.1 * T)
     assert lib.compare(run["theta"], warmer).pvalue < 1e-6
+
+
+@pytest.mark.parametrize("fixman", [False, True])
+@pytest.mark.parametrize("observable", ["theta", "u"])
+def test_a_closed_curve_has_the_moments_of_its_integral(fixman: bool, observable: str) -> None:
+    u, v = lib.parameters("u v")
+    ellipse = lib.Model(
+        parameters=(u, v),
+        predictor={"theta": u * v},
+        loss=(u * v - 1) ** 2 / 2,
+        symmetry=lib.Scaling({u: +1, v: -1}),
+        slice={"ellipse": u**2 / 4 + v**2 - 1},
+    )
+    law = lib.density(ellipse, observable, dynamics=lib.Constrained(fixman=fixman), temperature=0.5)
+    # The trapezoidal rule over a period converges faster than any power.
+    t = np.linspace(0.0, 2.0 * np.pi, 2001)[:-1]
+    x, y = 2.0 * np.cos(t), np.sin(t)
+    weight = np.exp(-((x * y - 1.0) ** 2) / (2.0 * 0.5)) * np.hypot(2.0 * np.sin(t), np.cos(t))
+    if fixman:
+        weight /= np.hypot(x / 2.0, 2.0 * y)
+    values = x * y if observable == "theta" else x
+    mean = (weight * values).sum() / weight.sum()
+    assert law.mean() == pytest.approx(mean, abs=1e-12)
+    assert law.var() == pytest.approx((weight * (values - mean) ** 2).sum() / weight.sum(), rel=1e-12)
