@@ -25,15 +25,19 @@ def symmetric_law(request: LawRequest) -> Density | None:
     InvalidArgumentError, UnsupportedModelError, NotNormalizableError
         As `density` says.
     """
-    curve = CurveLaw.recognise(request)
     try:
         law = _of_family(request)
     except UnsupportedModelError:
         # A family knows some observables of its models; along a curve any will do.
-        law = None
-        if curve is None:
+        law = _along_curves(request)
+        if law is None:
             raise
-    return curve.density() if law is None and curve is not None else law
+    return law or _along_curves(request)
+
+
+def _along_curves(request: LawRequest) -> Density | None:
+    curve = CurveLaw.recognise(request)
+    return None if curve is None else curve.density()
 
 
 def _of_family(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
