@@ -1,6 +1,7 @@
 """The table that `langevin-ib validate` prints: systems, dynamics, their laws, and the laws that must be rejected.
 
 - `row`: what a row and its verdict are; a verdict as text, as JSON and as files.
+- `stationary`: what all rows about a stationary law have in common.
 - `compared`: what all verdicts on a law have in common.
 - `histograms`: the histogram of an observable against its law.
 - `lifetimes`: times of absorption against theirs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,15 @@ import sympy
 from .. import plot
 from ..compare import compare
 from ..distribution import Density
-from ..dynamics import Dynamics
-from ..model import Model
-from ..observe import Histogram
+from ..laws.request import Dynamics
+from ..observe import Histogram, Spec
 from ..progress import Progress
 from ..rivals import rivals
 from ..run import Run
-from ..sampling import sample
 from ..theory import density
 from .compared import Compared
-from .row import Row, probability
+from .row import probability
+from .stationary import Stationary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,52 +30,24 @@ NO_CORRECTION = "no correction"
 """The rival that the figure divides by."""
 
 
-@dataclass(frozen=True)
-class Case(Row):
-    """A system, its dynamics, and how long to sample them.
+@dataclass(frozen=True, kw_only=True)
+class Case(Stationary):
+    """A row about the law of an observable.
 
     Parameters
     ----------
-    name : str
-        How the row is called on the command line.
-    model : Model
-        The system.
-    dynamics : Dynamics
-        The process, whose law is to come out.
     observable : str
         What is compared.
-    temperature : float
-        T = sigma²/beta.
     histogram : Histogram
         Its bins, and the condition under which it counts, if there is one.
-    step_size : float
-        The step h. For a scheme of first order there is a second run at h/2, and the comparison is extrapolated to
-        h = 0.
-    walkers : int
-        Independent walkers of each run.
-    time : float
-        How long each walker is observed.
-    burn_in : float
-        How long it moves before.
-    scheme : str
-        "euler-maruyama", or "mala", which is exact at any step.
     law_of : Dynamics, optional
         Another process, whose law this one is to have too.
     shortest : float
         The least time for which the case can tell its rivals apart.
     """
 
-    name: str
-    model: Model
-    dynamics: Dynamics
     observable: str
-    temperature: float
     histogram: Histogram
-    step_size: float
-    walkers: int
-    time: float
-    burn_in: float
-    scheme: str = "euler-maruyama"
     law_of: Dynamics | None = None
     shortest: float = 0.0
 
@@ -96,37 +68,17 @@ class Case(Row):
         given = self.histogram.given if self.law_of is None else None
         return {"dynamics": self.law_of or self.dynamics, "temperature": self.temperature, "given": given}
 
-    def sample(self, step_size: float, rng: Any, **options: Any) -> Run:
-        """Sample the case at one step size."""
-        return sample(
-            self.model,
-            dynamics=self.dynamics,
-            temperature=self.temperature,
-            step_size=step_size,
-            steps=round((self.burn_in + self.time) / step_size),
-            burn_in=round(self.burn_in / step_size),
-            walkers=self.walkers,
-            rng=rng,
-            scheme=self.scheme,
-            observe={self.observable: self.histogram},
-            **options,
-        )
+    def watched(self, step_size: float) -> Mapping[str, Spec]:
+        """Return the histogram, whose stride counts steps of any size."""
+        del step_size
+        return {self.observable: self.histogram}
 
     def validate(self, *, seed: int = 0, threads: int | None = None, progress: Progress = None) -> Validation | None:
         """Sample, at h and h/2 unless the scheme is exact, and compare with the law and the law's rivals."""
-        if self.scheme == "mala":
-            coarse, fine = self.sample(self.step_size, seed, threads=threads, progress=progress), None
-            if coarse.interrupted:
-                return None
-        else:
-            # Both runs follow the same Brownian paths: what differs between them is the discretisation, with little
-            # noise.
-            coarse = self.sample(self.step_size, seed, substeps=2, threads=threads, progress=progress)
-            if coarse.interrupted:
-                return None
-            fine = self.sample(self.step_size / 2, seed, threads=threads, progress=progress)
-            if fine.interrupted:
-                return None
+        runs = self.runs(seed=seed, threads=threads, progress=progress)
+        if runs is None:
+            return None
+        coarse, fine = runs[0], runs[1] if len(runs) > 1 else None
         finer = None if fine is None else fine[self.observable]
         law = self.law()
         comparison = compare(coarse[self.observable], law, finer=finer)

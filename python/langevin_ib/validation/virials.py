@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.stats
+import sympy
 
-from ..laws.request import Dynamics
 from ..laws.virial import Identity, identities
 from ..model import Model
-from ..observe import Moments
+from ..observe import Moments, Spec
 from ..progress import Progress
 from ..run import Run
-from ..sampling import sample
-from .row import Row, Verdict, probability
+from .row import Verdict, probability
+from .stationary import Stationary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,39 +37,9 @@ class Estimate:
         return float(2.0 * scipy.stats.norm.sf(abs(self.mean - value) / self.error))
 
 
-@dataclass(frozen=True)
-class Virials(Row):
-    """A system whose virial identities are tested.
-
-    Parameters
-    ----------
-    name : str
-        How the row is called on the command line.
-    model : Model
-        The system.
-    dynamics : Dynamics
-        The process.
-    temperature : float
-        T = sigma²/beta.
-    step_size : float
-        The step h. For a scheme of first order there is a second run at h/2, and the means are extrapolated to h = 0.
-    walkers : int
-        Independent walkers of each run.
-    time, burn_in : float
-        How long each walker is observed, and how long it moves before.
-    scheme : str
-        "euler-maruyama", or "mala", which is exact at any step.
-    """
-
-    name: str
-    model: Model
-    dynamics: Dynamics
-    temperature: float
-    step_size: float
-    walkers: int
-    time: float
-    burn_in: float
-    scheme: str = "euler-maruyama"
+@dataclass(frozen=True, kw_only=True)
+class Virials(Stationary):
+    """A row about the virial identities of a system."""
 
     def quick(self) -> Virials:
         """Return the same row at a twentieth of its length."""
@@ -81,36 +51,26 @@ class Virials(Row):
 
     def validate(self, *, seed: int = 0, threads: int | None = None, progress: Progress = None) -> Virial | None:
         """Sample, at h and h/2 unless the scheme is exact, and compare means with what they should be."""
-        known = self.identities()
-        watched = {f"virial_{i}": identity.expression for i, identity in enumerate(known)}
-        model = replace(self.model, observables={**self.model.observables, **watched})
-        runs: list[Run] = []
-        halves = (1,) if self.scheme == "mala" else (1, 2)
-        for half in halves:
-            h = self.step_size / half
-            run = sample(
-                model,
-                dynamics=self.dynamics,
-                temperature=self.temperature,
-                step_size=h,
-                steps=round((self.burn_in + self.time) / h),
-                burn_in=round(self.burn_in / h),
-                walkers=self.walkers,
-                rng=seed,
-                scheme=self.scheme,
-                substeps=len(halves) // half,
-                observe={name: Moments(order=1, every=half) for name in watched},
-                threads=threads,
-                progress=progress,
-            )
-            if run.interrupted:
-                return None
-            runs.append(run)
-        estimates = tuple(self._estimate(i, identity, runs) for i, identity in enumerate(known))
-        return Virial(case=self, made=tuple(runs), estimates=estimates)
+        runs = self.runs(seed=seed, threads=threads, progress=progress)
+        if runs is None:
+            return None
+        estimates = tuple(self._estimate(i, identity, runs) for i, identity in enumerate(self.identities()))
+        return Virial(case=self, made=runs, estimates=estimates)
+
+    def watched(self, step_size: float) -> Mapping[str, Spec]:
+        """Return the moments, taken at the same times in runs at h and h/2."""
+        every = round(self.step_size / step_size)
+        return {name: Moments(order=1, every=every) for name in self._expressions()}
+
+    def system(self) -> Model:
+        """Return the model with the identities' expressions among its observables."""
+        return replace(self.model, observables={**self.model.observables, **self._expressions()})
+
+    def _expressions(self) -> dict[str, sympy.Expr]:
+        return {f"virial_{i}": identity.expression for i, identity in enumerate(self.identities())}
 
     @staticmethod
-    def _estimate(i: int, identity: Identity, runs: list[Run]) -> Estimate:
+    def _estimate(i: int, identity: Identity, runs: tuple[Run, ...]) -> Estimate:
         means = [run[f"virial_{i}"].walker_means for run in runs]
         # The runs share their Brownian paths, so the extrapolated mean of each walker is less noisy than it looks.
         extrapolated = means[0] if len(means) == 1 else 2.0 * means[1] - means[0]
