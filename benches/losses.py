@@ -27,7 +27,7 @@ from langevin_ib.program import Program
 from numpy.typing import NDArray
 from peers import on_cores
 
-WALKERS, STEPS, ROUNDS = 1024, 400, 5
+WALKERS, STEPS, ROUNDS = 1024, 1000, 5
 STEP_SIZE, TEMPERATURE, WEIGHT_DECAY = 1e-3, 0.1, 0.1
 
 X = np.random.default_rng(0).standard_normal((32, 2))

@@ -170,14 +170,15 @@ where
 
     /// Packs of coordinates that move together: a unit's, or the block's if the potential prefers that.
     #[inline(always)]
-    pub(crate) fn strip(&self) -> usize {
-        if V::BY_BLOCK { self.x.len() } else { self.unit() }
+    pub(crate) fn strip(&self, dim: usize) -> usize {
+        if V::BY_BLOCK { self.x.len() } else { Self::unit(dim) }
     }
 
-    /// Packs of coordinates in a unit.
+    /// Packs of coordinates in a unit. The potential's `dim` is an argument so that it may be a constant, which unrolls the
+    /// loops over them.
     #[inline(always)]
-    pub(crate) fn unit(&self) -> usize {
-        Q::PACKS * self.potential.dim()
+    pub(crate) fn unit(dim: usize) -> usize {
+        Q::PACKS * dim
     }
 
     /// Where the normals of a step come from.

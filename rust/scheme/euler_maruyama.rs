@@ -24,17 +24,33 @@ impl Scheme for EulerMaruyama {
         V: Potential,
         Q: Precision<T>,
     {
-        let (strip, unit) = (walk.strip(), walk.unit());
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
-        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
-        for x in walk.x.chunks_exact_mut(strip) {
-            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
-            whiten(walk.metric, slopes);
-            for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
-                draws.next(normals);
-                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-                size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
-            }
+        // Two coordinates are frequent; as a constant they take a quarter less time.
+        match walk.potential.dim() {
+            2 => move_all(walk, step, size, 2),
+            dim => move_all(walk, step, size, dim),
+        }
+    }
+}
+
+/// The step in `dim` coordinates, which is the potential's number of them.
+#[inline(always)]
+fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, dim: usize)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
+    let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
+    for x in walk.x.chunks_exact_mut(strip) {
+        walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
+        whiten(walk.metric, slopes);
+        for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
+            draws.next(normals);
+            walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+            size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
         }
     }
 }

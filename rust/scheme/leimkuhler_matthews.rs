@@ -25,7 +25,7 @@ impl Scheme for LeimkuhlerMatthews {
         V: Potential,
         Q: Precision<T>,
     {
-        let unit = walk.unit();
+        let unit = Walk::<S, T, V, Q>::unit(walk.potential.dim());
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
         walk.kept.clone_from(&walk.x);
         for kept in walk.kept.chunks_exact_mut(unit) {
@@ -41,21 +41,37 @@ impl Scheme for LeimkuhlerMatthews {
         V: Potential,
         Q: Precision<T>,
     {
-        let (strip, unit) = (walk.strip(), walk.unit());
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, walk.potential.dim());
-        let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
-        for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
-            walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
-            whiten(walk.metric, slopes);
-            let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
-            for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
-                draws.next(normals);
-                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-                for (old, normal) in kept.iter_mut().zip(&mut *normals) {
-                    (*old, *normal) = (*normal, *old + *normal);
-                }
-                size.displace(0.5, walk.metric, slopes, normals, &mut walk.proposal, x);
+        // As in Euler-Maruyama.
+        match walk.potential.dim() {
+            2 => move_all(walk, step, size, 2),
+            dim => move_all(walk, step, size, dim),
+        }
+    }
+}
+
+/// The step in `dim` coordinates, which is the potential's number of them.
+#[inline(always)]
+fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, dim: usize)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, dim);
+    let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
+    for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
+        walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
+        whiten(walk.metric, slopes);
+        let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
+        for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
+            draws.next(normals);
+            walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+            for (old, normal) in kept.iter_mut().zip(&mut *normals) {
+                (*old, *normal) = (*normal, *old + *normal);
             }
+            size.displace(0.5, walk.metric, slopes, normals, &mut walk.proposal, x);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Scheme for Metropolis {
         Q: Precision<T>,
     {
         let dim = walk.potential.dim();
-        let (strip, unit) = (walk.strip(), walk.unit());
+        let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
         let (normals, proposals) = (&mut walk.normals[..strip], &mut walk.proposal[..strip]);
         let (slopes, energies) = (&mut walk.slopes[..strip], &mut walk.proposed_energy[..strip / dim]);

@@ -92,7 +92,7 @@ impl<'a> Scheme for Rigid<'a> {
         V: Potential,
         Q: Precision<T>,
     {
-        let unit = walk.unit();
+        let unit = Walk::<S, T, V, Q>::unit(walk.potential.dim());
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
         for normals in walk.normals.chunks_exact_mut(unit) {
             draws.next(normals);

@@ -177,16 +177,59 @@ impl Random<'_> {
             let pick = [self.below(pinned), self.below(pinned)];
             parts.code.push(instruction(Op::Sub, to, &pick));
         }
+        let mut private = 0;
         for _ in 0..=self.below(12) {
-            if self.below(3) == 0 {
-                self.loop_over(&mut parts, pinned);
-            } else {
-                let length = 1 + self.below(8);
-                self.straight(&mut parts, pinned, length, None);
+            match self.below(6) {
+                0 | 1 => self.loop_over(&mut parts, pinned),
+                2 | 3 => private = private.max(self.sums_over(&mut parts, pinned)),
+                _ => {
+                    let length = 1 + self.below(8);
+                    self.straight(&mut parts, pinned, length, None);
+                }
             }
         }
         parts.outputs = (0..=self.below(5)).map(|_| self.below(parts.registers) as i32).collect();
+        parts.registers += private;
         parts
+    }
+
+    /// A loop as a compiler writes it: registers of its own, which are written first, and sums that are met once. Returns how
+    /// many registers of its own it has.
+    fn sums_over(&mut self, parts: &mut Parts, pinned: usize) -> usize {
+        let (rows, columns) = (self.below(14), 1 + self.below(3));
+        let table = parts.data.len();
+        parts.data.push(Matrix { rows, columns, numbers: self.numbers.units(rows * columns) });
+        let head = parts.code.len();
+        parts.code.push([0; 5]);
+        let (own, mut sums) = (parts.registers, (pinned..parts.registers).collect::<Vec<_>>());
+        let mut readable: Vec<usize> = (0..pinned).collect();
+        let count = 1 + self.below(4);
+        for _ in 0..2 + self.below(9) {
+            let pick = |random: &mut Self| readable[random.below(readable.len())];
+            let (a, b, c) = (pick(self), pick(self), pick(self));
+            let (to, column) = (own + self.below(count), self.below(columns));
+            parts.code.push(match self.below(4) {
+                0 => instruction(Op::MulColumn, to, &[a, column]),
+                1 => instruction(Op::FmaColumn, to, &[a, column, c]),
+                2 => instruction(Op::Column, to, &[column]),
+                _ => {
+                    let (op, arity) = self.operations[self.below(self.operations.len())];
+                    instruction(op, to, &[a, b, c][..arity])
+                }
+            });
+            readable.push(to);
+            if self.below(2) == 0 && !sums.is_empty() {
+                let sum = sums.swap_remove(self.below(sums.len()));
+                parts.code.push(match self.below(4) {
+                    0 => instruction(Op::Add, sum, &[sum, to]),
+                    1 => instruction(Op::Add, sum, &[to, sum]),
+                    2 => instruction(Op::Fma, sum, &[to, b, sum]),
+                    _ => instruction(Op::FmaColumn, sum, &[to, column, sum]),
+                });
+            }
+        }
+        parts.code[head] = instruction(Op::Loop, 0, &[table, parts.code.len() - head - 1]);
+        count
     }
 
     fn loop_over(&mut self, parts: &mut Parts, pinned: usize) {
@@ -219,10 +262,11 @@ impl Random<'_> {
                 };
             }
             let before = parts.code.last().map(|code| code.map(|number| number as usize));
-            if let Some([code, before_to, a, _, _]) = before.filter(|before| before[0] == op as usize) {
+            let is_alike = |before: &[usize; 5]| before[0] == op as usize && before[2] < parts.registers;
+            if let Some([code, before_to, a, _, _]) = before.filter(is_alike) {
                 let fused = [Op::Fma as usize, Op::FmaColumn as usize].contains(&code);
                 match self.below(4) {
-                    0 if fused => (to, operands[2]) = (before_to, before_to),
+                    0 if fused && before_to < parts.registers => (to, operands[2]) = (before_to, before_to),
                     1 if fused => operands[0] = a,
                     _ => {}
                 }

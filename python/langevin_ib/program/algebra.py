@@ -25,7 +25,8 @@ class Algebra(Graph):
     """A graph that simplifies as it grows.
 
     Constants are folded exactly. Signs travel outwards, through whatever keeps its bits when they do, so that a - b and
-    b - a or x and -x under a square are one expression. Nothing is expanded, factored or reordered.
+    b - a or x and -x under a square are one expression. In a sum over rows, so do factors that are the same in all rows:
+    in the end they are applied once, to the sum. Nothing else is expanded, factored or reordered.
     """
 
     def constant(self, value: Fraction | int) -> Node:
@@ -105,7 +106,21 @@ class Algebra(Graph):
         if self.ops[a] == "neg" or self.ops[b] == "neg":
             product = self.mul(self._size(a), self._size(b))
             return product if self.ops[a] == self.ops[b] else self.neg(product)
+        for factor, other in ((a, b), (b, a)):
+            if outer := self._outer_factor(factor):
+                if self.rows[other] == 0:
+                    return self.mul(self.mul(outer[0], other), outer[1])
+                return self.mul(outer[0], self.mul(outer[1], other))
         return self.node("mul", (min(a, b), max(a, b)))
+
+    def _outer_factor(self, a: Node) -> tuple[Node, Node] | None:
+        """Return the factor that is the same in all rows, and the other, of a product that has one of each."""
+        if self.ops[a] != "mul" or self.rows[a] == 0:
+            return None
+        first, second = self.args[a]
+        if self.rows[first] == 0:
+            return first, second
+        return (second, first) if self.rows[second] == 0 else None
 
     def _scaled(self, a: Node, factor: Fraction, b: Node) -> Node:
         if factor == 0:
@@ -131,6 +146,10 @@ class Algebra(Graph):
         if self.ops[a] == "neg" or self.ops[b] == "neg":
             quotient = self.div(self._size(a), self._size(b))
             return quotient if self.ops[a] == self.ops[b] else self.neg(quotient)
+        if self.rows[b] > 0 and p is not None and p != 1:
+            return self.mul(a, self.div(self.constant(1), b))
+        if outer := self._outer_factor(a):
+            return self.mul(outer[0], self.div(outer[1], b))
         return self.node("div", (a, b))
 
     def power(self, a: Node, exponent: Fraction) -> Node:  # noqa: PLR0911 - one for each identity

@@ -97,7 +97,7 @@ class Selection:
         if op == "neg" and self._is_lone_product(args[0]) and (factors := self._cheaply_negated(node, args[0])):
             return self._product(node, factors)
         if op in ("add", "sub"):
-            return self._fused(node, op, *args) or Instruction(op, node, args)
+            return self._fused(node, op, *args) or self._shifted(node, op, *args) or Instruction(op, node, args)
         return Instruction(op, node, args)
 
     def accumulation(self, sum_: Node) -> Instruction:
@@ -108,6 +108,9 @@ class Selection:
         return Instruction("add", sum_, (sum_, body))
 
     def _product(self, node: Node, args: tuple[Node, ...]) -> Instruction:
+        for a, b in (args, args[::-1]):
+            if self._is_lone_reciprocal(b):
+                return Instruction("div", node, (a, self.graph.args[b][1]))
         a, column = self._with_column(*args)
         return Instruction("mul", node, args) if column is None else Instruction("mul_column", node, (a,), column)
 
@@ -125,6 +128,20 @@ class Selection:
 
     def _is_lone_product(self, node: Node) -> bool:
         return self.graph.ops[node] == "mul" and self._uses[node] == 1 and not self.is_column(node)
+
+    def _is_lone_reciprocal(self, node: Node) -> bool:
+        graph = self.graph
+        if graph.ops[node] != "div" or self._uses[node] > 1 or self.is_column(node):
+            return False
+        return graph.constant_value(graph.args[node][0]) == 1
+
+    def _shifted(self, node: Node, op: str, x: Node, y: Node) -> Instruction | None:
+        """Return what adds or subtracts a column without loading it first, if one of the two is a column."""
+        if op == "add" and self.is_column(x):
+            x, y = y, x
+        if not self.is_column(y) or self.is_column(x):
+            return None
+        return Instruction("fma_column", node, (self.graph.constant(1 if op == "add" else -1), x), y)
 
     def _fused(self, node: Node, op: str, x: Node, y: Node) -> Instruction | None:
         # Of two products the younger is fused: the other is more likely to be there already.

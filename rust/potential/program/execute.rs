@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 
+use super::pair::Link;
+use super::rows::ROWS;
 use super::{Act, Factor, Instruction, Program};
 use crate::math::{self, Op};
 use crate::real::Real;
@@ -13,30 +15,30 @@ use crate::simd::{Element, Routine, Simd};
 
 /// Packs that are walked at once.
 const FOUR: usize = 4;
-/// The fewest and the most fours in a strip.
-const FOURS: (usize, usize) = (4, 8);
+/// Fours in a strip.
+const FOURS: usize = 8;
+/// Of which so many are used at least.
+const LEAST: usize = 4;
 /// Bytes of first-level cache for the registers.
 const CACHE: usize = 32 << 10;
+
+/// The packs of one register.
+type Strip<P> = [[P; FOUR]; FOURS];
 
 /// A program with one worker's registers, in the packs of one instruction set; those of the constants are filled in.
 #[derive(Debug)]
 pub struct Evaluator<'a, S: Simd, T: Element> {
     program: &'a Program,
-    /// Fours in a strip.
-    strip: usize,
-    /// Strips, one a register.
-    registers: Vec<[T::Pack<S>; FOUR]>,
+    registers: Vec<Strip<T::Pack<S>>>,
 }
 
 impl<'a, S: Simd, T: Element> Evaluator<'a, S, T> {
     pub(super) fn new(program: &'a Program) -> Self {
-        let four = size_of::<[T::Pack<S>; FOUR]>();
-        let strip = (CACHE / (program.registers * four).max(1)).clamp(FOURS.0, FOURS.1);
-        let mut registers = vec![[T::Pack::<S>::constant(0.0); FOUR]; program.registers * strip];
-        for (strip, &constant) in registers.chunks_exact_mut(strip).zip(&program.constants) {
-            strip.fill([Real::constant(constant); FOUR]);
+        let mut registers = vec![[[T::Pack::<S>::constant(0.0); FOUR]; FOURS]; program.registers];
+        for (strip, &constant) in registers.iter_mut().zip(&program.constants) {
+            *strip = [[Real::constant(constant); FOUR]; FOURS];
         }
-        Self { program, strip, registers }
+        Self { program, registers }
     }
 
     /// Evaluates the program for any number of packs. `x` has packs of `dim` coordinates one after another, and `outputs`
@@ -62,38 +64,45 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { evaluator: Evaluator { program, strip, registers }, x, outputs } = self;
+        let Self { evaluator: Evaluator { program, registers }, x, outputs } = self;
         let (dim, width) = (program.dim, program.outputs.len());
         assert_eq!(
             (x.len() % dim, x.len() / dim * width),
             (0, outputs.len()),
             "inputs and outputs are not as many packs"
         );
-        let (strip, packs) = (*strip, FOUR * *strip);
-        let coordinates = program.constants.len() * strip..(program.constants.len() + dim) * strip;
+        let constants = program.constants.len();
+        let four = size_of::<[T::Pack<S>; FOUR]>();
+        let packs = FOUR * (CACHE / (program.registers * four)).clamp(LEAST, FOURS);
         for (x, outputs) in x.chunks(packs * dim).zip(outputs.chunks_mut(packs * width)) {
-            let coordinates = registers[coordinates.clone()].as_flattened_mut();
-            for (pack, point) in (0..packs).zip(x.chunks_exact(dim)) {
-                for (register, &x) in coordinates.chunks_exact_mut(packs).zip(point) {
-                    register[pack] = x;
+            for (coordinate, register) in registers[constants..constants + dim].iter_mut().enumerate() {
+                for (place, point) in register.as_flattened_mut().iter_mut().zip(x.chunks_exact(dim)) {
+                    *place = point[coordinate];
                 }
             }
             let fours = (x.len() / dim).div_ceil(FOUR);
-            let cells = Strips { fours: Cell::from_mut(&mut registers[..]).as_slice_of_cells(), strip, used: fours };
+            let cells = Strips { all: Cell::from_mut(&mut registers[..]).as_slice_of_cells(), fours };
             for section in &program.sections {
-                let (rows, columns) = match section.table {
-                    Some(table) => (program.data[table].numbers::<T>(), program.data[table].columns),
+                let (mut rows, stride) = match section.table {
+                    Some(table) => (program.data[table].numbers::<T>(), program.data[table].stride),
                     // Straight code runs once, as if for a row that it does not read.
                     None => (&[T::default()][..], 1),
                 };
-                for row in rows.chunks_exact(columns) {
+                if !section.together.is_empty() {
+                    let some = rows.chunks_exact(ROWS * stride);
+                    rows = some.remainder();
+                    for rows in some {
+                        interpret(&section.together, rows, cells);
+                    }
+                }
+                for row in rows.chunks_exact(stride) {
                     interpret(&section.code, row, cells);
                 }
             }
-            let registers = registers.as_flattened();
-            for (pack, results) in (0..packs).zip(outputs.chunks_exact_mut(width)) {
-                for (result, &register) in results.iter_mut().zip(&program.outputs) {
-                    *result = registers[usize::from(register) * packs + pack];
+            for (output, &register) in program.outputs.iter().enumerate() {
+                let register = registers[usize::from(register)].as_flattened();
+                for (results, &result) in outputs.chunks_exact_mut(width).zip(register) {
+                    results[output] = result;
                 }
             }
         }
@@ -103,18 +112,22 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
 /// The registers, to be read and written in any order: a destination may be an operand too.
 #[derive(Clone, Copy)]
 struct Strips<'a, P> {
-    fours: &'a [Cell<[P; FOUR]>],
-    /// Fours in a register.
-    strip: usize,
-    /// Those of them that hold walkers.
-    used: usize,
+    all: &'a [Cell<Strip<P>>],
+    /// Fours that hold walkers.
+    fours: usize,
 }
 
 impl<'a, P> Strips<'a, P> {
-    /// The used fours of a register. A tape was checked, so there is a register of every number in it.
+    /// A register's packs. A tape was checked, so there is a register of every number in it.
     #[inline(always)]
-    fn of(self, register: u16) -> &'a [Cell<[P; FOUR]>] {
-        &self.fours[usize::from(register) * self.strip..][..self.used]
+    fn of(self, register: u16) -> &'a [Cell<[P; FOUR]>; FOURS] {
+        self.all[usize::from(register)].as_array_of_cells()
+    }
+
+    /// The numbers of the fours that hold walkers; the compiler sees that they are in range.
+    #[inline(always)]
+    fn fours(self) -> std::ops::Range<usize> {
+        0..self.fours.min(FOURS)
     }
 }
 
@@ -125,24 +138,22 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips
     // A copy, whose fields no write to a register can have changed.
     while let Some(&at) = code.next() {
         macro_rules! each {
-            ($($x:ident),* => $result:expr) => {{
-                let to = registers.of(at.to);
-                $(let $x = &registers.of(at.$x)[..to.len()];)*
-                for i in 0..to.len() {
-                    $(let $x = $x[i].get();)*
-                    let mut four = to[i].get();
-                    for pack in 0..FOUR {
-                        $(let $x = $x[pack];)*
-                        four[pack] = $result;
+            ($($x:ident $step:literal),* $(; $column:ident $at:literal)? => $result:expr) => {{
+                for turn in 0..at.rows {
+                    $(let $column = P::splat(row[usize::from(at.$column + turn * at.steps[$at])]);)?
+                    let to = registers.of(at.to + turn);
+                    $(let $x = registers.of(at.$x + turn * at.steps[$step]);)*
+                    for i in registers.fours() {
+                        $(let $x = $x[i].get();)*
+                        let mut four = to[i].get();
+                        for pack in 0..FOUR {
+                            $(let $x = $x[pack];)*
+                            four[pack] = $result;
+                        }
+                        to[i].set(four);
                     }
-                    to[i].set(four);
                 }
             }};
-        }
-        macro_rules! column {
-            ($column:ident) => {
-                P::splat(row[usize::from(at.$column)])
-            };
         }
         // The run that follows its head.
         macro_rules! terms {
@@ -153,54 +164,52 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips
             }};
         }
         match at.act {
-            Act::Op(Op::Copy) => each!(a => a),
-            Act::Op(Op::Neg) => each!(a => -a),
-            Act::Op(Op::Abs) => each!(a => math::abs(a)),
-            Act::Op(Op::Sign) => each!(a => math::sign(a)),
-            Act::Op(Op::Sqrt) => each!(a => a.sqrt()),
-            Act::Op(Op::Exp) => each!(a => math::exp(a)),
-            Act::Op(Op::Expm1) => each!(a => math::expm1(a)),
-            Act::Op(Op::Log) => each!(a => math::log(a)),
-            Act::Op(Op::Log1p) => each!(a => math::log1p(a)),
-            Act::Op(Op::Sin) => each!(a => math::sin(a)),
-            Act::Op(Op::Cos) => each!(a => math::cos(a)),
-            Act::Op(Op::Tan) => each!(a => math::tan(a)),
-            Act::Op(Op::Sinh) => each!(a => math::sinh(a)),
-            Act::Op(Op::Cosh) => each!(a => math::cosh(a)),
-            Act::Op(Op::Tanh) => each!(a => math::tanh(a)),
-            Act::Op(Op::Atan) => each!(a => math::atan(a)),
-            Act::Op(Op::Erf) => each!(a => math::erf(a)),
-            Act::Op(Op::Sigmoid) => each!(a => math::sigmoid(a)),
-            Act::Op(Op::Softplus) => each!(a => math::softplus(a)),
-            Act::Op(Op::Add) => each!(a, b => a + b),
-            Act::Op(Op::Sub) => each!(a, b => a - b),
-            Act::Op(Op::Mul) => each!(a, b => a * b),
-            Act::Op(Op::Div) => each!(a, b => a / b),
-            Act::Op(Op::Min) => each!(a, b => math::min(a, b)),
-            Act::Op(Op::Max) => each!(a, b => math::max(a, b)),
-            Act::Op(Op::Pow) => each!(a, b => math::pow(a, b)),
-            Act::Op(Op::Less) => each!(a, b => math::less(a, b)),
-            Act::Op(Op::LessEqual) => each!(a, b => math::less_equal(a, b)),
-            Act::Op(Op::Select) => each!(a, b, c => math::select(a, b, c)),
-            Act::Op(Op::Fma) => each!(a, b, c => a.mul_add(b, c)),
-            // Loops have become sections.
-            Act::Op(Op::Loop) => {}
-            Act::Op(Op::Column) => {
-                let column = column!(a);
-                each!(=> column);
-            }
-            Act::Op(Op::MulColumn) => {
-                let column = column!(b);
-                each!(a => a * column);
-            }
-            Act::Op(Op::FmaColumn) => {
-                let column = column!(b);
-                each!(a, c => a.mul_add(column, c));
-            }
+            Act::Op(Op::Copy) => each!(a 0 => a),
+            Act::Op(Op::Neg) => each!(a 0 => -a),
+            Act::Op(Op::Abs) => each!(a 0 => math::abs(a)),
+            Act::Op(Op::Sign) => each!(a 0 => math::sign(a)),
+            Act::Op(Op::Sqrt) => each!(a 0 => a.sqrt()),
+            Act::Op(Op::Exp) => each!(a 0 => math::exp(a)),
+            Act::Op(Op::Expm1) => each!(a 0 => math::expm1(a)),
+            Act::Op(Op::Log) => each!(a 0 => math::log(a)),
+            Act::Op(Op::Log1p) => each!(a 0 => math::log1p(a)),
+            Act::Op(Op::Sin) => each!(a 0 => math::sin(a)),
+            Act::Op(Op::Cos) => each!(a 0 => math::cos(a)),
+            Act::Op(Op::Tan) => each!(a 0 => math::tan(a)),
+            Act::Op(Op::Sinh) => each!(a 0 => math::sinh(a)),
+            Act::Op(Op::Cosh) => each!(a 0 => math::cosh(a)),
+            Act::Op(Op::Tanh) => each!(a 0 => math::tanh(a)),
+            Act::Op(Op::Atan) => each!(a 0 => math::atan(a)),
+            Act::Op(Op::Erf) => each!(a 0 => math::erf(a)),
+            Act::Op(Op::Sigmoid) => each!(a 0 => math::sigmoid(a)),
+            Act::Op(Op::Softplus) => each!(a 0 => math::softplus(a)),
+            Act::Op(Op::Add) => each!(a 0, b 1 => a + b),
+            Act::Op(Op::Sub) => each!(a 0, b 1 => a - b),
+            Act::Op(Op::Mul) => each!(a 0, b 1 => a * b),
+            Act::Op(Op::Div) => each!(a 0, b 1 => a / b),
+            Act::Op(Op::Min) => each!(a 0, b 1 => math::min(a, b)),
+            Act::Op(Op::Max) => each!(a 0, b 1 => math::max(a, b)),
+            Act::Op(Op::Pow) => each!(a 0, b 1 => math::pow(a, b)),
+            Act::Op(Op::Less) => each!(a 0, b 1 => math::less(a, b)),
+            Act::Op(Op::LessEqual) => each!(a 0, b 1 => math::less_equal(a, b)),
+            Act::Op(Op::Select) => each!(a 0, b 1, c 2 => math::select(a, b, c)),
+            Act::Op(Op::Fma) => each!(a 0, b 1, c 2 => a.mul_add(b, c)),
+            // Loops have become sections, and the second of a pair comes with the first.
+            Act::Op(Op::Loop) | Act::Link(_) => {}
+            Act::Op(Op::Column) => each!(; a 0 => a),
+            Act::Op(Op::MulColumn) => each!(a 0; b 1 => a * b),
+            Act::Op(Op::FmaColumn) => each!(a 0, c 2; b 1 => a.mul_add(b, c)),
             Act::Sum(Factor::Register) => sum::<P, false>(at, terms!(), row, registers),
             Act::Sum(Factor::Column) => sum::<P, true>(at, terms!(), row, registers),
             Act::Spread(Factor::Register) => spread::<P, false>(at, terms!(), row, registers),
             Act::Spread(Factor::Column) => spread::<P, true>(at, terms!(), row, registers),
+            Act::Pair(_) => {
+                if let Some(&second) = code.next() {
+                    pair(at, second, registers);
+                }
+            }
+            Act::Dots => dots(terms!(), row, registers),
+            Act::Outer => outer(terms!(), row, registers),
         }
     }
 }
@@ -224,7 +233,7 @@ fn sum<P: Real, const COLUMN: bool>(
     row: &[P::Scalar],
     registers: Strips<'_, P>,
 ) {
-    for i in 0..registers.used {
+    for i in registers.fours() {
         let mut sum = registers.of(head.a)[i].get();
         for &term in terms {
             let (x, y) = (registers.of(term.a)[i].get(), factor::<P, COLUMN>(term, row, registers, i));
@@ -244,7 +253,7 @@ fn spread<P: Real, const COLUMN: bool>(
     row: &[P::Scalar],
     registers: Strips<'_, P>,
 ) {
-    for i in 0..registers.used {
+    for i in registers.fours() {
         let x = registers.of(head.a)[i].get();
         for &term in terms {
             let y = factor::<P, COLUMN>(term, row, registers, i);
@@ -253,6 +262,97 @@ fn spread<P: Real, const COLUMN: bool>(
                 z[pack] = x[pack].mul_add(y[pack], z[pack]);
             }
             registers.of(term.to)[i].set(z);
+        }
+    }
+}
+
+/// For each of some rows the sum of products with columns; each register is read once for all of them.
+#[inline(always)]
+fn dots<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
+    let (rows, terms) = code.split_at(ROWS);
+    let offsets: [usize; ROWS] = std::array::from_fn(|i| usize::from(rows[i].b - rows[0].b));
+    for i in registers.fours() {
+        let mut sums: [[P; FOUR]; ROWS] = std::array::from_fn(|k| registers.of(rows[k].c)[i].get());
+        for &term in terms {
+            let x = registers.of(term.a)[i].get();
+            for k in 0..ROWS {
+                let y = P::splat(row[usize::from(term.b) + offsets[k]]);
+                for pack in 0..FOUR {
+                    sums[k][pack] = x[pack].mul_add(y, sums[k][pack]);
+                }
+            }
+        }
+        for k in 0..ROWS {
+            registers.of(rows[k].to)[i].set(sums[k]);
+        }
+    }
+}
+
+/// Adds products of a register a row with columns to sums, each of which is read and written once for all rows.
+#[inline(always)]
+fn outer<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
+    let (rows, terms) = code.split_at(ROWS);
+    let offsets: [usize; ROWS] = std::array::from_fn(|i| usize::from(rows[i].b - rows[0].b));
+    for i in registers.fours() {
+        let x: [[P; FOUR]; ROWS] = std::array::from_fn(|k| registers.of(rows[k].a)[i].get());
+        for &term in terms {
+            let mut sum = registers.of(term.to)[i].get();
+            for k in 0..ROWS {
+                let y = P::splat(row[usize::from(term.b) + offsets[k]]);
+                for pack in 0..FOUR {
+                    sum[pack] = x[k][pack].mul_add(y, sum[pack]);
+                }
+            }
+            registers.of(term.to)[i].set(sum);
+        }
+    }
+}
+
+/// Does two operations, the second of which takes the first one's result out of registers of the processor.
+#[inline(always)]
+fn pair<P: Real>(first: Instruction, second: Instruction, registers: Strips<'_, P>) {
+    let (Act::Pair(op), Act::Link(link)) = (first.act, second.act) else { return };
+    for turn in 0..first.rows {
+        let a = registers.of(first.a + turn * first.steps[0]);
+        let b = registers.of(first.b + turn * first.steps[1]);
+        let c = registers.of(first.c + turn * first.steps[2]);
+        let other = registers.of(second.a + turn * second.steps[0]);
+        let third = registers.of(second.c + turn * second.steps[2]);
+        let to = registers.of(second.to + turn);
+        macro_rules! each {
+            ($($operand:ident),* => $first:expr; $z:ident => $second:expr) => {{
+                for i in registers.fours() {
+                    $(let $operand = $operand[i].get();)*
+                    let mut four = to[i].get();
+                    for pack in 0..FOUR {
+                        $(let $operand = $operand[pack];)*
+                        let $z = $first;
+                        four[pack] = $second;
+                    }
+                    to[i].set(four);
+                }
+            }};
+        }
+        macro_rules! first {
+            ($($operand:ident),* => $first:expr) => {
+                match link {
+                    Link::Add => each!($($operand),*, other => $first; z => z + other),
+                    Link::Minus => each!($($operand),*, other => $first; z => z - other),
+                    Link::From => each!($($operand),*, other => $first; z => other - z),
+                    Link::Times => each!($($operand),*, other => $first; z => z * other),
+                    Link::Over => each!($($operand),*, other => $first; z => z / other),
+                    Link::Under => each!($($operand),*, other => $first; z => other / z),
+                    Link::Fma => each!($($operand),*, other, third => $first; z => z.mul_add(other, third)),
+                    Link::Plus => each!($($operand),*, other, third => $first; z => other.mul_add(third, z)),
+                }
+            };
+        }
+        match op {
+            Op::Add => first!(a, b => a + b),
+            Op::Sub => first!(a, b => a - b),
+            Op::Mul => first!(a, b => a * b),
+            Op::Div => first!(a, b => a / b),
+            _ => first!(a, b, c => a.mul_add(b, c)),
         }
     }
 }

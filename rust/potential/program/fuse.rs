@@ -39,5 +39,5 @@ fn head(code: &[Instruction]) -> Option<Instruction> {
     let spread = code.iter().take_while(shares).count();
     let (act, a) = if sum >= spread { (Act::Sum(factor), first.c) } else { (Act::Spread(factor), first.a) };
     let run = sum.max(spread).min(usize::from(u16::MAX));
-    (run > 1).then_some(Instruction { act, to: first.to, a, b: run as u16, c: 0 })
+    (run > 1).then_some(Instruction::once(act, first.to, [a, run as u16, 0]))
 }

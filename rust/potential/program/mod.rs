@@ -3,6 +3,8 @@
 //! - `operands`: what the operands of an operation say.
 //! - `validate`: a tape is checked once, so that running it cannot fail.
 //! - `fuse`: runs of instructions that can be done at once.
+//! - `pair`: results that are handed from one instruction to the next.
+//! - `rows`: rows of data that can be gone through at once.
 //! - `execute`: the interpreter, on strips of packs.
 //! - `points`: a program evaluated at given points.
 //!
@@ -14,13 +16,16 @@
 mod execute;
 mod fuse;
 mod operands;
+mod pair;
 mod points;
+mod rows;
 mod validate;
 
 use std::sync::OnceLock;
 
 pub use execute::Evaluator;
 
+use self::operands::{Operand, operands};
 use crate::error::Result;
 use crate::math::Op;
 use crate::simd::{Element, Simd};
@@ -72,16 +77,86 @@ pub struct Program {
 struct Section {
     table: Option<usize>,
     code: Vec<Instruction>,
+    /// The code for [`rows::ROWS`] rows at once, if there is one.
+    together: Vec<Instruction>,
+}
+
+impl Section {
+    /// From the registers that are live after the section, whose values are needed, to those that are before it.
+    fn find_live(&self, live: &mut [bool]) {
+        // A loop may have no row: what is live after it is so before, too.
+        let after = self.table.map(|_| live.to_vec());
+        for at in self.code.iter().rev() {
+            at.find_live(live);
+        }
+        for (before, after) in live.iter_mut().zip(after.into_iter().flatten()) {
+            *before |= after;
+        }
+    }
+
+    /// Puts together what can be done at once, and tells how many registers that takes.
+    fn arrange(&mut self, live: &[bool], data: &[Table]) -> usize {
+        let mut together = None;
+        if let Some(table) = self.table {
+            // What a row reads first may have been left by the row before.
+            let mut live_in_body = live.to_vec();
+            self.find_live(&mut live_in_body);
+            pair::mark(&mut self.code, &live_in_body);
+            together = rows::together(&self.code, data[table].stride, live);
+        } else {
+            pair::mark(&mut self.code, live);
+        }
+        self.code = pair::join(&fuse::fuse(&self.code));
+        together.map_or(live.len(), |rows::Together { code, registers }| {
+            self.together = pair::join(&code);
+            registers
+        })
+    }
 }
 
 /// A checked instruction.
 #[derive(Clone, Copy, Debug)]
 struct Instruction {
     act: Act,
+    /// How often it is done: each time with the next destination, and with operands that are so many further.
+    rows: u16,
+    steps: [u16; 3],
+    /// Whether its result is read by the next instruction and by no other.
+    is_passed_on: bool,
     to: u16,
     a: u16,
     b: u16,
     c: u16,
+}
+
+impl Instruction {
+    /// An instruction that is done once.
+    fn once(act: Act, to: u16, [a, b, c]: [u16; 3]) -> Self {
+        Self { act, rows: 1, steps: [0; 3], is_passed_on: false, to, a, b, c }
+    }
+
+    /// Which operands of an operation are registers, and their numbers.
+    fn places(&self) -> impl Iterator<Item = (usize, u16)> {
+        let kinds = match self.act {
+            Act::Op(op) => operands(op),
+            _ => [Operand::Unused; 3],
+        };
+        let operands = kinds.into_iter().zip([self.a, self.b, self.c]).enumerate();
+        operands.filter(|(_, (kind, _))| *kind == Operand::Register).map(|(place, (_, register))| (place, register))
+    }
+
+    /// The registers that an operation reads.
+    fn reads(&self) -> impl Iterator<Item = u16> {
+        self.places().map(|(_, register)| register)
+    }
+
+    /// From the registers that are live after an operation to those that are before it.
+    fn find_live(&self, live: &mut [bool]) {
+        live[usize::from(self.to)] = false;
+        for register in self.reads() {
+            live[usize::from(register)] = true;
+        }
+    }
 }
 
 /// What an instruction does: one operation, or a run of those that follow it (see `fuse`).
@@ -92,6 +167,14 @@ enum Act {
     Sum(Factor),
     /// The next b instructions add multiples of a to registers.
     Spread(Factor),
+    /// An operation whose result is for the next instruction alone.
+    Pair(Op),
+    /// That instruction.
+    Link(pair::Link),
+    /// For some rows at once, whose destination and start are in the next instructions: sums of the products after those.
+    Dots,
+    /// For some rows at once, whose first factors are in the next instructions: adds their products to the sums after those.
+    Outer,
 }
 
 /// What the other factor of a product is.
@@ -101,15 +184,22 @@ enum Factor {
     Column,
 }
 
-/// Checked data, rounded to single precision once somebody asks for that.
+/// Checked data, rounded to single precision once somebody asks for that. Every row ends with a 1 that no tape knows of.
 #[derive(Debug)]
 struct Table {
-    columns: usize,
+    /// Numbers in a row.
+    stride: usize,
     double: Vec<f64>,
     single: OnceLock<Vec<f32>>,
 }
 
 impl Table {
+    fn new(data: &Matrix) -> Self {
+        let rows = data.numbers.chunks_exact(data.columns);
+        let double = rows.flat_map(|row| row.iter().copied().chain([1.0])).collect();
+        Self { stride: data.columns + 1, double, single: OnceLock::new() }
+    }
+
     fn numbers<T: Element>(&self) -> &[T] {
         T::pick(&self.double, || self.single.get_or_init(|| self.double.iter().map(|&x| x as f32).collect()))
     }
@@ -122,17 +212,25 @@ impl Program {
     /// If it cannot be run: the message names the instruction, what is wrong with it, and the remedy.
     pub fn new(parts: Parts) -> Result<Self> {
         let mut sections = validate::sections(&parts)?;
-        for section in &mut sections {
-            section.code = fuse::fuse(&section.code);
+        let data: Vec<_> = parts.data.iter().map(Table::new).collect();
+        let mut registers = parts.registers;
+        let mut live = vec![false; parts.registers];
+        for &register in &parts.outputs {
+            live[register as usize] = true;
         }
-        let table = |data: Matrix| Table { columns: data.columns, double: data.numbers, single: OnceLock::new() };
+        for section in sections.iter_mut().rev() {
+            let mut before = live.clone();
+            section.find_live(&mut before);
+            registers = registers.max(section.arrange(&live, &data));
+            live = before;
+        }
         Ok(Self {
             dim: parts.dim,
-            registers: parts.registers,
+            registers,
             constants: parts.constants,
             outputs: parts.outputs.iter().map(|&register| register as u16).collect(),
             sections,
-            data: parts.data.into_iter().map(table).collect(),
+            data,
         })
     }
 

@@ -84,13 +84,13 @@ impl Checker<'_> {
                 let extent = self.extent(at)?;
                 let table = table as usize;
                 let code = self.body(at + 1..at + 1 + extent, self.parts.data[table].columns)?;
-                sections.push(Section { table: Some(table), code });
+                sections.push(Section { table: Some(table), code, together: Vec::new() });
                 at += 1 + extent;
             } else {
                 let instruction = self.instruction(at)?;
                 match sections.last_mut() {
-                    Some(Section { table: None, code }) => code.push(instruction),
-                    _ => sections.push(Section { table: None, code: vec![instruction] }),
+                    Some(Section { table: None, code, .. }) => code.push(instruction),
+                    _ => sections.push(Section { table: None, code: vec![instruction], together: Vec::new() }),
                 }
                 at += 1;
             }
@@ -150,7 +150,7 @@ impl Checker<'_> {
         } else {
             self.destination(at, to)?;
         }
-        Ok(Instruction { act: Act::Op(op), to: to as u16, a: a as u16, b: b as u16, c: c as u16 })
+        Ok(Instruction::once(Act::Op(op), to as u16, [a as u16, b as u16, c as u16]))
     }
 
     fn operand(&self, at: usize, name: &str, operand: i32, kind: Operand) -> Result<()> {
