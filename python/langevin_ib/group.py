@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 import sympy
 
-from .algebra import Span, numeric, open_commutator
+from .algebra import TOLERANCE, Span, numeric, open_commutator
 from .checks import shown
 from .errors import InvalidArgumentError, UnsupportedModelError
 from .metric import Metric
@@ -23,6 +23,8 @@ __all__ = [
     "self_adjoint_parts",
     "vector_field",
 ]
+
+_COARSEST = 1e-6
 
 Matrix: TypeAlias = sympy.ImmutableSparseMatrix
 
@@ -101,7 +103,7 @@ def self_adjoint_parts(matrices: Sequence[Matrix], metric: Metric | None = None)
         If such a part is no generator, nor zero.
     """
     moved = [_in_frame(matrix, metric) for matrix in matrices]
-    span, algebra = (Span(matrices[0].rows if matrices else 0) for _ in range(2))
+    span, algebra = (Span(matrices[0].rows if matrices else 0, _tolerance(metric)) for _ in range(2))
     for numbers in moved:
         algebra.add(numbers)
     chosen = []
@@ -119,7 +121,7 @@ def compact_part(matrices: Sequence[Matrix], metric: Metric | None = None) -> tu
     if not matrices:
         return ()
     moved = [_in_frame(matrix, metric) for matrix in matrices]
-    span, algebra = (Span(matrices[0].rows) for _ in range(2))
+    span, algebra = (Span(matrices[0].rows, _tolerance(metric)) for _ in range(2))
     for numbers in moved:
         algebra.add(numbers)
     kinds = [_kind(matrix, metric) for matrix in matrices]
@@ -134,6 +136,12 @@ def compact_part(matrices: Sequence[Matrix], metric: Metric | None = None) -> tu
 def _in_frame(matrix: Matrix, metric: Metric | None) -> scipy.sparse.csr_array:
     numbers = numeric(matrix)
     return numbers if metric is None else metric.conjugated(numbers)
+
+
+def _tolerance(metric: Metric | None) -> float:
+    """Return what is zero of an adjoint g⁻¹Aᵀg: the last digit of g counts as often as g is badly conditioned."""
+    rounding = 0.0 if metric is None else float(np.finfo(float).eps) * metric.condition**2
+    return min(max(TOLERANCE, rounding), _COARSEST)
 
 
 def _kind(matrix: Matrix, metric: Metric | None) -> str:
@@ -152,8 +160,9 @@ def _kind(matrix: Matrix, metric: Metric | None) -> str:
 def _no_canonical_slice(place: int, metric: Metric | None) -> str:
     if metric is None:
         return (
-            f"generator {place} is neither symmetric nor antisymmetric, and its symmetric part generates no symmetry of "
-            "the model: there is no canonical dual slice; give the model constraints of your own, slice={...}"
+            f"generator {place} is neither symmetric nor antisymmetric, and its symmetric part generates no "
+            "symmetry of the model: there is no canonical dual slice; give the model constraints of your own, "
+            "slice={...}"
         )
     return (
         f"generator {place}, A, is not self-adjoint in this metric g (g A is neither symmetric nor antisymmetric), and "

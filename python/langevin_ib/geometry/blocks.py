@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ..metric import Metric, tidied
 from ..model import Model
 from .balance import parts_of
 from .points import FloatArray
@@ -24,6 +25,8 @@ class Block:
     ----------
     left, right : array of int, shapes (m,) and (n,)
         Places of parameters.
+    metric : Metric or None
+        The metric of all parameters, which couples none of U to one of V; |U|² and |V|² are then Uᵀ g U and Vᵀ g V.
 
     Notes
     -----
@@ -34,10 +37,12 @@ class Block:
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
+    metric: Metric | None = None
 
     def log_factor(self, x: FloatArray) -> FloatArray:
         """Return minus the logarithm of the density of delta(chi - c) dx with respect to ds, at points."""
-        a, b = x[..., self.left], x[..., self.right]
+        y = x if self.metric is None else self.metric.vectors(x)
+        a, b = y[..., self.left], y[..., self.right]
         with np.errstate(divide="ignore"):
             log_a, log_b = np.log(_norm(a)), np.log(_norm(b))
         log_sum = 2.0 * np.log(_norm(np.concatenate([a, b], axis=-1)))
@@ -45,21 +50,27 @@ class Block:
 
     def log_factor_formula(self, parameters: Sequence[sympy.Symbol]) -> sympy.Expr:
         """Return the same as a formula."""
-        a, b = (sympy.Add(*(parameters[i] ** 2 for i in side)) for side in (self.left, self.right))
+        a, b = (self._square(parameters, side) for side in (self.left, self.right))
         powers = sympy.Rational(len(self.left) - 1, 2) * sympy.log(a)
         return sympy.log(a + b) - powers - sympy.Rational(len(self.right) - 1, 2) * sympy.log(b)
 
+    def _square(self, parameters: Sequence[sympy.Symbol], side: NDArray[np.int64]) -> sympy.Expr:
+        if self.metric is None:
+            return sympy.Add(*(parameters[i] ** 2 for i in side))
+        g = self.metric.exact
+        return tidied(sympy.Add(*(g[i, j] * parameters[i] * parameters[j] for i in side for j in side)))
 
-def blocks_of(model: Model) -> tuple[Block, ...] | None:
+
+def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] | None:
     """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one."""
     if model.slice is not None:
         return None
     blocks = []
-    for part in parts_of(model):
+    for part in parts_of(model, metric):
         weights = part.block_weights()
         if weights is None or len(part.compact):
             return None
-        blocks.append(Block(part.parameters[weights > 0.0], part.parameters[weights < 0.0]))
+        blocks.append(Block(part.parameters[weights > 0.0], part.parameters[weights < 0.0], metric))
     return tuple(blocks)
 
 

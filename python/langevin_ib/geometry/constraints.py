@@ -89,9 +89,7 @@ def constraints_of(model: Model, chi: Any = None, metric: Metric | None = None) 
 
 @lru_cache(maxsize=64)
 def _canonical(model: Model, metric: Metric | None) -> Constraints:
-    return Constraints(
-        model.parameters, model.constraints(metric=metric), model.noncompact_matrices(metric=metric)
-    )
+    return Constraints(model.parameters, model.constraints(metric=metric), model.noncompact_matrices(metric=metric))
 
 
 @lru_cache(maxsize=64)
