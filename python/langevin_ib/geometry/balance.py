@@ -64,7 +64,8 @@ def balance(model: Model, x: Any, level: Any = 0.0, *, metric: Any = None) -> Fl
         If the orbit of a point does not meet the slice, such as that of (0, v) at level 0: the message names the first
         such point. If an argument is wrong, or the level is not invariant under the compact part of the group.
     UnsupportedModelError
-        If the model has no canonical dual slice, in the metric, or fewer or more constraints than non-compact generators.
+        If the model has no canonical dual slice, in the metric, or fewer or more constraints than non-compact
+        generators.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Part:
-    """A factor of the group, which moves parameters of its own; with a metric everything but those is about y = Lᵀ x."""
+    """A factor of the group, which moves parameters of its own; matrices are those of y = Lᵀ x if there is a metric."""
 
     parameters: IntArray
     constraints: IntArray
