@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,7 +76,8 @@ def quadratic(matrix: Matrix, parameters: Sequence[sympy.Symbol]) -> sympy.Expr:
     return sympy.Add(*(value * parameters[i] * parameters[j] / 2 for (i, j), value in matrix.todok().items()))
 
 
-def noncompact_part(matrices: Sequence[Matrix], metric: Metric | None = None) -> tuple[Matrix, ...]:
+@lru_cache(maxsize=32)
+def noncompact_part(matrices: tuple[Matrix, ...], metric: Metric | None = None) -> tuple[Matrix, ...]:
     """Return the symmetric matrices g S for a basis of the self-adjoint S in the span of generators.
 
     Without a metric g is the identity, and self-adjoint means symmetric.
@@ -94,7 +96,8 @@ def noncompact_part(matrices: Sequence[Matrix], metric: Metric | None = None) ->
     return tuple(chosen)
 
 
-def self_adjoint_parts(matrices: Sequence[Matrix], metric: Metric | None = None) -> tuple[tuple[int, bool], ...]:
+@lru_cache(maxsize=32)
+def self_adjoint_parts(matrices: tuple[Matrix, ...], metric: Metric | None = None) -> tuple[tuple[int, bool], ...]:
     """Return the generators A whose self-adjoint parts A + g⁻¹Aᵀg are a basis, and whether they are so themselves.
 
     Raises

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..metric import Metric, tidied
 from ..model import Model
 from .balance import parts_of
+from .constraints import constraints_of
 from .points import FloatArray
 
 __all__ = ["Block", "blocks_of"]
@@ -62,9 +63,16 @@ class Block:
 
 
 def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] | None:
-    """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one."""
+    """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there is no canonical slice, in the metric.
+    """
     if model.slice is not None:
         return None
+    constraints_of(model, None, metric)
     blocks = []
     for part in parts_of(model, metric):
         weights = part.block_weights()
