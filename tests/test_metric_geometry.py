@@ -59,7 +59,7 @@ def gl():
 CASES = {
     "product": (models.scalar_product(), lambda c: diagonal(2, c)),
     "chain": (models.scalar_product(4), lambda c: diagonal(4, c)),
-    "hadamard": (models.hadamard(2, 3), lambda c: diagonal(6, c)),
+    "hadamard": (models.hadamard(2, 2), lambda c: diagonal(4, c)),
     "neuron": (models.relu_neuron(3), lambda c: scipy.linalg.block_diag(spd(3, c), 1.7)),
     "columns": (models.matrix_factorization(3, 2, 2), lambda c: on_columns(3, 2, 2, c)),
     "gl": (gl(), lambda c: on_rows(spd(3, c), spd(2, c), 2)),
@@ -173,24 +173,6 @@ class TestChangeOfVariables:
         euclidean = lib.balance(model, x)
         assert euclidean @ metric @ euclidean > least * 1.001
 
-    @pytest.mark.parametrize("wrt", ["surface", "predictor", "slice coordinate"])
-    def test_effective_losses(self, name, condition, wrt) -> None:
-        model, metric, other, lower = case(name, condition)
-        try:
-            ours = lib.effective_loss(model, wrt=wrt, temperature=0.7, metric=metric)
-        except UnsupportedModelError:
-            with pytest.raises(UnsupportedModelError):
-                lib.effective_loss(model, wrt=wrt, temperature=0.7)
-            return
-        x = lib.balance(model, points(model), 0.0 if "gl" in name else 0.3, metric=metric)
-        theirs = lib.effective_loss(other, wrt=wrt, temperature=0.7)
-        np.testing.assert_allclose(ours.bias_at(x), theirs.bias_at(x @ lower), atol=1e-10 * condition**0.5)
-        if ours.bias is not None:
-            np.testing.assert_allclose(ours.bias_at(x), numbers(ours.bias, model, x), rtol=1e-9, atol=1e-13 * condition)
-        assert "in the metric" in ours.reference or ours.reference[:2] in {"dz", "dt", "ar"}
-        euclidean = lib.effective_loss(model, wrt=wrt, temperature=0.7).bias_at(x)
-        assert np.ptp(ours.bias_at(x) - euclidean) > 1e-3
-
     def test_formulas_are_the_numbers(self, name, condition) -> None:
         model, metric, _, _ = case(name, condition)
         x = points(model, 3)
@@ -209,6 +191,26 @@ class TestChangeOfVariables:
         assert formulas.constraints == model.constraints(metric=metric)
 
 
+@pytest.mark.parametrize(("name", "condition"), [each for each in PAIRS if each[0] != "gl, skewed"])
+@pytest.mark.parametrize("wrt", ["surface", "predictor", "slice coordinate"])
+def test_effective_losses_are_those_of_y(name, condition, wrt) -> None:
+    model, metric, other, lower = case(name, condition)
+    try:
+        ours = lib.effective_loss(model, wrt=wrt, temperature=0.7, metric=metric)
+    except UnsupportedModelError:
+        with pytest.raises(UnsupportedModelError):
+            lib.effective_loss(model, wrt=wrt, temperature=0.7)
+        return
+    x = lib.balance(model, points(model), 0.0 if "gl" in name else 0.3, metric=metric)
+    theirs = lib.effective_loss(other, wrt=wrt, temperature=0.7)
+    np.testing.assert_allclose(ours.bias_at(x), theirs.bias_at(x @ lower), atol=1e-10 * condition**0.5)
+    if ours.bias is not None:
+        np.testing.assert_allclose(ours.bias_at(x), numbers(ours.bias, model, x), rtol=1e-9, atol=1e-13 * condition)
+    assert "in the metric" in ours.reference or ours.reference[:2] in {"dz", "dt", "ar"}
+    euclidean = lib.effective_loss(model, wrt=wrt, temperature=0.7).bias_at(x)
+    assert np.ptp(ours.bias_at(x) - euclidean) > 1e-3
+
+
 def x_chi(model):
     """A constraint that is none of the canonical ones."""
     a, b, *_ = model.parameters
@@ -216,7 +218,7 @@ def x_chi(model):
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-@pytest.mark.parametrize("name", ["product", "chain", "columns", "gl"])
+@pytest.mark.parametrize("name", ["product", "chain", "gl"])
 class TestAnyMetric:
     """With constraints of one's own the metric may couple whatever it likes."""
 
@@ -336,11 +338,8 @@ class TestFacts:
     def test_formulas_show_what_was_typed(self) -> None:
         model = models.scalar_product()
         assert str(model.constraints(metric=[[2, 0], [0, 0.6]])) == "(u**2 - 3*v**2/10,)"
-        assert str(
-            lib.implicit_bias(model, metric=[[2, 0], [0, 0.5]], temperature=2)
-        ) == "log(4*u**2 + v**2) - 2*log(2)" or (
-            str(lib.implicit_bias(model, metric=[[2, 0], [0, 0.5]], temperature=2)) == "log(2*u**2 + v**2/2)"
-        )
+        bias = lib.implicit_bias(model, metric=[[2, 0], [0, 0.5]], temperature=2)
+        assert str(bias) == "log(2*u**2 + v**2/2)"
 
     def test_a_slice_of_the_models_own_does_not_move(self) -> None:
         """Nor does the law on it: bias and reference change together, and the density of the predictor does not."""
