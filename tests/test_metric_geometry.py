@@ -408,6 +408,28 @@ class TestFacts:
             forms = metric @ matrices
             np.testing.assert_allclose(forms, sign * forms.swapaxes(1, 2), atol=1e-9 * np.abs(forms).max())
 
+    def test_what_scales_only_in_y(self) -> None:
+        """(a + b) b is invariant under scalings of y = (a + b, b), and g = L Lᵀ of that y is a metric for it."""
+        metric = [[1.0, 1.0], [1.0, 2.0]]
+        model = lib.Model(
+            parameters=(A, B),
+            predictor={"z": (A + B) * B},
+            loss=(A + B) * B,
+            symmetry=lib.Linear([[[1, 2], [0, -1]]]),
+        )
+        product, x = models.scalar_product(), points(model)
+        y = np.stack([x.sum(axis=1), x[:, 1]], axis=1)
+        assert sympy.expand(model.constraints(metric=metric)[0] - ((A + B) ** 2 - B**2) / 2) == 0
+        for level in (0.0, 0.4):
+            found, wanted = lib.balance(model, x, level, metric=metric), lib.balance(product, y, level)
+            np.testing.assert_allclose(found.sum(axis=1), wanted[:, 0], rtol=1e-12)
+            np.testing.assert_allclose(found[:, 1], wanted[:, 1], rtol=1e-12)
+        for wrt in ("surface", "predictor", "slice coordinate"):
+            ours = lib.effective_loss(model, wrt=wrt, temperature=1.0, metric=metric)
+            theirs = lib.effective_loss(product, wrt=wrt, temperature=1.0)
+            np.testing.assert_allclose(ours.bias_at(x), theirs.bias_at(y), rtol=1e-11, atol=1e-11)
+            np.testing.assert_allclose(numbers(ours.bias, model, x), theirs.bias_at(y), rtol=1e-11, atol=1e-11)
+
     def test_a_rotation_of_the_metric_is_no_constraint(self) -> None:
         """A rotation of the ellipse a² + 4b² is compact in the metric diag(1, 4), and has no slice in that of x."""
         form = A**2 + 4 * B**2

@@ -154,14 +154,19 @@ class Part:
             return self.balanced(x, levels)
         y = self.metric.vectors(x)
         moved, lost = self.balanced(y, levels)
-        return self._scaled_alike(x, y, moved) if self.is_diagonal else self.metric.from_vectors(moved), lost
-
-    def _scaled_alike(self, x: FloatArray, y: FloatArray, moved: FloatArray) -> FloatArray:
-        """Return x with those parameters multiplied that scale alike by what y was: no zero and no sign is lost."""
-        out = x.copy()
         _, alike = np.unique(np.einsum("aii->ai", self.matrices), axis=1, return_inverse=True)
+        alike = alike.ravel()
+        apart = alike[:, None] != alike
+        # These are scalings of x, too, if y mixes only parameters that scale alike.
+        if self.is_diagonal and not self.metric.lower[apart].any():
+            return self._scaled_alike(x, y, moved, alike), lost
+        return self.metric.from_vectors(moved), lost
+
+    def _scaled_alike(self, x: FloatArray, y: FloatArray, moved: FloatArray, alike: IntArray) -> FloatArray:
+        """Return x multiplied by what y was multiplied by: no zero and no sign is lost."""
+        out = x.copy()
         for kind in range(alike.max() + 1):
-            inside = np.flatnonzero(alike.ravel() == kind)
+            inside = np.flatnonzero(alike == kind)
             largest = inside[np.argmax(np.abs(y[:, inside]), axis=1)][:, None]
             before, after = (np.take_along_axis(each, largest, axis=1) for each in (y, moved))
             out[:, inside] = np.where(before == 0.0, x[:, inside], x[:, inside] / before * after)

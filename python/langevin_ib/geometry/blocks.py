@@ -27,7 +27,7 @@ class Block:
     left, right : array of int, shapes (m,) and (n,)
         Places of parameters.
     metric : Metric or None
-        The metric of all parameters, which couples none of U to one of V; |U|² and |V|² are then Uᵀ g U and Vᵀ g V.
+        The metric of all parameters; U and V are then vectors of y = Lᵀ x, mostly with |U|² = Uᵀ g U of U in x.
 
     Notes
     -----
@@ -58,8 +58,14 @@ class Block:
     def _square(self, parameters: Sequence[sympy.Symbol], side: NDArray[np.int64]) -> sympy.Expr:
         if self.metric is None:
             return sympy.Add(*(parameters[i] ** 2 for i in side))
-        g = self.metric.exact
-        return tidied(sympy.Add(*(g[i, j] * parameters[i] * parameters[j] for i in side for j in side)))
+        places, form = side, self.metric.exact.extract(side.tolist(), side.tolist())
+        if np.delete(self.metric.matrix[side], side, axis=1).any():
+            # Coupled to others, these are no scalings of x.
+            columns = self.metric.lower[:, side]
+            places, form = np.arange(len(columns)), sympy.Matrix(columns @ columns.T)
+        names = [parameters[i] for i in places]
+        terms = (form[i, j] * a * b for i, a in enumerate(names) for j, b in enumerate(names))
+        return tidied(sympy.Add(*terms))
 
 
 def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] | None:
