@@ -1,5 +1,9 @@
 """A constant metric preconditions the dynamics and leaves the law alone."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import langevin_ib as lib
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ from langevin_ib import _core
 from langevin_ib.description import describe, restore
 from langevin_ib.engine import GROUPS
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.expressions import compiled
 
 U, V = lib.parameters("u v")
 METRIC = np.array([[2.0, 0.6], [0.6, 0.5]])
@@ -232,3 +237,131 @@ def wrong_shell(metric, level=0.5, temperature=0.3, decay=0.3):
         return -((theta - 1.0) ** 2 / 2 + decay * root) / temperature + (np.log(area) - gram) / 2.0
 
     return lib.Density.from_log_weight(log_weight, name="wrong shell", reference="d theta", support=(-np.inf, np.inf))
+
+
+class TestWhitened:
+    """On slices a metric is had by writing the model in y = L.T x."""
+
+    LEVEL, T = 0.5, 0.3
+
+    @pytest.mark.parametrize("dynamics", [lib.GaugeFixed(level=LEVEL), lib.Constrained(level=LEVEL, fixman=True)])
+    def test_the_slice_law_of_a_metric(self, dynamics):
+        """exp(-L/T) dtheta/sqrt(c² + g1 g2 theta²) on (g1 u² - g2 v²)/2 = c; 1e-4 is the false-alarm rate of each."""
+        model, metric = lib.models.scalar_product(target=1.0), np.diag([4.0, 1.5])
+        in_y = lib.geometry.whitened(model, metric)
+        exact = isinstance(dynamics, lib.Constrained)
+        settings = {
+            "dynamics": dynamics, "temperature": self.T, "walkers": 2048, "rng": 11, "threads": 1, "initial": 1.0,
+            "scheme": "mala" if exact else "euler-maruyama",
+        }  # fmt: skip
+        observe = {"theta": lib.Histogram(bins=60, range=(-1.0, 2.5), every=5)}
+        coarse, fine = (
+            lib.sample(in_y, step_size=h, steps=round(30 / h), burn_in=round(3 / h), observe=observe, substeps=n,
+                       **settings)
+            for h, n in ((0.01, 2), (0.005, 1))
+        )  # fmt: skip
+        finer = {} if exact else {"finer": fine["theta"]}
+        law, euclidean = (self.law(factor) for factor in (6.0, 1.0))
+        assert lib.compare(coarse["theta"], law, **finer).consistent(alpha=1e-4)
+        assert not lib.compare(coarse["theta"], euclidean, **finer).consistent(alpha=1e-6)
+        by_curve = lib.density(in_y, "theta", dynamics=dynamics, temperature=self.T)
+        at = np.linspace(-1.0, 2.0, 7)
+        np.testing.assert_allclose(by_curve.pdf(at), law.pdf(at), rtol=1e-6)
+
+    def law(self, factor):
+        return lib.Density.from_log_weight(
+            lambda theta: -((theta - 1.0) ** 2) / (2 * self.T) - np.log(self.LEVEL**2 + factor * theta**2) / 2,
+            name="slice", reference="d theta", support=(-np.inf, np.inf),
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("name", ["neuron", "gl"])
+    def test_a_step_is_one_of_the_metric_and_then_along_the_orbit(self, name):
+        """At T = 0, step by step in x: x - h inv(g) grad L, and `balance` to the slice of the metric."""
+        if name == "neuron":
+            model = lib.models.relu_neuron(3, loss=lambda z: (z[0] - 1) ** 2 + z[1] ** 2 + (z[2] + 0.5) ** 2)
+            metric, level = np.diag([1.0, 2.0, 3.0, 0.4]), 0.3
+            metric[0, 1] = metric[1, 0] = 0.5
+        else:
+            model = lib.models.matrix_factorization(
+                4, 3, 2, group="gl", loss=lambda t: sum((e - k) ** 2 for k, e in enumerate(t)) / 2
+            )
+            rows = np.diag([2.0, 1.0, 0.5, 1.0]) + 0.1
+            metric, level = np.zeros((14, 14)), 0.0
+            metric[:8, :8], metric[8:, 8:] = np.kron(rows, np.eye(2)), 1.7 * np.eye(6)
+        slope = [sympy.diff(model.loss, x) for x in model.parameters]
+        gradient = sympy.lambdify(model.parameters, slope, "numpy")
+        lower, h = np.linalg.cholesky(metric), 0.01
+        x = lib.balance(model, 0.3 + np.random.default_rng(2).uniform(size=(5, model.dim)), level, metric=metric)
+        first, start = x, x @ lower
+        for _ in range(7):
+            drift = np.stack([np.asarray(gradient(*row), dtype=float) for row in x])
+            x = lib.balance(model, x - h * np.linalg.solve(metric, drift.T).T, level, metric=metric)
+        run = lib.sample(
+            lib.geometry.whitened(model, metric), dynamics=lib.GaugeFixed(level=level), temperature=0.0, step_size=h,
+            steps=7, walkers=5, initial=start, observe={str(model.parameters[1]): lib.Trace(every=7)},
+        )  # fmt: skip
+        np.testing.assert_allclose(run.states, x @ lower, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(run[str(model.parameters[1])].values[:, 0], x[:, 1], rtol=1e-9, atol=1e-10)
+        euclidean = lib.sample(
+            model, dynamics=lib.GaugeFixed(level=level), temperature=0.0, step_size=h, steps=7, walkers=5, initial=first
+        )
+        assert np.abs(euclidean.states - x).max() > 0.01
+
+    def test_the_example_in_the_docs(self):
+        document = (Path(__file__).parents[1] / "docs" / "dynamics.md").read_text()
+        (example,) = (each for each in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "whitened" in each)
+        names = {}
+        exec(example, names)
+        at = np.linspace(-1.0, 2.0, 7)
+        np.testing.assert_allclose(names["law"].pdf(at), self.law(6.0).pdf(at), rtol=1e-6)
+        assert names["run"]["u"].values.shape == (500, 3)
+
+    def test_everything_of_the_model_comes_along(self):
+        data = {"y": np.array([1.0, 2.0, 4.0])}
+        i, y = sympy.Idx("i", 3), sympy.IndexedBase("y")
+        model = lib.Model(
+            parameters=(U, V),
+            predictor={"theta": U * V},
+            loss=sympy.Sum((U * V - y[i]) ** 2, (i, 0, 2)),
+            symmetry=lib.Scaling({U: 1, V: -1}),
+            confinement=U**4 + V**2,
+            observables={"imbalance": U**2 - V**2},
+            data=data,
+            slice={"chi": U - 2 * V},
+        )
+        in_y = lib.geometry.whitened(model, METRIC)
+        x = np.random.default_rng(0).normal(size=(20, 2))
+        moved = (x @ np.linalg.cholesky(METRIC)).T
+        pairs = [(model.observable(n), in_y.observable(n)) for n in ("theta", "imbalance", "u", "v")]
+        pairs += [(model.loss, in_y.loss), (model.confinement, in_y.confinement)]
+        pairs += [(model.slice["chi"], in_y.slice["chi"])]
+        for ours, theirs in pairs:
+            found, wanted = (
+                compiled(f, m.parameters, m.data)(*at) for f, m, at in ((theirs, in_y, moved), (ours, model, x.T))
+            )
+            np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
+        (generator,) = in_y.generator_matrices()
+        lower = np.linalg.cholesky(METRIC)
+        wanted = lower.T @ np.diag([1.0, -1.0]) @ np.linalg.inv(lower.T)
+        np.testing.assert_allclose(np.array(generator, dtype=float), wanted, rtol=1e-12)
+
+    def test_what_cannot_be_written_so_is_refused(self):
+        model = lib.models.scalar_product(target=1.0)
+        with pytest.raises(InvalidArgumentError, match="metric=None is the Euclidean one"):
+            lib.geometry.whitened(model, None)
+        with pytest.raises(InvalidArgumentError, match="must be a Model"):
+            lib.geometry.whitened(METRIC, METRIC)
+        with pytest.raises(InvalidArgumentError, match=r"3 rows, .* 2 parameters"):
+            lib.geometry.whitened(model, np.eye(3))
+        taken = lib.Model(parameters=(U, V), predictor={"y_u": U * V}, loss=U * V)
+        with pytest.raises(InvalidArgumentError, match="y_u"):
+            lib.geometry.whitened(taken, METRIC)
+
+    @pytest.mark.parametrize("dynamics", [lib.GaugeFixed, lib.Constrained])
+    def test_dynamics_on_slices_say_so(self, dynamics):
+        with pytest.raises(
+            InvalidArgumentError, match=r"(?s)Euclidean metric only.*geometry.whitened\(model, metric\)"
+        ):
+            dynamics(level=0.5, metric=METRIC)
+        assert dynamics(level=0.5, metric=None) == dynamics(0.5) == replace(dynamics(1.0), level=0.5)
+        assert "metric" not in repr(dynamics(0.5)) + str(describe(dynamics(0.5)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import InitVar, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -194,6 +194,9 @@ class GaugeFixed(Dynamics):
         angle), or hits zero. "absorb": it stays at zero from then on, and its time, the number of the step times h, is
         in ``run.absorption_times``. "error": the run ends with a `DivergenceError` that carries walker and step. To be
         given if and only if the slice has such a tip.
+    metric : None
+        Only the Euclidean metric is known here; for another one take the model in the coordinates in which it is
+        Euclidean, `geometry.whitened`.
 
     Raises
     ------
@@ -217,8 +220,10 @@ class GaugeFixed(Dynamics):
 
     level: float | tuple[float, ...] = 0.0
     at_zero: Literal["absorb", "error"] | None = None
+    metric: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, metric: Any) -> None:
+        _require_euclidean("GaugeFixed", metric)
         object.__setattr__(self, "level", _checked_level(self.level))
         if self.at_zero not in (None, "absorb", "error"):
             raise InvalidArgumentError(f"at_zero={shown(self.at_zero)} is unknown; choose 'absorb', 'error' or None")
@@ -251,6 +256,8 @@ class Constrained(Dynamics):
         The value of each chi, in the order of `model.constraints()`; one number stands for all.
     fixman : bool
         Whether to add (T / 2) log det G.
+    metric : None
+        As for `GaugeFixed`.
 
     Raises
     ------
@@ -271,8 +278,10 @@ class Constrained(Dynamics):
 
     level: float | tuple[float, ...] = 0.0
     fixman: bool = False
+    metric: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, metric: Any) -> None:
+        _require_euclidean("Constrained", metric)
         object.__setattr__(self, "level", _checked_level(self.level))
         if not isinstance(self.fixman, (bool, np.bool_)):
             raise InvalidArgumentError(f"fixman must be True or False, got {shown(self.fixman)}")
@@ -311,6 +320,14 @@ def compiled_of(dynamics: Dynamics) -> CompiledPotential | None:
 def _sized(rows: Rows | None, model: Model) -> NDArray[np.float64] | None:
     metric = None if rows is None else metric_for(Metric(rows), model.parameters)
     return None if metric is None else metric.matrix
+
+
+def _require_euclidean(who: str, metric: Any) -> None:
+    if metric is not None:
+        raise InvalidArgumentError(
+            f"{who} knows the Euclidean metric only, not metric={shown(metric)}; write the model in coordinates in "
+            f"which the metric is Euclidean, geometry.whitened(model, metric), and take {who} without one"
+        )
 
 
 def _decay(weight_decay: float, model: Model) -> sympy.Expr:
