@@ -7,12 +7,14 @@ from pathlib import Path
 import langevin_ib as lib
 import numpy as np
 import pytest
+import scipy.sparse
 import sympy
 from langevin_ib import _core
 from langevin_ib.description import describe, restore
 from langevin_ib.engine import GROUPS
 from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.expressions import compiled
+from langevin_ib.metric import Metric, checked_metric
 
 U, V = lib.parameters("u v")
 METRIC = np.array([[2.0, 0.6], [0.6, 0.5]])
@@ -365,3 +367,37 @@ class TestWhitened:
             dynamics(level=0.5, metric=METRIC)
         assert dynamics(level=0.5, metric=None) == dynamics(0.5) == replace(dynamics(1.0), level=0.5)
         assert "metric" not in repr(dynamics(0.5)) + str(describe(dynamics(0.5)))
+
+
+class TestMetricItself:
+    @pytest.mark.parametrize(("size", "condition"), [(1, 1.0), (5, 1e14), (40, 1e8)])
+    def test_the_triangular_factor(self, size, condition):
+        q = np.linalg.qr(np.random.default_rng(size).normal(size=(size, size)))[0]
+        metric = Metric(checked_metric(q @ np.diag(np.geomspace(1.0, condition, size)) @ q.T))
+        lower = metric.lower
+        assert np.array_equal(lower, np.tril(lower))
+        np.testing.assert_allclose(lower @ lower.T, metric.matrix, atol=1e-14 * condition)
+        x = np.random.default_rng(0).normal(size=(3, 4, size))
+        np.testing.assert_allclose(metric.from_vectors(metric.vectors(x)), x, atol=1e-13 * metric.condition)
+        # A gradient applied to a vector is the same number in y.
+        p = np.random.default_rng(1).normal(size=(3, 4, size))
+        here, there = (p * x).sum(axis=-1), (metric.slopes(p) * metric.vectors(x)).sum(axis=-1)
+        np.testing.assert_allclose(here, there, atol=1e-13 * condition**0.5)
+
+    def test_equal_blocks_have_equal_factors(self):
+        """So what acts on the blocks alike commutes with the metric to the last bit, however bad that is."""
+        q = np.linalg.qr(np.random.default_rng(4).normal(size=(9, 9)))[0]
+        rows = q @ np.diag(np.geomspace(1.0, 1e10, 9)) @ q.T
+        metric = Metric(checked_metric(np.kron(rows, np.eye(3))))
+        turn = scipy.sparse.csr_array(np.kron(np.eye(9), np.array([[0.0, 1.0, 0.5], [0.0, 2.0, 0.0], [3.0, 0.0, 0.0]])))
+        assert metric.conjugated(turn) is turn
+        assert metric.conjugated(scipy.sparse.csr_array(np.kron(turn.toarray()[:3, :3], np.eye(9)))) is not turn
+
+    def test_units_do_not_decide_what_is_positive_definite(self):
+        units = np.diag([1e-120, 1.0, 1e120])
+        correlated = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, -0.3], [0.0, -0.3, 1.0]])
+        rows = checked_metric(units @ correlated @ units)
+        np.testing.assert_allclose(Metric(rows).lower, units @ np.linalg.cholesky(correlated), rtol=1e-12)
+        correlated[0, 1] = correlated[1, 0] = 1.0
+        with pytest.raises(InvalidArgumentError, match="positive definite"):
+            checked_metric(units @ correlated @ units)

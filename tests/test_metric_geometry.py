@@ -437,6 +437,8 @@ class TestFacts:
         with pytest.raises(UnsupportedModelError, match="no canonical dual slice"):
             model.constraints()
         assert model.constraints(metric=[[1, 0], [0, 4]]) == ()
+        assert geometry.symbolic(model, metric=[[1, 0], [0, 4]]).log_det == 0
+        np.testing.assert_array_equal(geometry.log_det(model, points(model), metric=[[1, 0], [0, 4]]), 0.0)
         # Density of z = a² + 4b² in the plane, up to a constant: da db / dz is flat, as area over slope of y = (a, 2b).
         effective = lib.effective_loss(model, wrt="predictor", temperature=1.0, metric=[[1, 0], [0, 4]])
         np.testing.assert_allclose(effective.bias_at(points(model)), effective.bias_at([[1.0, 0.0]])[0], rtol=1e-12)

@@ -142,9 +142,8 @@ def _in_frame(matrix: Matrix, metric: Metric | None) -> scipy.sparse.csr_array:
 
 
 def _tolerance(metric: Metric | None) -> float:
-    """Return what is zero of an adjoint g⁻¹Aᵀg: the last digit of g counts as often as g is badly conditioned."""
-    rounding = 0.0 if metric is None else float(np.finfo(float).eps) * metric.condition**2
-    return min(max(TOLERANCE, rounding), _COARSEST)
+    """Return what is zero of an adjoint g⁻¹Aᵀg, for which the last digits of a metric count if that is bad."""
+    return TOLERANCE if metric is None else min(max(TOLERANCE, metric.blur), _COARSEST)
 
 
 def _kind(matrix: Matrix, metric: Metric | None) -> str:

@@ -56,7 +56,7 @@ def balance(model: Model, x: Any, level: Any = 0.0, *, metric: Any = None) -> Fl
     -------
     array, shape (..., dim)
         The residual chi - level is below 1e-12 of the terms that cancel in it; with a metric that is not diagonal, and
-        unless the group consists of scalings, below that times the condition number of L.
+        unless the group consists of scalings, below that times the condition number of L, of going to y and back.
 
     Raises
     ------

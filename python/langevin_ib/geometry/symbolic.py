@@ -135,7 +135,7 @@ def log_gram_formula(rows: sympy.MatrixBase, form: sympy.MatrixBase | None = Non
 
     Without a form, rows that share no column are orthogonal.
     """
-    if form is not None:
+    if form is not None and rows.rows:
         return tidied(log_determinant(_expanded(rows * form * rows.T)))
     logs = []
     entries = rows.todok()
