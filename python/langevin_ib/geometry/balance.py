@@ -74,6 +74,8 @@ def balance(model: Model, x: Any, level: Any = 0.0, *, metric: Any = None) -> Fl
     >>> balance(model, [[4.0, 0.25], [-1.0, 9.0]])
     array([[ 1.,  1.],
            [-3.,  3.]])
+    >>> balance(model, [4.0, 0.25], metric=[[4, 0], [0, 0.25]])
+    array([0.5, 2. ])
     >>> u, v = balance(model, [4.0, 0.25], level=0.5)
     >>> round(float(u**2 - v**2), 12), round(float(u * v), 12)
     (1.0, 1.0)

@@ -11,7 +11,7 @@ import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..expressions import compiled, exact
-from ..metric import Metric, metric_for
+from ..metric import Metric, Rows, metric_for
 from ..model import Model
 from ..temperature import resolve_temperature
 from .blocks import Block, blocks_of
@@ -98,6 +98,8 @@ def implicit_bias(
     sigma**2*log(u**2 + v**2)/(2*beta)
     >>> float(implicit_bias(models.scalar_product(), [1.0, 1.0], temperature=2.0).round(6))
     0.693147
+    >>> implicit_bias(models.scalar_product(), metric=[[4, 0], [0, 1]])
+    sigma**2*log(4*u**2 + v**2)/(2*beta)
     """
     if x is not None:
         return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x, metric=metric))
@@ -135,6 +137,8 @@ class EffectiveLoss:
         T; without one the formula has the symbols sigma and beta, and there are no values at points.
     bias : sympy.Expr or None
         What is added to the loss, as a formula of the parameters, if there is a short one. Valid on every level.
+    metric : tuple of tuple of float or None
+        The metric that was asked for, by rows; None is the identity.
     """
 
     model: Model
@@ -143,6 +147,7 @@ class EffectiveLoss:
     temperature: float | None
     bias: sympy.Expr | None
     _log_volume: Callable[[FloatArray], FloatArray] = field(compare=False)
+    metric: Rows | None = None
 
     @property
     def expression(self) -> sympy.Expr | None:
@@ -244,7 +249,7 @@ def effective_loss(
         _require_coordinate(model, g, wrt)
         formula, volume, reference = _of_predictor(model, g)
     bias = None if formula is None or formula.has(sympy.Determinant) else _temperature_symbol(T) * formula
-    return EffectiveLoss(model, wrt, reference, T, bias, volume)
+    return EffectiveLoss(model, wrt, reference, T, bias, volume, None if g is None else g.rows)
 
 
 _Parts = tuple[sympy.Expr | None, Callable[[FloatArray], FloatArray], str]
