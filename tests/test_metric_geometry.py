@@ -162,6 +162,18 @@ class TestAnyMetric:
             np.testing.assert_allclose(getattr(ours, what), getattr(theirs, what), atol=1e-11 * condition**0.5)
         assert not ours.orthogonal
 
+    def test_orbits_that_the_metric_couples(self, name, condition) -> None:
+        """Scalings of separate parameters have orthogonal orbits, but not in a metric that couples those."""
+        model = CASES["hadamard" if name == "product" else name][0]
+        metric = spd(model.dim, condition)
+        other, lower = in_y(model, metric)
+        x = points(model)
+        found = geometry.log_det(model, x, of="H", metric=metric)
+        close(found, geometry.log_det(other, x @ lower, of="H"), condition)
+        np.testing.assert_allclose(
+            found, np.linalg.slogdet(geometry.orbit_gram(model, x, metric=metric))[1], atol=1e-9 * condition**0.5
+        )
+
     def test_derivatives_along_an_orthonormal_frame(self, name, condition) -> None:
         """G is the Gram matrix of the derivatives along the columns of L⁻ᵀ, here by differences."""
         model = CASES[name][0]
