@@ -108,6 +108,8 @@ class TestFacts:
         start = np.abs(points(model)) + 0.1
         x = lib.balance(model, start, metric=metric)
         np.testing.assert_array_equal(x, lib.balance(model, start))
+        with pytest.raises(InvalidArgumentError, match="positive definite"):
+            lib.balance(model, start, metric=-np.eye(2))
         surface, predictor = (
             [lib.effective_loss(model, wrt=wrt, temperature=1.0, metric=g).bias_at(x) for g in (None, metric)]
             for wrt in ("surface", "predictor")

@@ -81,7 +81,8 @@ def balance(model: Model, x: Any, level: Any = 0.0, *, metric: Any = None) -> Fl
     (1.0, 1.0)
     """
     points = checked_points(checked_model(model), x)
-    g = None if model.slice is not None else metric_for(metric, model.parameters)
+    g = metric_for(metric, model.parameters)
+    g = g if model.slice is None else None
     constraints = constraints_of(model, None, g)
     levels = checked_level(level, len(constraints))
     flat = points.reshape(-1, model.dim)
