@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 import sympy
 from numpy.typing import NDArray
 
-__all__ = ["Span", "numeric", "open_commutator"]
+__all__ = ["TOLERANCE", "Span", "numeric", "open_commutator"]
 
 TOLERANCE = 1e-9
 """What may be left of a matrix that lies in a span after projection, relative to its size; generators are numbers of
@@ -34,9 +34,12 @@ class Span:
     ----------
     size : int
         Their number of rows.
+    tolerance : float
+        What is nearer to the span than this, relative to its size, lies inside.
     """
 
     size: int
+    tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         self._places: dict[int, int] = {}
@@ -55,7 +58,7 @@ class Span:
 
     def holds(self, matrix: scipy.sparse.csr_array) -> bool:
         """Return whether a matrix lies inside."""
-        return self.distance(matrix) <= TOLERANCE
+        return self.distance(matrix) <= self.tolerance
 
     def add(self, matrix: scipy.sparse.csr_array) -> bool:
         """Take a matrix into the span; return whether that made it larger."""

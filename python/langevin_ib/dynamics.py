@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import InitVar, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from .checks import checked_real, shown
 from .compiled_potential import CompiledPotential
 from .errors import InvalidArgumentError, UnsupportedModelError
 from .geometry.symbolic import log_determinant
+from .metric import Metric, Rows, checked_metric, metric_for
 from .model import Model
 
 __all__ = ["Ambient", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of", "levels_of"]
@@ -71,13 +72,13 @@ class Ambient(Dynamics):
     """
 
     weight_decay: float = 0.0
-    metric: tuple[tuple[float, ...], ...] | None = None
+    metric: Rows | None = None
     compiled: CompiledPotential | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight_decay", checked_real("weight_decay", self.weight_decay, minimum=0.0))
         if self.metric is not None:
-            object.__setattr__(self, "metric", _checked_metric(self.metric))
+            object.__setattr__(self, "metric", checked_metric(self.metric))
         if self.compiled is not None:
             object.__setattr__(self, "compiled", CompiledPotential.of(self.compiled))
 
@@ -89,14 +90,7 @@ class Ambient(Dynamics):
         InvalidArgumentError
             If it is of another size.
         """
-        if self.metric is None:
-            return None
-        if len(self.metric) != model.dim:
-            raise InvalidArgumentError(
-                f"metric has {len(self.metric)} rows, but the model has {model.dim} parameters "
-                f"({', '.join(map(str, model.parameters[:8]))}{', ...' if model.dim > 8 else ''}); give one for each"
-            )
-        return np.array(self.metric)
+        return _sized(self.metric, model)
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V = L + confinement + (weight_decay / 2) |x|**2 of `model` as a SymPy expression."""
@@ -121,11 +115,15 @@ class SoftSlice(Dynamics):
         The coefficient of sum_a chi_a**2 / 2, in units of loss per squared chi; > 0.
     weight_decay : float
         The coefficient of |x|**2 / 2; >= 0.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, as for `Ambient`. V does not know it: slice and spring are those of the model, and
+        the law exp(-V / T) dx stays as it is. (For the canonical slice of the metric, see `Model.constraints`, give the
+        model these constraints: ``slice=``.)
 
     Raises
     ------
     InvalidArgumentError
-        If either is out of its range or not a finite number.
+        If a number is out of its range or not finite, or `metric` is no symmetric positive definite matrix.
 
     Examples
     --------
@@ -136,10 +134,23 @@ class SoftSlice(Dynamics):
 
     stiffness: float
     weight_decay: float = 0.0
+    metric: Rows | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stiffness", checked_real("stiffness", self.stiffness, minimum=0.0, open_end=True))
         object.__setattr__(self, "weight_decay", checked_real("weight_decay", self.weight_decay, minimum=0.0))
+        if self.metric is not None:
+            object.__setattr__(self, "metric", checked_metric(self.metric))
+
+    def metric_of(self, model: Model) -> NDArray[np.float64] | None:
+        """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is of another size.
+        """
+        return _sized(self.metric, model)
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V of `model` as a SymPy expression.
@@ -183,6 +194,9 @@ class GaugeFixed(Dynamics):
         angle), or hits zero. "absorb": it stays at zero from then on, and its time, the number of the step times h, is
         in ``run.absorption_times``. "error": the run ends with a `DivergenceError` that carries walker and step. To be
         given if and only if the slice has such a tip.
+    metric : None
+        Only the Euclidean metric is known here; for another one take the model in the coordinates in which it is
+        Euclidean, `geometry.whitened`.
 
     Raises
     ------
@@ -206,8 +220,10 @@ class GaugeFixed(Dynamics):
 
     level: float | tuple[float, ...] = 0.0
     at_zero: Literal["absorb", "error"] | None = None
+    metric: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, metric: Any) -> None:
+        _require_euclidean("GaugeFixed", metric)
         object.__setattr__(self, "level", _checked_level(self.level))
         if self.at_zero not in (None, "absorb", "error"):
             raise InvalidArgumentError(f"at_zero={shown(self.at_zero)} is unknown; choose 'absorb', 'error' or None")
@@ -240,6 +256,8 @@ class Constrained(Dynamics):
         The value of each chi, in the order of `model.constraints()`; one number stands for all.
     fixman : bool
         Whether to add (T / 2) log det G.
+    metric : None
+        As for `GaugeFixed`.
 
     Raises
     ------
@@ -260,8 +278,10 @@ class Constrained(Dynamics):
 
     level: float | tuple[float, ...] = 0.0
     fixman: bool = False
+    metric: InitVar[Any] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, metric: Any) -> None:
+        _require_euclidean("Constrained", metric)
         object.__setattr__(self, "level", _checked_level(self.level))
         if not isinstance(self.fixman, (bool, np.bool_)):
             raise InvalidArgumentError(f"fixman must be True or False, got {shown(self.fixman)}")
@@ -295,6 +315,19 @@ class Constrained(Dynamics):
 def compiled_of(dynamics: Dynamics) -> CompiledPotential | None:
     """Return the compiled function that drives the walkers in place of a formula, if there is one."""
     return dynamics.compiled if isinstance(dynamics, Ambient) else None
+
+
+def _sized(rows: Rows | None, model: Model) -> NDArray[np.float64] | None:
+    metric = None if rows is None else metric_for(Metric(rows), model.parameters)
+    return None if metric is None else metric.matrix
+
+
+def _require_euclidean(who: str, metric: Any) -> None:
+    if metric is not None:
+        raise InvalidArgumentError(
+            f"{who} knows the Euclidean metric only, not metric={shown(metric)}; write the model in coordinates in "
+            f"which the metric is Euclidean, geometry.whitened(model, metric), and take {who} without one"
+        )
 
 
 def _decay(weight_decay: float, model: Model) -> sympy.Expr:
@@ -338,25 +371,3 @@ def _checked_level(value: Any) -> float | tuple[float, ...]:
             raise InvalidArgumentError("level is empty; give a number, or one for each constraint")
         return tuple(checked_real(f"level[{i}]", number) for i, number in enumerate(value))
     return checked_real("level", value)
-
-
-def _checked_metric(value: Any) -> tuple[tuple[float, ...], ...]:
-    try:
-        matrix = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        matrix = np.empty(0)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise InvalidArgumentError(f"metric must be a square matrix of real numbers, got {shown(value)}")
-    if not np.isfinite(matrix).all():
-        raise InvalidArgumentError("metric has entries that are not finite; give finite numbers")
-    asymmetry = float(np.abs(matrix - matrix.T).max())
-    if asymmetry > 1e-12 * float(np.abs(matrix).max()):
-        raise InvalidArgumentError(f"metric must be symmetric, but differs from its transpose by {asymmetry:.3g}")
-    matrix = (matrix + matrix.T) / 2.0
-    smallest = float(np.linalg.eigvalsh(matrix)[0])
-    if not smallest > 0.0:
-        raise InvalidArgumentError(
-            f"metric must be positive definite, but its smallest eigenvalue is {smallest:.3g}; a multiple of the "
-            "identity added to it makes it so"
-        )
-    return tuple(tuple(row) for row in matrix.tolist())

@@ -28,6 +28,7 @@ from .errors import InvalidArgumentError, UnsupportedModelError
 from .expressions import canonical_text, checked_expression, vanishes
 from .group import checked_group, noncompact_part, quadratic, vector_field
 from .invariance import require_invariance
+from .metric import metric_for, tidied
 from .symmetry import Linear, Scaling, Symmetry
 
 __all__ = ["Linear", "Model", "Scaling", "parameters"]
@@ -193,7 +194,7 @@ class Model:
     def _fields(self) -> tuple[tuple[sympy.Expr, ...], ...]:
         return tuple(vector_field(matrix, self.parameters) for matrix in self._matrices)
 
-    def constraints(self) -> tuple[sympy.Expr, ...]:
+    def constraints(self, *, metric: Any = None) -> tuple[sympy.Expr, ...]:
         """Return the functions chi^a whose common level sets are the slices.
 
         They are those of `slice`, or else the canonical dual ones: chi^a = xᵀ S_a x / 2, where the S_a are a basis of
@@ -202,10 +203,20 @@ class Model:
         S_a x: the slice is orthogonal to the orbits of the non-compact generators (arXiv 2601.06597, equation (35)).
         Compact generators, for which xᵀ A x = 0, are left out.
 
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            A constant Riemannian metric g in place of the Euclidean one; `slice` does not depend on it. The canonical
+            constraints are then chi^a = xᵀ g S_a x / 2 for a basis of the S_a in the Lie algebra with g S_a symmetric,
+            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x.
+
         Raises
         ------
         UnsupportedModelError
-            If the symmetric part of a generator is no symmetry, so that there is no canonical dual slice.
+            If the symmetric part of a generator, in the metric, is no symmetry, so that there is no canonical dual
+            slice.
+        InvalidArgumentError
+            If `metric` is no symmetric positive definite matrix of this size.
 
         Examples
         --------
@@ -214,19 +225,27 @@ class Model:
         >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).constraints()
         (u**2/2 - v**2/2,)
         """
+        g = metric_for(metric, self.parameters)
         if self.slice is not None:
             return tuple(self.slice.values())
-        return tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices())
+        forms = tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices(metric=g))
+        return forms if g is None else tuple(map(tidied, forms))
 
-    def noncompact_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the symmetric matrices S_a that `constraints` speaks of.
+    def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a.
+
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            As for `constraints`.
 
         Raises
         ------
-        UnsupportedModelError
-            If the symmetric part of a generator is no symmetry.
+        UnsupportedModelError, InvalidArgumentError
+            As `constraints`.
         """
-        return self._noncompact
+        g = metric_for(metric, self.parameters)
+        return self._noncompact if g is None else noncompact_part(self._matrices, g)
 
     @cached_property
     def _noncompact(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:

@@ -14,9 +14,9 @@ from .checks import checked_real, shown
 from .errors import InvalidArgumentError
 from .expressions import checked_name, exact
 
-__all__ = ["Linear", "Scaling", "Symmetry", "kind_of"]
+__all__ = ["ROUNDING", "Linear", "Scaling", "Symmetry", "kind_of"]
 
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """By so much, relative to its largest entry, a matrix may differ from plus or minus its transpose and still be it."""
 
 
@@ -203,7 +203,7 @@ def kind_of(matrix: sympy.ImmutableSparseMatrix) -> str:
     Both up to rounding, because matrices may have been computed.
     """
     entries = {(int(i), int(j)): float(value) for (i, j), value in matrix.todok().items()}
-    size = _ROUNDING * max(map(abs, entries.values()))
+    size = ROUNDING * max(map(abs, entries.values()))
     turned = {(i, j): entries.get((j, i), 0.0) for i, j in entries}
     if all(abs(value - turned[place]) <= size for place, value in entries.items()):
         return "non-compact"

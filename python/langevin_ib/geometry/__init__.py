@@ -3,7 +3,8 @@
 `generators`, `orbit_gram` (H), `coupling` (M), `constraint_gram` (G), `dual_gram` (M H⁻¹ Mᵀ) and `log_det` at points;
 `symbolic` for the formulas; `slice_report` for whether a slice is transversal and orthogonal; `balance` for the way
 there; `implicit_bias` and `effective_loss`, with the measure that each belongs
-to; `find_symmetries`, declared or not.
+to; `find_symmetries`, declared or not. Whatever depends on a metric of the parameters takes `metric=`; `whitened`
+writes a model in coordinates in which that is Euclidean.
 """
 
 from .balance import balance
@@ -12,6 +13,7 @@ from .discovery import SymmetryReport, find_symmetries
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
 from .report import SliceReport, slice_report
 from .symbolic import Symbolic, symbolic
+from .whitening import whitened
 
 __all__ = [
     "EffectiveLoss",
@@ -30,4 +32,5 @@ __all__ = [
     "orbit_gram",
     "slice_report",
     "symbolic",
+    "whitened",
 ]

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ..algebra import numeric
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..metric import Metric, metric_for
 from ..model import Model
 from .constraints import Constraints, constraints_of
 from .flow import CLOSE, balance_flow
 from .gl import Factors, balance_factors, factors_of
 from .points import FloatArray, checked_model, checked_points, place_of
 from .scaling_balance import balance_block, balance_weights
-from .separate import factors_of_group
+from .separate import Factor, factors_of_group
 
 __all__ = ["Part", "balance", "checked_level", "parts_of"]
 
@@ -28,13 +29,15 @@ _NAMED = 6
 """So many parameters are named in a message."""
 
 
-def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
+def balance(model: Model, x: Any, level: Any = 0.0, *, metric: Any = None) -> FloatArray:
     """Return the point g x of the orbit of x that lies on the slice {chi = level}; signs and predictor stay.
 
     For the canonical dual slice at level 0 it is the point of least norm of the orbit (Kempf and Ness), which is also
     that of least log det G there. Along scalings it is the minimum of a convex function, and for one block (U, V) ->
     (s U, V / s) two square roots; for GL(r) on (U, V) -> (U A, V A⁻ᵀ) it is a symmetric square root. In other groups,
     and for slices of a model's own, Newton's method follows the generators. Compact generators are not used.
+
+    In a metric g all this is said of y = Lᵀ x, g = L Lᵀ: at level 0 it is the point of least xᵀ g x of the orbit.
 
     Parameters
     ----------
@@ -45,11 +48,15 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
     level : float or sequence of float
         The values of the constraints (`Model.constraints`), one for each or one for all: u² - v² = 2 level for the
         product u v.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, symmetric and positive definite, whose canonical slice is meant; None is the
+        identity. A slice of the model's own, and the way there, do not depend on it.
 
     Returns
     -------
     array, shape (..., dim)
-        The residual chi - level is below 1e-12 of the terms that cancel in it.
+        The residual chi - level is below 1e-12 of the terms that cancel in it; with a metric that is not diagonal, and
+        unless the group consists of scalings, below that times the condition number of L, of going to y and back.
 
     Raises
     ------
@@ -57,7 +64,8 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
         If the orbit of a point does not meet the slice, such as that of (0, v) at level 0: the message names the first
         such point. If an argument is wrong, or the level is not invariant under the compact part of the group.
     UnsupportedModelError
-        If the model has no canonical dual slice, or fewer or more constraints than non-compact generators.
+        If the model has no canonical dual slice, in the metric, or fewer or more constraints than non-compact
+        generators.
 
     Examples
     --------
@@ -66,32 +74,37 @@ def balance(model: Model, x: Any, level: Any = 0.0) -> FloatArray:
     >>> balance(model, [[4.0, 0.25], [-1.0, 9.0]])
     array([[ 1.,  1.],
            [-3.,  3.]])
+    >>> balance(model, [4.0, 0.25], metric=[[4, 0], [0, 0.25]])
+    array([0.5, 2. ])
     >>> u, v = balance(model, [4.0, 0.25], level=0.5)
     >>> round(float(u**2 - v**2), 12), round(float(u * v), 12)
     (1.0, 1.0)
     """
     points = checked_points(checked_model(model), x)
-    constraints = constraints_of(model)
+    g = metric_for(metric, model.parameters)
+    g = g if model.slice is None else None
+    constraints = constraints_of(model, None, g)
     levels = checked_level(level, len(constraints))
     flat = points.reshape(-1, model.dim)
     # What goes out of range is found by the residual at the end.
     with np.errstate(all="ignore"):
-        out, lost = _balanced(model, constraints, flat, levels)
-        lost |= ~(_shares(constraints, out, levels) <= CLOSE).all(axis=1) | ~np.isfinite(out).all(axis=1)
+        out, lost = _balanced(model, constraints, flat, levels, g)
+        close = CLOSE if g is None else CLOSE * g.condition
+        lost |= ~(_shares(constraints, out, levels) <= close).all(axis=1) | ~np.isfinite(out).all(axis=1)
     if lost.any():
-        raise _never_meets(model, points, lost.reshape(points.shape[:-1]), level)
+        raise _never_meets(model, constraints, points, lost.reshape(points.shape[:-1]), level)
     return out.reshape(points.shape)
 
 
 def _balanced(
-    model: Model, constraints: Constraints, x: FloatArray, levels: FloatArray
+    model: Model, constraints: Constraints, x: FloatArray, levels: FloatArray, metric: Metric | None
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     if model.slice is not None:
         return _own_slice(model, constraints, x, levels)
     out, lost = x.copy(), np.zeros(len(x), dtype=bool)
-    for part in parts_of(model):
+    for part in parts_of(model, metric):
         places = np.ix_(np.arange(len(x)), part.parameters)
-        out[places], failed = part.balanced(x[places], levels)
+        out[places], failed = part.moved(x[places], levels)
         lost |= failed
     return out, lost
 
@@ -114,7 +127,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Part:
-    """A factor of the group, which moves parameters of its own."""
+    """A factor of the group, which moves parameters of its own; matrices are those of y = Lᵀ x if there is a metric."""
 
     parameters: IntArray
     constraints: IntArray
@@ -123,24 +136,53 @@ class Part:
     factors: Factors | None
     compact: FloatArray
     """The antisymmetric matrices, shape (k, d, d)."""
+    metric: Metric | None
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether the constraints are those of scalings."""
+        return bool(np.count_nonzero(np.einsum("aii->ai", self.matrices)) == np.count_nonzero(self.matrices))
 
     def block_weights(self) -> FloatArray | None:
         """Return the weights, shape (d,), of a single scaling (s U, V / s), which are the same up to their signs."""
         diagonal = np.einsum("aii->ai", self.matrices)
-        if len(diagonal) != 1 or np.count_nonzero(diagonal) != np.count_nonzero(self.matrices):
+        if len(diagonal) != 1 or not self.is_diagonal:
             return None
         is_block = len(np.unique(np.abs(diagonal))) == 1 and len(np.unique(diagonal)) == 2
         return diagonal[0] if is_block else None
 
-    def balanced(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    def moved(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return the parameters of this part on the slice, shape (n, d), and at which points that failed."""
+        if self.metric is None:
+            return self.balanced(x, levels)
+        y = self.metric.vectors(x)
+        moved, lost = self.balanced(y, levels)
+        _, alike = np.unique(np.einsum("aii->ai", self.matrices), axis=1, return_inverse=True)
+        alike = alike.ravel()
+        apart = alike[:, None] != alike
+        # These are scalings of x, too, if y mixes only parameters that scale alike.
+        if self.is_diagonal and not self.metric.lower[apart].any():
+            return self._scaled_alike(x, y, moved, alike), lost
+        return self.metric.from_vectors(moved), lost
+
+    def _scaled_alike(self, x: FloatArray, y: FloatArray, moved: FloatArray, alike: IntArray) -> FloatArray:
+        """Return x multiplied by what y was multiplied by: no zero and no sign is lost."""
+        out = x.copy()
+        for kind in range(alike.max() + 1):
+            inside = np.flatnonzero(alike == kind)
+            largest = inside[np.argmax(np.abs(y[:, inside]), axis=1)][:, None]
+            before, after = (np.take_along_axis(each, largest, axis=1) for each in (y, moved))
+            out[:, inside] = np.where(before == 0.0, x[:, inside], x[:, inside] / before * after)
+        return out
+
+    def balanced(self, x: FloatArray, levels: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return the same where the metric is Euclidean."""
         level = levels[self.constraints]
         block = self.block_weights()
         if block is not None:
             return balance_block(x, block > 0.0, float(level[0] / abs(block[0])))
-        diagonal = np.einsum("aii->ai", self.matrices)
-        if np.count_nonzero(diagonal) == np.count_nonzero(self.matrices):
-            return balance_weights(x, diagonal, level)
+        if self.is_diagonal:
+            return balance_weights(x, np.einsum("aii->ai", self.matrices), level)
         self._require_invariant(level)
         if self.factors is not None:
             return self._balanced_factors(x, level, self.factors)
@@ -184,17 +226,22 @@ class Part:
 
 
 @lru_cache(maxsize=32)
-def parts_of(model: Model) -> tuple[Part, ...]:
+def parts_of(model: Model, metric: Metric | None = None) -> tuple[Part, ...]:
     """Return the factors of the group that do not share parameters, those without constraints excepted."""
-    parts = []
-    for factor in factors_of_group(model):
-        if not len(factor.constraints):
-            continue
-        dense = np.stack([matrix.toarray() for matrix in factor.symmetric])
-        turns = [(m - m.T).toarray() for m in factor.generators if abs(m - m.T).max() > 0.0]
-        compact = np.stack(turns) if turns else np.zeros((0, *dense.shape[1:]))
-        parts.append(Part(factor.parameters, factor.constraints, dense, factors_of(factor.generators), compact))
-    return tuple(parts)
+    return tuple(_part(factor) for factor in factors_of_group(model, metric) if len(factor.constraints))
+
+
+def _part(factor: Factor) -> Part:
+    generators, symmetric = factor.generators, factor.symmetric
+    if factor.metric is not None:
+        generators = tuple(factor.metric.conjugated(matrix) for matrix in generators)
+        # From the generators, and not from the forms g S: so only L is inverted and not g.
+        doubled = [(generators[a] + generators[a].T, whole) for a, whole in factor.sources]
+        symmetric = tuple(matrix / 2.0 if whole else matrix for matrix, whole in doubled)
+    dense = np.stack([matrix.toarray() for matrix in symmetric])
+    turns = [(m - m.T).toarray() for m in generators if abs(m - m.T).max() > 0.0]
+    compact = np.stack(turns) if turns else np.zeros((0, *dense.shape[1:]))
+    return Part(factor.parameters, factor.constraints, dense, factors_of(generators), compact, factor.metric)
 
 
 def _own_slice(
@@ -247,12 +294,14 @@ def _shares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> Floa
         return np.asarray(np.where(residual == 0.0, 0.0, np.abs(residual) / np.where(size > 0.0, size, 1.0)))
 
 
-def _never_meets(model: Model, points: FloatArray, lost: NDArray[np.bool_], level: Any) -> InvalidArgumentError:
+def _never_meets(
+    model: Model, constraints: Constraints, points: FloatArray, lost: NDArray[np.bool_], level: Any
+) -> InvalidArgumentError:
     point = np.asarray(points[tuple(np.argwhere(lost)[0])] if lost.ndim else points)
     zero = [str(x) for x, value in zip(model.parameters, point, strict=True) if value == 0.0]
     names = ", ".join(zero[:_NAMED]) + (", ..." if len(zero) > _NAMED else "")
     why = f" (on which {names} = 0)" if zero else ""
-    shown_constraints = shown(model.constraints())
+    shown_constraints = shown(constraints.expressions)
     return InvalidArgumentError(
         f"the orbit of x{place_of(lost)} = {shown(_short(point))}{why} was not found to meet the slice "
         f"{shown_constraints} = {shown(level)}: it ends at infinity or at a singular point before; start where no "

@@ -11,6 +11,7 @@ import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..expressions import compiled, exact
+from ..metric import Metric, Rows, metric_for
 from ..model import Model
 from ..temperature import resolve_temperature
 from .blocks import Block, blocks_of
@@ -32,6 +33,7 @@ def implicit_bias(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    metric: Any = None,
 ) -> sympy.Expr: ...
 
 
@@ -43,6 +45,7 @@ def implicit_bias(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    metric: Any = None,
 ) -> FloatArray: ...
 
 
@@ -53,12 +56,17 @@ def implicit_bias(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    metric: Any = None,
 ) -> sympy.Expr | FloatArray:
     """Return (sigma²/(2 beta)) log det G, which arXiv 2601.06597, equation (9), adds to the loss on a slice.
 
     It belongs to the surface measure dS of the slice {chi = level}, where delta(chi - level) exp(-L/T) dx is
     exp(-L/T) (det G)^(-1/2) dS, and to no other measure: see `effective_loss`. Off the slice it is the logarithm of no
     density. Another basis of the constraints adds a constant.
+
+    In a metric g, dS and G_ij = grad chi^iᵀ g⁻¹ grad chi^j are those of g, and the canonical slice is another one
+    (`Model.constraints`). delta(chi - level) exp(-L/T) dx itself does not depend on g; it is what conditioning the law
+    exp(-L/T) dx on a thin shell about the slice gives, whatever the metric of the process.
 
     Parameters
     ----------
@@ -68,6 +76,8 @@ def implicit_bias(
         Points; without them the result is a formula.
     beta, sigma, temperature : float, optional
         The temperature, see `resolve_temperature`; a formula without one has the symbols sigma and beta.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric g, symmetric and positive definite; None is the identity.
 
     Returns
     -------
@@ -76,9 +86,10 @@ def implicit_bias(
     Raises
     ------
     InvalidArgumentError
-        If the model has no symmetry, `x` holds no finite points of it, or there are points and no temperature.
+        If the model has no symmetry, `x` holds no finite points of it, `metric` is none of it, or there are points and
+        no temperature.
     UnsupportedModelError
-        If the model has no canonical dual slice.
+        If the model has no canonical dual slice, in the metric.
 
     Examples
     --------
@@ -87,11 +98,13 @@ def implicit_bias(
     sigma**2*log(u**2 + v**2)/(2*beta)
     >>> float(implicit_bias(models.scalar_product(), [1.0, 1.0], temperature=2.0).round(6))
     0.693147
+    >>> implicit_bias(models.scalar_product(), metric=[[4, 0], [0, 1]])
+    sigma**2*log(4*u**2 + v**2)/(2*beta)
     """
     if x is not None:
-        return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x))
+        return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x, metric=metric))
     T = _given_temperature(beta, sigma, temperature)
-    return _temperature_symbol(T) / 2 * symbolic(model).log_det
+    return _temperature_symbol(T) / 2 * symbolic(model, metric=metric).log_det
 
 
 def _given_temperature(beta: float | None, sigma: float | None, temperature: float | None) -> float | None:
@@ -124,6 +137,8 @@ class EffectiveLoss:
         T; without one the formula has the symbols sigma and beta, and there are no values at points.
     bias : sympy.Expr or None
         What is added to the loss, as a formula of the parameters, if there is a short one. Valid on every level.
+    metric : tuple of tuple of float or None
+        The metric that was asked for, by rows; None is the identity.
     """
 
     model: Model
@@ -132,6 +147,7 @@ class EffectiveLoss:
     temperature: float | None
     bias: sympy.Expr | None
     _log_volume: Callable[[FloatArray], FloatArray] = field(compare=False)
+    metric: Rows | None = None
 
     @property
     def expression(self) -> sympy.Expr | None:
@@ -169,6 +185,7 @@ def effective_loss(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    metric: Any = None,
 ) -> EffectiveLoss:
     """Return the effective loss of the slice law delta(chi - level) exp(-L/T) dx, with respect to a measure you name.
 
@@ -191,6 +208,9 @@ def effective_loss(
         The measure.
     beta, sigma, temperature : float, optional
         The temperature, see `resolve_temperature`; a formula without one has the symbols sigma and beta.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, symmetric and positive definite; None is the identity. dS, G, A, H and the lengths
+        |U| and |V| are then those of the metric, and so is the canonical slice; a constant T/2 log det g is left out.
 
     Returns
     -------
@@ -200,7 +220,7 @@ def effective_loss(
     Raises
     ------
     InvalidArgumentError
-        If `wrt` is something else, or the model has no symmetry.
+        If `wrt` is something else, the model has no symmetry, or `metric` is none of it.
     UnsupportedModelError
         If the slice has no coordinates of this kind, or the predictor does not tell its points apart.
 
@@ -219,47 +239,50 @@ def effective_loss(
     checked_model(model)
     if wrt not in MEASURES:
         raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {wrt!r}")
-    blocks = blocks_of(model) if wrt == "slice coordinate" else None
+    g = metric_for(metric, model.parameters)
+    blocks = blocks_of(model, g) if wrt == "slice coordinate" else None
     if blocks is not None:
         formula, volume, reference = _of_blocks(model, blocks)
     elif wrt == "surface":
-        formula, volume, reference = _of_surface(model)
+        formula, volume, reference = _of_surface(model, g)
     else:
-        _require_coordinate(model, wrt)
-        formula, volume, reference = _of_predictor(model)
+        _require_coordinate(model, g, wrt)
+        formula, volume, reference = _of_predictor(model, g)
     bias = None if formula is None or formula.has(sympy.Determinant) else _temperature_symbol(T) * formula
-    return EffectiveLoss(model, wrt, reference, T, bias, volume)
+    return EffectiveLoss(model, wrt, reference, T, bias, volume, None if g is None else g.rows)
 
 
 _Parts = tuple[sympy.Expr | None, Callable[[FloatArray], FloatArray], str]
 
 
-def _of_surface(model: Model) -> _Parts:
-    formulas = symbolic(model)
+def _of_surface(model: Model, metric: Metric | None) -> _Parts:
+    formulas = symbolic(model, metric=metric)
     level_set = ", ".join(f"{chi} = level" for chi in formulas.constraints[:3])
     more = ", ..." if len(formulas.constraints) > 3 else ""
     return (
         formulas.log_det / 2,
-        lambda x: log_det(model, x) / 2.0,
-        f"dS, surface measure of {{{level_set}{more}}}",
+        lambda x: log_det(model, x, metric=metric) / 2.0,
+        f"dS, surface measure of {{{level_set}{more}}}{'' if metric is None else ' in the metric'}",
     )
 
 
-def _of_predictor(model: Model) -> _Parts:
+def _of_predictor(model: Model, metric: Metric | None) -> _Parts:
     components = list(slopes_of_predictor(model))
     names = " ".join(f"d{name}" for name in components[:6]) + (" ..." if len(components) > 6 else "")
-    volume = log_volume_formula(model)
+    volume = log_volume_formula(model, metric)
     is_square = volume.is_square
     return (
-        None if volume.formula is None else (symbolic(model).log_det + volume.formula) / 2,
-        lambda x: (log_det(model, x) + log_volume(model, x)) / 2.0,
+        None if volume.formula is None else (symbolic(model, metric=metric).log_det + volume.formula) / 2,
+        lambda x: (log_det(model, x, metric=metric) + log_volume(model, x, metric)) / 2.0,
         names if is_square else f"area of the surface of predictors in the space of {names}",
     )
 
 
 def _of_blocks(model: Model, blocks: tuple[Block, ...]) -> _Parts:
     strengths = " ".join(f"ds{i}" if len(blocks) > 1 else "ds" for i in range(min(len(blocks), 6)))
-    reference = f"{strengths}{' ...' if len(blocks) > 6 else ''} of s = |U| |V| of each block, times uniform directions"
+    more = " ..." if len(blocks) > 6 else ""
+    metric = "" if not blocks or blocks[0].metric is None else " in the metric"
+    reference = f"{strengths}{more} of s = |U| |V| of each block{metric}, times uniform directions"
     return (
         sympy.Add(*(block.log_factor_formula(model.parameters) for block in blocks)),
         lambda x: np.asarray(sum((block.log_factor(x) for block in blocks), np.zeros(x.shape[:-1]))),
@@ -267,8 +290,8 @@ def _of_blocks(model: Model, blocks: tuple[Block, ...]) -> _Parts:
     )
 
 
-def _require_coordinate(model: Model, wrt: str) -> None:
-    if wrt == "slice coordinate" and not log_volume_formula(model).is_square:
+def _require_coordinate(model: Model, metric: Metric | None, wrt: str) -> None:
+    if wrt == "slice coordinate" and not log_volume_formula(model, metric).is_square:
         raise UnsupportedModelError(
             "the slice of this model has no coordinates that are known here: they are known for scalings of separate "
             'blocks (s U, V / s), and where the predictor has as many components as the slice; use wrt="predictor"'

@@ -9,8 +9,10 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ..metric import Metric, tidied
 from ..model import Model
 from .balance import parts_of
+from .constraints import constraints_of
 from .points import FloatArray
 
 __all__ = ["Block", "blocks_of"]
@@ -24,6 +26,8 @@ class Block:
     ----------
     left, right : array of int, shapes (m,) and (n,)
         Places of parameters.
+    metric : Metric or None
+        The metric of all parameters; U and V are then vectors of y = Lᵀ x, mostly with |U|² = Uᵀ g U of U in x.
 
     Notes
     -----
@@ -34,10 +38,12 @@ class Block:
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
+    metric: Metric | None = None
 
     def log_factor(self, x: FloatArray) -> FloatArray:
         """Return minus the logarithm of the density of delta(chi - c) dx with respect to ds, at points."""
-        a, b = x[..., self.left], x[..., self.right]
+        y = x if self.metric is None else self.metric.vectors(x)
+        a, b = y[..., self.left], y[..., self.right]
         with np.errstate(divide="ignore"):
             log_a, log_b = np.log(_norm(a)), np.log(_norm(b))
         log_sum = 2.0 * np.log(_norm(np.concatenate([a, b], axis=-1)))
@@ -45,21 +51,40 @@ class Block:
 
     def log_factor_formula(self, parameters: Sequence[sympy.Symbol]) -> sympy.Expr:
         """Return the same as a formula."""
-        a, b = (sympy.Add(*(parameters[i] ** 2 for i in side)) for side in (self.left, self.right))
+        a, b = (self._square(parameters, side) for side in (self.left, self.right))
         powers = sympy.Rational(len(self.left) - 1, 2) * sympy.log(a)
         return sympy.log(a + b) - powers - sympy.Rational(len(self.right) - 1, 2) * sympy.log(b)
 
+    def _square(self, parameters: Sequence[sympy.Symbol], side: NDArray[np.int64]) -> sympy.Expr:
+        if self.metric is None:
+            return sympy.Add(*(parameters[i] ** 2 for i in side))
+        places, form = side, self.metric.exact.extract(side.tolist(), side.tolist())
+        if np.delete(self.metric.matrix[side], side, axis=1).any():
+            # Coupled to others, these are no scalings of x.
+            columns = self.metric.lower[:, side]
+            places, form = np.arange(len(columns)), sympy.Matrix(columns @ columns.T)
+        names = [parameters[i] for i in places]
+        terms = (form[i, j] * a * b for i, a in enumerate(names) for j, b in enumerate(names))
+        return tidied(sympy.Add(*terms))
 
-def blocks_of(model: Model) -> tuple[Block, ...] | None:
-    """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one."""
+
+def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] | None:
+    """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there is no canonical slice, in the metric.
+    """
     if model.slice is not None:
         return None
+    constraints_of(model, None, metric)
     blocks = []
-    for part in parts_of(model):
+    for part in parts_of(model, metric):
         weights = part.block_weights()
         if weights is None or len(part.compact):
             return None
-        blocks.append(Block(part.parameters[weights > 0.0], part.parameters[weights < 0.0]))
+        blocks.append(Block(part.parameters[weights > 0.0], part.parameters[weights < 0.0], metric))
     return tuple(blocks)
 
 

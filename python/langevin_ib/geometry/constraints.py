@@ -13,6 +13,7 @@ import sympy
 from ..checks import shown
 from ..errors import InvalidArgumentError
 from ..expressions import checked_expression, compiled
+from ..metric import Metric
 from ..model import Model
 from .points import FloatArray, apply
 
@@ -30,7 +31,7 @@ class Constraints:
     expressions : tuple of sympy.Expr
         The chi^i.
     matrices : tuple of sympy.ImmutableSparseMatrix or None
-        The S_i, if chi^i = xᵀ S_i x / 2.
+        The symmetric S_i, if chi^i = xᵀ S_i x / 2.
     """
 
     parameters: tuple[sympy.Symbol, ...]
@@ -60,8 +61,10 @@ class Constraints:
         return out
 
 
-def constraints_of(model: Model, chi: Any = None) -> Constraints:
+def constraints_of(model: Model, chi: Any = None, metric: Metric | None = None) -> Constraints:
     """Return the constraints that a user names: None for the model's slice, or else its canonical dual one.
+
+    Only the canonical dual one depends on the metric.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def constraints_of(model: Model, chi: Any = None) -> Constraints:
         If there is no canonical dual slice.
     """
     if chi is None and model.slice is None:
-        return Constraints(model.parameters, model.constraints(), model.noncompact_matrices())
+        return _canonical(model, metric)
     if chi is None:
         return Constraints(model.parameters, model.constraints())
     given = {"chi": chi} if isinstance(chi, sympy.Expr) else chi
@@ -82,6 +85,11 @@ def constraints_of(model: Model, chi: Any = None) -> Constraints:
     return Constraints(
         model.parameters, tuple(checked_expression(str(name), f, model.parameters) for name, f in given.items())
     )
+
+
+@lru_cache(maxsize=64)
+def _canonical(model: Model, metric: Metric | None) -> Constraints:
+    return Constraints(model.parameters, model.constraints(metric=metric), model.noncompact_matrices(metric=metric))
 
 
 @lru_cache(maxsize=64)

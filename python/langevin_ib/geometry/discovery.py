@@ -15,6 +15,7 @@ from ..algebra import numeric
 from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
 from ..jets import jet
+from ..metric import Metric, metric_for
 from ..model import Model
 from ..symmetry import Linear
 from .points import FloatArray
@@ -55,9 +56,9 @@ class SymmetryReport:
     Parameters
     ----------
     noncompact : array, shape (p, dim, dim)
-        A basis of its symmetric matrices, such as scalings.
+        A basis of its symmetric matrices, such as scalings; in a metric g, of those with g A symmetric.
     compact : array, shape (k, dim, dim)
-        A basis of its antisymmetric matrices, rotations.
+        A basis of its antisymmetric matrices, rotations; in a metric g, of those with g A antisymmetric.
     mixed : array, shape (q, dim, dim)
         What completes the basis where these two do not span the algebra.
     missed : array, shape (s, dim, dim)
@@ -109,7 +110,12 @@ class SymmetryReport:
 
 
 def find_symmetries(
-    model_or_callable: Model | Predictor, dim: int | None = None, *, rng: Any = None, samples: int | None = None
+    model_or_callable: Model | Predictor,
+    dim: int | None = None,
+    *,
+    rng: Any = None,
+    samples: int | None = None,
+    metric: Any = None,
 ) -> SymmetryReport:
     """Find the linear vector fields A x along which a predictor does not change, whether they are declared or not.
 
@@ -130,6 +136,9 @@ def find_symmetries(
     samples : int, optional
         The number of points. By default there are half as many equations again as unknowns, and the number is doubled
         until further points confirm what was found.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, symmetric and positive definite; None is the identity. Which symmetries there are
+        does not depend on it, but which of them are rotations does.
 
     Returns
     -------
@@ -138,7 +147,8 @@ def find_symmetries(
     Raises
     ------
     InvalidArgumentError
-        If it is neither, `dim` does not fit or is larger than 40, or values are not finite or of a wrong shape.
+        If it is neither, `dim` does not fit or is larger than 40, values are not finite or of a wrong shape, or
+        `metric` is none of this size.
 
     Examples
     --------
@@ -152,9 +162,10 @@ def find_symmetries(
     """
     source = _source(model_or_callable, dim, np.random.default_rng(rng))
     size = source.size
+    g = metric_for(metric, source.names)
     if samples is not None:
         points = source.points(checked_int("samples", samples, minimum=1, maximum=10**7))
-        return _report(*_null_space(source.jacobian(points), points, source.noise), source.declared)
+        return _report(*_null_space(source.jacobian(points), points, source.noise), source.declared, g)
     count = math.ceil(1.5 * size**2 / min(source.components, size)) + 4
     for _ in range(_DOUBLINGS):
         points = source.points(count)
@@ -163,19 +174,23 @@ def find_symmetries(
         if not len(algebra) or _change(algebra, source.jacobian(fresh), fresh) <= _CONFIRMED * source.noise:
             break
         count *= 2
-    return _report(values, algebra, source.declared)
+    return _report(values, algebra, source.declared, g)
 
 
 @dataclass(frozen=True)
 class _Source:
     """Where the equations come from."""
 
-    size: int
+    names: tuple[str, ...]
     components: int
     declared: list[scipy.sparse.csr_array]
     jacobian: Predictor
     noise: float
     generator: np.random.Generator
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
 
     def points(self, count: int) -> FloatArray:
         return self.generator.normal(size=(count, self.size))
@@ -188,14 +203,15 @@ def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Sou
             raise InvalidArgumentError(f"dim={dim!r}, but the model has {given.dim} parameters; leave it out")
         declared = [numeric(matrix) for matrix in given.generator_matrices()]
         jacobian = partial(_exact_jacobian, given)
-        return _Source(given.dim, len(given.predictor), declared, jacobian, _EXACT, generator)
+        return _Source(tuple(map(str, given.parameters)), len(given.predictor), declared, jacobian, _EXACT, generator)
     if not callable(given):
         raise InvalidArgumentError(f"give a Model or a function of arrays, got {shown(given)}")
     if dim is None:
         raise InvalidArgumentError("dim= is missing: give the number of parameters of the function")
     size = checked_int("dim", dim, minimum=1, maximum=MAX_DIM)
     components = _values(given, generator.normal(size=(2, size))).shape[1]
-    return _Source(size, components, [], partial(_differences, given), _DIFFERENCES, generator)
+    names = tuple(f"x[{i}]" for i in range(size))
+    return _Source(names, components, [], partial(_differences, given), _DIFFERENCES, generator)
 
 
 def _exact_jacobian(model: Model, points: FloatArray) -> FloatArray:
@@ -279,13 +295,15 @@ def _null_space(jacobian: FloatArray, points: FloatArray, noise: float) -> tuple
     return values, right[values <= noise]
 
 
-def _report(values: FloatArray, algebra: FloatArray, declared: Sequence[scipy.sparse.csr_array]) -> SymmetryReport:
+def _report(
+    values: FloatArray, algebra: FloatArray, declared: Sequence[scipy.sparse.csr_array], metric: Metric | None
+) -> SymmetryReport:
     size = math.isqrt(len(values))
     count = len(algebra)
     inside, outside = values[len(values) - count :], values[: len(values) - count]
     floor = np.finfo(float).eps * len(values)
     gap = float(outside[-1] / max(inside[0], floor)) if count and len(outside) else math.inf
-    symmetric, antisymmetric = _of_kind(algebra, size, 1.0), _of_kind(algebra, size, -1.0)
+    symmetric, antisymmetric = (_of_kind_in(metric, algebra, size, sign) for sign in (1.0, -1.0))
     rest = _orthogonal(algebra, np.vstack([symmetric, antisymmetric]))
     known = np.array([matrix.toarray().ravel() for matrix in declared]).reshape(-1, size**2)
     unconfirmed = tuple(i for i, row in enumerate(known) if np.linalg.norm(_outside(row, algebra)) > 1e-6)
@@ -299,6 +317,18 @@ def _report(values: FloatArray, algebra: FloatArray, declared: Sequence[scipy.sp
         singular_values=values,
         gap=gap,
     )
+
+
+def _of_kind_in(metric: Metric | None, algebra: FloatArray, size: int, sign: float) -> FloatArray:
+    """Return the same in a metric: what is found in y = Lᵀ x, where A is Lᵀ A L⁻ᵀ, and brought back."""
+    if metric is None or not len(algebra):
+        return _of_kind(algebra, size, sign)
+    lower = metric.lower
+    moved = metric.slopes(lower.T @ algebra.reshape(-1, size, size)).reshape(-1, size**2)
+    found = _of_kind(np.linalg.svd(moved, full_matrices=False)[2], size, sign).reshape(-1, size, size)
+    back = metric.from_vectors((found @ lower.T).swapaxes(-1, -2)).swapaxes(-1, -2).reshape(-1, size**2)
+    # Orthonormal rows again, as the other parts of the algebra are.
+    return np.asarray(np.linalg.svd(back, full_matrices=False)[2]) if len(back) else back
 
 
 def _of_kind(algebra: FloatArray, size: int, sign: float) -> FloatArray:

@@ -10,6 +10,7 @@ import sympy
 from ..data import uses_data
 from ..errors import UnsupportedModelError
 from ..group import compact_part
+from ..metric import Metric
 from ..model import Model
 from .constraints import Constraints, constraints_of
 from .gram import RANK, log_gram
@@ -35,7 +36,7 @@ class Volume:
     is_square: bool
 
 
-def log_volume_formula(model: Model) -> Volume:
+def log_volume_formula(model: Model, metric: Metric | None = None) -> Volume:
     """Return the formula of `log_volume`.
 
     Raises
@@ -43,44 +44,48 @@ def log_volume_formula(model: Model) -> Volume:
     UnsupportedModelError
         As `log_volume`.
     """
-    constraints = constraints_of(model)
-    _require_local_coordinates(model, constraints)
-    compact = compact_part(model.generator_matrices())
+    constraints = constraints_of(model, None, metric)
+    compact = compact_part(model.generator_matrices(), metric)
+    _require_local_coordinates(model, constraints, len(compact))
     rows = list(slopes_of_predictor(model).values())
     is_square = not compact and len(rows) == model.dim - len(constraints)
     if not is_square or constraints.matrices is None:
         return Volume(None, is_square)
     # Dh vanishes along the orbits, which are normal to the slice: no projection is needed.
-    return Volume(log_gram_formula(sympy.ImmutableMatrix(rows)), is_square)
+    inverse = None if metric is None else metric.exact_inverse
+    return Volume(log_gram_formula(sympy.ImmutableMatrix(rows), inverse), is_square)
 
 
-def log_volume(model: Model, x: FloatArray) -> FloatArray:
+def log_volume(model: Model, x: FloatArray, metric: Metric | None = None) -> FloatArray:
     """Return log det A - log det H of the compact generators at points, shape (..., dim) -> (...).
 
     A = (Dh)(Dh)ᵀ on the slice. The density of a law on the slice becomes one on predictors by the factor
     (det A)^(-1/2) (coarea formula), times the volume of the fibres. These are the orbits of the compact group K that
     maps the slice to itself; K acts by isometries, so that the volume of an orbit is sqrt(det H) of its generators, up
-    to a constant.
+    to a constant. With a metric all of this is said of y = Lᵀ x, where it is Euclidean.
 
     Raises
     ------
     UnsupportedModelError
         If the fibres of the predictor in the slice are larger than the orbits of the compact generators.
     """
-    constraints = constraints_of(model)
-    _require_local_coordinates(model, constraints)
-    compact = compact_part(model.generator_matrices())
-    values = _singular_values(model, constraints, x)[..., : model.dim - len(constraints) - len(compact)]
+    constraints = constraints_of(model, None, metric)
+    compact = compact_part(model.generator_matrices(), metric)
+    _require_local_coordinates(model, constraints, len(compact))
+    values = _singular_values(model, constraints, x, metric)[..., : model.dim - len(constraints) - len(compact)]
+    y = x if metric is None else metric.vectors(x)
     with np.errstate(divide="ignore"):
-        return np.asarray(2.0 * np.log(values).sum(axis=-1) - log_gram(apply(compact, x)))
+        return np.asarray(2.0 * np.log(values).sum(axis=-1) - log_gram(apply(compact, y)))
 
 
-def _singular_values(model: Model, constraints: Constraints, x: FloatArray) -> FloatArray:
+def _singular_values(model: Model, constraints: Constraints, x: FloatArray, metric: Metric | None = None) -> FloatArray:
     """Return the singular values of Dh on the tangent space of the slice, in falling order."""
     gradients = constraints.gradients(x)
+    gradients = gradients if metric is None else metric.slopes(gradients)
     basis = np.linalg.qr(np.swapaxes(gradients, -1, -2), mode="complete")[0][..., len(constraints) :]
     predictor = tuple(model.predictor[name] for name in slopes_of_predictor(model))
     jacobian = Constraints(model.parameters, predictor).gradients(x)
+    jacobian = jacobian if metric is None else metric.slopes(jacobian)
     return np.asarray(np.linalg.svd(jacobian @ basis, compute_uv=False))
 
 
@@ -102,9 +107,9 @@ def slopes_of_predictor(model: Model) -> dict[str, list[sympy.Expr]]:
     return {name: row for name, row in rows.items() if any(entry != 0 for entry in row)}
 
 
-def _require_local_coordinates(model: Model, constraints: Constraints) -> None:
+def _require_local_coordinates(model: Model, constraints: Constraints, compact: int) -> None:
     """Check at a general point that the predictor tells the points of the slice apart, up to the compact group."""
-    wanted = model.dim - len(constraints) - len(compact_part(model.generator_matrices()))
+    wanted = model.dim - len(constraints) - compact
     point = np.random.default_rng(20260106).normal(size=model.dim) + 0.1
     values = _singular_values(model, constraints, point)
     rank = int((values > RANK * values.max(initial=0.0)).sum())

@@ -1,23 +1,24 @@
 """Orbits and slices at points: generators, the Gram matrices H, M and G, and log det of them without overflow.
 
 Notation of arXiv 2601.06597: H_ab = xi_a . xi_b, M_ia = dchi^i(xi_a), G_ij = grad chi^i . grad chi^j. A change of the
-basis of generators by a constant matrix adds a constant to log det H and log det G, and does nothing else.
+basis of generators by a constant matrix adds a constant to log det H and log det G, and does nothing else. In a
+constant Riemannian metric g, H_ab = xi_aᵀ g xi_b and G_ij = grad chi^iᵀ g⁻¹ grad chi^j, while M is as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
+from ..metric import metric_for
 from ..model import Model
 from .constraints import constraints_of
 from .points import FloatArray, apply, checked_model, checked_points, transposed
-from .separate import Matrices, factors_of_group
+from .separate import Factor, factors_of_group
 
 __all__ = [
     "constraint_gram",
@@ -29,6 +30,7 @@ __all__ = [
     "normalised",
     "orbit_gram",
     "projected",
+    "spanned",
 ]
 
 RANK = 1e-12
@@ -36,7 +38,7 @@ RANK = 1e-12
 
 
 def generators(model: Model, x: Any) -> FloatArray:
-    """Return the vector fields xi_a = A_a x at points.
+    """Return the vector fields xi_a = A_a x at points; no metric is in them.
 
     Parameters
     ----------
@@ -63,8 +65,8 @@ def generators(model: Model, x: Any) -> FloatArray:
     return apply(checked_model(model).generator_matrices(), checked_points(model, x))
 
 
-def orbit_gram(model: Model, x: Any) -> FloatArray:
-    """Return H_ab = xi_a . xi_b, whose determinant is the squared volume element of the orbits.
+def orbit_gram(model: Model, x: Any, *, metric: Any = None) -> FloatArray:
+    """Return H_ab = xi_aᵀ g xi_b, whose determinant is the squared volume element of the orbits.
 
     Parameters
     ----------
@@ -72,6 +74,8 @@ def orbit_gram(model: Model, x: Any) -> FloatArray:
         With a symmetry that has m generators, compact ones included.
     x : array_like, shape (..., dim)
         The points.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric g, symmetric and positive definite; None is the identity.
 
     Returns
     -------
@@ -80,23 +84,27 @@ def orbit_gram(model: Model, x: Any) -> FloatArray:
     Raises
     ------
     InvalidArgumentError
-        As `generators`.
+        As `generators`, or if `metric` is none of this model.
 
     Examples
     --------
     >>> from langevin_ib import models
     >>> orbit_gram(models.scalar_product(), [1.0, 2.0])
     array([[5.]])
+    >>> orbit_gram(models.scalar_product(), [1.0, 2.0], metric=[[4, 0], [0, 1]])
+    array([[8.]])
     """
-    fields = generators(model, x)
+    fields, g = generators(model, x), metric_for(metric, model.parameters)
+    fields = fields if g is None else g.vectors(fields)
     return np.asarray(fields @ transposed(fields))
 
 
-def coupling(model: Model, x: Any, chi: Any = None) -> FloatArray:
+def coupling(model: Model, x: Any, chi: Any = None, *, metric: Any = None) -> FloatArray:
     """Return M_ia = dchi^i(xi_a), the rate at which constraint i changes along generator a.
 
     The slice is transversal to the orbits where the rank of M is the number of constraints. "0 is a regular value of
-    chi" does not imply that: chi = u v - 1 is regular and constant on orbits.
+    chi" does not imply that: chi = u v - 1 is regular and constant on orbits. A metric has no part in M, but in the
+    canonical dual constraints, if it is those that are asked for.
 
     Parameters
     ----------
@@ -106,6 +114,8 @@ def coupling(model: Model, x: Any, chi: Any = None) -> FloatArray:
         The points.
     chi : sympy.Expr, or tuple or mapping of them, optional
         The k constraints; None for those of the model, `Model.constraints`.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, as for `orbit_gram`.
 
     Returns
     -------
@@ -115,9 +125,9 @@ def coupling(model: Model, x: Any, chi: Any = None) -> FloatArray:
     Raises
     ------
     InvalidArgumentError
-        As `generators`, or if `chi` is something else.
+        As `orbit_gram`, or if `chi` is something else.
     UnsupportedModelError
-        If the model has no canonical dual slice.
+        If the model has no canonical dual slice, in the metric.
 
     Examples
     --------
@@ -128,15 +138,19 @@ def coupling(model: Model, x: Any, chi: Any = None) -> FloatArray:
     (array([[5.]]), array([[1.]]))
     """
     fields = generators(model, x)
-    return np.asarray(constraints_of(model, chi).gradients(checked_points(model, x)) @ transposed(fields))
+    constraints = constraints_of(model, chi, metric_for(metric, model.parameters))
+    return np.asarray(constraints.gradients(checked_points(model, x)) @ transposed(fields))
 
 
-def constraint_gram(model: Model, x: Any, chi: Any = None) -> FloatArray:
-    """Return G_ij = grad chi^i . grad chi^j: delta(chi - c) dx is (det G)**(-1/2) dS, dS the area of the slice.
+def constraint_gram(model: Model, x: Any, chi: Any = None, *, metric: Any = None) -> FloatArray:
+    """Return G_ij = grad chi^iᵀ g⁻¹ grad chi^j.
+
+    delta(chi - c) dx is (det g)**(-1/2) (det G)**(-1/2) dS, dS being the area of the slice in the metric g: the left
+    side does not know g, and so the right side does not depend on it.
 
     Parameters
     ----------
-    model, x, chi
+    model, x, chi, metric
         As for `coupling`.
 
     Returns
@@ -153,22 +167,27 @@ def constraint_gram(model: Model, x: Any, chi: Any = None) -> FloatArray:
     >>> from langevin_ib import models
     >>> constraint_gram(models.scalar_product(), [1.0, 2.0])
     array([[5.]])
+    >>> model = models.scalar_product()
+    >>> constraint_gram(model, [1.0, 2.0], model.constraints()[0], metric=[[4, 0], [0, 1]])
+    array([[4.25]])
     """
-    gradients = constraints_of(checked_model(model), chi).gradients(checked_points(model, x))
+    g = metric_for(metric, checked_model(model).parameters)
+    gradients = constraints_of(model, chi, g).gradients(checked_points(model, x))
+    gradients = gradients if g is None else g.slopes(gradients)
     return np.asarray(gradients @ transposed(gradients))
 
 
-def dual_gram(model: Model, x: Any, chi: Any = None) -> FloatArray:
+def dual_gram(model: Model, x: Any, chi: Any = None, *, metric: Any = None) -> FloatArray:
     """Return M H⁻¹ Mᵀ, the Gram matrix of the parts of grad chi along the orbit.
 
     Equation (40) of arXiv 2601.06597, G = M H⁻¹ Mᵀ, holds where the slice is orthogonal to the orbits, (35). For any
     other transversal slice G - M H⁻¹ Mᵀ is positive semi-definite and not zero: for chi = u - 1 of the product u v, G
     is 1 and M H⁻¹ Mᵀ is u²/(u² + v²). `slice_report` compares the two. H may be singular: then H⁻¹ is the
-    pseudo-inverse.
+    pseudo-inverse. In a metric, orthogonal means that grad chi lies in the span of the g xi_a.
 
     Parameters
     ----------
-    model, x, chi
+    model, x, chi, metric
         As for `coupling`.
 
     Returns
@@ -180,12 +199,16 @@ def dual_gram(model: Model, x: Any, chi: Any = None) -> FloatArray:
     InvalidArgumentError, UnsupportedModelError
         As `coupling`.
     """
-    gradients = constraints_of(checked_model(model), chi).gradients(checked_points(model, x))
-    along = projected(gradients, generators(model, x))
+    g = metric_for(metric, checked_model(model).parameters)
+    gradients = constraints_of(model, chi, g).gradients(checked_points(model, x))
+    fields = generators(model, x)
+    if g is not None:
+        gradients, fields = g.slopes(gradients), g.vectors(spanned(fields))
+    along = projected(gradients, fields)
     return np.asarray(along @ transposed(along))
 
 
-def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArray:
+def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G", metric: Any = None) -> FloatArray:
     """Return log det G, log det H or log |det M|, from the vectors and not from their squares.
 
     Parameters
@@ -194,6 +217,8 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArr
         As for `coupling`.
     of : {"G", "H", "M"}
         Whose determinant.
+    metric : array_like, shape (dim, dim), optional
+        As for `coupling`.
 
     Returns
     -------
@@ -212,13 +237,14 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArr
     -920.34089
     """
     points = checked_points(checked_model(model), x)
+    g = metric_for(metric, model.parameters)
     if of == "H":
-        return _log_by_factors(points, [(f.parameters, f.generators) for f in factors_of_group(model)])
-    constraints = constraints_of(model, chi)
+        return _log_by_factors(points, factors_of_group(model, g), of)
+    constraints = constraints_of(model, chi, g)
     if of == "G" and constraints.matrices is not None:
-        return _log_by_factors(points, [(f.parameters, f.symmetric) for f in factors_of_group(model)])
+        return _log_by_factors(points, factors_of_group(model, g), of)
     if of == "G":
-        return log_gram(constraints.gradients(points))
+        return log_gram(constraints.gradients(points), None if g is None else g.slopes)
     if of != "M":
         raise InvalidArgumentError(f'of must be "G", "H" or "M", got {of!r}')
     fields, size = normalised(apply(model.generator_matrices(), points))
@@ -234,13 +260,16 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G") -> FloatArr
         )
 
 
-def _log_by_factors(x: FloatArray, factors: Sequence[tuple[NDArray[np.int64], Matrices]]) -> FloatArray:
-    """Return log det of the Gram matrix of linear fields, block by block."""
+def _log_by_factors(x: FloatArray, factors: Sequence[Factor], of: str) -> FloatArray:
+    """Return log det of the Gram matrix H of the generators or G of the canonical constraints, block by block."""
     out = np.zeros(x.shape[:-1])
-    for places, matrices in factors:
-        inside = x[..., places]
-        fields = np.stack([_times(matrix, inside) for matrix in matrices], axis=-2) if matrices else None
-        out = out if fields is None else out + log_gram(fields)
+    for factor in factors:
+        matrices = factor.generators if of == "H" else factor.symmetric
+        if not matrices:
+            continue
+        inside, g = x[..., factor.parameters], factor.metric
+        vectors = np.stack([_times(matrix, inside) for matrix in matrices], axis=-2)
+        out = out + log_gram(vectors, None if g is None else g.vectors if of == "H" else g.slopes)
     return out
 
 
@@ -248,21 +277,30 @@ def _times(matrix: scipy.sparse.csr_array, x: FloatArray) -> FloatArray:
     return np.asarray((matrix @ x.reshape(-1, x.shape[-1]).T).T).reshape(x.shape)
 
 
-def log_gram(vectors: FloatArray) -> FloatArray:
-    """Return log det(V Vᵀ) of the rows of V, shape (..., k, dim), by a QR decomposition of normalised rows."""
+def log_gram(vectors: FloatArray, change: Callable[[FloatArray], FloatArray] | None = None) -> FloatArray:
+    """Return log det(V Vᵀ) of the rows of V, shape (..., k, dim), by a QR decomposition of normalised rows.
+
+    `change` takes rows to coordinates in which the metric is Euclidean; it sees rows of length one.
+    """
     rows, size = normalised(vectors)
+    rows, stretch = (rows, np.ones_like(size)) if change is None else normalised(change(rows))
     if rows.shape[-2] > rows.shape[-1]:
         return np.full(rows.shape[:-2], -np.inf)
     diagonal = np.diagonal(np.linalg.qr(transposed(rows), mode="r"), axis1=-2, axis2=-1)
     with np.errstate(divide="ignore"):
-        return np.asarray(2.0 * (np.log(np.abs(diagonal)).sum(-1) + np.log(size).sum(-1)))
+        logs = np.log(np.abs(diagonal)).sum(-1) + np.log(size).sum(-1)
+        return np.asarray(2.0 * (logs if change is None else logs + np.log(stretch).sum(-1)))
+
+
+def spanned(rows: FloatArray) -> FloatArray:
+    """Return orthonormal rows with the same span, and rows of zeros in place of those that depend on others."""
+    _, length, basis = np.linalg.svd(normalised(rows)[0], full_matrices=False)
+    return np.where((length > RANK * length.max(axis=-1, initial=0.0, keepdims=True))[..., None], basis, 0.0)
 
 
 def projected(vectors: FloatArray, onto: FloatArray) -> FloatArray:
     """Return the orthogonal projections of rows on the span of other rows, which may be dependent."""
-    rows, _ = normalised(onto)
-    _, length, basis = np.linalg.svd(rows, full_matrices=False)
-    kept = np.where((length > RANK * length.max(axis=-1, initial=0.0, keepdims=True))[..., None], basis, 0.0)
+    kept = spanned(onto)
     return np.asarray((vectors @ transposed(kept)) @ kept)
 
 

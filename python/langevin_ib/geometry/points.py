@@ -76,10 +76,11 @@ def transposed(matrices: FloatArray) -> FloatArray:
     return np.swapaxes(matrices, -1, -2)
 
 
-def apply(matrices: Sequence[sympy.MatrixBase], x: FloatArray) -> FloatArray:
+def apply(matrices: Sequence[sympy.MatrixBase | scipy.sparse.csr_array], x: FloatArray) -> FloatArray:
     """Return the vectors A_a x, shape (..., number of matrices, dim)."""
     flat = x.reshape(-1, x.shape[-1])
     out = np.empty((len(flat), len(matrices), flat.shape[1]))
     for a, matrix in enumerate(matrices):
-        out[:, a] = (scipy.sparse.csr_array(numeric(matrix)) @ flat.T).T
+        numbers = numeric(matrix) if isinstance(matrix, sympy.MatrixBase) else matrix
+        out[:, a] = (numbers @ flat.T).T
     return out.reshape(*x.shape[:-1], *out.shape[1:])

@@ -10,9 +10,10 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import shown
+from ..metric import metric_for
 from ..model import Model
 from .constraints import constraints_of
-from .gram import RANK, generators, normalised, projected
+from .gram import RANK, generators, normalised, projected, spanned
 from .points import FloatArray, checked_points, place_of, transposed
 
 __all__ = ["SliceReport", "slice_report"]
@@ -35,10 +36,10 @@ class SliceReport:
         The dimension of the orbits; less than the number of generators at singular points.
     angle : array, shape (...)
         The smallest sine of an angle between a direction of the slice and the orbit, in [0, 1]: 0 where the slice is
-        not transversal, 1 where it is orthogonal.
+        not transversal, 1 where it is orthogonal. Angles, lengths and G are those of the metric.
     residual : array, shape (...)
         The largest share of a grad chi^i that lies outside of the span of the generators, in [0, 1]; 0 for an
-        orthogonal slice, equation (35).
+        orthogonal slice, equation (35). In a metric g that is the share of g⁻¹ grad chi^i.
     identity_gap : array, shape (...)
         The largest eigenvalue of G - M H⁻¹ Mᵀ, relative to the diagonal of G; 0 where equation (40) holds.
     """
@@ -80,7 +81,7 @@ class SliceReport:
         return f"{name}: {verdict} ({label} {pick(array) if array.size else np.nan:.3g})"
 
 
-def slice_report(model: Model, x: Any, chi: Any = None) -> SliceReport:
+def slice_report(model: Model, x: Any, chi: Any = None, *, metric: Any = None) -> SliceReport:
     """Report whether a slice is transversal and orthogonal to the orbits at points, and whether (40) holds there.
 
     Parameters
@@ -91,6 +92,9 @@ def slice_report(model: Model, x: Any, chi: Any = None) -> SliceReport:
         The points; each lies on a slice {chi = level} of its own.
     chi : sympy.Expr, or tuple or mapping of them, optional
         The constraints; None for those of the model, `Model.constraints`.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, symmetric and positive definite; None is the identity. It decides what is
+        orthogonal, and which constraints are the canonical dual ones, but not what is transversal.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def slice_report(model: Model, x: Any, chi: Any = None) -> SliceReport:
     Raises
     ------
     InvalidArgumentError
-        If the model has no symmetry, `x` holds no finite points of it, or `chi` is something else.
+        If the model has no symmetry, `x` holds no finite points of it, `chi` is something else, or `metric` is none.
     UnsupportedModelError
         If the model has no canonical dual slice.
 
@@ -116,10 +120,12 @@ def slice_report(model: Model, x: Any, chi: Any = None) -> SliceReport:
       G = M H⁻¹ Mᵀ: no, at 2 of 2, the first x[0] (largest gap 0.5)
     """
     fields, _ = normalised(generators(model, x))
-    points = checked_points(model, x)
-    constraints = constraints_of(model, chi)
+    points, g = checked_points(model, x), metric_for(metric, model.parameters)
+    constraints = constraints_of(model, chi, g)
     gradients, _ = normalised(constraints.gradients(points))
     length = np.linalg.svd(fields, compute_uv=False)
+    if g is not None:
+        fields, (gradients, _) = g.vectors(spanned(fields)), normalised(g.slopes(gradients))
     along = projected(gradients, fields)
     outside = gradients - along
     return SliceReport(

@@ -12,6 +12,8 @@ from scipy.sparse.csgraph import connected_components
 
 from ..algebra import numeric
 from ..errors import UnsupportedModelError
+from ..group import self_adjoint_parts
+from ..metric import Metric
 from ..model import Model
 
 __all__ = ["Factor", "factors_of_group"]
@@ -22,38 +24,47 @@ Matrices = tuple[scipy.sparse.csr_array, ...]
 
 @dataclass(frozen=True)
 class Factor:
-    """Generators that move parameters of their own.
+    """Generators that move parameters of their own, which a metric does not couple to others.
 
     Parameters
     ----------
     parameters : array of int
-        The places of the parameters.
+        The places of the parameters, those among them that do not move but are coupled by the metric.
     constraints : array of int
         Which canonical constraints are functions of them.
     generators, symmetric : tuple of sparse arrays
         The generators and the matrices of the constraints, restricted to these parameters.
+    sources : tuple of (int, bool)
+        From which of these generators each constraint comes, and whether that one is self-adjoint.
+    metric : Metric or None
+        The metric of these parameters.
     """
 
     parameters: IntArray
     constraints: IntArray
     generators: Matrices
     symmetric: Matrices
+    sources: tuple[tuple[int, bool], ...]
+    metric: Metric | None
 
 
 @lru_cache(maxsize=32)
-def factors_of_group(model: Model) -> tuple[Factor, ...]:
+def factors_of_group(model: Model, metric: Metric | None = None) -> tuple[Factor, ...]:
     """Return the factors in the order of their first generators; each has a generator at least."""
     generators = [numeric(matrix) for matrix in model.generator_matrices()]
     try:
-        symmetric = [numeric(matrix) for matrix in model.noncompact_matrices()]
+        symmetric = [numeric(matrix) for matrix in model.noncompact_matrices(metric=metric)]
+        sources = self_adjoint_parts(model.generator_matrices(), metric)
     except UnsupportedModelError:
         # There is no canonical slice; orbits there are all the same.
-        symmetric = []
+        symmetric, sources = [], ()
     # All parameters that one generator moves belong together.
     touched = [np.unique(np.concatenate(matrix.nonzero())) for matrix in generators]
     rows = np.concatenate([places[:-1] for places in touched])
     columns = np.concatenate([places[1:] for places in touched])
-    links = scipy.sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(model.dim, model.dim))
+    links = scipy.sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(model.dim, model.dim))
+    if metric is not None:
+        links = links + scipy.sparse.csr_array(metric.matrix != 0.0)
     _, label = connected_components(links, directed=False)
     of_generator, of_constraint = (
         np.array([label[m.nonzero()[0][0]] for m in each], dtype=np.int64) for each in (generators, symmetric)
@@ -61,8 +72,17 @@ def factors_of_group(model: Model) -> tuple[Factor, ...]:
     factors = []
     for which in dict.fromkeys(of_generator.tolist()):
         places, chosen = np.flatnonzero(label == which), np.flatnonzero(of_constraint == which)
-        inside = tuple(_restricted(generators[a], places) for a in np.flatnonzero(of_generator == which))
-        factors.append(Factor(places, chosen, inside, tuple(_restricted(symmetric[a], places) for a in chosen)))
+        own = np.flatnonzero(of_generator == which).tolist()
+        factors.append(
+            Factor(
+                parameters=places,
+                constraints=chosen,
+                generators=tuple(_restricted(generators[a], places) for a in own),
+                symmetric=tuple(_restricted(symmetric[a], places) for a in chosen),
+                sources=tuple((own.index(sources[a][0]), sources[a][1]) for a in chosen),
+                metric=None if metric is None else metric.restricted(places),
+            )
+        )
     return tuple(factors)
 
 

@@ -10,6 +10,8 @@ import sympy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..group import vector_field
+from ..metric import metric_for, tidied
 from ..model import Model
 from .constraints import constraints_of
 from .points import checked_model
@@ -35,39 +37,45 @@ class Symbolic:
         The chi^i.
     gradients : sympy.ImmutableMatrix, shape (k, dim)
         grad chi^i, one per row.
+    metric, inverse : sympy.ImmutableSparseMatrix or None
+        A metric g and g⁻¹, or None for the identity. Decimals such as 0.6 are taken for the fractions that they are;
+        fractions that are long are decimals again in the results.
     """
 
     generators: sympy.ImmutableMatrix
     constraints: tuple[sympy.Expr, ...]
     gradients: sympy.ImmutableMatrix
+    metric: sympy.ImmutableSparseMatrix | None = None
+    inverse: sympy.ImmutableSparseMatrix | None = None
 
     @cached_property
     def H(self) -> sympy.ImmutableMatrix:  # noqa: N802 - the field's symbol
-        """H_ab = xi_a . xi_b, shape (m, m)."""
-        return _expanded(self.generators * self.generators.T)
+        """H_ab = xi_aᵀ g xi_b, shape (m, m)."""
+        return _gram(self.generators, self.metric)
 
     @cached_property
     def M(self) -> sympy.ImmutableMatrix:  # noqa: N802 - the field's symbol
         """M_ia = dchi^i(xi_a), shape (k, m)."""
-        return _expanded(self.gradients * self.generators.T)
+        product = _expanded(self.gradients * self.generators.T)
+        return product if self.metric is None else tidied(product)
 
     @cached_property
     def G(self) -> sympy.ImmutableMatrix:  # noqa: N802 - the field's symbol
-        """G_ij = grad chi^i . grad chi^j, shape (k, k)."""
-        return _expanded(self.gradients * self.gradients.T)
+        """G_ij = grad chi^iᵀ g⁻¹ grad chi^j, shape (k, k)."""
+        return _gram(self.gradients, self.inverse)
 
     @cached_property
     def log_det(self) -> sympy.Expr:
         """The logarithm of det G."""
-        return log_gram_formula(self.gradients)
+        return log_gram_formula(self.gradients, self.inverse)
 
     @cached_property
     def log_det_orbit(self) -> sympy.Expr:
         """The logarithm of det H."""
-        return log_gram_formula(self.generators)
+        return log_gram_formula(self.generators, self.metric)
 
 
-def symbolic(model: Model, chi: Any = None) -> Symbolic:
+def symbolic(model: Model, chi: Any = None, *, metric: Any = None) -> Symbolic:
     """Return generators, H, M, G and log det G of a model as SymPy matrices.
 
     Parameters
@@ -76,13 +84,15 @@ def symbolic(model: Model, chi: Any = None) -> Symbolic:
         With a symmetry.
     chi : sympy.Expr, or tuple or mapping of them, optional
         The constraints; None for those of the model, `Model.constraints`.
+    metric : array_like, shape (dim, dim), optional
+        A constant Riemannian metric, symmetric and positive definite; None is the identity.
 
     Raises
     ------
     InvalidArgumentError
-        If the model has no symmetry or `chi` is something else.
+        If the model has no symmetry, `chi` is something else, or `metric` is none of this model.
     UnsupportedModelError
-        If the model has no canonical dual slice.
+        If the model has no canonical dual slice, in the metric.
 
     Examples
     --------
@@ -90,16 +100,29 @@ def symbolic(model: Model, chi: Any = None) -> Symbolic:
     >>> formulas = symbolic(models.scalar_product())
     >>> formulas.G, formulas.log_det
     (Matrix([[u**2 + v**2]]), log(u**2 + v**2))
+    >>> symbolic(models.scalar_product(), metric=[[2, 0], [0, 0.5]]).G
+    Matrix([[2*u**2 + v**2/2]])
     """
-    constraints = constraints_of(checked_model(model), chi).expressions
+    g = metric_for(metric, checked_model(model).parameters)
+    constraints = constraints_of(model, chi, g)
     rows = [
-        [sympy.diff(chi, x) if x in chi.free_symbols else sympy.S.Zero for x in model.parameters] for chi in constraints
+        [sympy.diff(chi, x) if x in chi.free_symbols else sympy.S.Zero for x in model.parameters]
+        for chi in constraints.expressions
     ]
+    if g is not None and constraints.matrices is not None:
+        # With all digits, so that terms which cancel in G are gone.
+        rows = [list(vector_field(matrix, model.parameters)) for matrix in constraints.matrices]
     return Symbolic(
         generators=sympy.ImmutableMatrix([list(field) for field in model.generators()]),
-        constraints=constraints,
+        constraints=constraints.expressions,
         gradients=sympy.ImmutableMatrix(len(rows), model.dim, [entry for row in rows for entry in row]),
+        metric=None if g is None else g.exact,
+        inverse=None if g is None else g.exact_inverse,
     )
+
+
+def _gram(rows: sympy.MatrixBase, form: sympy.MatrixBase | None) -> sympy.ImmutableMatrix:
+    return _expanded(rows * rows.T) if form is None else tidied(_expanded(rows * form * rows.T))
 
 
 def log_determinant(matrix: sympy.MatrixBase) -> sympy.Expr:
@@ -107,8 +130,13 @@ def log_determinant(matrix: sympy.MatrixBase) -> sympy.Expr:
     return sympy.Add(*(_log_of_block(matrix.extract(block, block)) for block in _blocks(matrix)))
 
 
-def log_gram_formula(rows: sympy.MatrixBase) -> sympy.Expr:
-    """Return the logarithm of det(V Vᵀ) for the rows of V; those that share no column are orthogonal."""
+def log_gram_formula(rows: sympy.MatrixBase, form: sympy.MatrixBase | None = None) -> sympy.Expr:
+    """Return the logarithm of det(V F Vᵀ) for the rows of V, F being the identity or `form`.
+
+    Without a form, rows that share no column are orthogonal.
+    """
+    if form is not None and rows.rows:
+        return tidied(log_determinant(_expanded(rows * form * rows.T)))
     logs = []
     entries = rows.todok()
     columns: dict[int, list[int]] = {}
