@@ -92,7 +92,7 @@ def test_least_squares(sign) -> None:
     program, w = Program(weights, loss, data), RNG.normal(size=(20, 3))
     residual = w @ data["X"].T - data["Y"]
     agree(program, np.column_stack([(residual**2).sum(axis=1) / 100, residual @ data["X"] / 50]), w)
-    # A column, three fused products, three fused sums: nothing else happens in a row. The factor 1 / 50 comes afterwards.
+    # A column, three fused products, three fused sums: nothing else happens in a row. The factor 1 / 50 comes after.
     assert loops(program.gradient) == [(50, 7)]
     assert len(program.gradient) == 3 + 1 + 7 + 3
 

@@ -10,8 +10,8 @@ use crate::math::Op;
 
 /// Rows that are gone through at a time.
 pub const ROWS: usize = 4;
-/// Registers that fit into first-level cache; a body that needs more may need a few more than that.
-const FEW: usize = 40;
+/// Registers that fit into second-level cache; a body that needs more may need a few more than that.
+const FEW: usize = 512;
 
 /// A body for [`ROWS`] rows at once.
 pub struct Together {
