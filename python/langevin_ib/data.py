@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .checks import shown
 from .errors import InvalidArgumentError
+from .parts import has_part, parts_of
 
 __all__ = ["MAX_ENTRIES", "Data", "Ranges", "checked_array", "free_symbols_of", "index_range", "limits_of", "uses_data"]
 
@@ -22,6 +23,10 @@ Ranges: TypeAlias = Mapping[sympy.Basic, tuple[int, int]]
 
 MAX_ENTRIES = 10**8
 """Of one array: 800 MB."""
+
+_SUMMING = (sympy.Sum, sympy.Product)
+_WHOLE = (*_SUMMING, sympy.Indexed, sympy.IndexedBase, sympy.Idx)
+"""Parts that are looked at as a whole."""
 
 
 def checked_array(name: str, value: Any) -> NDArray[np.float64]:
@@ -61,7 +66,7 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
 
 def uses_data(expression: sympy.Basic) -> bool:
     """Return whether an expression is a function of data, or a sum that is to be kept as one."""
-    return bool(expression.has(sympy.IndexedBase, sympy.Sum))
+    return has_part(expression, sympy.IndexedBase, sympy.Sum)
 
 
 def free_symbols_of(
@@ -87,25 +92,24 @@ def free_symbols_of(
         leaves the array; the message names the sub-expression.
     """
     ranges = {} if ranges is None else ranges
-    if isinstance(expression, sympy.Sum):
-        inner = {**ranges, **{index: (first, last) for index, first, last in limits_of(what, expression)}}
-        return free_symbols_of(what, expression.function, data, inner)
-    if isinstance(expression, sympy.Indexed):
-        _require_inside(what, expression, data, ranges)
-        return set(), {str(expression.base.label)}
-    if isinstance(expression, sympy.IndexedBase):
-        raise InvalidArgumentError(
-            f"{what} contains {expression} without an index; write a row of it, such as {expression}[i] or "
-            f"{expression}[i, 0], in a sympy.Sum over i"
-        )
-    if isinstance(expression, (sympy.Symbol, sympy.Idx)):
-        return ({expression} if expression not in ranges else set()), set()
     symbols: set[sympy.Basic] = set()
     names: set[str] = set()
-    for part in expression.args:
-        more_symbols, more_names = free_symbols_of(what, part, data, ranges)
-        symbols |= more_symbols
-        names |= more_names
+    for part in parts_of(expression, lambda part: () if isinstance(part, _WHOLE) else part.args):
+        if isinstance(part, _SUMMING):
+            inner = {**ranges, **{index: (first, last) for index, first, last in limits_of(what, part)}}
+            more_symbols, more_names = free_symbols_of(what, part.function, data, inner)
+            symbols |= more_symbols
+            names |= more_names
+        elif isinstance(part, sympy.Indexed):
+            _require_inside(what, part, data, ranges)
+            names.add(str(part.base.label))
+        elif isinstance(part, sympy.IndexedBase):
+            raise InvalidArgumentError(
+                f"{what} contains {part} without an index; write a row of it, such as {part}[i] or "
+                f"{part}[i, 0], in a sympy.Sum over i"
+            )
+        elif isinstance(part, (sympy.Symbol, sympy.Idx)) and part not in ranges:
+            symbols.add(part)
     return symbols, names
 
 

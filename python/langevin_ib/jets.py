@@ -137,6 +137,9 @@ class _Evaluation:
                 return _extreme([self.visit(part) for part in node.args], 1 if isinstance(node, sympy.Max) else -1)
             case sympy.Piecewise():
                 return self._piecewise(node)
+            case sympy.KroneckerDelta():
+                one, other = (self.visit(part).value for part in node.args[:2])
+                return Jet(np.equal(one, other).astype(np.float64))
             case sympy.Pow() | sympy.Function():
                 return self._function(node)
         if node in self.leaves:

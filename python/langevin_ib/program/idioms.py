@@ -155,7 +155,7 @@ def _over_two(
     For any j, exp(j a + (count - j) b) over it is sigmoid(a - b)**j sigmoid(b - a)**(count - j).
     """
     (p, a), (q, b) = ((t.factor, sympy.S.Zero if t.exponent is None else t.exponent) for t in terms)
-    fitting = [j for j in range(count + 1) if exponent == j * a + (count - j) * b]
+    fitting = [j for j in range(count + 1) if exponent == sympy.Add(_multiple(j, a), _multiple(count - j, b))]
     if not fitting and terms[0].exponent is not None:
         return None
     j = fitting[0] if fitting else count
@@ -165,3 +165,8 @@ def _over_two(
     factors = [graph.power(graph.apply("sigmoid", ratio), Fraction(j))]
     factors.append(graph.power(graph.apply("sigmoid", graph.neg(ratio)), Fraction(count - j)))
     return [scale, *factors], sympy.S.Zero if fitting else exponent
+
+
+def _multiple(count: int, exponent: sympy.Expr) -> sympy.Expr:
+    """Return a multiple; where it is plain to see without SymPy's arithmetic, which can take hours on nested ones."""
+    return exponent if count == 1 else count * exponent if count else sympy.S.Zero
