@@ -78,8 +78,13 @@ def _log_of_factor(graph: Algebra, lower: Lower, factor: sympy.Expr) -> Node | N
     if lower.is_number(factor) and factor.is_positive:
         return graph.constant(fraction_of(sympy.log(factor)))
     terms = _exponentials(lower, base)
-    if terms is None or not exponent.is_Rational:
+    if not exponent.is_Rational:
         return None
+    if terms is None:
+        node = lower(base)
+        if graph.ops[node] not in ("sigmoid", "cosh"):
+            return None
+        return graph.mul(graph.constant(fraction_of(exponent)), graph.apply("log", node))
     return graph.mul(graph.constant(fraction_of(exponent)), _log_sum_exp(graph, lower, terms))
 
 
