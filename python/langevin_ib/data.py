@@ -13,7 +13,17 @@ from .checks import shown
 from .errors import InvalidArgumentError
 from .parts import has_part, parts_of
 
-__all__ = ["MAX_ENTRIES", "Data", "Ranges", "checked_array", "free_symbols_of", "index_range", "limits_of", "uses_data"]
+__all__ = [
+    "MAX_ENTRIES",
+    "Data",
+    "Ranges",
+    "checked_array",
+    "free_symbols_of",
+    "index_factors",
+    "index_range",
+    "limits_of",
+    "uses_data",
+]
 
 Data: TypeAlias = Mapping[str, NDArray[np.float64]]
 """The arrays by the names of their `sympy.IndexedBase`."""
@@ -52,7 +62,7 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
         raise InvalidArgumentError(f"data {name!r} = {shown(value)} is no array of numbers: {error}") from None
     given = f"data {name!r} has shape {array.shape} and dtype {array.dtype}"
     if array.dtype.kind not in "iuf":
-        raise InvalidArgumentError(f"{given}; give real numbers")
+        raise InvalidArgumentError(f"{given}; give real numbers, such as numpy.asarray({name}, dtype=float)")
     if array.ndim not in {1, 2}:
         raise InvalidArgumentError(f"{given}; give shape (n,) or (n, p)")
     if not 0 < array.size <= MAX_ENTRIES:
@@ -60,8 +70,12 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InvalidArgumentError(f"data {name!r} holds {array[tuple(place)]} at {place}; remove what is not finite")
+    with np.errstate(over="ignore"):
+        doubles = array.astype(np.float64, order="C")
+    if not np.isfinite(doubles).all():
+        raise InvalidArgumentError(f"{given} and numbers beyond the range of doubles; rescale it")
     # An array over bytes cannot be made writeable again.
-    return np.frombuffer(array.astype(np.float64, order="C").tobytes(), dtype=np.float64).reshape(array.shape)
+    return np.frombuffer(doubles.tobytes(), dtype=np.float64).reshape(array.shape)
 
 
 def uses_data(expression: sympy.Basic) -> bool:
@@ -119,7 +133,7 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
     Raises
     ------
     InvalidArgumentError
-        If a limit is no whole number, or a sum is empty.
+        If a limit is no whole number, or a sum is empty or has more than 10**8 terms.
     """
     limits = []
     for limit in total.limits:
@@ -129,6 +143,11 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
                 "the number n of rows"
             )
         index, first, last = limit[0], int(limit[1]), int(limit[2])
+        if last - first >= MAX_ENTRIES:
+            raise InvalidArgumentError(
+                f"{what}: the sum over {limit} has {last - first + 1} terms; write it in closed form, or as one of "
+                f"{MAX_ENTRIES} terms at most"
+            )
         if last < first:
             raise InvalidArgumentError(f"{what}: the sum over {limit} is empty; it needs at least one row")
         limits.append((index, first, last))
@@ -136,14 +155,23 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
 
 
 def index_range(index: sympy.Expr, ranges: Ranges) -> tuple[int, int] | None:
-    """Return the smallest and the largest value of an index such as 2, i or i + 1; None if it is of another form."""
-    if index.is_Integer:
-        return int(index), int(index)
-    shift, bound = (0, index) if index in ranges else index.as_coeff_Add()
-    if bound not in ranges or not sympy.sympify(shift).is_Integer:
+    """Return the smallest and the largest value of an index such as 2, i + 1 or 2*i - j; None if it is no such sum."""
+    factors = index_factors(index)
+    if factors is None or not factors.keys() <= {sympy.S.One, *ranges}:
         return None
-    first, last = ranges[bound]
-    return first + int(shift), last + int(shift)
+    ends = [[factor * end for end in ranges.get(bound, (1, 1))] for bound, factor in factors.items()]
+    return sum(map(min, ends)), sum(map(max, ends))
+
+
+def index_factors(index: sympy.Expr) -> dict[sympy.Basic, int] | None:
+    """Return the whole numbers that indices are multiplied by in a sum such as 2*i - j + 1, the 1 by itself among them.
+
+    None if it is no such sum.
+    """
+    factors = sympy.expand(index).as_coefficients_dict()
+    if not all(factor.is_Integer for factor in factors.values()):
+        return None
+    return {bound: int(factor) for bound, factor in factors.items()}
 
 
 def _require_inside(what: str, entry: sympy.Indexed, data: Data, ranges: Ranges) -> None:
@@ -164,8 +192,8 @@ def _require_inside(what: str, entry: sympy.Indexed, data: Data, ranges: Ranges)
         found = index_range(index, ranges)
         if found is None:
             raise InvalidArgumentError(
-                f"{what} contains {entry}, whose index {index} is neither a whole number nor the index of a sum around "
-                "it (plus a whole number at most)"
+                f"{what} contains {entry}, whose index {index} is neither a whole number nor made of the indices of "
+                "sums around it and whole numbers, such as i + 1 or 2*i"
             )
         first, last = found
         if first < 0 or last >= size:

@@ -28,7 +28,7 @@ _EXACT = 2**53
 _OF_NUMBERS = (
     *(sympy.Add, sympy.Mul, sympy.Pow, sympy.Abs, sympy.sign, sympy.Max, sympy.Min, sympy.floor, sympy.ceiling),
     *(sympy.exp, sympy.log, expm1, log1p, sympy.LambertW, sympy.Heaviside, sympy.erf, sympy.erfc, sympy.erfi),
-    *(sympy.KroneckerDelta, sympy.re, sympy.im, sympy.conjugate),
+    *(sympy.UnevaluatedExpr, sympy.KroneckerDelta, sympy.re, sympy.im, sympy.conjugate),
     *(sympy.sin, sympy.cos, sympy.tan, sympy.cot, sympy.sec, sympy.csc, sympy.sinc),
     *(sympy.asin, sympy.acos, sympy.atan, sympy.acot, sympy.atan2),
     *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.coth, sympy.sech, sympy.csch),

@@ -105,7 +105,7 @@ def _may_be_closed(model: Model) -> bool:
     one, two, three = values
     quartics = [0.0] if model.dim != 2 else [0.0, float(np.prod(_place(model)) ** 2) / 2]
     misfits = [three - one - 8.0 / 3.0 * (two - one) - 40.0 * q for q in quartics]
-    return min(map(abs, misfits)) <= 80.0 * _ROUNDING * float(np.max(np.abs(values)))
+    return bool(min(map(abs, misfits)) <= 80.0 * _ROUNDING * float(np.max(np.abs(values))))
 
 
 def _may_be_equal(model: Model, wanted: sympy.Expr, known: sympy.Expr) -> bool:
@@ -114,7 +114,7 @@ def _may_be_equal(model: Model, wanted: sympy.Expr, known: sympy.Expr) -> bool:
     if values is None:
         return not isinstance(wanted, sympy.Symbol)
     other = float(known.xreplace(dict(zip(model.parameters, map(sympy.Float, _place(model)), strict=True))))
-    return abs(float(values[0]) - other) <= _ROUNDING * max(abs(other), 1.0)
+    return bool(abs(float(values[0]) - other) <= _ROUNDING * max(abs(other), 1.0))
 
 
 def _place(model: Model) -> NDArray[np.float64]:

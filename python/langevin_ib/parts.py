@@ -68,7 +68,7 @@ def symbols_of(expression: sympy.Basic) -> set[sympy.Basic]:
     for part in parts_of(expression, lambda part: () if isinstance(part, _BINDING) else part.args):
         if isinstance(part, _BINDING):
             symbols |= part.free_symbols
-        elif isinstance(part, sympy.Symbol):
+        elif isinstance(part, (sympy.Symbol, sympy.MatrixSymbol)):
             symbols.add(part)
     return symbols
 
