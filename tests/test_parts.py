@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.expressions import canonical_text, same_expression
+from langevin_ib.expressions import canonical_text, compiled, same_expression
 from langevin_ib.parts import has_part, is_small, parts_of, symbols_of
 
 U, V = lib.parameters("u v")
@@ -122,6 +122,25 @@ def test_what_is_a_function_of_invariants_is_seen_at_any_depth() -> None:
     assert model(x, predictor={"p": U * V}, symmetry=group).dim == 2
     with pytest.raises(UnsupportedModelError, match="setrecursionlimit"):
         model(nested(200), predictor={"p": U * V}, symmetry=group)
+
+
+def test_long_sums_of_large_polynomials_are_not_written_out() -> None:
+    y, k = sympy.IndexedBase("y"), sympy.Symbol("k", integer=True)
+    with sympy.evaluate(False):
+        total = sympy.Sum((logistic_map(10) - y[k]) ** 2, (k, 0, 299))
+    data = np.linspace(0.0, 1.0, 300)
+    start = time.process_time()
+    value = compiled(total, (U, V), {"y": data})(np.array([0.3]), np.array([0.9]))
+    assert time.process_time() - start < 3.0
+    assert value == pytest.approx([np.sum((by_hand(10, 0.3, 0.9) - data) ** 2)], rel=1e-12)
+
+
+def test_long_sums_of_high_powers_keep_their_digits() -> None:
+    """Written out, (1 - u)**40 is nothing but rounding near 1."""
+    y, k = sympy.IndexedBase("y"), sympy.Symbol("k", integer=True)
+    data = np.full(300, 1.0)
+    value = compiled(sympy.Sum((y[k] - U) ** 40, (k, 0, 299)), (U,), {"y": data})(np.array([0.5]))
+    assert value == pytest.approx([300 * 0.5**40], rel=1e-12)
 
 
 def test_texts_of_large_expressions_tell_them_apart() -> None:

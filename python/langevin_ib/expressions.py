@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import keyword
+import math
 import random
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from .checks import shown
 from .data import Data, free_symbols_of, uses_data
 from .errors import InvalidArgumentError
 from .jets import values_of
-from .parts import has_part, is_small, parts_of, symbols_of
+from .parts import degree_of, has_part, is_small, parts_of, symbols_of
 
 __all__ = [
     "DATA_TOLERANCE",
@@ -48,8 +49,9 @@ _PROBES = 12
 _BLOCK = 2**16
 _LONGEST = 256
 
-_FEW, _MANY, _LONG = 8, 400, 256
-"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms."""
+_FEW, _MANY, _LONG, _HIGHEST = 8, 400, 256, 12
+"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms, and
+no high degree."""
 
 
 def checked_name(kind: str, name: Any) -> str:
@@ -304,6 +306,10 @@ def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Dat
 
 
 def _condensed_sum(total: sympy.Sum, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
+    degree = degree_of(total.function)
+    if degree > _HIGHEST and (math.isfinite(degree) or not is_small(total.function)):
+        # Written out, high powers cancel in all their digits; and to write large expressions out may take hours.
+        return total
     parameters = [s for s in symbols if s in total.free_symbols]
     coefficients: dict[sympy.Expr, sympy.Expr] = {}
     terms = sympy.Add.make_args(sympy.expand(total.function))

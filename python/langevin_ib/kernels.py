@@ -15,7 +15,7 @@ from .data import uses_data
 from .errors import InvalidArgumentError, UnsupportedModelError
 from .expressions import probes
 from .model import Model
-from .parts import parts_of
+from .parts import degree_of
 from .program import Program, evaluate
 
 __all__ = ["Kernel", "kernel_of", "watchable"]
@@ -52,7 +52,7 @@ class Kernel:
 @lru_cache(maxsize=128)
 def kernel_of(model: Model) -> Kernel | None:
     """Return the kernel whose gradient is that of the model's loss and confinement, or None if none has it."""
-    if model.data or _degree(model.potential()) > _HIGHEST or not _may_be_closed(model):
+    if model.data or degree_of(model.potential()) > _HIGHEST or not _may_be_closed(model):
         return None
     return next(filter(None, (recognise(model) for recognise in (_product, _harmonic))), None)
 
@@ -69,29 +69,10 @@ def watchable(model: Model, name: str) -> str | None:
     wanted = model.observable(name)
     kernel = kernel_of(model)
     known = _coordinates(model) if kernel is None else kernel.observables
-    if uses_data(wanted) or _degree(wanted) > _HIGHEST:
+    if uses_data(wanted) or degree_of(wanted) > _HIGHEST:
         return None
     candidates = (each for each in known if wanted in each or _may_be_equal(model, wanted, each[1]))
     return next((name for name, expression in candidates if sympy.expand(wanted - expression) == 0), None)
-
-
-def _degree(expression: sympy.Expr) -> float:
-    """Return the degree that an expression has as a polynomial unless terms cancel; infinity if it is none."""
-    degrees: dict[sympy.Basic, float] = {}
-    for part in parts_of(expression):
-        inner = [degrees[each] for each in part.args]
-        if isinstance(part, sympy.Symbol):
-            degrees[part] = 1.0
-        elif not any(inner):
-            degrees[part] = 0.0
-        elif isinstance(part, sympy.Add):
-            degrees[part] = max(inner)
-        elif isinstance(part, sympy.Mul):
-            degrees[part] = sum(inner)
-        else:
-            whole = isinstance(part, sympy.Pow) and part.exp.is_Integer and part.exp.is_positive
-            degrees[part] = inner[0] * float(part.exp) if whole else math.inf
-    return degrees[expression]
 
 
 def _may_be_closed(model: Model) -> bool:

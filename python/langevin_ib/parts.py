@@ -6,12 +6,13 @@ different parts, but millions of places where they stand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-__all__ = ["has_part", "is_small", "parts_of", "symbols_of"]
+__all__ = ["degree_of", "has_part", "is_small", "parts_of", "symbols_of"]
 
 _BINDING = (ExprWithLimits, sympy.Subs, sympy.Lambda)
 """Nodes that have variables of their own."""
@@ -71,6 +72,34 @@ def symbols_of(expression: sympy.Basic) -> set[sympy.Basic]:
         elif isinstance(part, (sympy.Symbol, sympy.MatrixSymbol)):
             symbols.add(part)
     return symbols
+
+
+def degree_of(expression: sympy.Basic) -> float:
+    """Return the degree that an expression has as a polynomial unless terms cancel; infinity if it is none.
+
+    Entries of data are numbers here.
+
+    Examples
+    --------
+    >>> x, y = sympy.symbols("x y")
+    >>> degree_of((x * y - 1) ** 3), degree_of(sympy.exp(x)), degree_of(sympy.exp(2))
+    (6.0, inf, 0.0)
+    """
+    degrees: dict[sympy.Basic, float] = {}
+    for part in parts_of(expression):
+        inner = [degrees[each] for each in part.args]
+        if isinstance(part, sympy.Symbol):
+            degrees[part] = 1.0
+        elif not any(inner) or isinstance(part, sympy.Indexed):
+            degrees[part] = 0.0
+        elif isinstance(part, sympy.Add):
+            degrees[part] = max(inner)
+        elif isinstance(part, sympy.Mul):
+            degrees[part] = sum(inner)
+        else:
+            whole = isinstance(part, sympy.Pow) and part.exp.is_Integer and part.exp.is_positive
+            degrees[part] = inner[0] * float(part.exp) if whole else math.inf
+    return degrees[expression]
 
 
 def is_small(expression: sympy.Basic, most: int = _SMALL) -> bool:
