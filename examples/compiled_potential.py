@@ -16,12 +16,14 @@ doubles, size = numba.types.CPointer(numba.float64), numba.int64
 @numba.cfunc(numba.int32(size, size, doubles, doubles, doubles, numba.types.voidptr))
 def wells(walkers, dim, places, gradient, value, _):  # noqa: D103 - said above
     points, slopes = numba.carray(places, (dim, walkers)), numba.carray(gradient, (dim, walkers))
+    values = numba.carray(value, (walkers,))
     for w in range(walkers):
         energy = 0.0
         for k in range(dim):
             slopes[k, w] = 4.0 * points[k, w] * (points[k, w] ** 2 - 1.0)
             energy += (points[k, w] ** 2 - 1.0) ** 2
-        numba.carray(value, (walkers,))[w] = energy  # MALA, used below, asks for it
+        if values.ctypes.data != 0:  # MALA, used below, asks for it; for other schemes value is NULL
+            values[w] = energy
     return 0
 
 

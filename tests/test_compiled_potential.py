@@ -4,6 +4,7 @@
 
 import ctypes
 import pickle
+from pathlib import Path
 
 import langevin_ib as lib
 import numpy as np
@@ -13,6 +14,10 @@ from scipy import LowLevelCallable
 
 DOUBLES = ctypes.POINTER(ctypes.c_double)
 PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, DOUBLES, DOUBLES, DOUBLES, ctypes.c_void_p)
+ADDRESSES = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+WRONG = ctypes.CFUNCTYPE(ctypes.c_double, *6 * [ctypes.c_double])
+NOTHING = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, *ADDRESSES)
+SWAPPED = ctypes.CFUNCTYPE(ctypes.c_int32, *ADDRESSES, ctypes.c_int64, ctypes.c_int64)
 SETTINGS = {"temperature": 0.1, "step_size": 0.02, "steps": 60, "walkers": 70, "rng": 2, "threads": 1}
 MODEL = lib.models.scalar_product(target=1.0)
 DYNAMICS = lib.Ambient(weight_decay=0.1)
@@ -89,6 +94,30 @@ def test_a_numba_function_runs_without_the_lock():
         assert np.abs(found.states - sample(product).states).max() < 1e-12
 
 
+def test_other_types_of_numba_are_refused():
+    numba = pytest.importorskip("numba")
+    real = numba.types.float64
+
+    @numba.cfunc(real(real, real, real, real, real, real))
+    def wrong(a, b, c, d, e, f):
+        return 0.0
+
+    with pytest.raises(InvalidArgumentError, match="float64 where it does not belong"):
+        sample(wrong)
+
+
+def test_the_function_of_the_example_runs_under_every_scheme():
+    """Only MALA asks for values; for the others there is no room for them."""
+    pytest.importorskip("numba")
+    text = (Path(__file__).parents[1] / "examples" / "compiled_potential.py").read_text()
+    own: dict = {}
+    exec(text.split("# Derive")[0], own)
+    for scheme in ("mala", "euler-maruyama", "leimkuhler-matthews"):
+        settings = SETTINGS | {"scheme": scheme, "step_size": 1e-3}
+        code, formula = (lib.sample(own["model"], potential=each, **settings).states for each in (own["wells"], None))
+        assert np.allclose(code, formula, rtol=0.0, atol=1e-12)
+
+
 def test_user_data_arrive():
     target = ctypes.c_double(3.0)
 
@@ -126,6 +155,10 @@ def test_a_gradient_that_is_nan_is_a_walker_that_diverged():
         ("sin", "no compiled function"),
         (ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda x: x), "takes 1 arguments"),
         (PROTOTYPE(0), "NULL"),
+        (WRONG(lambda *_: 0.0), "c_double where it does not belong"),
+        (LowLevelCallable(WRONG(lambda *_: 0.0)), "double where it does not belong"),
+        (NOTHING(lambda *_: None), "void where it does not belong"),
+        (SWAPPED(lambda *_: 0), r"\* where it does not belong"),
     ],
 )
 def test_what_is_no_such_function_is_refused(function, words):

@@ -15,13 +15,18 @@ import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from langevin_ib import archive
+from langevin_ib import archive, formulas
 from langevin_ib.description import content_hash, describe, description_hash, restore
 from langevin_ib.engine import Progressed
 from langevin_ib.errors import ArchiveError
+from langevin_ib.expressions import same_expression
 from langevin_ib.formulas import read_tree, tree_of
+from langevin_ib.program import lowering
+from langevin_ib.program.conditions import CONDITIONS
+from langevin_ib.program.rewriting import REWRITTEN
 from langevin_ib.run import Run
 from langevin_ib.settings import Machine, Settings
+from sympy.codegen.cfunctions import expm1, log1p
 
 U, V = lib.parameters("u v")
 W = sympy.Symbol("w", positive=True)
@@ -41,12 +46,16 @@ MODELS = {
 }
 
 X, Y, ROW, K = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("i", 5), sympy.Symbol("k", integer=True)
+ANY = sympy.Symbol("n")
 DATA = {"X": np.random.default_rng(1).normal(size=(5, 2)), "y": np.arange(5.0)}
 SUMS = {
     "an index with a range": sympy.Sum((U * V * X[ROW, 0] + X[ROW, 1] - Y[ROW]) ** 2, (ROW, 0, 4)) / 5,
     "a plain index": sympy.Sum(sympy.Max(0, U * V * X[K, 0] - X[K + 1, 1]), (K, 0, 3)),
     "an index without a range": sympy.Sum(U * V * Y[sympy.Idx("j")], (sympy.Idx("j"), 1, 4)),
     "a real array of known shape": sympy.Sum(U * V * sympy.IndexedBase("y", shape=(5,), real=True)[K], (K, 0, 4)),
+    "an index of which nothing is known": sympy.Sum((U * V * Y[ANY] - ANY) ** 2, (ANY, 0, 4)),
+    "re, im and conjugate": sympy.Sum(sympy.Abs(U * V - Y[K]) + sympy.re(Y[K]) - sympy.im(Y[K]), (K, 0, 4)),
+    "a delta": sympy.Sum(U * V * Y[K] * sympy.KroneckerDelta(K, 3), (K, 0, 4)),
     "two sums": sympy.Sum(U * V * Y[K] * sympy.Sum(X[ROW, 1], (ROW, 0, 2)), (K, 0, 4)) + Y[3],
 }
 WITH_DATA = {
@@ -345,6 +354,47 @@ def test_settings_that_cannot_be_are_refused(change, complaint) -> None:
     described["fields"] |= change
     with pytest.raises(ArchiveError, match=complaint):
         restore(described, Settings)
+
+
+@pytest.mark.parametrize("function", [expm1, log1p, sympy.KroneckerDelta, sympy.sinc, sympy.Heaviside, sympy.atan2])
+def test_functions_that_run_can_be_kept(function) -> None:
+    arguments = (U, V)[: 2 if function in (sympy.KroneckerDelta, sympy.atan2) else 1]
+    assert restore(describe(function(*arguments)), sympy.Expr) == function(*arguments)
+
+
+def test_whatever_a_tape_may_have_can_be_kept() -> None:
+    kept = {node for node, _ in formulas._NODES.values()}
+    assert {*lowering._FUNCTIONS, *REWRITTEN, sympy.log, *CONDITIONS, sympy.Piecewise} <= kept
+
+
+@pytest.mark.parametrize("steps", [4, 30, 300])
+def test_nested_and_shared_parts_are_kept_as_they_are(steps) -> None:
+    """Written out, the largest of these would have more parts than there are atoms."""
+    with sympy.evaluate(False):
+        nested = U
+        for _ in range(steps):
+            nested = V * nested * (1 - nested)
+    text = json.dumps(describe(nested))
+    assert len(text) < 200 * steps + 1000
+    assert same_expression(restore(json.loads(text), sympy.Expr), nested)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["Parts"],
+        ["Parts", ["Part", 0]],
+        ["Parts", ["exp", ["Symbol", "u"]], ["exp", ["Part", 1]]],
+        ["Parts", ["exp", ["Symbol", "u"]], ["exp", ["Part", -1]]],
+        ["Parts", ["exp", ["Symbol", "u"]], ["exp", ["Parts", ["Symbol", "u"]]]],
+        ["Part", 0],
+        ["Parts", ["Eq", ["Symbol", "u"], ["Integer", 0]], ["exp", ["Part", 0]]],
+    ],
+    ids=str,
+)
+def test_parts_that_are_not_there_are_refused(parts) -> None:
+    with pytest.raises(ArchiveError):
+        restore({"formula": parts}, sympy.Expr)
 
 
 def test_depth_is_an_error_and_no_crash() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
+
 import langevin_ib as lib
 import pytest
 import sympy
@@ -166,3 +169,27 @@ class TestWatchable:
     def test_unknown_names_are_refused(self, name) -> None:
         with pytest.raises(InvalidArgumentError, match="unknown observable"):
             watchable(model(U**2 + V**2), name)
+
+
+class TestTime:
+    """Whether there is a closed form is told from values: written out, these would have millions of terms."""
+
+    def test_large_polynomials_are_not_written_out(self) -> None:
+        x = lib.parameters("x:40")
+        loss = sympy.Mul(*(1 + a**2 + b**2 for a, b in pairwise(x)))
+        start = time.process_time()
+        assert kernel_of(lib.Model(parameters=x, predictor={"p": x[0]}, loss=loss)) is None
+        assert time.process_time() - start < 3.0
+
+    def test_nor_are_observables(self) -> None:
+        x = lib.parameters("x:40")
+        product = sympy.Mul(*(1 + a**2 + b**2 for a, b in pairwise(x)))
+        whole = lib.Model(parameters=x, predictor={"p": product}, loss=sympy.Add(*(a**4 for a in x)))
+        start = time.process_time()
+        assert watchable(whole, "p") is None
+        assert watchable(whole, "x7") == "x7"
+        assert time.process_time() - start < 3.0
+
+    @pytest.mark.parametrize("loss", [U**2 + V**2 + U**3 / 10**6, (U * V - 1) ** 2 / 2 + U * V**2 / 10**6])
+    def test_small_terms_are_seen(self, loss) -> None:
+        assert kernel_of(model(loss)) is None

@@ -35,6 +35,19 @@ def test_parameters_are_real_symbols_in_a_tuple() -> None:
     assert isinstance(parameters("a"), tuple)
 
 
+def test_parameters_that_jump_are_refused() -> None:
+    """SymPy would take sin(pi n) for 0."""
+    n = sympy.Symbol("n", integer=True)
+    with pytest.raises(InvalidArgumentError, match="assumed to be an integer"):
+        Model(parameters=(n,), predictor={"n": n}, loss=n**2)
+
+
+@pytest.mark.parametrize("loss", [sympy.Lambda(u, u), sympy.Lambda(u, u**2), sympy.Matrix([u]), u < v, "u", [u], True])
+def test_a_loss_that_is_no_scalar_is_refused(loss: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="loss must be a scalar SymPy expression"):
+        Model(parameters=(u, v), predictor={"p": u}, loss=loss)
+
+
 @pytest.mark.parametrize("names", ["", "  ", "a a", "1a", "lambda", 3, "a+b", ","])
 def test_unusable_parameter_names_are_refused(names: Any) -> None:
     with pytest.raises(InvalidArgumentError):

@@ -24,6 +24,7 @@ N = 7
 ROW, K = sympy.Idx("i", N), sympy.Symbol("k", integer=True)
 RNG = np.random.default_rng(5)
 DATA = {"X": RNG.normal(size=(N, 2)), "y": RNG.normal(size=N)}
+WIDE = np.finfo(np.longdouble).max > np.finfo(np.float64).max
 NEURON = V * Max(0, U * X[ROW, 0])
 
 
@@ -89,6 +90,8 @@ class TestFields:
             ([[1.0, 2.0], [np.inf, 0.0]], r"holds inf at \[1, 0\]"),
             ([1j], "real numbers"),
             (["a"], "real numbers"),
+            (np.array([True]), r"give real numbers, such as numpy.asarray\(y, dtype=float\)"),
+            (np.array(["1e4000"], dtype=np.longdouble), "beyond the range of doubles" if WIDE else "inf"),
             ([[1.0], [2.0, 3.0]], "no array of numbers"),
             (None, "real numbers"),
             (np.ma.masked_array([1.0, 2.0], [True, False]), "masked"),
@@ -126,9 +129,13 @@ class TestUses:
     @pytest.mark.parametrize(
         ("loss", "words"),
         [
-            (U * V * X[ROW, 0], r"index i is neither a whole number nor the index of a sum around it"),
+            (U * V * X[ROW, 0], r"index i is neither a whole number nor made of the indices of sums around it"),
             (rows(U * V * X[K, 0]), "index k is neither"),
-            (rows(U * V * X[2 * ROW, 0]), r"index 2\*i is neither"),
+            (rows(U * V * X[ROW**2, 0]), r"index i\*\*2 is neither"),
+            (rows(U * V * X[ROW / 2, 0]), r"index i/2 is neither"),
+            (rows(U * V * X[2 * ROW, 0]), "reaches row 12"),
+            (rows(U * V * X[N - 2 - ROW, 0]), "reaches row -1"),
+            (Sum(U * V * K, (K, 1, 10**9)), "has 1000000000 terms"),
             (rows(U * V * X[ROW + 1, 0]), "reaches row 7"),
             (rows(U * V * X[ROW - 1, 0]), "reaches row -1"),
             (rows(U * V * X), "contains X without an index"),
@@ -155,6 +162,10 @@ class TestUses:
             rows(Y[ROW] * U * V),
             rows(Y[K] * U * V, K),
             Sum(Y[K + 1] * U * V, (K, 0, N - 2)),
+            Sum(Y[2 * K] * U * V, (K, 0, N // 2)),
+            Sum(Y[N - 1 - K] * U * V, (K, 0, N - 1)),
+            Sum(Sum(Y[K + ROW] * U * V, (K, 0, 2)), (ROW, 0, N - 3)),
+            Sum(Y[K] * U * V * sympy.KroneckerDelta(K, 3), (K, 0, N - 1)),
             Y[3] * U * V,
             Sum(Y[ROW] * U * V, ROW),
             Sum(Y[ROW] * Y[K] * U * V, (ROW, 0, N - 1), (K, 0, N - 1)),

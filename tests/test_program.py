@@ -162,6 +162,19 @@ class TestNumbers:
         tape = Program((U,), (sympy.Rational(1, 3) * U) ** 3).gradient
         assert tape.constants.tolist() == [float(Fraction(1, 9))]
 
+    @pytest.mark.parametrize(
+        ("number", "wanted"),
+        [
+            (sympy.gamma(sympy.Rational(1, 3)), 2.678938534707747),
+            (sympy.zeta(3), 1.2020569031595942),
+            (sympy.besselj(0, 1), 0.7651976865579666),
+            (sympy.Integral(sympy.exp(-(W**2)), (W, 0, 1)), 0.7468241328124271),
+            (sympy.UnevaluatedExpr(sympy.Rational(1, 3)), 1 / 3),
+        ],
+    )
+    def test_may_be_values_of_any_function(self, number, wanted) -> None:
+        assert at(number * U**2, 3.0, 0.0) == pytest.approx([9 * wanted, 6 * wanted, 0.0], rel=1e-15)
+
 
 class TestPowers:
     """Whole and half-whole powers are products and roots."""
@@ -208,6 +221,8 @@ STABLE = {
     "softplus": sympy.log(1 + E_(U)),
     "log sigmoid": sympy.log(1 / (1 + E_(-U))),
     "log of its complement": sympy.log(1 - 1 / (1 + E_(-U))),
+    "log of both": sympy.log(1 / (1 + E_(-U)) * (1 - 1 / (1 + E_(-U)))),
+    "log of two cosh": sympy.log(2 * sympy.cosh(U)),
     "two exponentials": sympy.log(E_(U) + E_(-U)),
     "with factors": sympy.log(2 * E_(U) + E_(3 * U) / 3 + 5),
     "nothing but one and small ones": sympy.log(1 + E_(U) + E_(2 * U - 1)),
@@ -235,6 +250,16 @@ def test_exponentials_are_stable(name, u) -> None:
         # The argument of an exponential is rounded, which a large one shows.
         assert abs(found[0] - value) <= mpmath.mpf("3e-16") * (2 + 2 * abs(u)) * abs(value)
         assert abs(found[1] - slope) <= mpmath.mpf("3e-16") * (2 + 2 * abs(u)) * max(abs(slope), 1)
+
+
+@pytest.mark.parametrize("u", [1e-12, -1e-12, 0.3, -2.0, 30.0, -800.0, 1e5])
+def test_the_log_of_cosh_is_finite_and_its_derivative_is_tanh(u) -> None:
+    value, slope = at(sympy.log(sympy.cosh(U)), u)
+    with mpmath.workdps(50):
+        wanted = mpmath.log(mpmath.cosh(u)), mpmath.tanh(u)
+    assert value == pytest.approx(float(wanted[0]), rel=1e-15, abs=4e-16)
+    assert slope == pytest.approx(float(wanted[1]), rel=1e-15)
+    assert at(3 * sympy.log(sympy.cosh(U) ** 2 / 5), u)[1] == pytest.approx(6 * float(wanted[1]), rel=1e-15)
 
 
 def test_exponentials_that_are_not_recognised_are_not_stable() -> None:

@@ -32,6 +32,9 @@ def total(body, last=4) -> sympy.Sum:
         (sympy.Product(U * Y[I], (I, 0, 4)), "Product(u*Y[i], (i, 0, 4))", "exp(Sum(log(...)))"),
         (sympy.Piecewise((U, sympy.Xor(U > 0, V > 0)), (V, True)), "(u > 0) ^ (v > 0)", "And, Or and Not"),
         (sympy.DiracDelta(U), "DiracDelta(u)", "no operation"),
+        (sympy.Trace(sympy.Matrix([[U, V], [V, U]])), "Trace(", ".doit()"),
+        (sympy.Piecewise((U, sympy.Implies(U > 0, V > 0)), (V, True)), "Implies(u > 0, v > 0)", "And, Or and Not"),
+        (sympy.Sum(U * I, (I, 0, 2**28)), "goes over 268435457 rows", "may have"),
         (
             sympy.Sum(sympy.Sum(Y[I % 5] * U**J * V**I, (I, 0, 199)) ** 2, (J, 0, 499)),
             "sum within a sum",
@@ -152,6 +155,12 @@ class TestTheFirstFailure:
             (U**V, (0.0, -1.0), "division by zero", "u**v"),
             (sympy.exp(sympy.exp(U)), (10.0, 1.0), "overflow", "exp(exp(u))"),
             (U**40 * V, (1e10, 1.0), "overflow", "u**40"),
+            (
+                sympy.Piecewise((U, U > 1), evaluate=False),
+                (0.5, 1.0),
+                "no condition holds (end it with a pair (value, True))",
+                "Piecewise((u, u > 1))",
+            ),
         ],
     )
     def test_names_reason_and_part(self, expression, point, reason, part) -> None:

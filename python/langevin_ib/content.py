@@ -10,18 +10,23 @@ import sympy
 from numpy.typing import NDArray
 
 from .data import checked_array
-from .errors import InvalidArgumentError
-from .expressions import canonical_text, checked_expression, checked_name
+from .errors import ArchiveError, InvalidArgumentError
+from .expressions import canonical_text, checked_expression, checked_name, same_expression
+from .formulas import read_tree, tree_of
+from .parts import parts_of
 from .symmetry import Scaling, Symmetry
 
 __all__ = [
     "checked_data",
     "checked_mapping",
     "checked_slice",
+    "packed",
     "refuse_ambiguous_names",
     "refuse_unused_data",
     "same_data",
+    "same_formulas",
     "symmetry_texts",
+    "unpacked",
 ]
 
 
@@ -30,6 +35,44 @@ def same_data(one: Mapping[str, NDArray[np.float64]], other: Mapping[str, NDArra
     return one.keys() == other.keys() and all(
         np.array_equal(one[name].view(np.uint64), other[name].view(np.uint64)) for name in one
     )
+
+
+def same_formulas(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Compare models field by field, and mappings of expressions name by name."""
+    if one.keys() != other.keys():
+        return False
+    for name, value in one.items():
+        if isinstance(value, Mapping):
+            equal = same_formulas(value, other[name])
+        elif isinstance(value, sympy.Expr):
+            equal = same_expression(value, other[name])
+        else:
+            equal = value == other[name]
+        if not equal:
+            return False
+    return True
+
+
+def packed(value: Any) -> Any:
+    """Return an expression, or those in a mapping, as `formulas.tree_of` has them: SymPy would evaluate them anew.
+
+    What that module does not know remains as it is.
+    """
+    if isinstance(value, Mapping):
+        return {name: packed(part) for name, part in value.items()}
+    if not isinstance(value, sympy.Expr):
+        return value
+    try:
+        return tree_of(value)
+    except ArchiveError:
+        return value
+
+
+def unpacked(value: Any) -> Any:
+    """Return what was packed."""
+    if isinstance(value, Mapping):
+        return {name: unpacked(part) for name, part in value.items()}
+    return read_tree(value) if isinstance(value, list) else value
 
 
 def checked_data(data: Any) -> dict[str, NDArray[np.float64]]:
@@ -68,7 +111,8 @@ def refuse_ambiguous_names(
 
 def refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: list[sympy.Expr]) -> None:
     """Check that every array is used by an expression."""
-    used = {str(entry.base.label) for expression in expressions for entry in expression.atoms(sympy.Indexed)}
+    parts = (part for expression in expressions for part in parts_of(expression))
+    used = {str(part.base.label) for part in parts if isinstance(part, sympy.Indexed)}
     for name in data:
         if name not in used:
             raise InvalidArgumentError(

@@ -63,6 +63,11 @@ def checked_parameters(symbols: Any) -> tuple[sympy.Symbol, ...]:
             raise InvalidArgumentError(
                 f"parameter {symbol!r} is not a real symbol; make it with parameters({str(symbol)!r})"
             )
+        if symbol.is_integer:
+            raise InvalidArgumentError(
+                f"parameter {symbol!r} is assumed to be an integer, but walkers move through all real numbers; make it "
+                f"with parameters({str(symbol)!r})"
+            )
         checked_name("parameter", str(symbol))
     if len({str(s) for s in symbols}) < len(symbols):
         raise InvalidArgumentError(f"parameters {', '.join(map(str, symbols))} contain a name twice; rename one")

@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 
 from .checks import shown
 from .errors import InvalidArgumentError
+from .parts import has_part, parts_of
 
-__all__ = ["MAX_ENTRIES", "Data", "Ranges", "checked_array", "free_symbols_of", "index_range", "limits_of", "uses_data"]
+__all__ = [
+    "MAX_ENTRIES",
+    "Data",
+    "Ranges",
+    "checked_array",
+    "free_symbols_of",
+    "index_factors",
+    "index_range",
+    "limits_of",
+    "uses_data",
+]
 
 Data: TypeAlias = Mapping[str, NDArray[np.float64]]
 """The arrays by the names of their `sympy.IndexedBase`."""
@@ -22,6 +33,10 @@ Ranges: TypeAlias = Mapping[sympy.Basic, tuple[int, int]]
 
 MAX_ENTRIES = 10**8
 """Of one array: 800 MB."""
+
+_SUMMING = (sympy.Sum, sympy.Product)
+_WHOLE = (*_SUMMING, sympy.Indexed, sympy.IndexedBase, sympy.Idx)
+"""Parts that are looked at as a whole."""
 
 
 def checked_array(name: str, value: Any) -> NDArray[np.float64]:
@@ -47,7 +62,7 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
         raise InvalidArgumentError(f"data {name!r} = {shown(value)} is no array of numbers: {error}") from None
     given = f"data {name!r} has shape {array.shape} and dtype {array.dtype}"
     if array.dtype.kind not in "iuf":
-        raise InvalidArgumentError(f"{given}; give real numbers")
+        raise InvalidArgumentError(f"{given}; give real numbers, such as numpy.asarray({name}, dtype=float)")
     if array.ndim not in {1, 2}:
         raise InvalidArgumentError(f"{given}; give shape (n,) or (n, p)")
     if not 0 < array.size <= MAX_ENTRIES:
@@ -55,13 +70,17 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InvalidArgumentError(f"data {name!r} holds {array[tuple(place)]} at {place}; remove what is not finite")
+    with np.errstate(over="ignore"):
+        doubles = array.astype(np.float64, order="C")
+    if not np.isfinite(doubles).all():
+        raise InvalidArgumentError(f"{given} and numbers beyond the range of doubles; rescale it")
     # An array over bytes cannot be made writeable again.
-    return np.frombuffer(array.astype(np.float64, order="C").tobytes(), dtype=np.float64).reshape(array.shape)
+    return np.frombuffer(doubles.tobytes(), dtype=np.float64).reshape(array.shape)
 
 
 def uses_data(expression: sympy.Basic) -> bool:
     """Return whether an expression is a function of data, or a sum that is to be kept as one."""
-    return bool(expression.has(sympy.IndexedBase, sympy.Sum))
+    return has_part(expression, sympy.IndexedBase, sympy.Sum)
 
 
 def free_symbols_of(
@@ -87,25 +106,24 @@ def free_symbols_of(
         leaves the array; the message names the sub-expression.
     """
     ranges = {} if ranges is None else ranges
-    if isinstance(expression, sympy.Sum):
-        inner = {**ranges, **{index: (first, last) for index, first, last in limits_of(what, expression)}}
-        return free_symbols_of(what, expression.function, data, inner)
-    if isinstance(expression, sympy.Indexed):
-        _require_inside(what, expression, data, ranges)
-        return set(), {str(expression.base.label)}
-    if isinstance(expression, sympy.IndexedBase):
-        raise InvalidArgumentError(
-            f"{what} contains {expression} without an index; write a row of it, such as {expression}[i] or "
-            f"{expression}[i, 0], in a sympy.Sum over i"
-        )
-    if isinstance(expression, (sympy.Symbol, sympy.Idx)):
-        return ({expression} if expression not in ranges else set()), set()
     symbols: set[sympy.Basic] = set()
     names: set[str] = set()
-    for part in expression.args:
-        more_symbols, more_names = free_symbols_of(what, part, data, ranges)
-        symbols |= more_symbols
-        names |= more_names
+    for part in parts_of(expression, lambda part: () if isinstance(part, _WHOLE) else part.args):
+        if isinstance(part, _SUMMING):
+            inner = {**ranges, **{index: (first, last) for index, first, last in limits_of(what, part)}}
+            more_symbols, more_names = free_symbols_of(what, part.function, data, inner)
+            symbols |= more_symbols
+            names |= more_names
+        elif isinstance(part, sympy.Indexed):
+            _require_inside(what, part, data, ranges)
+            names.add(str(part.base.label))
+        elif isinstance(part, sympy.IndexedBase):
+            raise InvalidArgumentError(
+                f"{what} contains {part} without an index; write a row of it, such as {part}[i] or "
+                f"{part}[i, 0], in a sympy.Sum over i"
+            )
+        elif isinstance(part, (sympy.Symbol, sympy.Idx)) and part not in ranges:
+            symbols.add(part)
     return symbols, names
 
 
@@ -115,7 +133,7 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
     Raises
     ------
     InvalidArgumentError
-        If a limit is no whole number, or a sum is empty.
+        If a limit is no whole number, or a sum is empty or has more than 10**8 terms.
     """
     limits = []
     for limit in total.limits:
@@ -125,6 +143,11 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
                 "the number n of rows"
             )
         index, first, last = limit[0], int(limit[1]), int(limit[2])
+        if last - first >= MAX_ENTRIES:
+            raise InvalidArgumentError(
+                f"{what}: the sum over {limit} has {last - first + 1} terms; write it in closed form, or as one of "
+                f"{MAX_ENTRIES} terms at most"
+            )
         if last < first:
             raise InvalidArgumentError(f"{what}: the sum over {limit} is empty; it needs at least one row")
         limits.append((index, first, last))
@@ -132,14 +155,23 @@ def limits_of(what: str, total: sympy.Sum) -> list[tuple[sympy.Basic, int, int]]
 
 
 def index_range(index: sympy.Expr, ranges: Ranges) -> tuple[int, int] | None:
-    """Return the smallest and the largest value of an index such as 2, i or i + 1; None if it is of another form."""
-    if index.is_Integer:
-        return int(index), int(index)
-    shift, bound = (0, index) if index in ranges else index.as_coeff_Add()
-    if bound not in ranges or not sympy.sympify(shift).is_Integer:
+    """Return the smallest and the largest value of an index such as 2, i + 1 or 2*i - j; None if it is no such sum."""
+    factors = index_factors(index)
+    if factors is None or not factors.keys() <= {sympy.S.One, *ranges}:
         return None
-    first, last = ranges[bound]
-    return first + int(shift), last + int(shift)
+    ends = [[factor * end for end in ranges.get(bound, (1, 1))] for bound, factor in factors.items()]
+    return sum(map(min, ends)), sum(map(max, ends))
+
+
+def index_factors(index: sympy.Expr) -> dict[sympy.Basic, int] | None:
+    """Return the whole numbers that indices are multiplied by in a sum such as 2*i - j + 1, the 1 by itself among them.
+
+    None if it is no such sum.
+    """
+    factors = sympy.expand(index).as_coefficients_dict()
+    if not all(factor.is_Integer for factor in factors.values()):
+        return None
+    return {bound: int(factor) for bound, factor in factors.items()}
 
 
 def _require_inside(what: str, entry: sympy.Indexed, data: Data, ranges: Ranges) -> None:
@@ -160,8 +192,8 @@ def _require_inside(what: str, entry: sympy.Indexed, data: Data, ranges: Ranges)
         found = index_range(index, ranges)
         if found is None:
             raise InvalidArgumentError(
-                f"{what} contains {entry}, whose index {index} is neither a whole number nor the index of a sum around "
-                "it (plus a whole number at most)"
+                f"{what} contains {entry}, whose index {index} is neither a whole number nor made of the indices of "
+                "sums around it and whole numbers, such as i + 1 or 2*i"
             )
         first, last = found
         if first < 0 or last >= size:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import keyword
+import math
 import random
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -18,6 +20,7 @@ from .checks import shown
 from .data import Data, free_symbols_of, uses_data
 from .errors import InvalidArgumentError
 from .jets import values_of
+from .parts import degree_of, has_part, is_small, parts_of, symbols_of
 
 __all__ = [
     "DATA_TOLERANCE",
@@ -30,6 +33,7 @@ __all__ = [
     "condensed",
     "exact",
     "probes",
+    "same_expression",
     "vanishes",
 ]
 
@@ -39,12 +43,15 @@ DATA_TOLERANCE = 1e-11
 """What cancels to less than this share of its terms is zero, in an expression with data: those are evaluated in double
 precision, with errors that are some thousand times smaller."""
 
+_NOT_FINITE = frozenset((sympy.nan, sympy.zoo, sympy.oo, -sympy.oo))
 _DIGITS = 50
 _PROBES = 12
 _BLOCK = 2**16
+_LONGEST = 256
 
-_FEW, _MANY, _LONG = 8, 400, 256
-"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms."""
+_FEW, _MANY, _LONG, _HIGHEST = 8, 400, 256, 12
+"""Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms, and
+no high degree."""
 
 
 def checked_name(kind: str, name: Any) -> str:
@@ -73,24 +80,30 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
         expression = sympy.sympify(value, strict=True)
     except sympy.SympifyError:
         expression = None
-    if not isinstance(expression, sympy.Expr) or getattr(expression, "is_Matrix", False):
+    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
+    if not isinstance(expression, sympy.Expr) or no_scalar:
         raise InvalidArgumentError(
             f"{what} must be a scalar SymPy expression of the parameters, got {value!r} of type {type(value).__name__}"
         )
     _refuse_unknown_symbols(what, expression, symbols, data)
-    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
-        raise InvalidArgumentError(f"{what} = {expression} is not finite; remove the infinity or nan")
-    # Of a sum SymPy would find out by simplifying it, which takes seconds.
-    if expression.has(sympy.I) or (not uses_data(expression) and expression.is_extended_real is False):
-        raise InvalidArgumentError(f"{what} = {expression} is not real for real parameters")
-    undefined = sorted(str(f) for f in expression.atoms(AppliedUndef))
+    if any(part in _NOT_FINITE for part in parts_of(expression)):
+        raise InvalidArgumentError(f"{_named(what, expression)} is not finite; remove the infinity or nan")
+    # Of a sum SymPy would find out by simplifying it, which takes seconds; of many nested functions, hours.
+    known = is_small(expression) and not uses_data(expression)
+    if has_part(expression, sympy.core.numbers.ImaginaryUnit) or (known and expression.is_extended_real is False):
+        raise InvalidArgumentError(f"{_named(what, expression)} is not real for real parameters")
+    undefined = sorted(str(part) for part in parts_of(expression) if isinstance(part, AppliedUndef))
     if undefined:
         raise InvalidArgumentError(f"{what} contains undefined functions {', '.join(undefined)}; write them out")
     return expression
 
 
+def _named(what: str, expression: sympy.Expr) -> str:
+    return f"{what} = {shown(expression)}" if is_small(expression) else what
+
+
 def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> None:
-    free = free_symbols_of(what, expression, data)[0] if uses_data(expression) else expression.free_symbols
+    free = free_symbols_of(what, expression, data)[0] if uses_data(expression) else symbols_of(expression)
     unknown = sorted((s for s in free if s not in symbols), key=str)
     if not unknown:
         return
@@ -119,8 +132,22 @@ class _CanonicalPrinter(ReprPrinter):  # type: ignore[misc]  # SymPy has no type
 
 
 def canonical_text(expression: Any) -> str:
-    """Return a text that is the same for equal expressions in every process."""
-    return str(_CanonicalPrinter().doprint(expression))
+    """Return a text that is the same for equal expressions in every process; of large ones, with parts as hashes."""
+    if not isinstance(expression, sympy.Basic) or is_small(expression):
+        return str(_CanonicalPrinter().doprint(expression))
+    texts: dict[sympy.Basic, str] = {}
+    for part in parts_of(expression):
+        if isinstance(part, sympy.Basic) and part.args:
+            text = f"{type(part).__name__}({', '.join(texts[inner] for inner in part.args)})"
+        else:
+            text = str(_CanonicalPrinter().doprint(part))
+        texts[part] = text if len(text) <= _LONGEST else hashlib.sha256(text.encode()).hexdigest()
+    return texts[expression]
+
+
+def same_expression(one: sympy.Expr, other: sympy.Expr) -> bool:
+    """Return whether expressions are equal; SymPy compares a part as often as it occurs, which can take hours."""
+    return bool(one == other) if is_small(one) else canonical_text(one) == canonical_text(other)
 
 
 def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> bool:
@@ -279,6 +306,10 @@ def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Dat
 
 
 def _condensed_sum(total: sympy.Sum, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:
+    degree = degree_of(total.function)
+    if degree > _HIGHEST and (math.isfinite(degree) or not is_small(total.function)):
+        # Written out, high powers cancel in all their digits; and to write large expressions out may take hours.
+        return total
     parameters = [s for s in symbols if s in total.free_symbols]
     coefficients: dict[sympy.Expr, sympy.Expr] = {}
     terms = sympy.Add.make_args(sympy.expand(total.function))

@@ -9,9 +9,10 @@ import sympy
 
 from .checks import shown
 from .data import Data, uses_data
-from .errors import InvalidArgumentError, InvarianceError
+from .errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
 from .expressions import DATA_TOLERANCE, NO_DATA, probes, vanishes
 from .jets import jet, values_of
+from .parts import is_small, parts_of, symbols_of
 
 __all__ = ["require_invariance"]
 
@@ -42,24 +43,41 @@ def require_invariance(
     ------
     InvarianceError
         If it is not; `what` names the expression in the message.
+    UnsupportedModelError
+        If the expression is nested too deeply for SymPy to tell.
     """
     if uses_data(expression):
         residual = _residual_with_data(expression, generator, symbols, data)
     elif _plainly_constant(expression, dict(zip(symbols, generator, strict=True))):
         residual = None
     else:
-        moving = [(xi, x) for xi, x in zip(generator, symbols, strict=True) if xi != 0 and x in expression.free_symbols]
-        derivative = sympy.Add(*(xi * sympy.diff(expression, x) for xi, x in moving))
-        residual = None if vanishes(derivative, symbols) else str(sympy.factor_terms(sympy.expand(derivative)))
+        residual = _residual(what, expression, generator, symbols)
     if residual is None:
         return
     field_text = " + ".join(f"({xi}) d/d{x}" for xi, x in zip(generator, symbols, strict=True) if xi != 0)
+    text = f" = {shown(expression)}" if is_small(expression) else ""
     raise InvarianceError(
-        f"{what} = {shown(expression)} is not invariant under the symmetry: its derivative along the generator "
+        f"{what}{text} is not invariant under the symmetry: its derivative along the generator "
         f"{field_text} is {residual}, not 0; change the weights of the symmetry or the expression",
         generator=field_text,
         residual=residual,
     )
+
+
+def _residual(
+    what: str, expression: sympy.Expr, generator: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]
+) -> str | None:
+    """Return the derivative along the generator; None if it is zero everywhere."""
+    free = symbols_of(expression)
+    moving = [(xi, x) for xi, x in zip(generator, symbols, strict=True) if xi != 0 and x in free]
+    try:
+        derivative = sympy.Add(*(xi * sympy.diff(expression, x) for xi, x in moving))
+        return None if vanishes(derivative, symbols) else str(sympy.factor_terms(sympy.expand(derivative)))
+    except RecursionError:
+        raise UnsupportedModelError(
+            f"{what} is nested too deeply for SymPy to differentiate it along a symmetry; raise Python's limit by "
+            "sys.setrecursionlimit, or write it as a function of invariants such as u*v, which is seen to be constant"
+        ) from None
 
 
 def _plainly_constant(expression: sympy.Expr, field: Mapping[sympy.Symbol, sympy.Expr]) -> bool:
@@ -69,11 +87,7 @@ def _plainly_constant(expression: sympy.Expr, field: Mapping[sympy.Symbol, sympy
     writing out the derivative of the whole may take thousands of times as long.
     """
     memo: dict[sympy.Basic, sympy.Expr] = {}
-
-    def along(node: sympy.Basic) -> sympy.Expr:
-        if node not in memo:
-            memo[node] = derived(node)
-        return memo[node]
+    along = memo.__getitem__
 
     def derived(node: sympy.Basic) -> sympy.Expr:  # noqa: PLR0911 - one for each kind of node
         if node in field:
@@ -94,6 +108,8 @@ def _plainly_constant(expression: sympy.Expr, field: Mapping[sympy.Symbol, sympy
         # Something that cancels with nothing else: only zeros are trusted here.
         return sympy.Dummy()
 
+    for node in parts_of(expression):
+        memo[node] = derived(node)
     return bool(along(expression) == 0)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sympy.logic.boolalg import Boolean
 
 from .checks import shown
-from .data import Data, limits_of
+from .data import Data, index_factors, limits_of
 from .errors import InvalidArgumentError
 
 __all__ = ["Jet", "jet", "values_of"]
@@ -137,6 +137,9 @@ class _Evaluation:
                 return _extreme([self.visit(part) for part in node.args], 1 if isinstance(node, sympy.Max) else -1)
             case sympy.Piecewise():
                 return self._piecewise(node)
+            case sympy.KroneckerDelta():
+                one, other = (self.visit(part).value for part in node.args[:2])
+                return Jet(np.equal(one, other).astype(np.float64))
             case sympy.Pow() | sympy.Function():
                 return self._function(node)
         if node in self.leaves:
@@ -146,12 +149,8 @@ class _Evaluation:
         raise InvalidArgumentError(f"{shown(node)} is a {type(node).__name__}, which cannot be evaluated with data")
 
     def _index(self, index: sympy.Expr) -> Any:
-        if index.is_Integer:
-            return int(index)
-        if index in self.rows:
-            return self.rows[index]
-        shift, bound = index.as_coeff_Add()
-        return self.rows[bound] + int(shift)
+        factors = index_factors(index) or {}
+        return sum(factor * self.rows.get(bound, 1) for bound, factor in factors.items())
 
     def _sum(self, node: sympy.Sum) -> Jet:
         index, first, last = limits_of("a sum", node)[-1]

@@ -6,13 +6,25 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from .checks import shown
-from .errors import UnsupportedModelError
+from .data import uses_data
+from .errors import InvalidArgumentError, UnsupportedModelError
+from .expressions import probes
 from .model import Model
+from .parts import degree_of
+from .program import Program, evaluate
 
 __all__ = ["Kernel", "kernel_of", "watchable"]
+
+_HIGHEST = 12
+"""Polynomials of higher degree have no closed form here, unless nearly all of their terms cancel."""
+
+_ROUNDING = 1e-9
+"""Values that differ by more than this share of the largest of them differ by more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Kernel:
 @lru_cache(maxsize=128)
 def kernel_of(model: Model) -> Kernel | None:
     """Return the kernel whose gradient is that of the model's loss and confinement, or None if none has it."""
+    if model.data or degree_of(model.potential()) > _HIGHEST or not _may_be_closed(model):
+        return None
     return next(filter(None, (recognise(model) for recognise in (_product, _harmonic))), None)
 
 
@@ -55,7 +69,48 @@ def watchable(model: Model, name: str) -> str | None:
     wanted = model.observable(name)
     kernel = kernel_of(model)
     known = _coordinates(model) if kernel is None else kernel.observables
-    return next((core_name for core_name, expression in known if sympy.expand(wanted - expression) == 0), None)
+    if uses_data(wanted) or degree_of(wanted) > _HIGHEST:
+        return None
+    candidates = (each for each in known if wanted in each or _may_be_equal(model, wanted, each[1]))
+    return next((name for name, expression in candidates if sympy.expand(wanted - expression) == 0), None)
+
+
+def _may_be_closed(model: Model) -> bool:
+    """Whether the potential may have a closed form, by its values alone: writing out large ones can take hours.
+
+    On a ray, λ -> V(λ x), each of them is c + s λ² + q λ⁴, where q = u² v² / 2 or 0.
+    """
+    values = _values(model, model.potential(), np.array([1.0, 2.0, 3.0]))
+    if values is None:
+        return True
+    one, two, three = values
+    quartics = [0.0] if model.dim != 2 else [0.0, float(np.prod(_place(model)) ** 2) / 2]
+    misfits = [three - one - 8.0 / 3.0 * (two - one) - 40.0 * q for q in quartics]
+    return bool(min(map(abs, misfits)) <= 80.0 * _ROUNDING * float(np.max(np.abs(values))))
+
+
+def _may_be_equal(model: Model, wanted: sympy.Expr, known: sympy.Expr) -> bool:
+    """Whether an expression may be one that the core knows, by the values at one place."""
+    values = None if isinstance(wanted, sympy.Symbol) else _values(model, wanted, np.ones(1))
+    if values is None:
+        return not isinstance(wanted, sympy.Symbol)
+    other = float(known.xreplace(dict(zip(model.parameters, map(sympy.Float, _place(model)), strict=True))))
+    return bool(abs(float(values[0]) - other) <= _ROUNDING * max(abs(other), 1.0))
+
+
+def _place(model: Model) -> NDArray[np.float64]:
+    """Return a place that is nothing special, so near to 0 that polynomials are not large."""
+    return np.concatenate(list(probes(model.parameters, 1).values())) / 8
+
+
+def _values(model: Model, expression: sympy.Expr, factors: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the values at multiples of the place; None if there are none."""
+    try:
+        tape = Program(model.parameters, expression).value
+    except (InvalidArgumentError, UnsupportedModelError):
+        return None
+    values: NDArray[np.float64] = evaluate(tape, factors[:, np.newaxis] * _place(model))[:, 0]
+    return values if np.isfinite(values).all() else None
 
 
 def _monomials(model: Model) -> dict[sympy.Expr, sympy.Expr]:
@@ -91,7 +146,7 @@ def _coordinates(model: Model) -> tuple[tuple[str, sympy.Expr], ...]:
 
 def _product(model: Model) -> Kernel | None:
     """Recognise (u v - a)²/2 + (c/2) (u² + v²)."""
-    if model.dim != 2 or model.data:
+    if model.dim != 2:
         return None
     u, v = model.parameters
     terms = _monomials(model)
@@ -108,8 +163,6 @@ def _product(model: Model) -> Kernel | None:
 
 def _harmonic(model: Model) -> Kernel | None:
     """Recognise (k/2) |x|²."""
-    if model.data:
-        return None
     terms = _monomials(model)
     if set(terms) != {x**2 for x in model.parameters}:
         return None

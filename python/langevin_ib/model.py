@@ -17,10 +17,13 @@ from .content import (
     checked_data,
     checked_mapping,
     checked_slice,
+    packed,
     refuse_ambiguous_names,
     refuse_unused_data,
     same_data,
+    same_formulas,
     symmetry_texts,
+    unpacked,
 )
 from .coordinates import checked_parameters, parameters
 from .data import free_symbols_of, uses_data
@@ -29,6 +32,8 @@ from .expressions import canonical_text, checked_expression, vanishes
 from .group import checked_group, noncompact_part, quadratic, vector_field
 from .invariance import require_invariance
 from .metric import metric_for, tidied
+from .parts import is_small
+from .program.sketch import sketch
 from .symmetry import Linear, Scaling, Symmetry
 
 __all__ = ["Linear", "Model", "Scaling", "parameters"]
@@ -349,7 +354,9 @@ class Model:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Model) and self._formulas() == other._formulas() and same_data(self.data, other.data)
+        if not isinstance(other, Model) or hash(self) != hash(other):
+            return False
+        return same_formulas(self._formulas(), other._formulas()) and same_data(self.data, other.data)
 
     def __hash__(self) -> int:
         shapes = frozenset((name, array.shape) for name, array in self.data.items())
@@ -369,9 +376,25 @@ class Model:
         }
 
     def __repr__(self) -> str:
-        parts = [f"{name}={value!r}" for name, value in self._formulas().items()]
+        parts = [f"{name}={_text(value)}" for name, value in self._formulas().items()]
         arrays = ", ".join(f"{name!r}: <array {array.shape}>" for name, array in self.data.items())
         return f"Model({', '.join([*parts, f'data={{{arrays}}}'])})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model.trusted, ({**self._formulas(), "data": dict(self.data)},)
+        formulas = self._formulas()
+        symmetry, constraints = formulas.pop("symmetry"), formulas.pop("slice", None)
+        # As pairs: their order matters.
+        pairs = None if constraints is None else tuple((name, packed(each)) for name, each in constraints)
+        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data))
+
+
+def _text(value: Any) -> str:
+    """Return the repr of an argument; where an expression is large, what it is and how it begins."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name!r}: {_text(part)}' for name, part in value.items())}}}"
+    return repr(value) if not isinstance(value, sympy.Expr) or is_small(value) else sketch(value)
+
+
+def _unpickled(formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any]) -> Model:
+    constraints = None if pairs is None else tuple((name, unpacked(each)) for name, each in pairs)
+    return Model.trusted({**unpacked(formulas), "symmetry": symmetry, "slice": constraints, "data": data})

@@ -8,6 +8,7 @@ from fractions import Fraction
 import sympy
 
 from ..errors import InvalidArgumentError
+from ..parts import has_part
 from .sketch import sketch
 
 __all__ = ["fraction_of", "limited", "to_double"]
@@ -26,6 +27,8 @@ def fraction_of(number: sympy.Expr) -> Fraction:
     InvalidArgumentError
         If it is not a finite real number.
     """
+    if has_part(number, sympy.UnevaluatedExpr):
+        number = number.doit()
     value = number if number.is_Rational or number.is_Float else number.evalf(_DIGITS)
     if value.is_Rational:
         return Fraction(int(value.p), int(value.q))

@@ -70,6 +70,9 @@ def shares(graph: Algebra, node: Node, adjoint: Node) -> Iterable[Share]:
     op, args = graph.ops[node], graph.args[node]
     if op in _FLAT:
         return ()
+    if op == "log" and graph.ops[args[0]] == "cosh":
+        (inner,) = graph.args[args[0]]
+        return [Share(inner, graph.mul(adjoint, graph.apply("tanh", inner)))]
     if op in _SLOPES:
         return [Share(args[0], graph.mul(adjoint, _SLOPES[op](graph, args[0], node)))]
     if op in _DIVISORS:

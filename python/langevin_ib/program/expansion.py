@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+import sympy
+
 from .algebra import Algebra
 from .columns import Columns
+from .constants import fraction_of
 from .graph import Graph, Node
 from .summation import total
 
 __all__ = ["expanded"]
+
+_LOG_2 = fraction_of(sympy.log(2))
 
 
 def expanded(graph: Graph, columns: Columns, outputs: Sequence[Node]) -> tuple[Algebra, list[Node]]:
@@ -37,10 +42,19 @@ def _rebuilt(graph: Algebra, op: str, args: list[Node], data: object) -> Node:
         case "power":
             assert isinstance(data, Fraction)
             return _multiplied(graph, args[0], data)
+        case "log" if graph.ops[args[0]] == "cosh":
+            return _log_cosh(graph, graph.args[args[0]][0])
         case "neg" | "add" | "sub" | "mul" | "div":
             rebuilt: Node = getattr(graph, op)(*args)
             return rebuilt
     return graph.apply(op, *args)
+
+
+def _log_cosh(graph: Algebra, a: Node) -> Node:
+    """Return |a| + log((1 + exp(-2 |a|)) / 2), which is finite where cosh(a) is not."""
+    size = graph.apply("abs", a)
+    rest = graph.apply("softplus", graph.mul(graph.constant(-2), size))
+    return graph.add(size, graph.sub(rest, graph.constant(_LOG_2)))
 
 
 def _multiplied(graph: Algebra, a: Node, exponent: Fraction) -> Node:

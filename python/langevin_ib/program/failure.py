@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sympy
 
 from .graph import Origin
 from .interpreter import Step, steps
@@ -51,6 +52,8 @@ class Failure:
     @property
     def reason(self) -> str:
         """What is wrong, in a few words."""
+        if self.operation == "sqrt" and self.origin is not None and isinstance(self.origin.expression, sympy.Piecewise):
+            return "no condition holds (end it with a pair (value, True))"
         return _reason(self.operation, self.operands)
 
     def __str__(self) -> str:

@@ -78,8 +78,13 @@ def _log_of_factor(graph: Algebra, lower: Lower, factor: sympy.Expr) -> Node | N
     if lower.is_number(factor) and factor.is_positive:
         return graph.constant(fraction_of(sympy.log(factor)))
     terms = _exponentials(lower, base)
-    if terms is None or not exponent.is_Rational:
+    if not exponent.is_Rational:
         return None
+    if terms is None:
+        node = lower(base)
+        if graph.ops[node] not in ("sigmoid", "cosh"):
+            return None
+        return graph.mul(graph.constant(fraction_of(exponent)), graph.apply("log", node))
     return graph.mul(graph.constant(fraction_of(exponent)), _log_sum_exp(graph, lower, terms))
 
 
@@ -155,7 +160,7 @@ def _over_two(
     For any j, exp(j a + (count - j) b) over it is sigmoid(a - b)**j sigmoid(b - a)**(count - j).
     """
     (p, a), (q, b) = ((t.factor, sympy.S.Zero if t.exponent is None else t.exponent) for t in terms)
-    fitting = [j for j in range(count + 1) if exponent == j * a + (count - j) * b]
+    fitting = [j for j in range(count + 1) if exponent == sympy.Add(_multiple(j, a), _multiple(count - j, b))]
     if not fitting and terms[0].exponent is not None:
         return None
     j = fitting[0] if fitting else count
@@ -165,3 +170,8 @@ def _over_two(
     factors = [graph.power(graph.apply("sigmoid", ratio), Fraction(j))]
     factors.append(graph.power(graph.apply("sigmoid", graph.neg(ratio)), Fraction(count - j)))
     return [scale, *factors], sympy.S.Zero if fitting else exponent
+
+
+def _multiple(count: int, exponent: sympy.Expr) -> sympy.Expr:
+    """Return a multiple; where it is plain to see without SymPy's arithmetic, which can take hours on nested ones."""
+    return exponent if count == 1 else count * exponent if count else sympy.S.Zero

@@ -150,6 +150,9 @@ class Lowering:
     def _is_new_number(self, part: sympy.Basic) -> bool:
         parts = _parts(part)
         made_of_numbers = bool(parts) and isinstance(part, sympy.Expr) and all(p in self._numbers for p in parts)
+        # Of functions that a tape lacks, gamma(1/3) say, values are welcome.
+        unknown = isinstance(part, (sympy.Function, sympy.Integral)) and not isinstance(part, _WITH_PARTS)
+        made_of_numbers = made_of_numbers or (unknown and bool(part.is_number))
         if not made_of_numbers and not isinstance(part, (sympy.Number, sympy.NumberSymbol)):
             return False
         self._numbers.add(part)

@@ -13,6 +13,7 @@ import sympy
 from ..checks import shown
 from ..coordinates import checked_parameters
 from ..errors import InvalidArgumentError
+from ..expressions import same_expression
 from .algebra import Algebra
 from .assembly import assembled
 from .columns import Columns
@@ -31,6 +32,17 @@ class _Source(NamedTuple):
     parameters: tuple[sympy.Symbol, ...]
     expression: sympy.Expr
     data: Data
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Source)
+            and self.parameters == other.parameters
+            and same_expression(self.expression, other.expression)
+            and self.data == other.data
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.parameters, self.expression, self.data))
 
 
 class Program:

@@ -40,6 +40,7 @@ REWRITTEN: dict[type[sympy.Basic], Callable[..., sympy.Expr]] = {
     sympy.re: lambda x: x,
     sympy.im: lambda x: sympy.S.Zero,
     sympy.conjugate: lambda x: x,
+    sympy.UnevaluatedExpr: lambda x: x,
     sympy.KroneckerDelta: lambda a, b, *_: sympy.Piecewise((1, sympy.Eq(a, b)), (0, True)),
     sympy.sec: lambda x: 1 / sympy.cos(x),
     sympy.csc: lambda x: 1 / sympy.sin(x),
@@ -64,7 +65,8 @@ HINTS: dict[str, str] = {
     "ceiling": "steps have no gradient; use Heaviside or Piecewise",
     "Product": "write exp(Sum(log(...)))",
     "Integral": "integrate it first, or replace it by a Sum",
-    "Derivative": "call .doit() on it first",
-    "Xor": "write it with And, Or and Not",
+    **dict.fromkeys(("Derivative", "Determinant", "Limit", "Subs", "Trace"), "call .doit() on it first"),
+    **dict.fromkeys(("Contains", "Equivalent", "Implies", "Xor"), "write it with comparisons, And, Or and Not"),
+    **dict.fromkeys(("Mod", "frac"), "it jumps; write it with Piecewise"),
 }
 """What to do instead, for functions that are asked for and can't be had."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sympy
 
 from ..checks import MAX_SHOWN
+from ..parts import is_small
 
 __all__ = ["sketch"]
 
-_SMALL = 60
+_DEEPEST = 3
+
 _KINDS = {"Add": "a sum of {} terms", "Mul": "a product of {} factors", "Piecewise": "a Piecewise of {} cases"}
 
 
-def sketch(expression: sympy.Basic) -> str:
-    """Return an expression as text of a readable length, whatever its size.
+def sketch(expression: sympy.Basic, depth: int = _DEEPEST) -> str:
+    """Return an expression as text of a readable length, whatever its size; of what is nested, so many levels.
 
     Examples
     --------
@@ -23,22 +25,16 @@ def sketch(expression: sympy.Basic) -> str:
     >>> sketch(sympy.Add(*(xi**2 for xi in x)) ** 2)
     '(a sum of 100 terms, such as x0**2)**2'
     """
-    if _is_small(expression):
+    if is_small(expression):
         text = str(expression)
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    if depth == 0:
+        return "..."
     name = type(expression).__name__
     arguments = expression.args
     if name in _KINDS:
-        example = next((a for a in arguments if _is_small(a)), arguments[0])
-        return f"{_KINDS[name].format(len(arguments))}, such as {sketch(example)}"
+        example = next((a for a in arguments if is_small(a)), arguments[0])
+        return f"{_KINDS[name].format(len(arguments))}, such as {sketch(example, depth - 1)}"
     if name == "Pow":
-        return f"({sketch(arguments[0])})**{sketch(arguments[1])}"
-    return f"{name}({', '.join(map(sketch, arguments[:2]))}{', ...' if len(arguments) > 2 else ''})"
-
-
-def _is_small(expression: sympy.Basic) -> bool:
-    todo, seen = [expression], 0
-    while todo and seen <= _SMALL:
-        seen += 1
-        todo.extend(todo.pop().args)
-    return seen <= _SMALL
+        return f"({sketch(arguments[0], depth - 1)})**{sketch(arguments[1], depth - 1)}"
+    return f"{name}({', '.join(sketch(a, depth - 1) for a in arguments[:2])}{', ...' if len(arguments) > 2 else ''})"

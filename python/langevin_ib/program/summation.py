@@ -18,6 +18,7 @@ from .sketch import sketch
 __all__ = ["depends", "nested", "scope_of", "total", "written_out"]
 
 _WRITTEN_OUT = 100
+_MOST_ROWS = 2**27
 
 
 def scope_of(sum_: sympy.Sum) -> tuple[sympy.Expr, Scope]:
@@ -37,6 +38,8 @@ def scope_of(sum_: sympy.Sum) -> tuple[sympy.Expr, Scope]:
     rows = int(last) - int(first) + 1
     if rows < 0:
         raise InvalidArgumentError(f"{sketch(sum_)} ends before it begins; write ({index}, {last}, {first})")
+    if rows > _MOST_ROWS:
+        raise UnsupportedModelError(f"{sketch(sum_)} goes over {rows} rows; a sum may have {_MOST_ROWS}")
     return body, Scope(index, int(first), rows)
 
 
