@@ -123,6 +123,21 @@ def test_invariance_is_recognised_where_no_expansion_shows_it(loss: sympy.Expr) 
     assert product(loss=loss, observables={}).loss == loss
 
 
+@pytest.mark.parametrize("numbers", [None, [0.5, -2.0]])
+def test_what_is_constant_between_jumps_is_invariant_only_if_it_does_not_jump(numbers: Any) -> None:
+    k, y = sympy.Idx("k", 2), sympy.IndexedBase("y")
+
+    def loss(of: sympy.Expr) -> dict[str, Any]:
+        if numbers is None:
+            return {"loss": sympy.sign(of - 1)}
+        return {"loss": sympy.Sum(sympy.Heaviside(of * y[k] - 1), (k, 0, 1)), "data": {"y": np.array(numbers)}}
+
+    for invariant in (u * v, sympy.Max(0, u) * v):
+        product(**loss(invariant))
+    with pytest.raises(InvarianceError, match=r"is 0 where it exists, but its value goes from .* along an orbit"):
+        product(**loss(u))
+
+
 def test_a_small_violation_is_still_a_violation() -> None:
     with pytest.raises(InvarianceError):
         product(loss=(u * v - 1) ** 2 + sympy.Rational(1, 10**9) * sympy.sin(u))

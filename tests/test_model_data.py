@@ -320,6 +320,15 @@ class TestJets:
         direct = ((u * v * data["X"][:, :1] - data["y"][:, None]) ** 2 + np.abs(u - data["X"][:, 1:])).sum(axis=0)
         np.testing.assert_allclose(compiled(total, (U, V), data)(u, v), direct, rtol=1e-12)
 
+    def test_where_the_terms_of_a_condensed_sum_cancel_the_rows_are_added_up(self) -> None:
+        n = 300
+        for offset in (0.0, 1e2, 1e4):
+            y = offset + RNG.normal(size=n)
+            f = compiled(Sum((U * V - Y[K]) ** 4, (K, 0, n - 1)), (U, V), {"y": y})
+            u, v = offset + np.linspace(-1.0, 1.0, 21), np.array([[1.0], [1.0 + 1e-5]])
+            direct = ((u * v - y[:, None, None]) ** 4).sum(axis=0)
+            np.testing.assert_allclose(f(u, v), direct, rtol=1e-12)
+
     def test_what_vanishes_with_data(self) -> None:
         y = {"y": DATA["y"]}
         assert vanishes(rows((U - Y[ROW]) ** 2) - rows(U**2 - 2 * U * Y[ROW]) - rows(Y[ROW] ** 2), (U,), y)

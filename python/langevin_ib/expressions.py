@@ -49,6 +49,9 @@ _PROBES = 12
 _BLOCK = 2**16
 _LONGEST = 256
 
+_EPSILON, _ROUNDED = float(np.finfo(np.float64).eps), 1e-9
+"""A polynomial in place of a sum may be wrong by `_ROUNDED`, or by as little as adding up the rows would be."""
+
 _FEW, _MANY, _LONG, _HIGHEST = 8, 400, 256, 12
 """Sums over more rows than `_LONG` are usually condensed to polynomials, if those have few symbols and few terms, and
 no high degree."""
@@ -257,10 +260,12 @@ def compiled_together(
     callable
         As `compiled` does, but a list with the values of each expression.
     """
-    bound = [condensed(expression, symbols, data) for expression in expressions]
+    short = [_condensed_sums(expression, symbols, data) for expression in expressions]
+    bound = [e.xreplace(sums) for e, sums in zip(expressions, short, strict=True)]
     summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}
     plain = [e for e in bound if not uses_data(e)]
     raw = sympy.lambdify(list(symbols), plain, modules=["scipy", "numpy"], cse=True)
+    corrections = {k: _correction(expressions[k], sums, symbols, data) for k, sums in enumerate(short) if sums}
 
     def function(*arguments: Any) -> list[NDArray[np.float64]]:
         arrays = [np.asarray(a, dtype=np.float64) for a in arguments]
@@ -269,7 +274,32 @@ def compiled_together(
             values = [np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in (raw(*arrays) if plain else [])]
         for k, total in summing.items():
             values.insert(k, total(*arrays))
+        for k, corrected in corrections.items():
+            values[k] = corrected(values[k], arrays)
         return values
+
+    return function
+
+
+def _correction(
+    expression: sympy.Expr, sums: dict[sympy.Expr, sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data
+) -> Callable[..., NDArray[np.float64]]:
+    """Return a function that sums over the data after all, at the points where the terms of a polynomial cancel."""
+    sizes = [sympy.Add(*(sympy.Abs(term) for term in sympy.Add.make_args(polynomial))) for polynomial in sums.values()]
+    compiled_sizes = sympy.lambdify(list(symbols), list(zip(sums.values(), sizes, strict=True)), modules="numpy")
+    exact = _summing(expression, symbols, data)
+
+    def function(values: NDArray[np.float64], arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        cancels = np.zeros(values.shape, dtype=bool)
+        with np.errstate(all="ignore"):
+            for value, size in compiled_sizes(*arrays):
+                cancels |= _EPSILON * np.asarray(size) > np.maximum(_ROUNDED, 64.0 * _EPSILON * np.abs(value))
+        if not cancels.any():
+            return values
+        there = [np.broadcast_to(array, values.shape)[cancels] for array in arrays]
+        corrected = values.copy()
+        corrected[cancels] = exact(*there)
+        return corrected
 
     return function
 
@@ -295,14 +325,22 @@ def condensed(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Dat
     The sum of (a x_i - y_i)**2 is a**2 sum x_i**2 - 2 a sum x_i y_i + sum y_i**2, whose coefficients are numbers: then
     a value costs the same however many rows there are.
     """
+    return expression.xreplace(_condensed_sums(expression, symbols, data, rows=rows))
+
+
+def _condensed_sums(
+    expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data, *, rows: int = _LONG
+) -> dict[sympy.Expr, sympy.Expr]:
+    """Return the polynomials that sums of an expression are."""
     if not uses_data(expression):
-        return expression
+        return {}
     sums = [
         total
         for total in expression.atoms(sympy.Sum)
         if len(total.free_symbols & set(symbols)) <= _FEW and max(b - a for _, a, b in total.limits) >= rows
     ]
-    return expression.xreplace({total: _condensed_sum(total, symbols, data) for total in sums})
+    found = {total: _condensed_sum(total, symbols, data) for total in sums}
+    return {total: polynomial for total, polynomial in found.items() if polynomial != total}
 
 
 def _condensed_sum(total: sympy.Sum, symbols: Sequence[sympy.Symbol], data: Data) -> sympy.Expr:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import scipy.linalg
 import sympy
 
 from .checks import shown
 from .data import Data, uses_data
 from .errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
-from .expressions import DATA_TOLERANCE, NO_DATA, probes, vanishes
+from .expressions import DATA_TOLERANCE, NO_DATA, compiled, probes, vanishes
 from .jets import jet, values_of
-from .parts import is_small, parts_of, symbols_of
+from .parts import has_part, is_small, parts_of, symbols_of
 
 __all__ = ["require_invariance"]
 
@@ -21,6 +22,10 @@ _PROBES, _FEWEST_PROBES, _ROWS = 12, 3, 10**5
 
 _COMPOSED = (sympy.Pow, sympy.Function, sympy.Max, sympy.Min)
 """Nodes that are constant where their parts are."""
+
+_JUMPING = (sympy.sign, sympy.Heaviside, sympy.Piecewise)
+_TIMES, _ALIKE = (0.4, -1.1, 2.3), 1e-6
+"""How far to go along orbits to see jumps; by what share of its size an expression may change there from rounding."""
 
 _NAMED = 6
 """So many coordinates of a point are written out in a message."""
@@ -37,7 +42,8 @@ def require_invariance(
 
     Without data that is a symbolic derivative, see `expressions.vanishes`. With data it is taken at random points in
     double precision, where it may be as large as `DATA_TOLERANCE` of what its terms add up to in absolute value. Either
-    way it is looked at where it exists: kinks of Max, Abs and Piecewise do not matter.
+    way it is looked at where it exists: kinks of Max, Abs and Piecewise do not matter. What can jump is also compared
+    with itself elsewhere on the orbits of random points.
 
     Raises
     ------
@@ -52,16 +58,37 @@ def require_invariance(
         residual = None
     else:
         residual = _residual(what, expression, generator, symbols)
+    wrong = f"is {residual}, not 0"
+    if residual is None:
+        residual = _jump(expression, generator, symbols, data) if has_part(expression, *_JUMPING) else None
+        wrong = f"is 0 where it exists, but its value goes {residual}"
     if residual is None:
         return
     field_text = " + ".join(f"({xi}) d/d{x}" for xi, x in zip(generator, symbols, strict=True) if xi != 0)
     text = f" = {shown(expression)}" if is_small(expression) else ""
     raise InvarianceError(
         f"{what}{text} is not invariant under the symmetry: its derivative along the generator "
-        f"{field_text} is {residual}, not 0; change the weights of the symmetry or the expression",
+        f"{field_text} {wrong}; change the weights of the symmetry or the expression",
         generator=field_text,
         residual=residual,
     )
+
+
+def _jump(
+    expression: sympy.Expr, generator: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...], data: Data
+) -> str | None:
+    """Return between which values an expression goes along an orbit, in words; None if it does not."""
+    points, value = probes(symbols, _PROBES), compiled(expression, symbols, data)
+    start = np.array([points[x] for x in symbols])
+    field = np.array(sympy.Matrix(generator).jacobian(symbols), dtype=np.float64)
+    ends = np.concatenate([scipy.linalg.expm(time * field) @ start for time in _TIMES], axis=1)
+    before, after = np.tile(value(*start), len(_TIMES)), value(*ends)
+    known = np.isfinite(before) & np.isfinite(after)
+    change = np.abs(np.where(known, after - before, 0.0))
+    worst = int(np.argmax(change))
+    if change[worst] <= _ALIKE * np.abs(before[known]).max(initial=0.0):
+        return None
+    return f"from {before[worst]:.6g} to {after[worst]:.6g} along an orbit"
 
 
 def _residual(

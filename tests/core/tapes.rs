@@ -219,7 +219,9 @@ impl Random<'_> {
             });
             readable.push(to);
             if self.below(2) == 0 && !sums.is_empty() {
-                let sum = sums.swap_remove(self.below(sums.len()));
+                // Now and then a sum is met a second time.
+                let which = self.below(sums.len());
+                let sum = if self.below(8) == 0 { sums[which] } else { sums.swap_remove(which) };
                 parts.code.push(match self.below(4) {
                     0 => instruction(Op::Add, sum, &[sum, to]),
                     1 => instruction(Op::Add, sum, &[to, sum]),
