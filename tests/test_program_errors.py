@@ -94,6 +94,8 @@ def test_what_is_too_large_is_named(monkeypatch) -> None:
         (U * sympy.Integer(10) ** 400, "1e399", "rescale"),
         (U * sympy.exp(sympy.Integer(-2000)), "exp(-2000)", "rescale"),
         (U * sympy.exp(sympy.exp(50)), "exp(exp(50))", "rescale"),
+        (sympy.sin(U) * sympy.Integer(10) ** 5000, "a number of 5001 digits", "rescale"),
+        (total(U * sympy.sin(Y[I] * sympy.Integer(10) ** 400)), "1e399", "rescale"),
     ],
 )
 def test_what_is_wrong_is_named(expression, part, remedy) -> None:

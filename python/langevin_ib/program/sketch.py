@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import sympy
 
 from ..checks import MAX_SHOWN
@@ -24,7 +26,7 @@ def sketch(expression: sympy.Basic) -> str:
     '(a sum of 100 terms, such as x0**2)**2'
     """
     if _is_small(expression):
-        text = str(expression)
+        text = _written(expression)
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
     name = type(expression).__name__
     arguments = expression.args
@@ -34,6 +36,19 @@ def sketch(expression: sympy.Basic) -> str:
     if name == "Pow":
         return f"({sketch(arguments[0])})**{sketch(arguments[1])}"
     return f"{name}({', '.join(map(sketch, arguments[:2]))}{', ...' if len(arguments) > 2 else ''})"
+
+
+def _written(expression: sympy.Basic) -> str:
+    try:
+        return str(expression)
+    except ValueError:
+        # Python refuses to write integers of thousands of digits.
+        digits = {n: _digits(n) for n in expression.atoms(sympy.Rational) if _digits(n) > MAX_SHOWN}
+        return str(expression.xreplace({n: sympy.Symbol(f"(a number of {k} digits)") for n, k in digits.items()}))
+
+
+def _digits(number: sympy.Rational) -> int:
+    return math.ceil(max(abs(int(number.p)), int(number.q)).bit_length() * math.log10(2))
 
 
 def _is_small(expression: sympy.Basic) -> bool:
