@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import mpmath
 import numpy as np
 import pytest
@@ -40,6 +42,8 @@ def agree(program: Program, wanted, points, **tolerance) -> None:
 
 OUTER = [
     lambda s, t: s,
+    lambda s, t: 2 * s + t / 3 - U,
+    lambda s, t: sympy.Max(s, U) + t,
     lambda s, t: s * t,
     lambda s, t: sympy.log(1 + s**2) + U * t,
     lambda s, t: s / (1 + t**2) + V**2,
@@ -200,6 +204,24 @@ def test_sums_over_different_data_take_a_loop_each_and_equal_rows_share_one() ->
     assert [rows for rows, _ in loops(program.value_and_gradient)] == [6, 9]
 
 
+def test_sums_with_fixed_weights_pass_through_their_bodies_together() -> None:
+    """Each of 20 weights is met twice in a row, in the product and in its derivative: not once more for each sum."""
+    weights, prediction, data = linear_model(30, 20)
+    loss = (
+        total(Y[I] * sympy.sin(prediction), 30) / 60
+        + 3 * total(sympy.log(sympy.cosh(prediction)), 30)
+        + weights[0] ** 2
+    )
+    program, w = Program(weights, loss, data), RNG.normal(size=(4, 20))
+    z = w @ data["X"].T
+    value = (data["Y"] * np.sin(z)).sum(axis=1) / 60 + 3 * np.log(np.cosh(z)).sum(axis=1) + w[:, 0] ** 2
+    slope = (data["Y"] * np.cos(z) / 60 + 3 * np.tanh(z)) @ data["X"]
+    slope[:, 0] += 2 * w[:, 0]
+    agree(program, np.column_stack([value, slope]), w)
+    ((_, instructions),) = loops(program.gradient)
+    assert instructions <= 2 * 20 + 10
+
+
 def test_a_sum_may_need_the_result_of_another() -> None:
     """The entropy of a softmax over rows: the second loop divides by what the first has added up."""
     y = RNG.normal(size=8)
@@ -210,6 +232,26 @@ def test_a_sum_may_need_the_result_of_another() -> None:
     variance = (p * y**2).sum(axis=1) - (p * y).sum(axis=1) ** 2
     agree(program, np.column_stack([-(p * np.log(p)).sum(axis=1), -u[:, 0] * variance]), u)
     assert len(loops(program.value_and_gradient)) == 2
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_sums_of_sums_wait_for_all_that_depend_on_what_they_share(order) -> None:
+    """One sum of sums passes exp(v) back next; but another, which came before it and is less deep, uses that too."""
+    x, y, j = RNG.normal(size=5), RNG.normal(size=5), sympy.Symbol("j", integer=True)
+    inner = sympy.Sum(sympy.sin(V * X[j]), (j, 0, 4))
+    terms = [
+        sympy.exp(total(sympy.tanh(V * Y[I] * inner), 5) / 5),
+        -total(sympy.sin(sympy.exp(V) + Y[I] * inner), 5) / 3,
+        -total(sympy.atan(sympy.exp(V) * Y[I] + X[I]), 5) / 3,
+    ]
+    v = 0.4
+    e, s, t = np.exp(v), np.sin(v * x).sum(), (np.cos(v * x) * x).sum()
+    first = np.exp(np.tanh(v * y * s).sum() / 5)
+    value = first - np.sin(e + y * s).sum() / 3 - np.arctan(e * y + x).sum() / 3
+    slope = first * (y * (s + v * t) / np.cosh(v * y * s) ** 2).sum() / 5
+    slope -= (np.cos(e + y * s) * (e + y * t)).sum() / 3 + (e * y / (1 + (e * y + x) ** 2)).sum() / 3
+    loss = sympy.Add(*(terms[k] for k in order), evaluate=False)
+    agree(Program((U, V), loss, {"X": x, "Y": y}), [[value, 0, slope]], np.array([[0.3, v]]))
 
 
 class TestIndices:

@@ -72,6 +72,7 @@ HINTS: dict[str, str] = {
     "erfc": "write 1 - erf(x) if an accuracy of 1e-16 in absolute terms is enough",
     "floor": "steps have no gradient; use Heaviside or Piecewise",
     "ceiling": "steps have no gradient; use Heaviside or Piecewise",
+    "MatrixElement": "use sympy.IndexedBase, and give the array as data",
     "Product": "write exp(Sum(log(...)))",
     "Integral": "integrate it first, or replace it by a Sum",
     "Derivative": "call .doit() on it first",
