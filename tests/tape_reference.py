@@ -49,8 +49,11 @@ def computed(tape: Tape, point: Sequence[float], arithmetic: Arithmetic) -> Regi
     None stands for what is undecided: not real, out of range, or dependent on a comparison that rounding decides.
     """
 
-    def held(x: float) -> Ball:
-        return Ball(arithmetic, x).held()
+    def held(x: float) -> Ball | None:
+        try:
+            return Ball(arithmetic, x).held()
+        except UndecidedError:
+            return None
 
     return _run(tape, point, arithmetic, [held(c) for c in tape.constants.tolist()], held)
 
@@ -71,7 +74,7 @@ def meant(tape: Tape, point: Sequence[float | Ball], *, doubt: int, arithmetic: 
 
 
 def _run(
-    tape: Tape, point: Sequence[float | Ball], arithmetic: Arithmetic, constants: list[Ball], entry: Callable
+    tape: Tape, point: Sequence[float | Ball], arithmetic: Arithmetic, constants: Registers, entry: Callable
 ) -> Registers:
     registers: Registers = [*constants, *(x if isinstance(x, Ball) else Ball(arithmetic, float(x)) for x in point)]
     registers += [None] * (tape.registers - len(registers))
@@ -90,7 +93,7 @@ def _run(
     return [registers[output] for output in tape.outputs.tolist()]
 
 
-def _execute(instruction: list[int], registers: Registers, row: Sequence[Ball]) -> None:
+def _execute(instruction: list[int], registers: Registers, row: Registers) -> None:
     op, target, *operands = instruction
     operation = OPERATIONS[op]
     name = operation.name.removesuffix("_column").replace("column", "copy")
