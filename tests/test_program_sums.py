@@ -55,6 +55,7 @@ OUTER = [
 BODIES = st.tuples(*[expressions([U, V, A, B])] * 2)
 ROWS = st.lists(st.tuples(*[st.integers(-12, 12)] * 2), min_size=1, max_size=4).map(lambda rows: np.array(rows) / 4)
 POINTS = st.tuples(COORDINATES, COORDINATES)
+OPEN = EXACT._replace(decides_ties=False)
 LOOK_AT_SUMS = settings(LOOK, max_examples=100)  # each takes as long as two without sums
 
 
@@ -82,13 +83,13 @@ def row_by_row(body, data, point) -> list[Ball]:
     Where two things are equal that are both taken for coordinates here, the derivative of Max is another.
     """
     tape = taped((U, V, A, B), lambda: body)
-    sums = [Ball(EXACT, 0)] * 3
+    sums = [Ball(OPEN, 0)] * 3
     for row in data.tolist():
-        meaning = meant(tape, (*point, *row), doubt=doubt_of(body), arithmetic=EXACT._replace(decides_ties=False))
+        meaning = meant(tape, (*point, *row), doubt=doubt_of(body), arithmetic=OPEN)
         for place, (exact, beforehand) in enumerate(zip(meaning, computed(tape, (*point, *row), NUMPY), strict=True)):
             if place < 3:
                 assume(exact is not None and beforehand is not None)
-                sums[place] += Ball(EXACT, exact.value, exact.error + 8 * beforehand.error)
+                sums[place] += Ball(OPEN, exact.value, exact.error + 8 * beforehand.error)
     return sums
 
 
@@ -100,7 +101,7 @@ def test_a_loop_is_its_rows_one_by_one(bodies, outer, data, point) -> None:
     tape, outside = looped_tape(bodies, outer, data), taped((U, V, s, t), lambda: outer(s, t))
     with mpmath.workdps(DIGITS):
         first, second = (row_by_row(body, data, point) for body in bodies)
-        value, *slopes = meant(outside, (*point, first[0], second[0]), doubt=0)
+        value, *slopes = meant(outside, (*point, first[0], second[0]), doubt=0, arithmetic=OPEN)
         assume(None not in (value, *slopes))
         wanted = [value, *(slopes[k] + slopes[2] * first[k + 1] + slopes[3] * second[k + 1] for k in range(2))]
         doubt = max(map(doubt_of, bodies))
