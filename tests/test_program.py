@@ -339,6 +339,7 @@ class TestTheDocument:
     def test_states_the_limits(self) -> None:
         assert f"more than {LARGEST:,} different parts".replace(",", " ") in DOCUMENT
         assert package.assembly.LARGEST_TABLE == 2**27
+        assert package.tape.MOST_REGISTERS == 2**16
 
     def test_orders_the_files_so_that_no_import_runs_back(self) -> None:
         folder = Path(package.__file__).parent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.program import Program, Tape, first_failure, lowering
+from langevin_ib.program import Program, Tape, assembly, first_failure, lowering
 
 U, V = PARAMETERS = sympy.symbols("u v", real=True)
 X, Y, Z = (sympy.IndexedBase(name) for name in "XYZ")
@@ -25,6 +25,7 @@ def total(body, last=4) -> sympy.Sum:
         (U + sympy.gamma(U * V), "gamma(u*v)", "other functions"),
         (sympy.floor(U), "floor(u)", "Heaviside"),
         (sympy.erfc(U), "erfc(u)", "1 - erf(x)"),
+        (U * sympy.MatrixSymbol("M", 2, 2)[0, 1], "M[0, 1]", "IndexedBase"),
         (sympy.besselj(0, U), "besselj(0, u)", "no operation"),
         (sympy.Mod(U, 2), "Mod(u, 2)", "no operation"),
         (sympy.Derivative(sympy.sin(U), U), "Derivative(sin(u), u)", ".doit()"),
@@ -65,6 +66,16 @@ def test_what_is_too_large_is_named(monkeypatch) -> None:
         len(Program(PARAMETERS, sympy.sin(many) + V).value)
 
 
+def test_too_many_registers_or_columns_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(assembly, "MOST_REGISTERS", 3)
+    with pytest.raises(UnsupportedModelError, match="needs 5 registers, 2 of them for different numbers"):
+        len(Program(PARAMETERS, sympy.sin(7 * U) + 11).value)
+    monkeypatch.undo()
+    monkeypatch.setattr(assembly, "LARGEST_TABLE", 9)
+    with pytest.raises(UnsupportedModelError, match=r"a sum over 5 rows reads 2 columns .* more than 9 numbers"):
+        len(Program(PARAMETERS, total(sympy.sin(U * X[I, 0]) * X[I, 1] * sympy.cos(V * X[I, 1])), DATA).value)
+
+
 @pytest.mark.parametrize(
     ("expression", "part", "remedy"),
     [
@@ -97,6 +108,8 @@ def test_what_is_too_large_is_named(monkeypatch) -> None:
         (U * sympy.Integer(10) ** 400, "1e399", "rescale"),
         (U * sympy.exp(sympy.Integer(-2000)), "exp(-2000)", "rescale"),
         (U * sympy.exp(sympy.exp(50)), "exp(exp(50))", "rescale"),
+        (sympy.sin(U) * sympy.Integer(10) ** 5000, "a number of 5001 digits", "rescale"),
+        (total(U * sympy.sin(Y[I] * sympy.Integer(10) ** 400)), "1e399", "rescale"),
     ],
 )
 def test_what_is_wrong_is_named(expression, part, remedy) -> None:

@@ -194,6 +194,7 @@ class TestATape:
         [
             ({"code": np.zeros((2, 4))}, "shape"),
             ({"registers": 1}, "registers"),
+            ({"registers": 2**16 + 1}, "at most 65536 registers"),
             ({"dim": 0}, "coordinates"),
             ({"outputs": np.array([2])}, "reads register 2 before"),
             ({"outputs": np.array([4])}, "reads register 4 before"),

@@ -19,7 +19,7 @@ from .graph import Graph, Node, Origin
 from .registers import Placed, allocated
 from .schedule import Block, scheduled
 from .selection import Instruction, Selection
-from .tape import Notes, Tape
+from .tape import MOST_REGISTERS, Notes, Tape
 
 __all__ = ["LARGEST_TABLE", "assembled"]
 
@@ -70,6 +70,12 @@ class _Assembly:
         names: Sequence[str],
     ) -> Tape:
         self._number_constants(outputs)
+        registers = len(self.constants) + self.dim + count
+        if registers > MOST_REGISTERS:
+            raise UnsupportedModelError(
+                f"the expression needs {registers} registers, {len(self.constants)} of them for different numbers, but "
+                f"there are {MOST_REGISTERS}; write sums over data as sympy.Sum with data="
+            )
         code: list[tuple[int, int, int, int, int]] = []
         origins: list[Origin | None] = []
         lines = iter(placed)
@@ -84,7 +90,7 @@ class _Assembly:
             code=np.array(code, dtype=np.int32).reshape(-1, 5),
             constants=np.array(list(self.constants), dtype=np.float64),
             dim=self.dim,
-            registers=len(self.constants) + self.dim + count,
+            registers=registers,
             outputs=np.array([self._register(n, places.get(n)) for n in outputs], dtype=np.int32),
             data=tuple(self._table(nodes, rows) for rows, nodes in self.tables.items()),
             notes=Notes(tuple(names), tuple(tuple(map(self._label, t)) for t in self.tables.values()), tuple(origins)),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .constants import to_double
 from .data import Data
 from .functions import OPCODES, OPERATIONS
 from .graph import Graph, Node
@@ -31,7 +32,13 @@ class Columns:
         self._known: dict[Node, Any] = {}
 
     def values(self, node: Node) -> NDArray[np.float64]:
-        """Return the value of a node that does not move, for each row: shape (rows,), or () if it is a number."""
+        """Return the value of a node that does not move, for each row: shape (rows,), or () if it is a number.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is a number in it that is out of the range of doubles.
+        """
         with np.errstate(all="ignore"):
             for part in self.graph.reachable((node,)):
                 if part not in self._known:
@@ -42,7 +49,8 @@ class Columns:
         op, data = self.graph.ops[node], self.graph.data[node]
         args = [self._known[a] for a in self.graph.args[node]]
         if op == "constant":
-            return np.float64(data)
+            origin = self.graph.origins[node]
+            return np.float64(to_double(data, None if origin is None else origin.expression))
         if op == "column":
             return self.data.values(data)
         if op == "power":

@@ -58,6 +58,8 @@ class Graph:
         What each node is, the nodes that it is made of, and what else tells it from others.
     rows : list of int
         The number of rows that a node has values for; 0 if it does not vary from row to row.
+    level : list of int
+        How many sums deep a node is: one whose rows need the result of another is one deeper.
     moving : list of bool
         Whether a node depends on the coordinates.
     tame : list of bool
@@ -71,6 +73,7 @@ class Graph:
         self.args: list[tuple[Node, ...]] = []
         self.data: list[Any] = []
         self.rows: list[int] = []
+        self.level: list[int] = []
         self.moving: list[bool] = []
         self.tame: list[bool] = []
         self.origins: list[Origin | None] = []
@@ -91,6 +94,7 @@ class Graph:
         self.args.append(args)
         self.data.append(data)
         self.rows.append(self._rows(op, args, data))
+        self.level.append(max((self.level[a] for a in args), default=0) + (op == "sum"))
         self.moving.append(op == "coordinate" or any(self.moving[a] for a in args))
         whole_power = op == "power" and data.denominator == 1
         self.tame.append((op in _TAME or whole_power) and all(self.tame[a] for a in args))

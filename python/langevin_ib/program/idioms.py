@@ -28,6 +28,7 @@ class Lower(Protocol):
 
 
 _LARGEST_COUNT = 64
+_LARGEST_FACTOR = 1024
 
 
 class _Term(NamedTuple):
@@ -35,6 +36,9 @@ class _Term(NamedTuple):
 
     factor: sympy.Expr
     exponent: sympy.Expr | None
+
+
+_ONE = _Term(sympy.S.One, None)
 
 
 def _exponentials(lower: Lower, expression: sympy.Expr) -> list[_Term] | None:
@@ -89,11 +93,9 @@ def _log_of_factor(graph: Algebra, lower: Lower, factor: sympy.Expr) -> Node | N
 
 
 def _log_sum_exp(graph: Algebra, lower: Lower, terms: Sequence[_Term]) -> Node:
-    if len(terms) > 1 and terms[0].exponent is None:
-        # log(c + s) = log c + softplus(log s - log c) is as accurate as its terms even where it is nearly log c.
-        offset = _log_of_number(graph, terms[0].factor)
-        rest = _log_sum_exp(graph, lower, terms[1:])
-        return graph.add(offset, graph.apply("softplus", graph.sub(rest, offset)))
+    if len(terms) > 1 and terms[0] == _ONE:
+        # log(1 + s) = softplus(log s) is as accurate as its terms even where it is nearly 0.
+        return graph.apply("softplus", _log_sum_exp(graph, lower, terms[1:]))
     exponents = [_exponent(graph, lower, term) for term in terms]
     if len(exponents) == 1:
         return exponents[0]
@@ -157,8 +159,11 @@ def _over_two(
 ) -> tuple[list[Node], sympy.Expr] | None:
     """Return exp(exponent) / (exp(a) + exp(b))**count as factors and an exponent that is left; None if neither a fits.
 
-    For any j, exp(j a + (count - j) b) over it is sigmoid(a - b)**j sigmoid(b - a)**(count - j).
+    For any j, exp(j a + (count - j) b) over it is sigmoid(a - b)**j sigmoid(b - a)**(count - j). A factor of an
+    exponential becomes part of its exponent and is taken out again; a very small or large one would leave little else.
     """
+    if any(not 1 / _LARGEST_FACTOR <= abs(t.factor) <= _LARGEST_FACTOR for t in terms):
+        return None
     (p, a), (q, b) = ((t.factor, sympy.S.Zero if t.exponent is None else t.exponent) for t in terms)
     fitting = [j for j in range(count + 1) if exponent == sympy.Add(_multiple(j, a), _multiple(count - j, b))]
     if not fitting and terms[0].exponent is not None:

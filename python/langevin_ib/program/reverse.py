@@ -52,6 +52,7 @@ class _Sweep:
         self.rows = rows
         self.parts: dict[Node, dict[Node | None, Node]] = {}
         self._waiting: list[int] = []
+        self._sums: dict[tuple[int, int], dict[Node, Node]] = {}
 
     def add(self, node: Node, value: Node, mask: Node | None) -> None:
         """Add a part to the derivative by `node`."""
@@ -68,16 +69,31 @@ class _Sweep:
         parts[mask] = graph.add(parts[mask], value) if mask in parts else value
 
     def run(self) -> None:
-        """Pass everything back as far as this sweep goes: users of a node have larger numbers, so they come first."""
-        while self._waiting:
-            node = -heappop(self._waiting)
-            adjoint, mask = self._joined(node)
-            with self.graph.origin(self._origin(node)):
-                if self.graph.ops[node] == "sum":
-                    self._into_sum(node, adjoint, mask)
-                    continue
-                for share in shares(self.graph, node, adjoint):
+        """Pass everything back as far as this sweep goes: users of a node have larger numbers, so they come first.
+
+        Sums wait for others to share a loop with, until a node comes that is less deep: they may depend on that. What
+        the deepest of them pass back may come next, and may be less deep than others: so these are looked at again.
+        """
+        while self._waiting or self._sums:
+            level = self.graph.level[-self._waiting[0]] if self._waiting else -1
+            deepest = max(self._sums, default=(-1, 0))
+            if deepest[0] > level:
+                self._into_sums(self._sums.pop(deepest), None, None)
+            else:
+                self._pass_back(-heappop(self._waiting))
+
+    def _pass_back(self, node: Node) -> None:
+        graph = self.graph
+        adjoint, mask = self._joined(node)
+        if graph.ops[node] != "sum":
+            with graph.origin(self._origin(node)):
+                for share in shares(graph, node, adjoint):
                     self.add(share.argument, share.value, self._both(mask, share.mask))
+        elif mask is None and graph.ops[adjoint] == "constant":
+            (body,) = graph.args[node]
+            self._sums.setdefault((graph.level[node], graph.rows[body]), {})[node] = adjoint
+        else:
+            self._into_sums({node: graph.constant(1)}, adjoint, mask)
 
     def adjoint(self, node: Node) -> Node:
         """Return the derivative by `node`, with all masks applied."""
@@ -97,19 +113,24 @@ class _Sweep:
         anywhere = None if None in parts else reduce(lambda a, b: graph.apply("max", a, b), masks)
         return reduce(graph.add, values), anywhere
 
-    def _into_sum(self, node: Node, adjoint: Node, mask: Node | None) -> None:
+    def _into_sums(self, weights: dict[Node, Node], factor: Node | None, mask: Node | None) -> None:
+        """Pass back through a weighted sum of sums over the same rows, times a factor that is the same in all rows.
+
+        The weights are numbers and go into the loop, where they meet other numbers. The factor moves: what is added up
+        is multiplied by it once, afterwards.
+        """
         graph = self.graph
-        (body,) = graph.args[node]
-        rows = graph.rows[body]
-        # A number goes into the loop, where it meets other numbers; what moves is multiplied once, afterwards.
-        inside = graph.constant_value(adjoint) is not None
+        rows = graph.rows[graph.args[next(iter(weights))][0]]
         sweep = _Sweep(graph, self.columns, rows)
-        sweep.add(body, adjoint if inside else graph.constant(1), None)
+        for node, weight in weights.items():
+            sweep.add(graph.args[node][0], weight, None)
         sweep.run()
-        for outer in sorted(n for n in sweep.parts if graph.rows[n] == 0):
-            for inner_mask, value in sweep.parts[outer].items():
-                summed = total(graph, self.columns, value, rows)
-                self.add(outer, summed if inside else graph.mul(adjoint, summed), self._both(mask, inner_mask))
+        with graph.origin(self._origin(next(iter(weights)))):
+            for outer in sorted(n for n in sweep.parts if graph.rows[n] == 0):
+                for inner_mask, value in sweep.parts[outer].items():
+                    summed = total(graph, self.columns, value, rows)
+                    product = summed if factor is None else graph.mul(factor, summed)
+                    self.add(outer, product, self._both(mask, inner_mask))
 
     def _both(self, first: Node | None, second: Node | None) -> Node | None:
         if first is None or second is None:

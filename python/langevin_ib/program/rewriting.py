@@ -16,12 +16,22 @@ def _side(x: sympy.Expr) -> sympy.Expr:
 
 def _asinh(x: sympy.Expr) -> sympy.Expr:
     size = _side(x) * x
-    return _side(x) * sympy.log(1 + size + size**2 / (1 + sympy.sqrt(1 + size**2)))
+    return _side(x) * _log_of_one_plus(size, size**2 / (1 + sympy.sqrt(1 + size**2)))
+
+
+def _atanh(x: sympy.Expr) -> sympy.Expr:
+    # By the size: near x = -1 the logarithm of nearly 0 would see little but rounding.
+    size = _side(x) * x
+    return _side(x) * _log_of_one_plus(2 * size / (1 - size)) / 2
+
+
+def _log_of_one_plus(*terms: sympy.Expr) -> sympy.Expr:
+    # 1 must not be joined with a number in the terms: the logarithm of nearly 1 wants to see what is beyond 1.
+    return sympy.log(sympy.Add(1, *terms, evaluate=False))
 
 
 def _acosh(x: sympy.Expr) -> sympy.Expr:
-    # Kept as 1 + (x - 1) + ...: the logarithm of nearly 1 wants to see what is beyond 1.
-    return sympy.log(sympy.Add(1, x - 1, sympy.sqrt((x - 1) * (x + 1)), evaluate=False))
+    return _log_of_one_plus(x - 1, sympy.sqrt((x - 1) * (x + 1)))
 
 
 def _csch(x: sympy.Expr) -> sympy.Expr:
@@ -55,7 +65,7 @@ REWRITTEN: dict[type[sympy.Basic], Callable[..., sympy.Expr]] = {
     sympy.atan2: _atan2,
     sympy.asinh: _asinh,
     sympy.acosh: _acosh,
-    sympy.atanh: lambda x: sympy.log(1 + 2 * x / (1 - x)) / 2,
+    sympy.atanh: _atanh,
 }
 """What stands for what. The formulas are lowered like anything else, so idioms in them are recognised."""
 
@@ -63,6 +73,7 @@ HINTS: dict[str, str] = {
     "erfc": "write 1 - erf(x) if an accuracy of 1e-16 in absolute terms is enough",
     "floor": "steps have no gradient; use Heaviside or Piecewise",
     "ceiling": "steps have no gradient; use Heaviside or Piecewise",
+    "MatrixElement": "use sympy.IndexedBase, and give the array as data",
     "Product": "write exp(Sum(log(...)))",
     "Integral": "integrate it first, or replace it by a Sum",
     **dict.fromkeys(("Derivative", "Determinant", "Limit", "Subs", "Trace"), "call .doit() on it first"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .graph import Node
@@ -30,29 +30,28 @@ def scheduled(selection: Selection, outputs: Sequence[Node]) -> list[Block]:
     there: set[Node] = set()
     for sums in _loops(selection):
         body = _Order(selection, [selection.accumulation(s) for s in sums], there, inside=True)
-        before = _Order(selection, [selection.instruction(n) for n in body.outside], there, inside=False)
         zero = graph.constant(0)
-        blocks.append(Block(0, before.instructions + [Instruction("copy", s, (zero,)) for s in sums]))
+        copies = [Instruction("copy", s, (zero,)) for s in sums]
+        blocks.append(Block(0, _straight(selection, body.outside, there) + copies))
         blocks.append(Block(graph.rows[graph.args[sums[0]][0]], body.instructions))
         there.update(sums)
-    roots = [n for n in dict.fromkeys(outputs) if not selection.is_given(n) and n not in there]
-    blocks.append(
-        Block(0, _Order(selection, [selection.instruction(n) for n in roots], there, inside=False).instructions)
-    )
+    blocks.append(Block(0, _straight(selection, outputs, there)))
     return [block for block in blocks if block.instructions]
+
+
+def _straight(selection: Selection, nodes: Iterable[Node], there: set[Node]) -> list[Instruction]:
+    """Return the instructions outside of loops that compute `nodes`, as far as they are not `there`."""
+    missing = [n for n in dict.fromkeys(nodes) if n not in there and not selection.is_given(n)]
+    return _Order(selection, [selection.instruction(n) for n in missing], there, inside=False).instructions
 
 
 def _loops(selection: Selection) -> list[list[Node]]:
     """Return the sums of each loop, in an order in which every loop finds what it needs."""
     graph = selection.graph
-    level: dict[Node, int] = {}
     groups: dict[tuple[int, int], list[Node]] = {}
     for node in selection.needed:
-        args = () if selection.is_column(node) else graph.args[node]
-        level[node] = max((level[a] for a in args), default=0)
         if graph.ops[node] == "sum":
-            level[node] += 1
-            groups.setdefault((level[node], graph.rows[args[0]]), []).append(node)
+            groups.setdefault((graph.level[node], graph.rows[graph.args[node][0]]), []).append(node)
     return [groups[key] for key in sorted(groups, key=lambda key: (key[0], groups[key][0]))]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import sympy
 
 from ..checks import MAX_SHOWN
@@ -26,7 +28,7 @@ def sketch(expression: sympy.Basic, depth: int = _DEEPEST) -> str:
     '(a sum of 100 terms, such as x0**2)**2'
     """
     if is_small(expression):
-        text = str(expression)
+        text = _written(expression)
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
     if depth == 0:
         return "..."
@@ -38,3 +40,16 @@ def sketch(expression: sympy.Basic, depth: int = _DEEPEST) -> str:
     if name == "Pow":
         return f"({sketch(arguments[0], depth - 1)})**{sketch(arguments[1], depth - 1)}"
     return f"{name}({', '.join(sketch(a, depth - 1) for a in arguments[:2])}{', ...' if len(arguments) > 2 else ''})"
+
+
+def _written(expression: sympy.Basic) -> str:
+    try:
+        return str(expression)
+    except ValueError:
+        # Python refuses to write integers of thousands of digits.
+        digits = {n: _digits(n) for n in expression.atoms(sympy.Rational) if _digits(n) > MAX_SHOWN}
+        return str(expression.xreplace({n: sympy.Symbol(f"(a number of {k} digits)") for n, k in digits.items()}))
+
+
+def _digits(number: sympy.Rational) -> int:
+    return math.ceil(max(abs(int(number.p)), int(number.q)).bit_length() * math.log10(2))

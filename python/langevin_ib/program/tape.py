@@ -15,7 +15,10 @@ from ..errors import InvalidArgumentError
 from .functions import OPCODES, OPERATIONS
 from .graph import Origin
 
-__all__ = ["Notes", "Tape"]
+__all__ = ["MOST_REGISTERS", "Notes", "Tape"]
+
+MOST_REGISTERS = 2**16
+"""The largest number of registers of a tape."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Tape:
     dim : int
         The number of coordinates: registers m to m + dim - 1 hold x and are never written.
     registers : int
-        The number of registers.
+        The number of registers, at most 65536.
     outputs : array of int32
         The registers that hold the results at the end.
     data : tuple of arrays of float64, each of shape (rows, columns)
@@ -140,6 +143,8 @@ class _Check:
         tape = self.tape
         if tape.dim < 1 or tape.registers < self.pinned:
             raise InvalidArgumentError(f"a tape of {tape.dim} coordinates can't have {tape.registers} registers")
+        if tape.registers > MOST_REGISTERS:
+            raise InvalidArgumentError(f"a tape has at most {MOST_REGISTERS} registers, not {tape.registers}")
         if any(table.ndim != 2 for table in tape.data):
             raise InvalidArgumentError("every table of data must have two axes")
         self.written[: self.pinned] = True
