@@ -7,15 +7,15 @@
 //! - `table`, `constants`: numbers that differ between the types, derived by a script.
 //! - `twofold`: sums of two numbers, where one is not precise enough.
 //! - `sign`: signs and comparisons.
-//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (with `huge` for far angles), `arctangent`, `error`, `logistic`,
-//!   `power`: a family a file.
+//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (with `huge` for far angles), `arctangent`, `error_function`,
+//!   `logistic`, `power`: a family a file.
 //! - `arrays`: operations on whole arrays.
 
 mod arctangent;
 mod arrays;
 mod circular;
 mod constants;
-mod error;
+mod error_function;
 mod exponential;
 mod huge;
 mod hyperbolic;
@@ -30,7 +30,7 @@ mod twofold;
 pub use arctangent::atan;
 pub use arrays::apply;
 pub use circular::{cos, sin, tan};
-pub use error::erf;
+pub use error_function::erf;
 pub use exponential::{exp, expm1};
 pub use hyperbolic::{cosh, sinh, tanh};
 pub use logarithm::{log, log1p};
