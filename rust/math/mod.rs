@@ -1,7 +1,7 @@
 //! Elementary functions, written once for numbers and packs: the same bits at every level, and no branch on the way.
 //!
-//! docs/functions.md has their errors and speed. A function is total: NaN in any argument gives NaN (but for `pow`, where C
-//! says otherwise), infinite arguments give limits, and results underflow gradually.
+//! docs/functions.md has their errors and speed. A function is total: NaN in any argument gives NaN (but for comparisons, and
+//! for `pow` where C says otherwise), infinite arguments give limits, and results underflow gradually.
 //!
 //! - `operations`: the names of a tape's operations.
 //! - `table`, `constants`: numbers that differ between the types, derived by a script.
