@@ -7,8 +7,8 @@ use super::table::limit;
 use super::twofold::Twofold;
 use crate::real::Real;
 
-/// The halves' sum or difference of e^|x| and e^-|x|, by `even` and `odd` powers of r in x = k log 2 + r:
-/// 2^(k-1) (even cosh r + odd sinh r) with even and odd = 1 ± 4^-k.
+/// Half the sum (or difference, if `minus`) of e^|x| and e^-|x|. With |x| = k log 2 + r, it is
+/// 2^(k-1) (even cosh r + odd sinh r) with even and odd = 1 + 4^-k and 1 - 4^-k, or the other way round.
 #[inline(always)]
 fn half<R: Real>(x: R, minus: bool) -> R {
     let one = R::constant(1.0);
