@@ -25,6 +25,11 @@ walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walk
 keep = {"theta0": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["theta0"], each) for each in (law, naive))
-print(found, rival, sep="\n\n")
+# With a spring of energy |w|⁴ / 4 beside the confinement: it pulls towards the slice |w|² = 0.
+setting["dynamics"] = lib.SoftSlice(stiffness=2.0)
+held = lib.sample(model, **setting, **walk, rng=2, observe=keep)
+slice_law = lib.density(model, "theta0", **setting)
+on_slice, rival_on_slice = (lib.compare(held["theta0"], each) for each in (slice_law, naive))
+print(found, rival, on_slice, rival_on_slice, sep="\n\n")
 if len(sys.argv) > 1:
     lib.plot.density(run["theta0"], law, rivals={"naive: no orbit volume": naive}).figure.savefig(sys.argv[1])

@@ -82,6 +82,11 @@ def test_a_private_import_would_be_seen(code) -> None:
     assert not modules_of(code) <= ALLOWED
 
 
+def test_most_examples_go_on_to_a_slice() -> None:
+    slices = ("GaugeFixed", "SoftSlice", "Constrained")
+    assert sum(any(name in path.read_text() for name in slices) for path in EXAMPLES) == 4
+
+
 @every_example
 def test_the_law_is_confirmed_and_the_naive_one_refuted(path, tmp_path, monkeypatch, capsys) -> None:
     if "numba" in modules_of(path.read_text()):
@@ -90,11 +95,12 @@ def test_the_law_is_confirmed_and_the_naive_one_refuted(path, tmp_path, monkeypa
     mpl.use("Agg")
     monkeypatch.setattr(sys, "argv", [str(path), str(picture)])
     result = runpy.run_path(str(path))
-    found, rival = result["found"], result["rival"]
-    assert found.consistent(validation.ALPHA), str(found)
-    assert found.effective_samples > 10_000
-    assert rival.pvalue < validation.REJECTION, str(rival)
-    assert capsys.readouterr().out == f"{found}\n\n{rival}\n"
+    shown = [result[name] for name in ("found", "rival", "on_slice", "rival_on_slice") if name in result]
+    for found, rival in zip(shown[::2], shown[1::2], strict=True):
+        assert found.consistent(validation.ALPHA), str(found)
+        assert found.effective_samples > 10_000
+        assert rival.pvalue < validation.REJECTION, str(rival)
+    assert capsys.readouterr().out == "\n\n".join(map(str, shown)) + "\n"
     assert picture.read_bytes().startswith(b"\x89PNG")
     (axes,) = mpl.pyplot.gcf().axes
     mpl.pyplot.close("all")
