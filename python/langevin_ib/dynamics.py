@@ -33,9 +33,16 @@ class Dynamics(ABC):
         """Return V of `model` as a SymPy expression; `temperature` is only needed where V depends on it."""
 
     def metric_of(self, model: Model) -> NDArray[np.float64] | None:
-        """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity."""
-        del model
-        return None
+        """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is of another size.
+        """
+        rows: Rows | None = getattr(self, "metric", None)
+        metric = None if rows is None else metric_for(Metric(rows), model.parameters)
+        return None if metric is None else metric.matrix
 
     def __repr__(self) -> str:
         said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None)
@@ -81,16 +88,6 @@ class Ambient(Dynamics):
             object.__setattr__(self, "metric", checked_metric(self.metric))
         if self.compiled is not None:
             object.__setattr__(self, "compiled", CompiledPotential.of(self.compiled))
-
-    def metric_of(self, model: Model) -> NDArray[np.float64] | None:
-        """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If it is of another size.
-        """
-        return _sized(self.metric, model)
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V = L + confinement + (weight_decay / 2) |x|**2 of `model` as a SymPy expression."""
@@ -141,16 +138,6 @@ class SoftSlice(Dynamics):
         object.__setattr__(self, "weight_decay", checked_real("weight_decay", self.weight_decay, minimum=0.0))
         if self.metric is not None:
             object.__setattr__(self, "metric", checked_metric(self.metric))
-
-    def metric_of(self, model: Model) -> NDArray[np.float64] | None:
-        """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If it is of another size.
-        """
-        return _sized(self.metric, model)
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V of `model` as a SymPy expression.
@@ -315,11 +302,6 @@ class Constrained(Dynamics):
 def compiled_of(dynamics: Dynamics) -> CompiledPotential | None:
     """Return the compiled function that drives the walkers in place of a formula, if there is one."""
     return dynamics.compiled if isinstance(dynamics, Ambient) else None
-
-
-def _sized(rows: Rows | None, model: Model) -> NDArray[np.float64] | None:
-    metric = None if rows is None else metric_for(Metric(rows), model.parameters)
-    return None if metric is None else metric.matrix
 
 
 def _require_euclidean(who: str, metric: Any) -> None:
