@@ -94,20 +94,13 @@ impl Section {
         }
     }
 
-    /// Puts together what can be done at once, and tells how many registers that takes.
-    fn arrange(&mut self, live: &[bool], data: &[Table]) -> usize {
-        let mut together = None;
-        if let Some(table) = self.table {
-            // What a row reads first may have been left by the row before.
-            let mut live_in_body = live.to_vec();
-            self.find_live(&mut live_in_body);
-            pair::mark(&mut self.code, &live_in_body);
-            together = rows::together(&self.code, data[table].stride, live);
-        } else {
-            pair::mark(&mut self.code, live);
-        }
+    /// Puts together what can be done at once, given the live registers after and before; returns how many there are then.
+    fn arrange(&mut self, after: &[bool], before: &[bool], data: &[Table]) -> usize {
+        // What a row of a loop leaves may be what the next one reads first.
+        pair::mark(&mut self.code, if self.table.is_some() { before } else { after });
+        let together = self.table.and_then(|table| rows::together(&self.code, data[table].stride, after));
         self.code = pair::join(&fuse::fuse(&self.code));
-        together.map_or(live.len(), |rows::Together { code, registers }| {
+        together.map_or(after.len(), |rows::Together { code, registers }| {
             self.together = pair::join(&code);
             registers
         })
@@ -133,6 +126,11 @@ impl Instruction {
     /// An instruction that is done once.
     fn once(act: Act, to: u16, [a, b, c]: [u16; 3]) -> Self {
         Self { act, rows: 1, steps: [0; 3], is_passed_on: false, to, a, b, c }
+    }
+
+    /// How many instructions it is with those that follow it as its run.
+    fn extent(&self) -> usize {
+        if matches!(self.act, Act::Op(_)) { 1 } else { 1 + usize::from(self.b) }
     }
 
     /// Which operands of an operation are registers, and their numbers.
@@ -219,10 +217,9 @@ impl Program {
             live[register as usize] = true;
         }
         for section in sections.iter_mut().rev() {
-            let mut before = live.clone();
-            section.find_live(&mut before);
-            registers = registers.max(section.arrange(&live, &data));
-            live = before;
+            let after = live.clone();
+            section.find_live(&mut live);
+            registers = registers.max(section.arrange(&after, &live, &data));
         }
         Ok(Self {
             dim: parts.dim,

@@ -54,9 +54,9 @@ pub fn join(code: &[Instruction]) -> Vec<Instruction> {
             continue;
         }
         // A run goes as it is.
-        let length = if matches!(first.act, Act::Op(_)) { 1 } else { 1 + usize::from(first.b) };
-        joined.extend(&rest[..length]);
-        rest = &rest[length..];
+        let (unit, after) = rest.split_at(first.extent());
+        joined.extend(unit);
+        rest = after;
     }
     joined
 }

@@ -114,10 +114,9 @@ impl Copies {
         let mut copies = Vec::new();
         let mut rest = code;
         while let Some(&head) = rest.first() {
-            let terms = if matches!(head.act, Act::Op(_)) { 0 } else { usize::from(head.b) };
-            let (unit, after) = rest.split_at(1 + terms);
-            rest = after;
+            let (unit, after) = rest.split_at(head.extent());
             self.copy(unit, &mut copies);
+            rest = after;
         }
         copies
     }
