@@ -7,10 +7,11 @@
 //! - `table`, `constants`: numbers that differ between the types, derived by a script.
 //! - `twofold`: sums of two numbers, where one is not precise enough.
 //! - `sign`: signs and comparisons.
-//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (with `huge` for far angles), `arctangent`, `error_function`,
-//!   `logistic`, `power`: a family a file.
+//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (of an `angle`, which `huge` reduces if it is far), `arctangent`,
+//!   `error_function`, `logistic`, `power`: a family a file.
 //! - `arrays`: operations on whole arrays.
 
+mod angle;
 mod arctangent;
 mod arrays;
 mod circular;

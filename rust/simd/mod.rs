@@ -1,9 +1,10 @@
 //! Packs of walkers and the instruction sets that carry them. `Level` is detected once, and its value is the proof.
 //!
-//! Reading order: `portable` (the meaning of every operation, on arrays), then `avx2` and `avx512` (the same operations on
-//! registers). The `unsafe` code of the crate is in this folder and nowhere else, and it has one reason: calling an
-//! instruction that [`Level::detect`] has found on this machine.
+//! Reading order: `portable` (the meaning of every operation, on arrays; `aes` is its encryption), then `avx2` and `avx512` (the
+//! same operations on registers). The `unsafe` code in this folder has one reason: calling an instruction that
+//! [`Level::detect`] has found on this machine.
 
+mod aes;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

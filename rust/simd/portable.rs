@@ -3,8 +3,7 @@
 use std::array::from_fn;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
-use super::{Counters, Pack, Routine, Simd, Widen};
-use crate::noise::aes;
+use super::{Counters, Pack, Routine, Simd, Widen, aes};
 use crate::real::{Bits, Real, Scalar};
 
 /// `N` numbers of type `T`, one a walker.
