@@ -12,7 +12,7 @@ use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Element, Job, Pack, Simd};
+use crate::simd::{Element, Job, Pack, Routine, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
@@ -83,7 +83,7 @@ where
     Q: Precision<T>,
 {
     let mut start = walk.x.clone();
-    scheme.begin(room, walk, steps.start);
+    S::call(Begin { scheme, room, walk, step: steps.start });
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
@@ -113,7 +113,7 @@ where
             stride = 1;
             walk.x.copy_from_slice(&start);
             walk.failures.clear();
-            scheme.begin(room, walk, from);
+            S::call(Begin { scheme, room, walk, step: from });
             continue;
         }
         collect_accepted(walk, block);
@@ -125,6 +125,30 @@ where
     let number = |death: &Death| Death { walker: block.first + death.walker, ..*death };
     block.deaths.extend(walk.deaths.iter().filter(is_live).map(number));
     None
+}
+
+/// A scheme's preparation of a block: it is rare, and needed in two places.
+struct Begin<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
+    scheme: C,
+    room: &'a mut C::Room<S, T>,
+    walk: &'a mut Walk<'w, S, T, V, Q>,
+    step: u64,
+}
+
+impl<S, T, V, C, Q> Routine<S> for Begin<'_, '_, S, T, V, C, Q>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.scheme.begin(self.room, self.walk, self.step);
+    }
 }
 
 /// Adds the packs' counts of accepted proposals to the block's.

@@ -55,9 +55,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F32: Pack<Scalar = f32>;
     /// Does a routine as a function of its own, compiled with this set's features whatever the caller's.
     fn call<R: Routine<Self>>(routine: R) -> R::Output;
+    /// Does a routine where it stands. A set that is there to be right, and not to be fast, may call it instead.
+    #[inline(always)]
+    fn embed<R: Routine<Self>>(routine: R) -> R::Output {
+        routine.run()
+    }
 }
 
-/// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it.
+/// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it, or into those of
+/// every set.
 pub trait Routine<S: Simd> {
     /// What it returns.
     type Output;

@@ -22,6 +22,10 @@ impl Simd for Portable {
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
         routine.run()
     }
+    #[inline(always)]
+    fn embed<R: Routine<Self>>(routine: R) -> R::Output {
+        Self::call(routine)
+    }
 }
 
 impl<T: Copy, const N: usize> Lanes<T, N> {
@@ -39,7 +43,7 @@ macro_rules! operators {
     ($($trait:ident $method:ident),*) => {$(
         impl<T: Copy + $trait<Output = T>, const N: usize> $trait for Lanes<T, N> {
             type Output = Self;
-            #[inline(always)]
+            #[inline(never)]
             fn $method(self, other: Self) -> Self {
                 self.zip(other, T::$method)
             }
@@ -50,7 +54,7 @@ operators!(Add add, Sub sub, Mul mul, Div div, BitAnd bitand, BitOr bitor, BitXo
 
 impl<T: Copy + Neg<Output = T>, const N: usize> Neg for Lanes<T, N> {
     type Output = Self;
-    #[inline(always)]
+    #[inline(never)]
     fn neg(self) -> Self {
         self.map(T::neg)
     }
@@ -58,19 +62,19 @@ impl<T: Copy + Neg<Output = T>, const N: usize> Neg for Lanes<T, N> {
 
 impl<B: Bits<Mask = bool>, const N: usize> Bits for Lanes<B, N> {
     type Mask = [bool; N];
-    #[inline(always)]
+    #[inline(never)]
     fn splat(x: u64) -> Self {
         Lanes([B::splat(x); N])
     }
-    #[inline(always)]
+    #[inline(never)]
     fn shl(self, by: u32) -> Self {
         self.map(|x| x.shl(by))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn shr(self, by: u32) -> Self {
         self.map(|x| x.shr(by))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn top_bit(self) -> [bool; N] {
         self.map(B::top_bit).0
     }
@@ -80,71 +84,71 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
     type Scalar = T;
     type Bits = Lanes<T::Bits, N>;
     type Mask = [bool; N];
-    #[inline(always)]
+    #[inline(never)]
     fn splat(x: T) -> Self {
         Lanes([x; N])
     }
-    #[inline(always)]
+    #[inline(never)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         Lanes(from_fn(|i| self.0[i].mul_add(factor.0[i], term.0[i])))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn sqrt(self) -> Self {
         self.map(T::sqrt)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn less(self, other: Self) -> [bool; N] {
         self.zip(other, T::less).0
     }
-    #[inline(always)]
+    #[inline(never)]
     fn less_equal(self, other: Self) -> [bool; N] {
         self.zip(other, T::less_equal).0
     }
-    #[inline(always)]
+    #[inline(never)]
     fn equal(self, other: Self) -> [bool; N] {
         self.zip(other, T::equal).0
     }
-    #[inline(always)]
+    #[inline(never)]
     fn is_nan(self) -> [bool; N] {
         self.map(T::is_nan).0
     }
-    #[inline(always)]
+    #[inline(never)]
     fn select(mask: [bool; N], yes: Self, no: Self) -> Self {
         Lanes(from_fn(|i| T::select(mask[i], yes.0[i], no.0[i])))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn any(mask: [bool; N]) -> bool {
         mask.into_iter().fold(false, |any, lane| any | lane)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn lesser(self, other: Self) -> Self {
         self.zip(other, T::lesser)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn greater(self, other: Self) -> Self {
         self.zip(other, T::greater)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn lanewise(self, f: fn(T) -> T) -> Self {
         self.map(f)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn to_bits(self) -> Self::Bits {
         self.map(T::to_bits)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn from_bits(bits: Self::Bits) -> Self {
         bits.map(T::from_bits)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn from_unsigned(bits: Self::Bits) -> Self {
         bits.map(T::from_unsigned)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn from_signed(bits: Self::Bits) -> Self {
         bits.map(T::from_signed)
     }
-    #[inline(always)]
+    #[inline(never)]
     fn lookup(table: &[T; 16], index: Self::Bits) -> Self {
         index.map(|i| T::lookup(table, i))
     }
@@ -152,22 +156,22 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
 
 impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
     const LANES: usize = N;
-    #[inline(always)]
+    #[inline(never)]
     fn load(from: &[T]) -> Self {
         Lanes(from_fn(|i| from[i]))
     }
-    #[inline(always)]
+    #[inline(never)]
     fn store(self, to: &mut [T]) {
         to[..N].copy_from_slice(&self.0);
     }
-    #[inline(always)]
+    #[inline(never)]
     fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]) {
         for ((to, offset), x) in to.iter_mut().zip(offsets).zip(self.0) {
             let x = x.to_f64();
             *to = offset.wrapping_add(if x.is_nan() { nan.cast_signed() } else { x as i32 });
         }
     }
-    #[inline(always)]
+    #[inline(never)]
     fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
         // N lanes share eight blocks: a lane has 128 bits in f64, 64 bits in f32, halved into two words.
         let lanes_a_block = N / 8;
@@ -185,7 +189,7 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
 }
 
 impl Widen<Lanes<f32, 16>> for Lanes<f64, 8> {
-    #[inline(always)]
+    #[inline(never)]
     fn widen(narrow: Lanes<f32, 16>) -> [Self; 2] {
         [Lanes(from_fn(|i| f64::from(narrow.0[i]))), Lanes(from_fn(|i| f64::from(narrow.0[i + 8])))]
     }
