@@ -4,15 +4,15 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Plan;
+use super::between::{Accepted, Look, Lost};
 use super::block::Block;
 use crate::dynamics::gauge::Death;
 use crate::error::Cause;
 use crate::noise::{BoxMuller, Precision};
 use crate::observe::{Tally, View};
 use crate::potential::Potential;
-use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Element, Job, Pack, Routine, Simd};
+use crate::simd::{Element, Job, Routine, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
@@ -82,6 +82,7 @@ where
     C: Scheme,
     Q: Precision<T>,
 {
+    let dim = walk.potential.dim();
     let mut start = walk.x.clone();
     S::call(Begin { scheme, room, walk, step: steps.start });
     let mut next_look = plan.next_look(steps.start);
@@ -93,16 +94,20 @@ where
         for step in from..to {
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
-                walk.tally.settle();
-                for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
-                    if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut views[i], column, walk.tally);
-                    }
-                }
+                let (x, columns) = (&walk.x[..], &mut block.columns[..]);
+                S::call(Look {
+                    plan,
+                    step: next_look,
+                    potential: walk.potential,
+                    x,
+                    views,
+                    columns,
+                    tally: walk.tally,
+                });
                 next_look = plan.next_look(next_look);
             }
         }
-        if let Some(walker) = walk.runaway(&block.live, plan.bound) {
+        if let Some(walker) = S::call(Lost::<S, T> { x: &walk.x, dim, live: &block.live, bound: plan.bound }) {
             if to - from == 1 {
                 // The next block may be of another size.
                 walk.tally.settle();
@@ -116,7 +121,7 @@ where
             S::call(Begin { scheme, room, walk, step: from });
             continue;
         }
-        collect_accepted(walk, block);
+        block.accepted += S::call(Accepted::<S, T> { packs: &mut walk.accepted, live: &block.live });
         walk.failures.clear();
         from = to;
     }
@@ -148,20 +153,5 @@ where
     #[inline(always)]
     fn run(self) {
         self.scheme.begin(self.room, self.walk, self.step);
-    }
-}
-
-/// Adds the packs' counts of accepted proposals to the block's.
-#[inline(always)]
-fn collect_accepted<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
-    let mut lanes = [T::default(); 16];
-    for (pack, accepted) in walk.accepted.iter_mut().enumerate() {
-        accepted.store(&mut lanes);
-        for (lane, count) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
-            if block.live.contains(&(pack * T::Pack::<S>::LANES + lane)) {
-                block.accepted += count.to_f64() as u64;
-            }
-        }
-        *accepted = Real::constant(0.0);
     }
 }

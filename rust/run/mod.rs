@@ -1,6 +1,7 @@
 //! A run: settings in, blocks cut, steps made in epochs short enough to stop for progress and Ctrl-C, results merged.
 
 mod advance;
+mod between;
 mod block;
 mod pool;
 
@@ -163,7 +164,32 @@ where
     C: Scheme,
     Q: Precision<T>,
 {
-    let dim = potential.dim();
+    let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps| {
+        plan.level.run(Advance { plan, potential, scheme, precision: PhantomData::<Q>, blocks, tally, steps })
+    };
+    let kernel = Kernel { dim: potential.dim(), advance: &advance, check: &|| potential.check() };
+    drive(plan, &kernel, states, sums_before, &mut go_on)
+}
+
+/// Potential, scheme and noise behind one call, so that what is around the loop is compiled once for all of them.
+struct Kernel<'a, T> {
+    dim: usize,
+    advance: &'a Advancing<'a, T>,
+    check: &'a (dyn Fn() -> Result<()> + Sync),
+}
+
+/// Moves some blocks through some steps.
+type Advancing<'a, T> = dyn Fn(&mut [Block<T>], &mut Tally, Range<u64>) -> Option<Runaway> + Sync + 'a;
+
+/// Cuts blocks, has them moved epoch by epoch, and gathers what they keep.
+fn drive<T: Element>(
+    plan: &Plan,
+    kernel: &Kernel<T>,
+    states: &[T],
+    sums_before: &[Vec<f64>],
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Outcome<T>> {
+    let dim = kernel.dim;
     let numbers = Block::<T>::numbers(&plan.walkers, plan.block_size());
     let is_alone = plan.is_work_for_one() || numbers.end - numbers.start == 1;
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
@@ -185,8 +211,7 @@ where
         let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
             // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
             let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            let (steps, precision) = (steps.clone(), PhantomData::<Q>);
-            plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally: &mut tally, steps })
+            (kernel.advance)(blocks, &mut tally, steps.clone())
         };
         let runaway = match &pool {
             None => visit((&mut blocks, 0)),
@@ -199,7 +224,7 @@ where
             }
         };
         if let Some(runaway) = runaway {
-            potential.check()?;
+            (kernel.check)()?;
             return Err(diverged(runaway, plan));
         }
         for worker in &workers {
