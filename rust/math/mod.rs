@@ -9,7 +9,7 @@
 //! - `sign`: signs and comparisons.
 //! - `exponential`, `logarithm`, `hyperbolic`, `circular` (of an `angle`, which `huge` reduces if it is far), `arctangent`,
 //!   `error_function`, `logistic`, `power`: a family a file.
-//! - `arrays`: operations on whole arrays.
+//! - `packs`: operations on rows of packs; `arrays`: on whole arrays.
 
 mod angle;
 mod arctangent;
@@ -23,6 +23,7 @@ mod hyperbolic;
 mod logarithm;
 mod logistic;
 mod operations;
+mod packs;
 mod power;
 mod sign;
 mod table;
@@ -37,5 +38,6 @@ pub use hyperbolic::{cosh, sinh, tanh};
 pub use logarithm::{log, log1p};
 pub use logistic::{sigmoid, softplus};
 pub use operations::Op;
+pub(crate) use packs::{Elementary, FOUR};
 pub use power::pow;
 pub use sign::{abs, less, less_equal, max, min, select, sign};

@@ -1,6 +1,6 @@
 //! Packs of walkers and the instruction sets that carry them. `Level` is detected once, and its value is the proof.
 //!
-//! Reading order: `portable` (the meaning of every operation, on arrays; `aes` is its encryption), then `avx2` and `avx512` (the
+//! Reading order: `portable` (the meaning of every operation, on arrays; `aes` and `fused` are parts of it), then `avx2` and `avx512` (the
 //! same operations on registers). The `unsafe` code in this folder has one reason: calling an instruction that
 //! [`Level::detect`] has found on this machine.
 
@@ -9,6 +9,7 @@ mod aes;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod fused;
 mod pair;
 mod portable;
 #[cfg(target_arch = "x86_64")]
