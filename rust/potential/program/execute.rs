@@ -79,7 +79,7 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
                 }
             }
             let fours = (x.len() / dim).div_ceil(FOUR);
-            let cells = Strips { all: Cell::from_mut(registers.as_flattened_mut()).as_slice_of_cells(), fours };
+            let cells = Strips { all: Cell::from_mut(&mut registers[..]).as_slice_of_cells(), fours };
             for section in &program.sections {
                 let (mut rows, stride) = match section.table {
                     Some(table) => (program.data[table].numbers::<T>(), program.data[table].stride),
@@ -110,22 +110,22 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
 /// The registers, to be read and written in any order: a destination may be an operand too.
 #[derive(Clone, Copy)]
 struct Strips<'a, P> {
-    all: &'a [Cell<[P; FOUR]>],
+    all: &'a [Cell<Strip<P>>],
     /// Fours that hold walkers.
     fours: usize,
 }
 
 impl<'a, P> Strips<'a, P> {
-    /// A register's packs that hold walkers. A tape was checked, so there is a register of every number in it.
+    /// A register's packs. A tape was checked, so there is a register of every number in it.
     #[inline(always)]
-    fn of(self, register: u16) -> &'a [Cell<[P; FOUR]>] {
-        &self.all[usize::from(register) * FOURS..][..self.fours]
+    fn of(self, register: u16) -> &'a [Cell<[P; FOUR]>; FOURS] {
+        self.all[usize::from(register)].as_array_of_cells()
     }
 
-    /// Their places; the compiler sees that they are in range, and not that they are few enough to be written out one by one.
+    /// The numbers of the fours that hold walkers; the compiler sees that they are in range.
     #[inline(always)]
     fn fours(self) -> std::ops::Range<usize> {
-        0..self.fours
+        0..self.fours.min(FOURS)
     }
 }
 
@@ -156,9 +156,9 @@ fn interpret<S: Simd, T: Element>(code: &[Instruction], row: &[T], registers: St
         macro_rules! call {
             ($op:ident, $a:ident $i:literal, $b:ident $j:literal) => {{
                 for turn in 0..at.rows {
-                    let a = registers.of(at.$a + turn * at.steps[$i]);
-                    let b = registers.of(at.$b + turn * at.steps[$j]);
-                    let out = registers.of(at.to + turn);
+                    let a = &registers.of(at.$a + turn * at.steps[$i])[registers.fours()];
+                    let b = &registers.of(at.$b + turn * at.steps[$j])[registers.fours()];
+                    let out = &registers.of(at.to + turn)[registers.fours()];
                     S::call(Elementary::<S, T> { op: $op, a, b, out });
                 }
             }};
