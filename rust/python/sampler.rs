@@ -233,7 +233,7 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     }
 }
 
-/// What a watch kept, as a matrix: (groups, slots), (walkers, order) or (walkers, draws).
+/// What a watch kept, as a matrix: (groups, slots), (walkers, order + 1) or (walkers, draws).
 fn shaped<'py, T: NumpyElement>(
     py: Python<'py>,
     kept: Kept<T>,
