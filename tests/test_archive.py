@@ -280,8 +280,8 @@ class TestVersions:
             lib.load(self.written_by(tmp_path / "a", version=version))
 
     def test_a_newer_format_is_refused_by_name(self, tmp_path) -> None:
-        with pytest.raises(ArchiveError, match=r"in format 3; this is .* reads formats up to 2"):
-            lib.load(self.written_by(tmp_path / "a", format=3))
+        with pytest.raises(ArchiveError, match=r"in format 4; this is .* reads formats up to 3"):
+            lib.load(self.written_by(tmp_path / "a", format=4))
 
     def test_a_later_patch_is_read(self, tmp_path) -> None:
         series = ".".join(lib.__version__.split(".")[:2])

@@ -14,7 +14,7 @@ from . import _core
 from .archive import PathLike
 from .bound import bound_of, brought, require_scheme, warn_of_slow_convergence
 from .checkpoint import Checkpoint
-from .checks import checked_int
+from .checks import checked_int, real_array
 from .compiled_potential import CompiledPotential
 from .drive import driver_of, require_finite_start, seen
 from .dynamics import Ambient, Dynamics, compiled_of
@@ -131,7 +131,8 @@ def sample(
     -------
     Run
         ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
-        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so.
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. In a loop of runs the
+        loop ends with it: where the same call comes next again, it raises KeyboardInterrupt and samples nothing.
 
     Raises
     ------
@@ -145,6 +146,8 @@ def sample(
     ArchiveError
         If `checkpoint` holds another run, which is then left alone, or cannot be written; in that case the error's
         ``run`` is what was sampled until then.
+    KeyboardInterrupt
+        If Ctrl-C comes a second time before the run has stopped, or ended the run that the same call of a loop made before.
     """
     dynamics = Ambient() if dynamics is None else dynamics
     if not isinstance(model, Model):
@@ -275,18 +278,14 @@ def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArr
     if initial is None:
         drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
         return drawn.reshape(shape)
+    states = real_array("initial", initial)
     try:
-        states = np.asarray(initial)
-        if states.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {states.dtype}")
-        if np.ma.is_masked(initial):
-            raise TypeError("some are masked")
         # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
         if states.ndim > 0 and states.shape[-1] != model.dim:
             raise ValueError(f"shape {states.shape}")
         with np.errstate(over="ignore"):
             states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         given = getattr(initial, "shape", type(initial).__name__)
         raise InvalidArgumentError(
             f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "

@@ -47,8 +47,8 @@ class Task:
         As `engine.advance` takes them; the walkers of the settings are those of the shard.
     states : array, shape (walkers, dim)
         Where the shard's walkers stand.
-    sums : tuple of array, shape (walkers, order)
-        The sums of each `Moments`.
+    sums : tuple of array, shape (walkers, order + 1)
+        The sums of each `Moments`, and the pivots.
     made, steps : int
         The steps made, and to be made.
     """

@@ -13,7 +13,7 @@ import sympy
 from ..checks import shown
 from ..coordinates import checked_parameters
 from ..errors import InvalidArgumentError
-from ..expressions import same_expression
+from ..expressions import same_expression, scalar_expression
 from .algebra import Algebra
 from .assembly import assembled
 from .columns import Columns
@@ -153,11 +153,8 @@ class Program:
 
 
 def _checked(expression: Any) -> sympy.Expr:
-    try:
-        checked = sympy.sympify(expression, strict=True)
-    except sympy.SympifyError:
-        checked = None
-    if not isinstance(checked, sympy.Expr) or getattr(checked, "is_Matrix", False):
+    checked = scalar_expression(expression)
+    if checked is None:
         raise InvalidArgumentError(f"{shown(expression)} is no scalar SymPy expression")
     return checked
 
