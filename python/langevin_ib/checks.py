@@ -1,4 +1,4 @@
-"""Checks of numbers that a user hands in, single or in arrays; each failure names the argument, its value and the remedy."""
+"""Checks of numbers and arrays that a user hands in; each failure names the argument, its value and the remedy."""
 
 from __future__ import annotations
 

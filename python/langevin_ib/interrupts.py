@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 __all__ = ["CtrlC"]
 
 SECONDS = 10.0
-"""So long after Ctrl-C ended a run, the same call means that a loop goes on, and not that somebody wants another run."""
+"""So long after Ctrl-C ended a run, the same call means a loop that goes on, and not somebody who wants another run."""
 
 Place: TypeAlias = tuple[tuple[CodeType, int], ...]
 """Where a program is: what each of its frames executes, and how far it has got there."""
@@ -27,8 +27,8 @@ class CtrlC:
     asks. Only Python's own handler is exchanged, and only in the main thread, which is the one that hears signals.
 
     A second Ctrl-C is raised at once: whoever presses again wants out. And so does whoever presses once in a loop of
-    runs: where the call whose run was ended comes again next, from the same place of the same program, KeyboardInterrupt
-    is raised before anything is sampled. A loop thus ends after the run that Ctrl-C ended has been handed back to it.
+    runs: where the call whose run was ended comes again next, from the same place of the same program, it raises
+    KeyboardInterrupt before anything is sampled. A loop thus ends once it has been handed the run that Ctrl-C ended.
 
     Attributes
     ----------

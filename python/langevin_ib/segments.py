@@ -11,6 +11,7 @@ from typing import TypeVar
 from .checkpoint import Checkpoint
 from .engine import Progressed, advance
 from .interrupts import CtrlC
+from .precision import lost_steps
 from .progress import Progress, Reporter
 from .shards import Shards
 from .snapshot import Snapshot
@@ -66,6 +67,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     -------
     Snapshot
         Where the run stands then: at its end, or where Ctrl-C stopped it; a `SamplingInterrupted` warning says so.
+        Where steps are too small for the precision, another says that, and so do its notes.
 
     Raises
     ------
@@ -76,6 +78,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     Exception
         Whatever `progress` raised, once the checkpoint has been written.
     """
+    lost = lost_steps(snapshot)
     with Reporter(progress, snapshot.settings.steps) as reporter, CtrlC() as ctrl_c:
         run, stopped = _segments(snapshot, ctrl_c, ctrl_c.after(reporter.callback()), checkpoint, shards)
     if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
@@ -84,6 +87,10 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         run = replace(run, interrupted=True)
         message = f"interrupted after {run.progressed.steps} of {run.settings.steps} steps"
         warnings.warn(SamplingInterrupted(message), stacklevel=3)
+    lost = lost or lost_steps(run)
+    if lost is not None:
+        warnings.warn(lost, UserWarning, stacklevel=3)
+        run = replace(run, notes=(*run.notes, lost))
     return run
 
 

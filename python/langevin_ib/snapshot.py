@@ -211,9 +211,7 @@ def _fields(found: Archive) -> Fields:
 
 
 def _kept(found: Archive, settings: Settings, steps: int) -> tuple[NDArray[Any], ...]:
-    return tuple(
-        _kept_by(spec, f"kept_{i}", found, settings, steps) for i, (_, spec) in enumerate(settings.observe)
-    )
+    return tuple(_kept_by(spec, f"kept_{i}", found, settings, steps) for i, (_, spec) in enumerate(settings.observe))
 
 
 def _kept_by(spec: Spec, name: str, found: Archive, settings: Settings, steps: int) -> NDArray[Any]:

@@ -66,7 +66,7 @@ class MomentsResult:
 
     @property
     def sums(self) -> NDArray[np.float64]:
-        """The sums of x, x², …, x^order of each walker, shape (walkers, order); far from 0 they say little of a spread."""
+        """The sums of x, x², …, x^order of each walker, shape (walkers, order); far from 0 they hide a spread."""
         moments = np.stack([self._walker_moments(k) for k in range(1, self.spec.order + 1)], axis=1)
         sums: NDArray[np.float64] = moments * self.provenance.observations
         sums.flags.writeable = False
