@@ -159,8 +159,6 @@ pub trait Scalar: Real<Scalar = Self> + PartialOrd + Default + Debug + 'static {
     const MANTISSA: u32;
     /// What is added to the exponent in its field.
     const BIAS: u32;
-    /// The largest finite number.
-    const LARGEST: Self;
     /// The table that is for this type.
     fn own(double: &'static [f64], single: &'static [f32]) -> &'static [Self];
     /// The nearest number of this type.
@@ -275,7 +273,6 @@ macro_rules! scalar {
         impl Scalar for $float {
             const MANTISSA: u32 = $float::MANTISSA_DIGITS - 1;
             const BIAS: u32 = ($float::MAX_EXP - 1) as u32;
-            const LARGEST: Self = $float::MAX;
             #[inline(always)]
             fn own($double: &'static [f64], $single: &'static [f32]) -> &'static [Self] {
                 $own

@@ -35,18 +35,22 @@ impl Histogram {
     pub fn ruler<R: Real>(&self) -> Ruler<R> {
         let bins = f64::from(self.bins);
         let bins_per_unit = bins / (self.hi - self.lo);
-        let largest = R::Scalar::LARGEST.to_f64();
-        // What a position may be wrong by: ends, difference, factor and product are rounded, and so are the edges themselves.
+        // The smallest and the largest normal number, and the distance of 1 to its neighbour.
+        let exponent = f64::from(R::Scalar::BIAS);
         let epsilon = (-f64::from(R::Scalar::MANTISSA)).exp2();
-        let doubt = 4.0 * epsilon * (self.lo.abs().max(self.hi.abs()) * bins_per_unit + bins + 1.0);
+        let (least, most) = ((1.0 - exponent).exp2(), (2.0 - epsilon) * exponent.exp2());
+        // What a position may be wrong by: ends, difference, factor and product are rounded, and so are the edges themselves.
+        let farthest = self.lo.abs().max(self.hi.abs());
+        let rounding = 4.0 * epsilon * (farthest * bins_per_unit + bins + 1.0);
+        let is_in_range = farthest <= most && (least..=most).contains(&bins_per_unit);
         Ruler {
             // Within range, so that no position is NaN where the value is not.
-            lo: R::constant(self.lo.clamp(-largest, largest)),
-            bins_per_unit: R::constant(bins_per_unit.min(largest)),
+            lo: R::constant(self.lo.clamp(-most, most)),
+            bins_per_unit: R::constant(bins_per_unit.clamp(least, most)),
             below: R::constant(0.5),
             beyond: R::constant(bins + 1.5),
             whole: R::constant(1.5 * (1_u64 << R::Scalar::MANTISSA) as f64),
-            doubt: R::constant(doubt),
+            doubt: R::constant(if is_in_range { rounding } else { f64::INFINITY }),
             elsewhere: R::constant(bins + 2.0),
             histogram: *self,
             invalid: self.bins + 3,
