@@ -10,6 +10,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import ArchiveError, DivergenceError, InvalidArgumentError
+from langevin_ib.process.compiled_potential import SIGNATURE
 from scipy import LowLevelCallable
 
 DOUBLES = ctypes.POINTER(ctypes.c_double)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import langevin_ib as lib
 import pytest
-from langevin_ib import interrupts
+from langevin_ib.sampling import interrupts
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to processes")
 

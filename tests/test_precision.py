@@ -8,7 +8,7 @@ import warnings
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib.precision import lost_steps
+from langevin_ib.sampling.precision import lost_steps
 
 PRODUCT = lib.models.scalar_product(target=1.0)
 SETTINGS = {"step_size": 1e-3, "steps": 200, "walkers": 64, "rng": 1, "progress": False}
