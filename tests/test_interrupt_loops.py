@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Callable
 
@@ -22,49 +21,44 @@ from langevin_ib.sampling import interrupts
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to processes")
 
 ENDLESS = 2**60
+SETTINGS = {"temperature": 0.1, "step_size": 1e-3, "walkers": 64, "rng": 8, "threads": 1}
+
+
+def press(made: int, steps: int) -> None:
+    """Press Ctrl-C, as the progress of a run that has begun."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def sampled(steps: int = ENDLESS) -> lib.Run:
-    model = lib.models.scalar_product()
-    return lib.sample(model, temperature=0.1, step_size=1e-3, steps=steps, walkers=64, rng=8, threads=1, progress=False)
-
-
-def pressed_soon() -> None:
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    progress = press if steps == ENDLESS else False
+    return lib.sample(lib.models.scalar_product(), steps=steps, progress=progress, **SETTINGS)
 
 
 def a_loop() -> list[lib.Run]:
-    pressed_soon()
-    runs: list[lib.Run] = []
+    model, runs = lib.models.scalar_product(), []
     try:
         for _ in range(3):
-            runs.append(lib.sample(lib.models.scalar_product(), **SETTINGS))
+            runs.append(lib.sample(model, steps=ENDLESS, progress=press, **SETTINGS))
     except KeyboardInterrupt:
         return runs
     return []
 
 
-SETTINGS = {"temperature": 0.1, "step_size": 1e-3, "steps": ENDLESS, "walkers": 64, "rng": 8, "progress": False}
-
-
 def a_loop_over_a_function() -> list[lib.Run]:
-    pressed_soon()
     runs: list[lib.Run] = []
     try:
         runs.extend(map(sampled, [ENDLESS] * 3))
     except KeyboardInterrupt:
-        # map hands over what it has.
+        # extend keeps what it was handed before.
         return runs
     return []
 
 
 def a_loop_of_resumed_runs() -> list[lib.Run]:
-    pressed_soon()
     runs = [sampled()]
-    pressed_soon()
     try:
         while runs[-1].interrupted:
-            runs.append(runs[-1].resume(progress=False))
+            runs.append(runs[-1].resume(progress=press))
     except KeyboardInterrupt:
         return runs
     return []
@@ -72,7 +66,6 @@ def a_loop_of_resumed_runs() -> list[lib.Run]:
 
 def one_call_after_another() -> list[lib.Run]:
     """Who writes two calls gets two runs."""
-    pressed_soon()
     first = sampled()
     return [first, sampled(first.steps)]
 
@@ -80,8 +73,6 @@ def one_call_after_another() -> list[lib.Run]:
 def a_loop_that_wants_to_go_on() -> list[lib.Run]:
     runs: list[lib.Run] = []
     for steps in (ENDLESS, 100, 200):
-        if steps == ENDLESS:
-            pressed_soon()
         try:
             runs.append(sampled(steps))
         except KeyboardInterrupt:
@@ -92,7 +83,6 @@ def a_loop_that_wants_to_go_on() -> list[lib.Run]:
 def the_same_line_at_a_prompt() -> list[lib.Run]:
     console = code.InteractiveConsole({"sampled": sampled, "runs": []})
     for _ in range(2):
-        pressed_soon()
         assert not console.push("runs.append(sampled())")
     found: list[lib.Run] = console.locals["runs"]
     return found
@@ -100,11 +90,7 @@ def the_same_line_at_a_prompt() -> list[lib.Run]:
 
 def the_same_call_much_later() -> list[lib.Run]:
     interrupts.SECONDS = 0.0
-    runs: list[lib.Run] = []
-    for steps in (ENDLESS, 100):
-        if steps == ENDLESS:
-            pressed_soon()
-        runs.append(sampled(steps))
+    runs = [sampled(steps) for steps in (ENDLESS, 100)]
     interrupts.SECONDS = 10.0
     return runs
 
@@ -149,10 +135,11 @@ def test_a_loop_ends_and_nothing_else_does(case, runs, interrupted) -> None:
 
 def test_a_script_of_nothing_but_a_loop_dies_of_ctrl_c() -> None:
     script = (
-        "import signal, threading, os, langevin_ib as lib\n"
+        "import os, signal, langevin_ib as lib\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
-        f"for i in range(3): print(i, lib.sample(lib.models.scalar_product(), **{SETTINGS!r}).interrupted)\n"
+        "press = lambda made, steps: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"model, settings = lib.models.scalar_product(), {SETTINGS!r}\n"
+        "for i in range(3): print(i, lib.sample(model, steps=2**60, progress=press, **settings).interrupted)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGINT

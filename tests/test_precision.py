@@ -56,11 +56,16 @@ class TestNoise:
         assert sampled(dynamics=dynamics, initial=[0.0, 64.0], dtype="float32", steps=1).notes == ()
 
     def test_who_comes_there_on_the_way_is_named_at_the_end(self) -> None:
-        """V = -2**20 u, so u = 2**20 t: far away at the end, and not at the beginning."""
+        """Neighbouring floats are 4.9e-4 apart below 8192 and 9.8e-4 above; the noise is 6.3e-4, the drift 0.015."""
         (u,) = lib.parameters("u")
-        hill = lib.Model(parameters=(u,), predictor={"u": u}, loss=-(2**20) * u)
-        with pytest.warns(UserWarning, match="walker 0 is at u = 1.0485"):
-            lib.sample(hill, temperature=1e-4, initial=0.0, dtype="float32", **SETTINGS | {"steps": 1000})
+        hill = lib.Model(parameters=(u,), predictor={"u": u}, loss=-15 * u)
+        with pytest.warns(UserWarning, match="walker 0 is at u = 820"):
+            lib.sample(hill, temperature=2e-4, initial=8190.0, dtype="float32", **SETTINGS | {"steps": 1000})
+
+    def test_who_runs_away_is_not_told_of_rounding(self) -> None:
+        """At h k = 3 every step doubles the distance from 0, with noise or without."""
+        settings = SETTINGS | {"step_size": 3.0, "steps": 100}
+        assert lib.sample(lib.models.harmonic(), temperature=0.1, initial=1.0, **settings).notes == ()
 
     def test_it_is_true(self) -> None:
         """Walkers of which it is said that they do not move indeed do not, and in the other precision they do."""

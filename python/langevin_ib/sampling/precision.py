@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ STEPS = 256
 """So many steps they make in both precisions."""
 
 APART = 16
-"""So many units in the last place they may then be apart: a gradient's rounding errors shift where a walker rests."""
+"""Moves of more units in the last place are no rounding errors, and those of a gradient shift a walker by fewer."""
 
 
 def lost_steps(snapshot: Snapshot) -> str | None:
@@ -52,6 +53,10 @@ def _lost_noise(snapshot: Snapshot) -> str | None:
         return None
     row = int(np.argmax(is_lost))
     column = int(np.argmax(apart[row] / noise))
+    after = _later(snapshot, states[row : row + 1], row, steps=1)
+    if after is None or np.abs(after - states[row])[0, column] > APART * apart[row, column]:
+        # The drift is what moves it, and perhaps runs away with it.
+        return None
     return (
         f"{_where(snapshot, row, column)}, where neighbouring numbers of {settings.dtype} are {apart[row, column]:.2g} "
         f"apart: more than the noise of a step, {noise[column % len(noise)]:.2g}. Such walkers, {int(is_lost.sum())} "
@@ -62,7 +67,7 @@ def _lost_noise(snapshot: Snapshot) -> str | None:
 def _lost_drift(snapshot: Snapshot) -> str | None:
     progressed = snapshot.progressed
     here = progressed.states[:LOOKED_AT]
-    single, double = (_later(snapshot, here.astype(dtype)) for dtype in ("float32", "float64"))
+    single, double = (_later(snapshot, here.astype(dtype), 0, steps=STEPS) for dtype in ("float32", "float64"))
     if single is None or double is None:
         return None
     moved = np.abs(double - single)
@@ -76,13 +81,14 @@ def _lost_drift(snapshot: Snapshot) -> str | None:
     )
 
 
-def _later(snapshot: Snapshot, states: NDArray[np.floating]) -> NDArray[np.floating] | None:
-    """Return where walkers are some steps after their run, in the precision of `states`."""
-    first, made = snapshot.settings.walkers[0], snapshot.progressed.steps
+def _later(snapshot: Snapshot, states: NDArray[Any], row: int, *, steps: int) -> NDArray[Any] | None:
+    """Return where walkers from a row on are some steps later, in the precision of `states`; None if they run away."""
+    first, made = snapshot.settings.walkers[0] + row, snapshot.progressed.steps
     settings = replace(
         snapshot.settings,
         walkers=(first, first + len(states)),
-        steps=made + STEPS,
+        steps=made + steps,
+        burn_in=0,
         dtype=states.dtype.name,
         observe=(),
     )
