@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .acceptance import stuck_walkers
 from .archive import PathLike
 from .bound import mortal_pieces
 from .checkpoint import Checkpoint
@@ -73,10 +74,29 @@ class Run(Snapshot):
 
     @property
     def acceptance(self) -> float | None:
-        """The share of proposals that were accepted, for ``mala``; else None."""
-        if self.settings.scheme != "mala" or self.steps == 0:
+        """The share of proposals that were accepted, for ``mala``; else, and before the first proposal, None."""
+        proposals = self.settings.count * max(self.steps - self.settings.approach, 0)
+        if self.progressed.acceptance is None or proposals == 0:
             return None
-        return self.progressed.accepted / self.walker_steps
+        return self.progressed.accepted / proposals
+
+    @property
+    def walker_acceptance(self) -> NDArray[np.float64] | None:
+        """The same for each walker, shape (walkers,).
+
+        In a run that version 0.1 began they are counted from where this version went on.
+        """
+        counted = self.progressed.acceptance
+        return None if counted is None else counted.rates(self.settings, self.steps)
+
+    @property
+    def stuck_walkers(self) -> NDArray[np.int64]:
+        """The numbers of walkers whose proposals ``mala`` refused for a tenth of the observed steps or more in a row.
+
+        They have not sampled the law. Walkers that stay as long as the acceptance of the others explains are not among
+        them.
+        """
+        return stuck_walkers(self.progressed.acceptance, self.settings, self.steps)
 
     @property
     def absorption_times(self) -> NDArray[np.float64]:
@@ -132,7 +152,7 @@ class Run(Snapshot):
             yield kept, name, spec
 
     def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
-        provenance = self.settings.provenance(name, spec, self.steps)
+        provenance = replace(self.settings.provenance(name, spec, self.steps), stuck=len(self.stuck_walkers))
         if provenance.observations == 0:
             raise InvalidArgumentError(
                 f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "

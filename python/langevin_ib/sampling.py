@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
+from .approach import with_approach
 from .archive import PathLike
 from .bound import bound_of, brought, require_scheme, warn_of_slow_convergence
 from .checkpoint import Checkpoint
@@ -176,6 +177,7 @@ def sample(
         observe=_observe(model, observe),
         substeps=substeps,
     )
+    settings = with_approach(settings, saved)
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
     require_scheme(dynamics, settings.scheme)
     bound_of(model, dynamics)

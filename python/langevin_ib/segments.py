@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from .acceptance import warn_of_stuck
 from .checkpoint import Checkpoint
 from .engine import Progressed, advance
 from .interrupts import CtrlC
@@ -84,6 +85,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         run = replace(run, interrupted=True)
         message = f"interrupted after {run.progressed.steps} of {run.settings.steps} steps"
         warnings.warn(SamplingInterrupted(message), stacklevel=3)
+    warn_of_stuck(run, stacklevel=3)
     return run
 
 
