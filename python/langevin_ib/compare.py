@@ -74,8 +74,8 @@ def compare(
     ------
     InvalidArgumentError
         If there are fewer than 8 groups with observations, nothing or NaN was observed, walkers were stuck under
-        ``mala``, ``law`` has not the members named above, the bins do not resolve it, or ``finer`` is not the same observable, scheme, temperature and
-        histogram at half the step.
+        ``mala``, ``law`` has not the members named above, the bins do not resolve it, or ``finer`` is not the same
+        observable, scheme, temperature and histogram at half the step.
 
     Notes
     -----

@@ -21,6 +21,7 @@ from .drive import driver_of, require_finite_start, seen
 from .dynamics import Ambient, Dynamics, compiled_of
 from .engine import Progressed
 from .errors import DivergenceError, InvalidArgumentError
+from .mala_step import with_accepted_step
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
 from .progress import Progress
@@ -213,16 +214,17 @@ def _with_automatic_step(
     walkers: int | slice,
 ) -> tuple[Settings, str]:
     """Choose the step from states that are the same for every shard of a run."""
+    choose = with_accepted_step if settings.scheme == "mala" else with_automatic_step
     if initial is None:
         scouts = replace(settings, walkers=(0, SCOUTS))
-        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
+        chosen, note = choose(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
         return replace(settings, step_size=chosen.step_size), note
     if isinstance(walkers, slice) and np.ndim(initial) == 2:
         raise InvalidArgumentError(
             "step_size='auto' with walkers=slice(a, b) and initial states of their own would give "
             "each shard another step; give a number"
         )
-    return with_automatic_step(model, dynamics, settings, states)
+    return choose(model, dynamics, settings, states)
 
 
 def _walkers(walkers: Any) -> tuple[int, int]:

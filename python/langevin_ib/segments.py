@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from .acceptance import warn_of_stuck
 from .checkpoint import Checkpoint
+from .diagnostics import remarked
 from .engine import Progressed, advance
 from .interrupts import CtrlC
 from .progress import Progress, Reporter
@@ -116,8 +117,11 @@ def _segments(
         seconds += snapshot.seconds
         interrupted = isinstance(stopped, KeyboardInterrupt)
         snapshot = replace(snapshot, progressed=progressed, seconds=seconds, interrupted=interrupted)
+        last = stopped is not None or progressed.steps == steps
+        if last:
+            snapshot = replace(snapshot, notes=remarked(snapshot))
         if checkpoint is not None:
-            checkpoint.offer(snapshot, last=stopped is not None or progressed.steps == steps)
+            checkpoint.offer(snapshot, last=last)
     return snapshot, stopped
 
 
