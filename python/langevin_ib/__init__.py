@@ -12,8 +12,10 @@ from importlib.metadata import version
 
 from . import errors, geometry, models, plot
 from ._core import levels
+from .acceptance import StuckWalkers
 from .compare import compare
 from .comparison import Comparison
+from .diagnostics import Diagnostics
 from .distribution import Density
 from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
@@ -32,6 +34,7 @@ __all__ = [
     "Comparison",
     "Constrained",
     "Density",
+    "Diagnostics",
     "GaugeFixed",
     "Histogram",
     "HistogramResult",
@@ -43,6 +46,7 @@ __all__ = [
     "SamplingInterrupted",
     "Scaling",
     "SoftSlice",
+    "StuckWalkers",
     "Trace",
     "TraceResult",
     "absorption_time",

@@ -33,7 +33,7 @@ MOST_FOR_REMARKS = 2**16
 """The same where nobody asked."""
 
 MIXED = 1.05
-"""An R-hat above this is remarked on: walkers are then shorter than some twenty correlation times."""
+"""An R-hat above this is remarked on: walkers are then shorter than some ten or twenty correlation times."""
 
 DRIFTING = 5.0
 """So is a drift of more standard errors than this: a false alarm in a million."""

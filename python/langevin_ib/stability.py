@@ -256,10 +256,11 @@ def with_stable_step(
             f"step_size={STABLE / largest:.2g} is stable where the walkers started (largest curvature {largest:.3g})"
         )
     else:
+        instead = "scheme='mala'" if "mala" in dynamics.schemes else "scheme='mala' with Constrained(level, fixman=True)"
         advice = (
             f"the step was stable where the walkers started (largest curvature {largest:.3g}), so the noise carried "
             f"the walker to a steeper place, or out of range: try step_size={settings.step_size / 4:.2g}, or "
-            "scheme='mala', which refuses such steps"
+            f"{instead}, which refuses such steps"
         )
     return DivergenceError(f"{error}; {advice}", walker=error.walker, step=error.step)
 
