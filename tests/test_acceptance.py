@@ -6,12 +6,15 @@ import itertools
 import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import ClassVar
 
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib.acceptance import Acceptance, StuckWalkers, stuck_walkers
 from langevin_ib.errors import ArchiveError, InvalidArgumentError
+from langevin_ib.sampling.loop import Acceptance, stuck_walkers
+from scipy import stats
 
 PRODUCT = lib.models.scalar_product()
 CHAIN = lib.models.scalar_product(4)
@@ -116,14 +119,14 @@ def test_a_checkpoint_within_the_approach_is_gone_on_with(tmp_path) -> None:
     run = {"burn_in": 80, "checkpoint": tmp_path / "run.npz", "checkpoint_every": 10}
     whole = sampled(burn_in=80)
 
-    class Stop(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(made: int, steps: int) -> None:
         if made >= 10:
-            raise Stop
+            raise StoppedError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StoppedError):
         sampled(**run, progress=stop)
     half = lib.load(tmp_path / "run.npz")
     assert (half.steps, half.settings.approach, half.acceptance) == (10, 40, None)
@@ -153,8 +156,8 @@ def test_counts_that_cannot_be_are_refused_where_a_file_has_them(change, tmp_pat
     # The total is written beside them.
     monkeypatch.setattr(Acceptance, "total", run.progressed.accepted)
     path = tmp_path / "run.npz"
-    written = lib.run.replace(run.progressed, acceptance=None if change == "missing" else acceptance)
-    lib.run.replace(run, progressed=written).save(path)
+    written = replace(run.progressed, acceptance=None if change == "missing" else acceptance)
+    replace(run, progressed=written).save(path)
     with pytest.raises(ArchiveError, match="cannot be understood"):
         lib.load(path)
 
@@ -162,10 +165,12 @@ def test_counts_that_cannot_be_are_refused_where_a_file_has_them(change, tmp_pat
 class TestStuck:
     """The depth-4 chain from N(0, 1), where V is so steep that a step of 0.05 is refused for ever."""
 
-    RUN = {"model": CHAIN, "dynamics": lib.Ambient(weight_decay=0.1), "temperature": 0.1, "step_size": 0.05}
+    RUN: ClassVar = {"model": CHAIN, "dynamics": lib.Ambient(weight_decay=0.1), "temperature": 0.1, "step_size": 0.05}
 
     def test_stuck_walkers_are_named_with_the_remedy(self) -> None:
-        with pytest.warns(StuckWalkers, match=r"walkers were stuck \(number .*smaller step_size.*burn_in=") as caught:
+        with pytest.warns(
+            lib.StuckWalkers, match=r"walkers were stuck \(number .*smaller step_size.*burn_in="
+        ) as caught:
             run = sampled(**self.RUN, steps=3000, walkers=256, observe={"theta": lib.Trace(every=1)})
         assert len(caught) == 1
         assert caught[0].filename == __file__
@@ -179,19 +184,19 @@ class TestStuck:
         assert {int(number) for number in named[1].rstrip(", ").split(", ")} <= set(run.stuck_walkers.tolist())
 
     def test_of_a_part_of_the_walkers_they_have_their_own_numbers(self) -> None:
-        with pytest.warns(StuckWalkers):
+        with pytest.warns(lib.StuckWalkers):
             whole = sampled(**self.RUN, steps=1000, walkers=256)
         first = int(whole.stuck_walkers[0])
-        with pytest.warns(StuckWalkers, match=f"number {first}"):
+        with pytest.warns(lib.StuckWalkers, match=f"number {first}"):
             part = sampled(**self.RUN, steps=1000, walkers=slice(first, first + 32))
         assert part.stuck_walkers[0] == first
 
     def test_compare_refuses_groups_that_they_have_spread(self) -> None:
         observe = {"theta": lib.Histogram(range=(-3.0, 3.0))}
-        with pytest.warns(StuckWalkers):
+        with pytest.warns(lib.StuckWalkers):
             run = sampled(**self.RUN, steps=1000, walkers=256, observe=observe)
-        law = lib.Density.from_scipy(__import__("scipy.stats").stats.norm())
-        with pytest.raises(InvalidArgumentError, match="256 walkers of which .* were stuck"):
+        law = lib.Density.from_scipy(stats.norm())
+        with pytest.raises(InvalidArgumentError, match=r"256 walkers of which .* were stuck"):
             lib.compare(run["theta"], law)
         assert run["theta"].provenance.stuck == len(run.stuck_walkers)
         both = run["theta"] + run["theta"]
@@ -206,15 +211,15 @@ class TestStuck:
         assert run.walker_acceptance.min() > 0.5
 
     def test_resuming_says_so_again(self, tmp_path) -> None:
-        with pytest.warns(StuckWalkers):
+        with pytest.warns(lib.StuckWalkers):
             run = sampled(**self.RUN, steps=1000, walkers=256)
         run.save(tmp_path / "run.npz")
-        with pytest.warns(StuckWalkers):
+        with pytest.warns(lib.StuckWalkers):
             longer = lib.load(tmp_path / "run.npz").resume(1000, progress=False)
         assert sum("were stuck" in note for note in longer.notes) == 1
 
     def test_a_step_that_nobody_can_make(self) -> None:
-        with pytest.warns(StuckWalkers, match=r"100 of 100 walkers were stuck .* median walker accepts 0%"):
+        with pytest.warns(lib.StuckWalkers, match=r"100 of 100 walkers were stuck .* median walker accepts 0%"):
             sampled(step_size=1e6)
 
 
@@ -238,7 +243,7 @@ class TestRule:
     def stuck(self, longest: int, *, accepted: int = 900, steps: int = 1000, burn_in: int = 0) -> list[int]:
         counts = np.tile(np.array([accepted, 0, 5], dtype=np.int64), (64, 1))
         counts[7] = (0, longest, longest)
-        settings = lib.run.replace(self.SETTINGS, steps=steps, burn_in=burn_in)
+        settings = replace(self.SETTINGS, steps=steps, burn_in=burn_in)
         return stuck_walkers(Acceptance(counts), settings, steps).tolist()
 
     def test_a_tenth_of_what_was_observed_is_too_long(self) -> None:

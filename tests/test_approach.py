@@ -1,4 +1,4 @@
-"""The approach of MALA: a step is its formula, bits do not depend on the arrangement, and walkers come to where they belong."""
+"""The approach of MALA: a step is its formula, bits do not depend on the arrangement, and walkers arrive."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import _core
-from langevin_ib.engine import Progressed, advance
 from langevin_ib.errors import InvalidArgumentError
-from langevin_ib.settings import Machine
+from langevin_ib.sampling.loop import Machine, Progressed, advance
 from scipy import stats
 
 PRODUCT, CHAIN = lib.models.scalar_product(), lib.models.scalar_product(4)
@@ -88,7 +87,9 @@ class TestStep:
         path = tmp_path / "run.npz"
         run = sampled(steps=40, burn_in=30)
         settings = replace(run.settings, approach=0)
-        start = Progressed.start(_core.normals(settings.key, (0, 64), (0, 1), 2, stream="initial").reshape(64, 2), settings)
+        start = Progressed.start(
+            _core.normals(settings.key, (0, 64), (0, 1), 2, stream="initial").reshape(64, 2), settings
+        )
         begun, _ = advance(PRODUCT, AMBIENT, settings, run.machine, before=start, steps=5, report=None)
         replace(run, settings=settings, progressed=begun, origin="drawn from the key").save(path)
         whole, _ = advance(PRODUCT, AMBIENT, settings, run.machine, before=start, steps=40, report=None)
@@ -134,9 +135,7 @@ class TestArrival:
         """E theta = .9 at T = 1e-6, from N(0, 1); without the approach a tenth of the walkers never move."""
         T, model, dynamics = 1e-6, PRODUCT, AMBIENT
         observe = {"theta": (lib.Moments(), lib.Histogram(bins=100, range=(0.895, 0.905)))}
-        run = sampled(
-            steps=4000, burn_in=2000, temperature=T, step_size="auto", walkers=1024, observe=observe, rng=1
-        )
+        run = sampled(steps=4000, burn_in=2000, temperature=T, step_size="auto", walkers=1024, observe=observe, rng=1)
         moments, histogram = run["theta"]
         law = lib.density(model, "theta", dynamics=dynamics, temperature=T)
         # Five standard errors: a false alarm in two million.
@@ -162,7 +161,9 @@ class TestArrival:
         found = sampled(CHAIN, **run, step_size=0.01)
         # The law of the norm from walkers that started near.
         near = sampled(CHAIN, temperature=0.3, steps=8000, burn_in=7000, step_size=0.01, walkers=512)
-        assert np.median((found.states**2).sum(axis=1)) == pytest.approx(np.median((near.states**2).sum(axis=1)), rel=0.3)
+        assert np.median((found.states**2).sum(axis=1)) == pytest.approx(
+            np.median((near.states**2).sum(axis=1)), rel=0.3
+        )
 
     def test_the_law_is_exact_though_the_approach_is_not(self) -> None:
         """After 400 exact steps nothing of an approach at h k = 1 is left; without them it shows.
@@ -182,7 +183,11 @@ class TestArrival:
 
     def test_a_slice_is_not_left(self) -> None:
         run = sampled(
-            lib.models.scalar_product(), dynamics=lib.Constrained(0.5), steps=400, burn_in=399, step_size=2.0,
+            lib.models.scalar_product(),
+            dynamics=lib.Constrained(0.5),
+            steps=400,
+            burn_in=399,
+            step_size=2.0,
             initial=5.0 * np.random.default_rng(5).normal(size=(64, 2)),
         )
         u, v = run.states.T

@@ -5,7 +5,7 @@ from __future__ import annotations
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib.convergence import (
+from langevin_ib.sampling.convergence import (
     effective_bulk,
     effective_tail,
     potential_scale_reduction,
@@ -32,7 +32,16 @@ def chains(count: int, draws: int, correlation: float, seed: int = 0) -> np.ndar
     return np.array(x).T
 
 
-CASES = [(4, 100, 0.5), (4, 101, 0.9), (8, 1000, 0.95), (2, 50, -0.5), (64, 30, 0.8), (1, 400, 0.3), (4, 7, 0.3), (5, 4, 0.9)]
+CASES = [
+    (4, 100, 0.5),
+    (4, 101, 0.9),
+    (8, 1000, 0.95),
+    (2, 50, -0.5),
+    (64, 30, 0.8),
+    (1, 400, 0.3),
+    (4, 7, 0.3),
+    (5, 4, 0.9),
+]
 
 
 class TestFormulas:
@@ -124,7 +133,7 @@ class TestEquilibrated:
 
 
 def escaping() -> tuple[lib.Model, lib.Dynamics]:
-    """Two products that cancel, theta = a b - c d, on rigid slices: exp(-L/T) dS is |z|^(-1/2) each, of infinite mass."""
+    """Two products that cancel, a b - c d, on rigid slices: exp(-L/T) dS is |z|^(-1/2) each, of infinite mass."""
     a, b, c, d = lib.parameters("a b c d")
     model = lib.Model(
         parameters=(a, b, c, d),
@@ -156,8 +165,11 @@ class TestNot:
     @pytest.mark.parametrize("kept", ["trace", "moments", "histogram"])
     def test_walkers_that_escape_are_seen(self, kept) -> None:
         model, dynamics = escaping()
-        spec = {"trace": lib.Trace(every=100), "moments": lib.Moments(every=10),
-                "histogram": lib.Histogram(range=(0.0, 100.0), every=10)}[kept]
+        spec = {
+            "trace": lib.Trace(every=100),
+            "moments": lib.Moments(every=10),
+            "histogram": lib.Histogram(range=(0.0, 100.0), every=10),
+        }[kept]
         run = sampled(model, dynamics=dynamics, step_size=0.01, steps=20_000, burn_in=2000, observe={"norm": spec})
         assert run.diagnostics()["norm"][0].drift > 5.0
         assert any("escapes" in note for note in run.notes)
@@ -173,7 +185,10 @@ class TestNot:
     def test_what_has_nothing_to_converge_to_is_left_alone(self) -> None:
         descent = sampled(steps=50, temperature=0.0, initial=1.0, observe={"x0": ALL})
         absorbed = sampled(
-            lib.models.scalar_product(), dynamics=lib.GaugeFixed(at_zero="absorb"), step_size=0.01, steps=500,
+            lib.models.scalar_product(),
+            dynamics=lib.GaugeFixed(at_zero="absorb"),
+            step_size=0.01,
+            steps=500,
             observe={"theta": lib.Trace(every=5)},
         )
         assert descent.notes == absorbed.notes == ()

@@ -1,6 +1,6 @@
 """Write small runs as files, half made and whole; `test_saved_files.py` reads those that version 0.1 wrote.
 
-Run it under a released version to keep the files of that version: `python tests/saved/write.py tests/saved/version_0_1`.
+Run it under a released version to keep that version's files: `python tests/saved/write.py tests/saved/version_0_1`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,11 @@ def cases() -> dict[str, dict]:
     matrices = lib.models.matrix_factorization(3, 2, 2, group="gl")
     data = (np.linspace(-1.0, 1.0, 8)[:, None] ** np.array([[1, 2]]), np.linspace(0.0, 1.0, 8))
     return {
-        "ambient": {"model": product, "dynamics": lib.Ambient(weight_decay=0.2), "observe": theta | {"u": lib.Trace(every=7)}},
+        "ambient": {
+            "model": product,
+            "dynamics": lib.Ambient(weight_decay=0.2),
+            "observe": theta | {"u": lib.Trace(every=7)},
+        },
         "metric": {"model": product, "dynamics": lib.Ambient(weight_decay=0.2, metric=[[2.0, 0.5], [0.5, 1.0]])},
         "shell_float32": {"model": product, "scheme": "leimkuhler-matthews", "dtype": "float32", "observe": shell},
         "mala_single": {"model": product, "scheme": "mala", "noise": "single", "observe": theta, "step_size": 0.3},
