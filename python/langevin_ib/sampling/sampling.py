@@ -18,6 +18,7 @@ from ..observe import Histogram, Moments, Spec, Trace
 from ..process import Ambient, CompiledPotential, Dynamics, compiled_of
 from ..progress import Progress
 from ..temperature import resolve_temperature
+from .approach import with_approach
 from .files import DRAWN, Checkpoint, PathLike
 from .loop import (
     MAX_WALKERS,
@@ -32,6 +33,7 @@ from .loop import (
     require_scheme,
     seen,
     warn_of_slow_convergence,
+    with_accepted_step,
     with_automatic_step,
     with_stable_step,
 )
@@ -184,6 +186,7 @@ def sample(
         observe=_observe(model, observe),
         substeps=substeps,
     )
+    settings = with_approach(settings, saved)
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
     require_scheme(dynamics, settings.scheme)
     bound_of(model, dynamics)
@@ -219,16 +222,17 @@ def _with_automatic_step(
     walkers: int | slice,
 ) -> tuple[Settings, str]:
     """Choose the step from states that are the same for every shard of a run."""
+    choose = with_accepted_step if settings.scheme == "mala" else with_automatic_step
     if initial is None:
         scouts = replace(settings, walkers=(0, SCOUTS))
-        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
+        chosen, note = choose(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
         return replace(settings, step_size=chosen.step_size), note
     if isinstance(walkers, slice) and np.ndim(initial) == 2:
         raise InvalidArgumentError(
             "step_size='auto' with walkers=slice(a, b) and initial states of their own would give "
             "each shard another step; give a number"
         )
-    return with_automatic_step(model, dynamics, settings, states)
+    return choose(model, dynamics, settings, states)
 
 
 def _walkers(walkers: Any) -> tuple[int, int]:

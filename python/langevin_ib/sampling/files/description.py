@@ -83,6 +83,9 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
         # Models without a slice of their own say what they said before there were slices.
         constraints = parts.pop("slice")
         parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
+    if isinstance(value, Settings) and value.approach == 0:
+        # As it was said before there was one.
+        del parts["approach"]
     if isinstance(value, SoftSlice) and value.metric is None:
         # As it was said before there were metrics.
         del parts["metric"]

@@ -17,23 +17,27 @@ from ...errors import ArchiveError
 from ...model import Model
 from ...observe import Histogram, Moments, Spec, Trace
 from ...process import Dynamics
-from ..loop import GROUPS, Machine, Progressed, Settings, mortal_pieces
+from ..loop import GROUPS, Acceptance, Machine, Progressed, Settings, mortal_pieces
 from . import archive
 from .archive import Archive, PathLike
 from .description import describe, description_hash, restore
 
 __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"]
 
-FORMAT = 2
+FORMAT = 3
 """Counts up whenever files change so that earlier versions of this package cannot read them.
 
-1 knew no confinement and no data; such files can still be read."""
+1 knew no confinement and no data, and 2 no acceptance of single walkers and no approach; such files can still be
+read."""
 
 _DATA = "data_"
 """How the names of arrays of data begin in a file."""
 
 _ABSORBED = "absorbed"
 """The name of the array of absorption times, as steps."""
+
+_ACCEPTANCE = "acceptance"
+"""The name of the array of `Acceptance.counts`."""
 
 DRAWN = "drawn from the key"
 """The origin of a run whose walkers started where `sample` puts them by default."""
@@ -119,6 +123,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         "origin": snapshot.origin or fingerprint(progressed),
         "steps": progressed.steps,
         "accepted": progressed.accepted,
+        "accepted_since": 0 if progressed.acceptance is None else progressed.acceptance.since,
         "seconds": snapshot.seconds,
         "interrupted": snapshot.interrupted,
         "notes": snapshot.notes,
@@ -127,6 +132,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
     }
     arrays = {"states": progressed.states} | {f"kept_{i}": kept for i, kept in enumerate(progressed.kept)}
     arrays |= {} if progressed.absorbed is None else {_ABSORBED: progressed.absorbed}
+    arrays |= {} if progressed.acceptance is None else {_ACCEPTANCE: progressed.acceptance.counts}
     arrays |= {f"{_DATA}{name}": array for name, array in snapshot.model.data.items()}
     archive.write(path, header, arrays, keep=keep)
 
@@ -195,7 +201,7 @@ def _fields(found: Archive) -> Fields:
             states=_checked(found.arrays, "states", (settings.count, model.dim), settings.dtype),
             kept=_kept(found.arrays, settings, steps),
             steps=steps,
-            accepted=accepted,
+            acceptance=_acceptance(found, settings, steps, accepted),
             absorbed=_absorbed(found.arrays, settings, mortal_pieces(model, dynamics)),
         ),
         "seconds": float(header["seconds"]),
@@ -213,6 +219,20 @@ def _kept(arrays: Mapping[str, NDArray[Any]], settings: Settings, steps: int) ->
 
 def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: int) -> NDArray[np.int64] | None:
     return _checked(arrays, _ABSORBED, (settings.count, pieces), "int64") if _ABSORBED in arrays else None
+
+
+def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -> Acceptance | None:
+    """Return what a file knows of the walkers' proposals: before format 3, of all of them together only."""
+    if settings.scheme != "mala":
+        return None
+    if found.header["format"] < 3:
+        return Acceptance.none(settings.count, since=steps, unassigned=accepted)
+    nothing = Acceptance.none(settings.count)
+    counts = _checked(found.arrays, _ACCEPTANCE, nothing.counts.shape, "int64")
+    since, known = found.header["accepted_since"], int(counts[:, 0].sum())
+    if not (isinstance(since, int) and 0 <= since <= steps and counts.min() >= 0 and known <= accepted):
+        raise ArchiveError(f"accepted_since={shown(since)}, accepted={accepted} cannot be")
+    return Acceptance(counts, since, accepted - known)
 
 
 def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], str]:

@@ -70,15 +70,19 @@ def warn_of_slow_convergence(model: Model, dynamics: Dynamics, *, stacklevel: in
     if not isinstance(dynamics, GaugeFixed):
         return
     levels = dynamics.levels(model)
-    for piece in pieces_of(model):
-        tip = piece.dimension_at_tip() if isinstance(piece, Scalings) else piece.dimension_at_edge()
-        if tip == 1 and not any(levels[a] for a in piece.constraints):
-            warnings.warn(
-                f"at level 0 walkers reach zero of {_named(piece, model)} and leave it again, where a step makes an "
-                "error of O(sqrt(h)) and not O(h); take another level, such as 0.5, or a much smaller step_size",
-                UserWarning,
-                stacklevel=stacklevel,
-            )
+    slow = [
+        piece
+        for piece in pieces_of(model)
+        if (piece.dimension_at_tip() if isinstance(piece, Scalings) else piece.dimension_at_edge()) == 1
+        and not any(levels[a] for a in piece.constraints)
+    ]
+    if slow:
+        warnings.warn(
+            f"at level 0 walkers reach zero of {_listed(slow, model)} and leave it again, where a step makes an "
+            "error of O(sqrt(h)) and not O(h); take another level, such as 0.5, or a much smaller step_size",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def mortal_pieces(model: Model, dynamics: Dynamics) -> int:
@@ -197,6 +201,12 @@ def _named(piece: Piece, model: Model) -> str:
     numbers = [i for part in (piece.factors if isinstance(piece, Scalings) else (*piece.u, *piece.v)) for i in part]
     more = ", ..." if len(numbers) > 8 else ""
     return f"({', '.join(str(model.parameters[i]) for i in numbers[:8])}{more})"
+
+
+def _listed(pieces: list[Piece], model: Model) -> str:
+    """Name some pieces, and say how many there are."""
+    names = ", ".join(_named(piece, model) for piece in pieces[:4])
+    return names if len(pieces) <= 4 else f"{names}, ... ({len(pieces)} pieces)"
 
 
 @lru_cache(maxsize=64)

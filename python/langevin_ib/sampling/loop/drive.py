@@ -16,7 +16,7 @@ from ...process import Ambient, Constrained, Dynamics
 from ...program import Program, Tape, first_failure
 from .kernels import kernel_of, watchable
 
-__all__ = ["driver_of", "gradients", "is_taped", "require_finite_start", "seen"]
+__all__ = ["driver_of", "gradients", "is_taped", "observed", "require_finite_start", "seen"]
 
 if TYPE_CHECKING:
     Driver: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[int, int, float] | tuple[_core.Tape, _core.Tape]
@@ -68,6 +68,12 @@ def seen(model: Model, dynamics: Dynamics, name: str) -> Seen:
         return known
     # Observables are those of the model, whatever the dynamics add to its potential.
     return _crossing(_program(model, Ambient(), None).observable(model.observable(name)))
+
+
+def observed(model: Model, name: str, states: NDArray[Any]) -> NDArray[np.float64]:
+    """Return one of the model's observables at states of shape (walkers, dim), as the core computes it: (walkers,)."""
+    tape = _program(model, Ambient(), None).observable(model.observable(name))
+    return np.asarray(_core.evaluate(_crossing(tape), np.ascontiguousarray(states))[:, 0], dtype=np.float64)
 
 
 def gradients(model: Model, dynamics: Dynamics, states: NDArray[Any], temperature: float | None = None) -> NDArray[Any]:

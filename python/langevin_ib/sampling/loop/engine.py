@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from ...errors import DivergenceError, InvalidArgumentError
 from ...model import Model
 from ...observe import Histogram, Moments, Spec, Trace
 from ...process import Dynamics
+from .acceptance import Acceptance
 from .bound import bound_of, mortal_pieces
 from .drive import driver_of, seen
 from .settings import GROUPS, Machine, Settings
@@ -41,8 +42,8 @@ class Progressed:
         What each observer has kept so far.
     steps : int
         Steps made so far.
-    accepted : int
-        Proposals accepted so far by all walkers together; only ``mala`` counts them.
+    acceptance : Acceptance or None
+        What became of the walkers' proposals so far; None under another scheme than ``mala``.
     absorbed : array of int64, shape (walkers, pieces), optional
         After which step each piece of a walker's predictor was absorbed at zero, -1 where it was not; None if none can
         be, or no step was made yet.
@@ -51,13 +52,19 @@ class Progressed:
     states: NDArray[Any]
     kept: tuple[Kept, ...]
     steps: int
-    accepted: int
+    acceptance: Acceptance | None = None
     absorbed: NDArray[np.int64] | None = None
 
     @classmethod
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
         """Return the beginning of a run: states, and observers that have seen nothing."""
-        return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, 0)
+        acceptance = Acceptance.none(settings.count) if settings.scheme == "mala" else None
+        return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, acceptance)
+
+    @property
+    def accepted(self) -> int:
+        """Proposals accepted so far by all walkers together."""
+        return 0 if self.acceptance is None else self.acceptance.total
 
 
 def advance(
@@ -100,6 +107,7 @@ def advance(
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
+        "approach": settings.approach,
         "observe": [_look(model, dynamics, name, spec) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
@@ -110,16 +118,18 @@ def advance(
     offset = before.steps
     callback = None if report is None else lambda made: report(offset + made)
     try:
-        states, kept, made, accepted, deaths, stopped = _core.sample(request, before.states, sums, callback)
+        known = None if before.acceptance is None else before.acceptance.counts
+        states, kept, made, counts, deaths, stopped = _core.sample(request, before.states, sums, callback, known)
     except _core.DivergedError as error:
-        message, walker, step, cause = error.args
-        raise DivergenceError(message, walker=walker, step=step, cause=cause) from None
+        message, walker, step, cause, coordinate, value = error.args
+        place = f"{model.parameters[coordinate]} = {value:.3g}"
+        raise DivergenceError(f"{message} (it was at {place})", walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
     merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
     absorbed = _with_deaths(before.absorbed, deaths, settings, mortal_pieces(model, dynamics))
-    accepted += before.accepted
-    return Progressed(states, tuple(merged), before.steps + made, accepted, absorbed), stopped
+    acceptance = None if before.acceptance is None else replace(before.acceptance, counts=counts)
+    return Progressed(states, tuple(merged), before.steps + made, acceptance, absorbed), stopped
 
 
 def _with_deaths(

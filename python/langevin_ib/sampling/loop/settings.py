@@ -58,6 +58,8 @@ class Settings:
         What is kept, in the order of the results.
     substeps : int
         Finer steps whose normalised sum is the noise of one step; see `sample`.
+    approach : int
+        Under ``mala``, so many steps of the burn-in lead walkers to where they belong before it refuses any.
     """
 
     temperature: float
@@ -71,6 +73,7 @@ class Settings:
     noise: str
     observe: tuple[tuple[str, Spec], ...]
     substeps: int = 1
+    approach: int = 0
 
     def __post_init__(self) -> None:
         plain = {
@@ -81,6 +84,7 @@ class Settings:
             "dtype": _one_of("dtype", _dtype_name(self.dtype), DTYPES),
             "noise": _one_of("noise", self.noise, NOISES),
             "substeps": checked_int("substeps", self.substeps, minimum=1, maximum=MAX_SUBSTEPS),
+            "approach": checked_int("approach", self.approach, minimum=0, maximum=MAX_STEPS),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -96,6 +100,11 @@ class Settings:
         if self.scheme == "mala" and self.temperature == 0.0:
             raise InvalidArgumentError(
                 "scheme='mala' needs temperature > 0: at T = 0 it would accept no uphill step; take 'euler-maruyama'"
+            )
+        if self.approach > (self.burn_in if self.scheme == "mala" else 0):
+            raise InvalidArgumentError(
+                f"approach={self.approach} is a part of the burn-in (burn_in={self.burn_in}) of 'mala', not of "
+                f"{self.scheme!r}; take at most that"
             )
         self._require_normal_numbers()
         for name, spec in self.observe:

@@ -20,21 +20,23 @@ from .drive import gradients, is_taped
 from .engine import Progressed, advance
 from .settings import Machine, Settings
 
-__all__ = ["curvature", "with_automatic_step", "with_stable_step"]
+__all__ = [
+    "curvature",
+    "pilot",
+    "require_formula",
+    "steepest",
+    "useful",
+    "with_automatic_step",
+    "with_stable_step",
+]
 
 STABLE = 1.0
 """h times the largest curvature that is called stable: half of the 2 below which an explicit step contracts."""
 
-PROPOSED = {"euler-maruyama": 0.05, "leimkuhler-matthews": 0.2, "mala": 0.5}
-"""h times the largest curvature that "auto" proposes, by scheme.
+PROPOSED = {"euler-maruyama": 0.05, "leimkuhler-matthews": 0.2}
+"""h times the largest curvature that "auto" proposes, by scheme; MALA, which makes no error, has a file of its own.
 
-For Euler-Maruyama the stiffest variance is then wrong by h k / 2 = 2.5 %, for Leimkuhler-Matthews by O(h² k²). MALA has
-no such error and its step only sets the acceptance, which in d dimensions stays at about 0.9 if h goes like d^(-1/3)
-(Roberts and Rosenthal, J. R. Statist. Soc. B 60 (1998) 255)."""
-
-ACCEPTED = 0.6
-"""The step of MALA is halved until so many of the first steps are accepted: where walkers start far from where they
-belong, the drift is much larger than the noise, and MALA may refuse it for ever."""
+For Euler-Maruyama the stiffest variance is then wrong by h k / 2 = 2.5 %, for Leimkuhler-Matthews by O(h² k²)."""
 
 CAREFUL = 0.02
 """The pilot's step times the largest curvature where walkers start."""
@@ -162,44 +164,39 @@ def with_automatic_step(
     KeyboardInterrupt
         If Ctrl-C came during the pilot.
     """
-    if compiled_of(dynamics) is not None:
-        raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
+    require_formula(dynamics)
     if isinstance(dynamics, GaugeFixed) and dynamics.at_zero == "error":
         # A pilot may go where the run must not.
         dynamics = replace(dynamics, at_zero="absorb")
-    largest = _steepest(model, dynamics, settings, states)
+    largest = steepest(model, dynamics, settings, states)
     proposed = PROPOSED[settings.scheme]
-    rule = f"{proposed:g} (for {settings.scheme})"
-    if settings.scheme == "mala" and model.dim > 1:
-        rule = f"{proposed:g} / {model.dim}^(1/3) (for mala in {model.dim} dimensions)"
-        proposed /= model.dim ** (1 / 3)
     settings = replace(settings, step_size=proposed / largest)
-    halved = 0
-    while settings.scheme == "mala" and _acceptance(model, dynamics, settings, states) < ACCEPTED and halved < PILOTS:
-        settings = replace(settings, step_size=settings.step_size / 2.0)
-        halved += 1
     note = (
-        f"step_size='auto' took h = {settings.step_size:.3g}: {rule} divided by {largest:.3g}, the largest curvature "
-        f"of V where the walkers start and after {PILOT_STEPS} pilot steps"
+        f"step_size='auto' took h = {settings.step_size:.3g}: {proposed:g} (for {settings.scheme}) divided by "
+        f"{largest:.3g}, the largest curvature of V where the walkers start and after {PILOT_STEPS} pilot steps"
     )
-    if halved:
-        note += f"; and then by 2^{halved}, so that {ACCEPTED:.0%} of the first {PILOT_STEPS} steps are accepted"
     return settings, note
 
 
-def _steepest(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> float:
-    """Return the largest curvature where walkers start and where a few of them come to."""
-    at_start = _useful(curvature(model, dynamics, states, settings.temperature))
+def require_formula(dynamics: Dynamics) -> None:
+    """Refuse dynamics whose potential is no formula."""
+    if compiled_of(dynamics) is not None:
+        raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
+
+
+def steepest(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> float:
+    """Return the largest curvature where walkers start and where a few of them come to by careful steps."""
+    at_start = useful(curvature(model, dynamics, states, settings.temperature))
     # Whatever the scheme of the run: MALA would refuse steps that are too large, and look as if all were well.
-    careful = replace(settings, scheme="euler-maruyama", step_size=CAREFUL / at_start)
+    careful = replace(settings, scheme="euler-maruyama", approach=0, step_size=CAREFUL / at_start)
     for _ in range(PILOTS):
         try:
-            pilot = _pilot(model, dynamics, careful, states)
+            made = pilot(model, dynamics, careful, states)
         except DivergenceError:
             # Where walkers start V is flatter than where they go.
             careful = replace(careful, step_size=careful.step_size / 10.0)
             continue
-        largest = max(at_start, _useful(curvature(model, dynamics, pilot.states, settings.temperature)))
+        largest = max(at_start, useful(curvature(model, dynamics, made.states, settings.temperature)))
         if careful.step_size * largest < PILOT_TRUSTED:
             return largest
         careful = replace(careful, step_size=CAREFUL / largest)
@@ -209,23 +206,28 @@ def _steepest(model: Model, dynamics: Dynamics, settings: Settings, states: NDAr
     )
 
 
-def _acceptance(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> float:
-    pilot = _pilot(model, dynamics, settings, states)
-    return pilot.accepted / (pilot.steps * len(pilot.states))
-
-
-def _pilot(model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]) -> Progressed:
-    """Make the first steps of a few of a run's walkers."""
+def pilot(
+    model: Model,
+    dynamics: Dynamics,
+    settings: Settings,
+    states: NDArray[Any],
+    *,
+    steps: int = PILOT_STEPS,
+    approach: int = 0,
+) -> Progressed:
+    """Make the first steps of a few of a run's walkers, and before them some of an approach."""
     rows = np.ascontiguousarray(states[: max(PILOT_NUMBERS // model.dim, 1)])
     walkers = (settings.walkers[0], settings.walkers[0] + len(rows))
-    settings = replace(settings, steps=PILOT_STEPS, burn_in=0, observe=(), walkers=walkers)
+    settings = replace(
+        settings, steps=approach + steps + 1, burn_in=approach, approach=approach, observe=(), walkers=walkers
+    )
     start = Progressed.start(rows, settings)
-    pilot, stopped = advance(
-        model, dynamics, settings, Machine(threads=1), before=start, steps=PILOT_STEPS, report=None
+    made, stopped = advance(
+        model, dynamics, settings, Machine(threads=1), before=start, steps=approach + steps, report=None
     )
     if stopped is not None:
         raise stopped
-    return pilot
+    return made
 
 
 def with_stable_step(
@@ -254,15 +256,23 @@ def with_stable_step(
             f"step_size={STABLE / largest:.2g} is stable where the walkers started (largest curvature {largest:.3g})"
         )
     else:
+        bound = "" if "mala" in dynamics.schemes else " with Constrained(level, fixman=True)"
         advice = (
             f"the step was stable where the walkers started (largest curvature {largest:.3g}), so the noise carried "
             f"the walker to a steeper place, or out of range: try step_size={settings.step_size / 4:.2g}, or "
-            "scheme='mala', which refuses such steps"
+            f"scheme='mala'{bound}, which refuses such steps"
         )
     return DivergenceError(f"{error}; {advice}", walker=error.walker, step=error.step)
 
 
-def _useful(largest: float) -> float:
+def useful(largest: float) -> float:
+    """Return a curvature if it proposes a step.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is zero or not finite.
+    """
     if not 0.0 < largest < float("inf"):
         raise InvalidArgumentError(
             f"step_size='auto': the curvature of V where the walkers are is {largest:g}, which proposes nothing; "

@@ -1,0 +1,134 @@
+"""The step of MALA that "auto" takes: as large as the acceptance of a pilot allows, where its walkers belong."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model import Model
+from ...process import Dynamics
+from .acceptance import stuck_walkers
+from .engine import Progressed
+from .settings import Settings
+from .stability import PILOT_STEPS, PILOTS, curvature, pilot, require_formula, steepest, useful
+
+__all__ = ["with_accepted_step"]
+
+FIRST = 0.5
+"""h times the largest curvature of the first attempt in one dimension; in d, it goes like d^(-1/3) (Roberts and
+Rosenthal, J. R. Statist. Soc. B 60 (1998) 255)."""
+
+FEWEST, MOST = 0.6, 0.85
+"""The acceptance that is looked for. In high dimensions 0.574 is best; in few, and where the curvature varies, more."""
+
+LONGEST_APPROACH = 4 * PILOT_STEPS
+"""A pilot follows the approach of the run for at most so many steps."""
+
+SETTLED = 1.5
+"""The curvature where the pilot comes to is known if it changed by less than this factor since the last one."""
+
+FINE = 1.1
+"""The step is known as well as this factor."""
+
+FARTHEST = 1000.0
+"""A step is not made so many times as large as the first attempt, even if everything is accepted."""
+
+
+def with_accepted_step(
+    model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]
+) -> tuple[Settings, str]:
+    """Return the settings with a step of which MALA accepts 60 to 85 %, and a note that says how it was found.
+
+    Parameters
+    ----------
+    model, dynamics, settings
+        The run; the step of `settings` does not matter.
+    states : array, shape (walkers, dim)
+        Where the walkers start.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the curvature is zero or not finite where the walkers are.
+    KeyboardInterrupt
+        If Ctrl-C came during a pilot.
+    """
+    require_formula(dynamics)
+    first = FIRST / model.dim ** (1 / 3)
+    approach = min(settings.approach, LONGEST_APPROACH)
+    if approach:
+        largest, arrived = _after_approach(model, dynamics, settings, states, approach=approach, first=first)
+        where = f"after an approach of {approach:,} steps"
+    else:
+        largest, arrived = steepest(model, dynamics, settings, states), states
+        where = f"where the walkers start and after {PILOT_STEPS:,} pilot steps"
+
+    def accepted(h: float, start: NDArray[Any], steps: int) -> float:
+        """Return the acceptance of a pilot after so many steps of approach; 0 if it leaves walkers stuck."""
+        settled = replace(settings, step_size=h)
+        made = pilot(model, dynamics, settled, start, steps=PILOT_STEPS, approach=steps)
+        return _acceptance(made, settled, steps)
+
+    h = _search(lambda h: accepted(h, arrived, 0), first / largest)
+    share = accepted(h, states, approach)
+    for _ in range(PILOTS):
+        if share >= FEWEST:
+            break
+        # A pilot from the start meets what that from where it led to does not.
+        h /= 2.0
+        share = accepted(h, states, approach)
+    note = (
+        f"step_size='auto' took h = {h:.3g}, of which mala accepts {share:.0%} in the first {PILOT_STEPS:,} steps, "
+        f"leaving no walker stuck; it is {h * largest:.2g} divided by {largest:.3g}, the largest curvature of V {where}"
+    )
+    return replace(settings, step_size=h), note
+
+
+def _after_approach(
+    model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any], *, approach: int, first: float
+) -> tuple[float, NDArray[Any]]:
+    """Return the largest curvature where an approach leads to with a step that belongs there, and the states there."""
+    largest = useful(curvature(model, dynamics, states, settings.temperature))
+    for _ in range(PILOTS):
+        settled = replace(settings, step_size=first / largest)
+        arrived = pilot(model, dynamics, settled, states, steps=0, approach=approach).states
+        found = useful(curvature(model, dynamics, arrived, settings.temperature))
+        is_settled = 1.0 / SETTLED < found / largest < SETTLED
+        largest = found
+        if is_settled:
+            break
+    return largest, arrived
+
+
+def _acceptance(made: Progressed, settings: Settings, approach: int) -> float:
+    if made.acceptance is None:
+        return math.nan
+    seen = replace(settings, steps=made.steps, burn_in=approach, approach=approach, observe=())
+    seen = replace(seen, walkers=(seen.walkers[0], seen.walkers[0] + len(made.states)))
+    if len(stuck_walkers(made.acceptance, seen, made.steps)):
+        return 0.0
+    return float(np.mean(made.acceptance.rates(seen, made.steps)))
+
+
+def _search(accepted: Any, h: float) -> float:
+    """Return a step with an acceptance between `FEWEST` and `MOST`, or else the largest that is known with more."""
+    small, large, limit = 0.0, math.inf, FARTHEST * h
+    for _ in range(PILOTS):
+        share = accepted(h)
+        if share < FEWEST:
+            large = h
+        else:
+            small = h
+            if share <= MOST or h >= limit or large / h < FINE:
+                return h
+        if not small:
+            h = large / 2.0
+        elif math.isinf(large):
+            h = 2.0 * small
+        else:
+            h = math.sqrt(small * large)
+    return small or h
