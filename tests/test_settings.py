@@ -131,6 +131,7 @@ def test_groups_are_as_many_for_every_run() -> None:
     for walkers in (1, 10, 64, 100, slice(3, 5), slice(70, 71)):
         run = lib.sample(
             lib.models.harmonic(),
+            temperature=0.5,
             step_size=0.01,
             steps=5,
             walkers=walkers,
