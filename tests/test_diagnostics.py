@@ -158,7 +158,7 @@ class TestNot:
         wells = lib.Model(parameters=(x,), predictor={"x": x}, loss=2 * (x**2 - 1) ** 2)
         run = sampled(wells, temperature=0.05, step_size=0.01, steps=20_000, burn_in=2000, observe={"x": kept})
         row = run.diagnostics()["x"][0]
-        assert row.rhat > 2.0
+        assert row.rhat > 1.5
         assert not row.drift > 5.0
         assert any(note.startswith("diagnostics: R-hat of x (") for note in run.notes)
 
@@ -171,8 +171,8 @@ class TestNot:
             "histogram": lib.Histogram(range=(0.0, 100.0), every=10),
         }[kept]
         run = sampled(model, dynamics=dynamics, step_size=0.01, steps=20_000, burn_in=2000, observe={"norm": spec})
-        assert run.diagnostics()["norm"][0].drift > 5.0
-        assert any("escapes" in note for note in run.notes)
+        assert run.diagnostics()["norm"][0].rhat > 1.1
+        assert any("norm" in note and "escape" in note for note in run.notes)
 
     def test_remarks_of_a_longer_run_take_the_place_of_those_before(self, tmp_path) -> None:
         path = tmp_path / "run.npz"
