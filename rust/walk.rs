@@ -219,7 +219,7 @@ where
         Source { noise: self.noise, stream: Stream::Increment, step, substeps: self.substeps }
     }
 
-    /// The cause of what became of a walker that was at `before` ahead of the step, and where it came to. Who found no way back
+    /// The cause of what became of a walker that was at `before` ahead of the step, and where it came to. Whose orbit led nowhere
     /// from a place more than `FAR` times as far out did not fail for the slice but for the step.
     #[cold]
     pub(crate) fn blame(&self, walker: usize, before: &[T::Pack<S>], cause: Cause) -> (Cause, Place) {
@@ -228,7 +228,8 @@ where
         let is_lost = matches!(cause, Cause::NoReturn | Cause::NoProjection);
         // The schemes that look for a way back leave here where they looked from.
         let came = self.farthest(if is_lost { &self.proposal } else { &self.x }, walker);
-        let cause = if is_lost && came.value.abs() > FAR * (1.0 + was.value.abs()) { Cause::TooFarOut } else { cause };
+        let is_far = came.value.abs() > FAR * (1.0 + was.value.abs());
+        let cause = if cause == Cause::NoReturn && is_far { Cause::TooFarOut } else { cause };
         (cause, if came.value.is_nan() { was } else { came })
     }
 

@@ -16,6 +16,9 @@ from langevin_ib.errors import ArchiveError, InvalidArgumentError
 from langevin_ib.sampling.loop import Acceptance, stuck_walkers
 from scipy import stats
 
+# From N(0, 1) some are; counts are exact all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:.* walkers were stuck")
+
 PRODUCT = lib.models.scalar_product()
 CHAIN = lib.models.scalar_product(4)
 WALK = {
@@ -195,7 +198,7 @@ class TestStuck:
         observe = {"theta": lib.Histogram(range=(-3.0, 3.0))}
         with pytest.warns(lib.StuckWalkers):
             run = sampled(**self.RUN, steps=1000, walkers=256, observe=observe)
-        law = lib.Density.from_scipy(stats.norm())
+        law = lib.Density.from_scipy(stats.norm(), name="normal", reference="d theta")
         with pytest.raises(InvalidArgumentError, match=r"256 walkers of which .* were stuck"):
             lib.compare(run["theta"], law)
         assert run["theta"].provenance.stuck == len(run.stuck_walkers)
@@ -246,9 +249,9 @@ class TestRule:
         settings = replace(self.SETTINGS, steps=steps, burn_in=burn_in)
         return stuck_walkers(Acceptance(counts), settings, steps).tolist()
 
-    def test_a_tenth_of_what_was_observed_is_too_long(self) -> None:
-        assert self.stuck(100) == [7]
-        assert self.stuck(99) == []
+    def test_a_quarter_of_what_was_observed_is_too_long(self) -> None:
+        assert self.stuck(250) == [7]
+        assert self.stuck(249) == []
 
     def test_only_what_was_observed_counts(self) -> None:
         assert self.stuck(100, burn_in=900, accepted=900) == [7]

@@ -198,6 +198,7 @@ class TestDivergence:
         assert np.array_equal(sampled().states, reference)
 
     def test_mala_refuses_what_would_diverge(self) -> None:
-        run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
+        with pytest.warns(lib.StuckWalkers, match="MALA refused up to 200 proposals in a row"):
+            run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
         assert np.isfinite(run.states).all()
         assert run.acceptance < 0.2

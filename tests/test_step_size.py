@@ -84,7 +84,7 @@ class TestCurvature:
 
 class TestAutomatic:
     @pytest.mark.parametrize(
-        ("scheme", "numerator"), [("euler-maruyama", 0.05), ("leimkuhler-matthews", 0.2), ("mala", 0.5)]
+        ("scheme", "numerator"), [("euler-maruyama", 0.05), ("leimkuhler-matthews", 0.2), ("mala", 1.0)]
     )
     @pytest.mark.parametrize("stiffness", [1e-6, 0.7, 3.0, 1e9])
     def test_on_a_harmonic_model_it_is_a_number_over_the_stiffness(self, scheme, numerator, stiffness) -> None:
@@ -155,7 +155,7 @@ class TestAutomatic:
     def test_looks_where_they_go(self, scheme) -> None:
         """At the saddle point the curvature is 1.5, and at least 2 in the valleys next to which all of them end."""
         run = sampled(initial=0.0, scheme=scheme)
-        numerator = step_size.PROPOSED[scheme] / (2 ** (1 / 3) if scheme == "mala" else 1.0)
+        numerator = {**step_size.PROPOSED, "mala": 1.5}[scheme]
         assert run.settings.step_size < numerator / 2.0
 
     @pytest.mark.parametrize("scheme", SCHEMES)
@@ -165,19 +165,42 @@ class TestAutomatic:
         run = sampled(model, dynamics=None, initial=1e-3, temperature=1.0, scheme=scheme)
         assert np.isfinite(run.states).all()
         assert run.settings.step_size < 1.0
-        assert run.acceptance is None or run.acceptance > 0.8
+        assert run.acceptance is None or run.acceptance > 0.57
 
     @pytest.mark.parametrize("dim", [1, 2, 10, 100])
-    def test_mala_accepts_about_9_in_10_steps_in_any_dimension(self, dim) -> None:
+    @pytest.mark.parametrize("burn_in", [0, 200])
+    def test_mala_accepts_60_to_85_per_cent_in_any_dimension(self, dim, burn_in) -> None:
         model = lib.models.harmonic(stiffness=3.0, dim=dim)
-        run = sampled(model, dynamics=None, scheme="mala", walkers=64)
-        assert 0.85 < run.acceptance < 0.97
+        run = sampled(model, dynamics=None, scheme="mala", walkers=64, burn_in=burn_in)
+        assert 0.57 < run.acceptance < 0.9
 
     @pytest.mark.parametrize("temperature", [0.01, 0.2, 3.0])
     @pytest.mark.parametrize("target", [0.0, 1.0, 30.0])
-    def test_mala_accepts_most_steps_of_the_product_model(self, target, temperature) -> None:
-        run = sampled(lib.models.scalar_product(target=target), temperature=temperature, scheme="mala", steps=2000)
-        assert run.acceptance > 0.8
+    def test_mala_accepts_as_much_of_the_product_model_and_leaves_nobody_stuck(self, target, temperature) -> None:
+        model = lib.models.scalar_product(target=target)
+        run = sampled(model, temperature=temperature, scheme="mala", steps=3000, burn_in=1000)
+        # At T = 3 its valleys are narrow in places, so that steps are smaller.
+        assert 0.57 < run.acceptance < (0.9 if temperature < 1.0 else 0.97)
+        assert len(run.stuck_walkers) == 0
+        assert run.walker_acceptance.min() > 0.3
+
+    @pytest.mark.parametrize("burn_in", [0, 2000])
+    def test_mala_at_low_temperature(self, burn_in) -> None:
+        """From N(0, 1) at T = 1e-6 a step of a thousandth is refused for ever; after an approach .4 is not."""
+        run = sampled(
+            dynamics=lib.Ambient(weight_decay=0.1), temperature=1e-6, scheme="mala", steps=4000, burn_in=burn_in
+        )
+        assert len(run.stuck_walkers) == 0
+        if burn_in:
+            assert 0.57 < run.acceptance < 0.9
+            assert run.settings.step_size > 0.2
+        else:
+            assert run.settings.step_size < 0.02
+
+    def test_a_mala_step_does_not_depend_on_how_long_the_run_is(self) -> None:
+        """Or a run could not be made in two parts."""
+        steps = {sampled(scheme="mala", steps=n, burn_in=100).settings.step_size for n in (101, 400, 5000)}
+        assert len(steps) == 1
 
     def test_gradient_descent_has_a_step_too(self) -> None:
         run = sampled(temperature=0.0, steps=20_000)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 __all__ = ["FEWEST_DRAWS", "effective_bulk", "effective_tail", "potential_scale_reduction", "ranked", "split_rhat"]
 
@@ -54,6 +53,8 @@ def potential_scale_reduction(chains: Chains) -> float:
 
 def ranked(chains: Chains) -> Chains:
     """Return normal scores of the ranks among all draws; ties share their mean rank."""
+    from scipy.special import ndtri  # noqa: PLC0415 - runs without traces do not wait for SciPy
+
     _, inverse, counts = np.unique(chains, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     mean_rank = last - (counts - 1) / 2.0

@@ -27,7 +27,7 @@ __all__ = ["Diagnosis", "Diagnostics", "diagnose", "remarked"]
 MOST = 2**20
 """Of a trace, walkers are taken until there are so many values."""
 
-MOST_FOR_REMARKS = 2**16
+MOST_FOR_REMARKS = 2**14
 """The same where nobody asked."""
 
 MIXED = 1.05
@@ -167,8 +167,9 @@ def _remarks(snapshot: Snapshot, rows: tuple[Diagnosis, ...]) -> Iterator[str]:
     apart = _worst(rows, "rhat", MIXED)
     if apart:
         yield (
-            f"{REMARK}R-hat of {apart}, which is above {MIXED:g}: walkers differ more than each of them varies, so "
-            "what they see depends on where they started, or on how long they had; sample longer, or a longer burn_in"
+            f"{REMARK}R-hat of {apart}, which is above {MIXED:g}: walkers differ more than each of them varies: what "
+            "they see depends on where they started, or on how long they had, or they escape; sample longer, or with a "
+            "longer burn_in, and look whether it falls"
         )
 
 

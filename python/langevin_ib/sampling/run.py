@@ -84,7 +84,7 @@ class Run(Snapshot):
 
     @property
     def stuck_walkers(self) -> NDArray[np.int64]:
-        """The numbers of walkers whose proposals ``mala`` refused for a tenth of the observed steps or more in a row.
+        """The numbers of walkers whose proposals ``mala`` refused for a quarter of the observed steps or more in a row.
 
         They have not sampled the law. Walkers that stay as long as the acceptance of the others explains are not among
         them.
@@ -179,9 +179,9 @@ class Run(Snapshot):
         >>> import langevin_ib as lib
         >>> run = lib.sample(
         ...     lib.models.harmonic(), temperature=0.5, step_size=0.1, steps=20_000, burn_in=1000, walkers=64, rng=0,
-        ...     observe={"x0": lib.Trace(every=10)}, progress=False,
+        ...     observe={"x": lib.Trace(every=10)}, progress=False,
         ... )
-        >>> run.diagnostics()["x0"][0].rhat < 1.01
+        >>> run.diagnostics()["x"][0].rhat < 1.01
         True
         """
         return diagnose(self)

@@ -17,7 +17,7 @@ __all__ = ["Acceptance", "stuck_walkers"]
 COLUMNS = 3
 """Accepted; refused in a row by now; most refused in a row."""
 
-SHARE = 0.1
+SHARE = 0.25
 """A walker is stuck if it stayed at one point for this share of what was observed, ..."""
 
 SURE = 5.0
@@ -98,7 +98,7 @@ def stuck_walkers(acceptance: Acceptance | None, settings: Settings, steps: int)
     Returns
     -------
     array of int64
-        The walkers that stayed for a tenth or more of the steps that were observed (all proposals refused), and for
+        The walkers that stayed for a quarter or more of the steps that were observed (all proposals refused), and for
         far longer than the acceptance of the median walker explains.
     """
     if acceptance is None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...process import Process
-from .acceptance import stuck_walkers
 from .curvature import Curvature
 from .engine import Progressed
 from .settings import Settings
@@ -36,6 +35,15 @@ FINE = 1.1
 
 FARTHEST = 1000.0
 """A step is not made so many times as large as the first attempt, even if everything is accepted."""
+
+STICKY = 0.5
+"""A step leaves walkers stuck if one of them stays for this share of the pilot."""
+
+MARGIN = 1.5
+"""A step is divided by this if a larger one leaves walkers stuck: a run has more of them than a pilot."""
+
+NUMBERS = 4096
+"""How many coordinates the walkers of a pilot have together: to meet steep places they are more than elsewhere."""
 
 
 def with_accepted_step(process: Process, settings: Settings, states: NDArray[Any]) -> tuple[Settings, str]:
@@ -66,10 +74,8 @@ def with_accepted_step(process: Process, settings: Settings, states: NDArray[Any
         where = f"where the walkers start and after {PILOT_STEPS:,} pilot steps"
 
     def accepted(h: float, start: NDArray[Any], steps: int) -> float:
-        """Return the acceptance of a pilot after so many steps of approach; 0 if it leaves walkers stuck."""
         settled = replace(settings, step_size=h)
-        made = pilot(process, settled, start, steps=PILOT_STEPS, approach=steps)
-        return _acceptance(made, settled, steps)
+        return _acceptance(pilot(process, settled, start, approach=steps, numbers=NUMBERS))
 
     h = _search(lambda h: accepted(h, arrived, 0), first / largest)
     share = accepted(h, states, approach)
@@ -94,7 +100,7 @@ def _after_approach(
     largest = useful(curvature.largest(states))
     for _ in range(PILOTS):
         settled = replace(settings, step_size=first / largest)
-        arrived = pilot(process, settled, states, steps=0, approach=approach).states
+        arrived = pilot(process, settled, states, steps=0, approach=approach, numbers=NUMBERS).states
         found = useful(curvature.largest(arrived))
         is_settled = 1.0 / SETTLED < found / largest < SETTLED
         largest = found
@@ -103,31 +109,28 @@ def _after_approach(
     return largest, arrived
 
 
-def _acceptance(made: Progressed, settings: Settings, approach: int) -> float:
-    if made.acceptance is None:
-        return math.nan
-    seen = replace(settings, steps=made.steps, burn_in=approach, approach=approach, observe=())
-    seen = replace(seen, walkers=(seen.walkers[0], seen.walkers[0] + len(made.states)))
-    if len(stuck_walkers(made.acceptance, seen, made.steps)):
-        return 0.0
-    return float(np.mean(made.acceptance.rates(seen, made.steps)))
+def _acceptance(made: Progressed) -> float:
+    """Return the acceptance of a pilot; minus that if it leaves walkers stuck."""
+    longest = 0 if made.acceptance is None else int(made.acceptance.counts[:, 2].max())
+    share = made.accepted / (PILOT_STEPS * len(made.states))
+    return -share if longest >= STICKY * PILOT_STEPS else share
 
 
-def _search(accepted: Any, h: float) -> float:
-    """Return a step with an acceptance between `FEWEST` and `MOST`, or else the largest that is known with more."""
-    small, large, limit = 0.0, math.inf, FARTHEST * h
+def _search(accepted: Callable[[float], float], h: float) -> float:
+    """Return a step with an acceptance between `FEWEST` and `MOST`, or more, if larger ones leave walkers stuck."""
+    small, large, limit, is_sticky = 0.0, math.inf, FARTHEST * h, False
     for _ in range(PILOTS):
         share = accepted(h)
         if share < FEWEST:
-            large = h
+            large, is_sticky = h, share < -FEWEST
         else:
             small = h
             if share <= MOST or h >= limit or large / h < FINE:
-                return h
+                break
         if not small:
             h = large / 2.0
         elif math.isinf(large):
             h = 2.0 * small
         else:
             h = math.sqrt(small * large)
-    return small or h
+    return (small or h) / (MARGIN if is_sticky else 1.0)

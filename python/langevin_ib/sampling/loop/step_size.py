@@ -114,9 +114,10 @@ def pilot(
     *,
     steps: int = PILOT_STEPS,
     approach: int = 0,
+    numbers: int = PILOT_NUMBERS,
 ) -> Progressed:
     """Make the first steps of a few of a run's walkers, and before them some of an approach."""
-    rows = np.ascontiguousarray(states[: max(PILOT_NUMBERS // process.model.dim, 1)])
+    rows = np.ascontiguousarray(states[: max(numbers // process.model.dim, 1)])
     walkers = (settings.walkers[0], settings.walkers[0] + len(rows))
     settings = replace(
         settings, steps=approach + steps + 1, burn_in=approach, approach=approach, observe=(), walkers=walkers
