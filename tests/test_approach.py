@@ -166,7 +166,7 @@ class TestArrival:
 
     @ignore_stuck
     def test_starts_from_which_euler_maruyama_diverges_arrive(self) -> None:
-        """From 2 N(0, 1) the depth-4 chain has curvatures of thousands, and a fifth of the walkers of MALA never move."""
+        """From 2 N(0, 1) the depth-4 chain has curvatures of thousands: a fifth of MALA's walkers never move."""
         initial = 2.0 * np.random.default_rng(4).normal(size=(256, 4))
         run = {"temperature": 0.3, "initial": initial, "walkers": 256, "step_size": 0.01}
         with pytest.raises(lib.errors.DivergenceError):
@@ -190,9 +190,7 @@ class TestArrival:
         assert stats.kstest(exact.states[:, 0], stats.norm(scale=0.1**0.5).cdf).pvalue > 1e-4
         raw = replace(exact.settings, approach=800)
         start = Progressed.start(np.zeros((200_000, 1)), raw)
-        only, _ = advance(
-            Process(run["model"], lib.Ambient(), 0.1), raw, exact.machine, before=start, steps=800, report=None
-        )
+        only, _ = advance(exact.process, raw, exact.machine, before=start, steps=800, report=None)
         # Euler-Maruyama's variance is 2 (T/k) there, but for steps that are shortened.
         assert only.states.var() > 0.15
 

@@ -151,7 +151,9 @@ def test_time_and_notes_go_on(tmp_path) -> None:
     run = sampled(step_size="auto", burn_in=0)
     run.save(tmp_path / "run.npz")
     longer = lib.load(tmp_path / "run.npz").resume(10, progress=False)
-    assert longer.notes == run.notes != ()
+    # Remarks on convergence are made anew.
+    assert longer.notes[0] == run.notes[0]
+    assert "step_size='auto' took" in run.notes[0]
     assert longer.seconds > run.seconds > 0.0
 
 
