@@ -18,6 +18,7 @@ from .engine import Kept, Progressed, advance
 from .errors import DivergenceError, InvalidArgumentError
 from .model import Model
 from .observe import Histogram, Moments, Spec, Trace
+from .orphans import end_with_parent
 from .settings import Machine, Settings
 
 __all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
@@ -51,6 +52,8 @@ class Task:
         The sums of each `Moments`.
     made, steps : int
         The steps made, and to be made.
+    owner : int
+        The process that the run is made for.
     """
 
     model: Model
@@ -61,6 +64,7 @@ class Task:
     sums: tuple[NDArray[Any], ...]
     made: int
     steps: int
+    owner: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Shards:
                 rows = _rows(walkers, settings)
                 sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if isinstance(spec, Moments))
                 shard = replace(settings, walkers=walkers)
-                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps)
+                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps, os.getpid())
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
@@ -200,6 +204,7 @@ def advance_shard(task: Task) -> Progressed:
     KeyboardInterrupt
         If the worker heard Ctrl-C; or whatever else a signal handler there raised.
     """
+    end_with_parent(task.owner)
     settings = task.settings
     # What comes over a network may lie anywhere in a message, also where no number of its size may be.
     states, *sums = (np.require(array, requirements=["C", "ALIGNED"]) for array in (task.states, *task.sums))
