@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -65,10 +66,8 @@ def answers_of(script: str, *arguments: str, timeout: float) -> Any:
 
 def end_group(leader: subprocess.Popen[str]) -> None:
     """Kill what is left of a process group, its leader included."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     leader.communicate()
 
 

@@ -1,6 +1,6 @@
 """Reproducible: a run made by the workers of any executor, in any number of shards, has the bits of one made here.
 
-Run as a script, this file presses Ctrl-C on a run that is made by a process pool, or is killed while one makes a run.
+Run as a script, this file presses Ctrl-C on a run that is made by a process pool.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import os
 import pickle
 import random
 import signal
-import subprocess
-import sys
 import threading
-import time
 import tracemalloc
 import warnings
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,11 +22,10 @@ from pathlib import Path
 import langevin_ib as lib
 import numpy as np
 import pytest
-from children import answers_of, end_group, hear_ctrl_c, press_ctrl_c
+from children import answers_of, hear_ctrl_c, press_ctrl_c
 from langevin_ib import segments
 from langevin_ib.engine import Progressed
 from langevin_ib.errors import DivergenceError, InvalidArgumentError, InvarianceError
-from langevin_ib.orphans import end_with_parent
 from langevin_ib.shards import Shards, cut, merge
 
 MODEL = lib.models.scalar_product()
@@ -222,7 +218,7 @@ class TestInterrupted:
 
     @pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: sends SIGINT")
     def test_ctrl_c_reaches_a_run_made_by_processes(self) -> None:
-        found = answers_of(__file__, "interrupted", timeout=120)
+        found = answers_of(__file__, timeout=120)
         assert found["interrupted"]
         assert 0 < found["steps"] < found["of"]
         assert found["same"]
@@ -348,47 +344,6 @@ class TestDask:
         assert_same(run, sampled(**what))
 
 
-class TestOrphans:
-    """A pool whose owner is killed is told nothing: its workers have to see it for themselves."""
-
-    @pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: sends SIGKILL")
-    @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
-    def test_workers_end_when_their_parent_was_killed(self, start, tmp_path) -> None:
-        if start not in multiprocessing.get_all_start_methods():
-            pytest.skip(f"NOT TESTED: this system cannot {start} processes")
-        told = tmp_path / "workers.json"
-        with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
-            # The workers inherit its standard error: who reads it through a pipe waits for them.
-            command = [sys.executable, __file__, "killed", start, str(told)]
-            owner = subprocess.Popen(command, start_new_session=True, stderr=errors)
-            try:
-                assert owner.wait(timeout=120) == -signal.SIGKILL, (tmp_path / "errors").read_text(encoding="utf-8")
-                workers = json.loads(told.read_text(encoding="utf-8"))
-                deadline = time.monotonic() + 30
-                while any(is_running(pid) for pid in workers) and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                assert len(workers) == 2
-                assert not any(is_running(pid) for pid in workers)
-            finally:
-                end_group(owner)
-
-    def test_who_works_for_another_process_is_left_alone(self) -> None:
-        threads = threading.active_count()
-        for owner in (os.getpid(), os.getppid()):
-            end_with_parent(owner)
-        assert threading.active_count() == threads
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # One that has ended is there until its parent asks.
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_bytes().rpartition(b")")[2].split()[0] != b"Z"
-
-
 def interrupted_report() -> dict:
     """Press Ctrl-C while workers make a segment."""
     segments.FIRST, segments.SECONDS = 500 * 1000, 0.02
@@ -412,23 +367,6 @@ def interrupted_report() -> dict:
     }
 
 
-def be_killed(start: str, told: str) -> None:
-    """Die at the end of a segment, when all workers wait for the next: they have nothing to do, and nobody to tell."""
-    segments.FIRST, segments.SECONDS = 500 * 1000, 0.02
-
-    def die(made: int, steps: int) -> None:
-        Path(told).write_text(json.dumps(list(executor._processes)), encoding="utf-8")
-        if len(executor._processes) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(start)) as executor:
-        sampled(steps=10**9, executor=executor, observe={"theta": OBSERVERS[:2]}, progress=die)
-
-
 if __name__ == "__main__":
     hear_ctrl_c()
-    match sys.argv[1:]:
-        case ["interrupted"]:
-            print(json.dumps(interrupted_report()))
-        case ["killed", start, told]:
-            be_killed(start, told)
+    print(json.dumps(interrupted_report()))

@@ -132,7 +132,9 @@ class Shards:
                 rows = _rows(walkers, settings)
                 sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if isinstance(spec, Moments))
                 shard = replace(settings, walkers=walkers)
-                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps, os.getpid())
+                task = Task(
+                    model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps, os.getpid()
+                )
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
