@@ -19,8 +19,8 @@ def end_with_parent(pid: int) -> None:
     """From now on, end this process soon after the process `pid` has died, if that is its parent.
 
     A worker of `ProcessPoolExecutor` waits for work on a pipe whose other end all workers hold as well, so it does not
-    hear that its parent has died. Whoever works for another process than its parent is left alone: a thread, or a worker
-    of a cluster, whose nanny looks after it.
+    hear that its parent has died. Whoever works for another process than its parent is left alone: a thread, or a
+    worker of a cluster, whose nanny looks after it.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != pid:
@@ -36,9 +36,10 @@ def end_with_parent(pid: int) -> None:
 
 
 def _is_alive(parent: multiprocessing.process.BaseProcess) -> bool:
-    """Ask the pipe that the parent holds: the one way to know with "forkserver", where the server is the system's parent.
+    """Ask the pipe that the parent holds.
 
-    It is not enough with "fork", where siblings hold it, too.
+    With "forkserver" it is the one way to know, as the system takes the server for the parent; with "fork" it is not
+    enough, as siblings hold the pipe, too.
     """
     try:
         return parent.is_alive()
