@@ -365,7 +365,7 @@ class TestIdentity:
         )
         seen = {
             subprocess.run(
-                [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True,
                 env=os.environ | {"PYTHONHASHSEED": seed},
             ).stdout.strip()
             for seed in ("0", "1", "4711")
