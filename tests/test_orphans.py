@@ -19,8 +19,8 @@ from pathlib import Path
 import langevin_ib as lib
 import pytest
 from children import end_group
-from langevin_ib import shards
-from langevin_ib.orphans import end_with_parent
+from langevin_ib.sampling import shards
+from langevin_ib.sampling.orphans import end_with_parent
 
 
 @pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: sends SIGKILL")
