@@ -9,12 +9,12 @@ from .tabulated import Table, tabulate
 
 __all__ = [
     "ANGLES",
-    "Axis",
     "CUT",
+    "STRIDE",
+    "Axis",
     "LogWeight",
     "Nested",
     "PanelSeries",
-    "STRIDE",
     "Table",
     "angular_integral",
     "log_integrals",

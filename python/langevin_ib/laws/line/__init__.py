@@ -5,14 +5,14 @@ from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivativ
 from .quadrature import Interval, LogWeight, integrate
 
 __all__ = [
-    "Cells",
-    "Density",
-    "Interval",
-    "LogWeight",
     "NODES",
     "ORDER",
     "TO_COEFFICIENTS",
     "WEIGHTS",
+    "Cells",
+    "Density",
+    "Interval",
+    "LogWeight",
     "antiderivative",
     "integrate",
 ]

@@ -23,8 +23,8 @@ from .sketch import sketch
 
 __all__ = [
     "DATA_TOLERANCE",
-    "Data",
     "NO_DATA",
+    "Data",
     "canonical_text",
     "checked_array",
     "checked_expression",

@@ -8,12 +8,12 @@ from .stability import with_automatic_step, with_stable_step
 
 __all__ = [
     "GROUPS",
-    "Kept",
     "MAX_STEPS",
     "MAX_WALKERS",
+    "REACH",
+    "Kept",
     "Machine",
     "Progressed",
-    "REACH",
     "Settings",
     "advance",
     "bound_of",
