@@ -1,14 +1,29 @@
-"""What holds for all tests: none of them leaves a process behind, not even one whose parent has died."""
+"""What holds for all tests: the same numbers in any order and everywhere, and no process that is left behind."""
 
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from children import adopt_orphans, children
+from hypothesis import settings
 
 PATIENCE = 10.0  # seconds: those who are about to end may
+
+# Examples are a function of the test, and a loaded machine is no fault of it.
+settings.register_profile("the same everywhere", deadline=None, derandomize=True, database=None)
+settings.load_profile("the same everywhere")
+
+
+@pytest.fixture(autouse=True)
+def _numbers_of_its_own(request: pytest.FixtureRequest) -> None:
+    """Let what a test draws from its module's generator depend on its name, and not on the tests before it."""
+    rng = getattr(request.module, "RNG", None)
+    if isinstance(rng, np.random.Generator):
+        rng.bit_generator.state = np.random.default_rng(zlib.crc32(request.node.name.encode())).bit_generator.state
 
 
 @pytest.fixture(scope="session", autouse=True)
