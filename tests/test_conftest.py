@@ -1,4 +1,4 @@
-"""The tests' own promises: Ctrl-C is heard wherever the runner was started, no process is left, order decides nothing."""
+"""The promises of the tests: Ctrl-C is heard wherever they are started, no process is left, order decides nothing."""
 
 from __future__ import annotations
 
