@@ -140,8 +140,8 @@ def sample(
     -------
     Run
         ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
-        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. Where Ctrl-C is ignored (a
-        background job, nohup), or has a handler of its own, that stays.
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. Where Ctrl-C is
+        ignored (a background job, nohup), or has a handler of its own, that stays.
 
     Raises
     ------
