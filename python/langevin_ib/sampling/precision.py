@@ -32,17 +32,16 @@ def lost_steps(snapshot: Snapshot) -> str | None:
     steps are none. Without noise there is only the drift: some walkers that stand still go on in double precision, and
     are seen to come further.
     """
-    settings = snapshot.settings
-    if settings.temperature > 0.0:
+    if snapshot.process.temperature > 0.0:
         return _lost_noise(snapshot)
-    return _lost_drift(snapshot) if settings.dtype == "float32" and snapshot.progressed.steps > 0 else None
+    return _lost_drift(snapshot) if snapshot.settings.dtype == "float32" and snapshot.progressed.steps > 0 else None
 
 
 def _lost_noise(snapshot: Snapshot) -> str | None:
     settings, states = snapshot.settings, snapshot.progressed.states
-    metric = snapshot.dynamics.metric_of(snapshot.model)
+    metric = snapshot.process.metric
     spread = np.ones(1) if metric is None else np.sqrt(np.diagonal(np.linalg.inv(metric)))
-    noise = np.sqrt(2.0 * settings.temperature * settings.step_size) * spread
+    noise = np.sqrt(2.0 * snapshot.process.temperature * settings.step_size) * spread
     # The largest coordinate decides nearly always, and is found ten times as fast as all distances.
     largest = np.maximum(-states.min(), states.max())
     if np.spacing(largest) <= noise.min():
@@ -89,6 +88,7 @@ def _later(snapshot: Snapshot, states: NDArray[Any], row: int, *, steps: int) ->
         walkers=(first, first + len(states)),
         steps=made + steps,
         burn_in=0,
+        approach=0,
         dtype=states.dtype.name,
         observe=(),
     )
@@ -96,8 +96,7 @@ def _later(snapshot: Snapshot, states: NDArray[Any], row: int, *, steps: int) ->
     machine = replace(snapshot.machine, threads=1)
     try:
         return advance(
-            snapshot.model,
-            snapshot.dynamics,
+            snapshot.process,
             settings,
             machine,
             before=begin,
@@ -109,7 +108,7 @@ def _later(snapshot: Snapshot, states: NDArray[Any], row: int, *, steps: int) ->
 
 
 def _where(snapshot: Snapshot, row: int, column: int) -> str:
-    name, value = snapshot.model.parameters[column], snapshot.progressed.states[row, column]
+    name, value = snapshot.process.model.parameters[column], snapshot.progressed.states[row, column]
     return f"walker {snapshot.settings.walkers[0] + row} is at {name} = {value:.6g}"
 
 
