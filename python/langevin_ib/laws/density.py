@@ -139,7 +139,7 @@ def _of_symmetry(asked: LawRequest) -> Density | None:
         return symmetric_law(asked)
     except UnsupportedModelError:
         # In the plane there is still the quadrature over level sets.
-        if asked.given is None and isinstance(asked.dynamics, Ambient | SoftSlice) and asked.method != "closed form":
+        if asked.shell is None and isinstance(asked.dynamics, Ambient | SoftSlice) and asked.method != "closed form":
             return None
         raise
 
