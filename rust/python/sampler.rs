@@ -267,7 +267,7 @@ fn rows_of(counts: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<Acceptance>> {
     rows.collect()
 }
 
-/// What a watch kept, as a matrix: (groups, slots), (walkers, order) or (walkers, draws).
+/// What a watch kept, as a matrix: (groups, slots), (walkers, order + 1) or (walkers, draws).
 fn shaped<'py, T: NumpyElement>(
     py: Python<'py>,
     kept: Kept<T>,

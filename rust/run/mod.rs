@@ -139,7 +139,7 @@ pub struct Outcome<T> {
 pub enum Kept<T> {
     /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
     Counts(Vec<u64>),
-    /// Sums, (walkers, order) in C order.
+    /// Sums and pivot, (walkers, order + 1) in C order.
     Sums(Vec<f64>),
     /// Values, (walkers, draws) in C order.
     Trace(Vec<T>),
@@ -298,18 +298,18 @@ fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
     deaths
 }
 
-/// Hands the sums of an earlier part of the run, (walkers, order) in C order, back to the walkers.
+/// Hands the sums of an earlier part of the run, (walkers, order + 1) in C order, back to the walkers.
 fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
     for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
         let Keep::Moments(moments) = &watch.keep else { continue };
-        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.order as u64 {
-            return Err(Error::invalid(format!("sums of watch {i}: expected {} powers of each walker", moments.order)));
+        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.width() as u64 {
+            return Err(Error::invalid(format!("sums of watch {i}: expected {} numbers of each walker", moments.width())));
         }
-        let mut rows = sums.chunks_exact(moments.order);
+        let mut rows = sums.chunks_exact(moments.width());
         for block in &mut *blocks {
             for (walker, row) in block.live.clone().zip(&mut rows) {
-                for (power, &sum) in row.iter().enumerate() {
-                    block.columns[i].sums[power * block.walkers + walker] = sum;
+                for (column, &sum) in row.iter().enumerate() {
+                    block.columns[i].sums[column * block.walkers + walker] = sum;
                 }
             }
         }

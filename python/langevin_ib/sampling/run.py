@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -259,8 +260,9 @@ class Run(Snapshot):
     def to_datatree(self) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
 
-        Walkers are chains. Where an observable has several traces, "_every_<stride>" is appended to its name. Needs
-        xarray, which is no dependency of langevin_ib.
+        ``arviz.summary(run.to_datatree())`` and ArviZ's other functions take it as it is. Walkers are chains. Where an
+        observable has several traces, "_every_<stride>" is appended to its name; traces of different strides have draws
+        of their own, for which ArviZ has no place. Needs xarray, which is no dependency of langevin_ib.
 
         Raises
         ------
@@ -273,25 +275,21 @@ class Run(Snapshot):
         if not traces:
             raise InvalidArgumentError("the run kept no trace; observe with Trace(every=...) for a chain x draw layout")
         try:
-            import xarray  # noqa: PLC0415 - optional
+            import xarray  # noqa: F401, PLC0415 - optional
         except ImportError as error:
             raise ImportError("to_datatree needs xarray >= 2024.10, which is not there: pip install xarray") from error
+        from .trees import tree_of  # noqa: PLC0415 - it needs xarray
 
-        first, count = self.settings.walkers[0], self.settings.count
-        variables = {}
-        for name, trace in traces.items():
-            # Traces of different strides have draws of their own.
-            draw = "draw" if len({t.spec.every for t in traces.values()}) == 1 else f"draw_{name}"
-            coords = {"chain": np.arange(first, first + count), draw: trace.steps}
-            variables[name] = xarray.DataArray(np.asarray(trace), dims=("chain", draw), coords=coords)
         attributes = {
             "inference_library": "langevin_ib",
+            "inference_library_version": version("langevin-ib"),
             "scheme": self.settings.scheme,
             "step_size": self.settings.step_size,
             "temperature": self.process.temperature,
+            "tuning_steps": self.settings.burn_in,
             "sampling_time": self.seconds,
         }
-        return xarray.DataTree.from_dict({"/posterior": xarray.Dataset(variables, attrs=attributes)})
+        return tree_of(traces, self.settings.walkers[0], attributes)
 
     def _traces(self) -> dict[str, TraceResult]:
         """Return the traces by names of their own."""

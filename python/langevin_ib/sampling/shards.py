@@ -46,8 +46,8 @@ class Task:
         As `loop.advance` takes them; the walkers of the settings are those of the shard.
     states : array, shape (walkers, dim)
         Where the shard's walkers stand.
-    sums : tuple of array, shape (walkers, order)
-        The sums of each `Moments`.
+    sums : tuple of array, shape (walkers, order + 1)
+        The sums of each `Moments`, and the pivots.
     acceptance : Acceptance or None
         What became of the shard's proposals.
     made, steps : int

@@ -14,6 +14,7 @@ from .expressions import (
     exact,
     probes,
     same_expression,
+    scalar_expression,
     vanishes,
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
@@ -46,6 +47,7 @@ __all__ = [
     "probes",
     "read_tree",
     "same_expression",
+    "scalar_expression",
     "sketch",
     "symbols_of",
     "tree_of",

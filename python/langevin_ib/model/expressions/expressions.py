@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import keyword
 import math
+import numbers
 import random
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -34,6 +35,7 @@ __all__ = [
     "exact",
     "probes",
     "same_expression",
+    "scalar_expression",
     "vanishes",
 ]
 
@@ -79,14 +81,11 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
         If `value` is no expression, contains infinities, nan, the imaginary unit or an undefined function, depends on
         something else than `symbols`, or does not use the data as they are; the message names the sub-expression.
     """
-    try:
-        expression = sympy.sympify(value, strict=True)
-    except sympy.SympifyError:
-        expression = None
-    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
-    if not isinstance(expression, sympy.Expr) or no_scalar:
+    expression = scalar_expression(value)
+    if expression is None:
         raise InvalidArgumentError(
-            f"{what} must be a scalar SymPy expression of the parameters, got {value!r} of type {type(value).__name__}"
+            f"{what} must be a scalar SymPy expression of the parameters, got {shown(value)} of type "
+            f"{type(value).__name__}"
         )
     _refuse_unknown_symbols(what, expression, symbols, data)
     if any(part in _NOT_FINITE for part in parts_of(expression)):
@@ -99,6 +98,21 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
     if undefined:
         raise InvalidArgumentError(f"{what} contains undefined functions {', '.join(undefined)}; write them out")
     return expression
+
+
+def scalar_expression(value: Any) -> sympy.Expr | None:
+    """Return an expression or a number as SymPy has it; None for anything else.
+
+    SymPy would also take what has a ``__float__``: the value that a tensor has at the moment, in place of a formula.
+    """
+    if not isinstance(value, (sympy.Basic, numbers.Number)) and not hasattr(type(value), "_sympy_"):
+        return None
+    try:
+        expression = sympy.sympify(value, strict=True)
+    except sympy.SympifyError:
+        return None
+    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
+    return expression if isinstance(expression, sympy.Expr) and not no_scalar else None
 
 
 def _named(what: str, expression: sympy.Expr) -> str:

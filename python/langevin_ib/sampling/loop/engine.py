@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
 
 Kept: TypeAlias = NDArray[Any]
-"""What one observer keeps: counts (groups, slots), sums (walkers, order) or a trace (walkers, draws)."""
+"""What one observer keeps: counts (groups, slots), sums and pivot (walkers, order + 1) or a trace (walkers, draws)."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,9 @@ def _nothing(spec: Spec, settings: Settings) -> Kept:
         case Histogram():
             return np.zeros((GROUPS, spec.slots), dtype=np.int64)
         case Moments():
-            return np.zeros((settings.count, spec.order))
+            sums = np.zeros((settings.count, spec.width))
+            sums[:, -1] = np.nan  # no pivot yet
+            return sums
         case Trace():
             return np.zeros((settings.count, 0), dtype=settings.dtype)
 

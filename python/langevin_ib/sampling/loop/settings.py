@@ -158,7 +158,7 @@ class Settings:
             temperature=process.temperature,
             walkers=self.count,
             observations=self.observations(spec, steps),
-            key=(self.key & (2**64 - 1), self.key >> 64),
+            key=Provenance.halves(self.key),
         )
 
     def require_memory(self, dim: int, threads: int) -> None:
@@ -177,7 +177,7 @@ class Settings:
                 case Trace():
                     size = 2 * self.count * self.observations(spec) * itemsize
                 case Moments():
-                    size = 3 * self.count * spec.order * 8
+                    size = 3 * self.count * spec.width * 8
                 case Histogram():
                     # The core's table for each thread and its totals; the counts before and after.
                     size = (GROUPS + 1) * (spec.bins + 4) * (4 * threads + 24)
