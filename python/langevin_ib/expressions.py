@@ -20,6 +20,7 @@ from .checks import shown
 from .data import Data, free_symbols_of, uses_data
 from .errors import InvalidArgumentError
 from .jets import values_of
+from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of
 
 __all__ = [
@@ -264,7 +265,7 @@ def compiled_together(
     bound = [e.xreplace(sums) for e, sums in zip(expressions, short, strict=True)]
     summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}
     plain = [e for e in bound if not uses_data(e)]
-    raw = sympy.lambdify(list(symbols), plain, modules=["scipy", "numpy"], cse=True)
+    raw = numpy_function(symbols, plain, share=True)
     corrections = {k: _correction(expressions[k], sums, symbols, data) for k, sums in enumerate(short) if sums}
 
     def function(*arguments: Any) -> list[NDArray[np.float64]]:
@@ -286,13 +287,14 @@ def _correction(
 ) -> Callable[..., NDArray[np.float64]]:
     """Return a function that sums over the data after all, at the points where the terms of a polynomial cancel."""
     sizes = [sympy.Add(*(sympy.Abs(term) for term in sympy.Add.make_args(polynomial))) for polynomial in sums.values()]
-    compiled_sizes = sympy.lambdify(list(symbols), list(zip(sums.values(), sizes, strict=True)), modules="numpy")
+    compiled_sizes = numpy_function(symbols, [*sums.values(), *sizes])
     exact = _summing(expression, symbols, data)
 
     def function(values: NDArray[np.float64], arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         cancels = np.zeros(values.shape, dtype=bool)
         with np.errstate(all="ignore"):
-            for value, size in compiled_sizes(*arrays):
+            found = compiled_sizes(*arrays)
+            for value, size in zip(found[: len(sizes)], found[len(sizes) :], strict=True):
                 cancels |= _EPSILON * np.asarray(size) > np.maximum(_ROUNDED, 64.0 * _EPSILON * np.abs(value))
         if not cancels.any():
             return values

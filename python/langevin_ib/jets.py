@@ -20,6 +20,7 @@ from sympy.logic.boolalg import Boolean
 from .checks import shown
 from .data import Data, index_factors, limits_of
 from .errors import InvalidArgumentError
+from .numpy_code import numpy_function
 
 __all__ = ["Jet", "jet", "values_of"]
 
@@ -283,7 +284,5 @@ def _compiled(
     symbols = sympy.symbols(f"x:{arity}", real=True)
     value = function(*symbols) if exponent is None else symbols[0] ** exponent
     formula = value if argument is None else value.diff(symbols[argument])
-    compiled: Callable[..., Any] = sympy.lambdify(
-        symbols, formula, modules=[{"DiracDelta": np.zeros_like}, "scipy", "numpy"]
-    )
-    return compiled
+    compiled = numpy_function(symbols, [formula], functions={"DiracDelta": np.zeros_like})
+    return lambda *arguments: compiled(*arguments)[0]
