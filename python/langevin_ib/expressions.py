@@ -21,7 +21,7 @@ from .data import Data, free_symbols_of, uses_data
 from .errors import InvalidArgumentError
 from .jets import values_of
 from .numpy_code import numpy_function
-from .parts import degree_of, has_part, is_small, parts_of, symbols_of
+from .parts import degree_of, has_part, is_plainly_real, is_small, parts_of, symbols_of
 
 __all__ = [
     "DATA_TOLERANCE",
@@ -93,7 +93,7 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
     if any(part in _NOT_FINITE for part in parts_of(expression)):
         raise InvalidArgumentError(f"{_named(what, expression)} is not finite; remove the infinity or nan")
     # Of a sum SymPy would find out by simplifying it, which takes seconds; of many nested functions, hours.
-    known = is_small(expression) and not uses_data(expression)
+    known = is_small(expression) and not uses_data(expression) and not is_plainly_real(expression)
     if has_part(expression, sympy.core.numbers.ImaginaryUnit) or (known and expression.is_extended_real is False):
         raise InvalidArgumentError(f"{_named(what, expression)} is not real for real parameters")
     undefined = sorted(str(part) for part in parts_of(expression) if isinstance(part, AppliedUndef))
@@ -108,7 +108,7 @@ def _named(what: str, expression: sympy.Expr) -> str:
 
 def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> None:
     free = free_symbols_of(what, expression, data)[0] if uses_data(expression) else symbols_of(expression)
-    unknown = sorted((s for s in free if s not in symbols), key=str)
+    unknown = sorted(free.difference(symbols), key=str)
     if not unknown:
         return
     names = ", ".join(map(str, unknown))

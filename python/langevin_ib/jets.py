@@ -22,7 +22,7 @@ from .data import Data, index_factors, limits_of
 from .errors import InvalidArgumentError
 from .numpy_code import numpy_function
 
-__all__ = ["Jet", "jet", "values_of"]
+__all__ = ["Jet", "function_of", "jet", "values_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -176,13 +176,13 @@ class _Evaluation:
     def _function(self, node: sympy.Expr) -> Jet:
         arguments = [self.visit(part) for part in node.args]
         values = [argument.value for argument in arguments]
-        value = np.asarray(_compiled(node.func, len(values), None, _exponent(node))(*values))
+        value = np.asarray(function_of(node)(*values))
         slope: FloatArray | None = None
         size = np.asarray(0.0)
         for k, argument in enumerate(arguments):
             if argument.slope is None or isinstance(node, _FLAT):
                 continue
-            rate = np.asarray(_compiled(node.func, len(values), k, _exponent(node))(*values))
+            rate = np.asarray(function_of(node, k)(*values))
             slope = rate * argument.slope if slope is None else slope + rate * argument.slope
             size = size + np.abs(rate) * argument.size
         return Jet(value, slope, size)
@@ -271,16 +271,17 @@ def _extreme(parts: list[Jet], sign: int) -> Jet:
     return result
 
 
-def _exponent(node: sympy.Expr) -> sympy.Expr | None:
-    """Return the exponent of a power if it is a number: then the formula of its derivative has no logarithm."""
-    return node.exp if isinstance(node, sympy.Pow) and node.exp.is_Number else None
+def function_of(node: sympy.Expr, argument: int | None = None) -> Callable[..., Any]:
+    """Return the function that a node applies to its arguments, or its derivative by one of them, for arrays."""
+    # Where the exponent of a power is a number, the formula of its derivative has no logarithm.
+    exponent = node.exp if isinstance(node, sympy.Pow) and node.exp.is_Number else None
+    return _compiled(node.func, len(node.args), argument, exponent)
 
 
 @lru_cache(maxsize=512)
 def _compiled(
     function: type[sympy.Expr], arity: int, argument: int | None, exponent: sympy.Expr | None
 ) -> Callable[..., Any]:
-    """Return a function, or its derivative with respect to one argument, as a NumPy function."""
     symbols = sympy.symbols(f"x:{arity}", real=True)
     value = function(*symbols) if exponent is None else symbols[0] ** exponent
     formula = value if argument is None else value.diff(symbols[argument])
