@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.integrate
 import sympy
-from langevin_ib.expressions import compiled
-from langevin_ib.jets import jet
+from langevin_ib.model.expressions.expressions import compiled
+from langevin_ib.model.expressions.jets import jet
 
 CONSTANTS = ["pi", "E", "I", "nan", "inf", "EulerGamma"]
 FUNCTIONS = ["sin", "cos", "exp", "log", "sqrt", "gamma", "select", "amax", "maximum", "less", "where", "sign", "Max"]

@@ -6,9 +6,9 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.laws.fibres import Gibbs, _largest_block
-from langevin_ib.laws.roots import is_affine
-from langevin_ib.pieces import rough_parts
+from langevin_ib.laws.level_sets.fibres import Gibbs, _largest_block
+from langevin_ib.laws.level_sets.roots import is_affine
+from langevin_ib.model.expressions.pieces import rough_parts
 
 U, V, W = lib.parameters("u v w")
 X, I = sympy.IndexedBase("X"), sympy.Idx("i", 3)  # noqa: E741 - an index

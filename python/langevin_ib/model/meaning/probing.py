@@ -1,0 +1,277 @@
+"""Points on all pieces of an expression, at all scales: where one has to look before saying what it is.
+
+Lines go through space, from 1e-9 to 1e9 in each direction. On them the zeros of all guards are found, by changes of
+sign and by local minima, and there are points on both sides of each zero and between neighbouring ones. A guard that
+had the same sign everywhere is followed downhill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ..expressions import Data, parts_of
+from .guards import guards_of
+from .rounding import Rounded, rounded
+
+__all__ = ["spread", "telling_points"]
+
+FloatArray = NDArray[np.float64]
+
+_REACH, _STEPS = 9.0, 55
+"""Lines go from 10**-9 to 10**9 on either side, in so many steps of the same ratio."""
+
+_RAYS, _MOST_AXES, _STARTS = 6, 12, 2
+_EFFORT = 3e6
+"""Of parts times points in one evaluation: with many guards there are fewer lines."""
+
+_PER_GUARD, _MOST_ROOTS, _HALVINGS, _SECTIONS = 6, 500, 44, 40
+_OFFSETS = (-1e-3, -1e-8, 1e-8, 1e-3)
+_HUNTS, _ROUNDS = 40, 10
+_GOLDEN = (5.0**0.5 - 1.0) / 2.0
+
+
+def telling_points(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol], data: Data) -> FloatArray:
+    """Return points at which expressions show what they are, always the same.
+
+    Parameters
+    ----------
+    expressions : sequence of sympy.Basic
+        Functions of the symbols and of data.
+    symbols : sequence of sympy.Symbol
+        The coordinates.
+    data : mapping from str to array
+        What the expressions sum over.
+
+    Returns
+    -------
+    array, shape (len(symbols), n)
+        Points of all sizes, and points on both sides of wherever pieces were found to meet.
+    """
+    drawn = np.random.default_rng(20260106)
+    points = [spread(len(symbols), drawn)]
+    guards = guards_of(expressions, symbols, data)
+    functions = (*guards.edges, *guards.turns)
+    if not functions:
+        return points[0]
+    search = _Search(functions, tuple(symbols), data, drawn)
+    points += search.along_lines()
+    points += search.hunted(len(guards.edges), points[0])
+    return np.concatenate(points, axis=1)
+
+
+def spread(dim: int, drawn: np.random.Generator, count: int = 48) -> FloatArray:
+    """Return points of all sizes, shape (dim, count): coordinates alike, coordinates apart, positive ones."""
+    normal = drawn.normal(size=(dim, count))
+    size = 10.0 ** drawn.uniform(-3.0, 3.0, size=count)
+    apart = 10.0 ** drawn.uniform(-2.0, 2.0, size=(dim, count))
+    kind = np.arange(count) % 4
+    points = np.where(
+        kind == 0, normal, np.where(kind == 1, normal * size, np.where(kind == 2, normal * apart, normal))
+    )
+    return np.where(kind == 3, np.abs(points) * size, points)
+
+
+@dataclass
+class _Line:
+    """Points in a row, shape (dim, steps), and the guards there, shape (guards, steps)."""
+
+    points: FloatArray
+    values: FloatArray
+
+    def at(self, place: FloatArray) -> FloatArray:
+        """Return the points at whole and broken numbers of steps."""
+        low = np.clip(np.floor(place).astype(int), 0, self.points.shape[1] - 2)
+        share = place - low
+        return np.asarray(self.points[:, low] * (1.0 - share) + self.points[:, low + 1] * share)
+
+
+class _Search:
+    def __init__(
+        self,
+        functions: tuple[sympy.Expr, ...],
+        symbols: tuple[sympy.Symbol, ...],
+        data: Data,
+        drawn: np.random.Generator,
+    ) -> None:
+        self.functions, self.symbols, self.data, self.drawn = functions, symbols, data, drawn
+        used: set[sympy.Basic] = set().union(*(guard.free_symbols for guard in functions))
+        self.places = [place for place, symbol in enumerate(symbols) if symbol in used]
+        self.parts = len({part for guard in functions for part in parts_of(guard)})
+        self.seen = np.zeros((2, len(functions)), dtype=bool)
+
+    def values(self, points: FloatArray) -> FloatArray:
+        """Return all guards at points, shape (guards, n)."""
+        at = {symbol: Rounded(row, np.zeros(())) for symbol, row in zip(self.symbols, points, strict=True)}
+        return np.array([found.value for found in rounded(self.functions, at, self.data)])
+
+    def along_lines(self) -> list[FloatArray]:
+        """Return points around the zeros of guards on lines."""
+        starts = self._lines()
+        values = self.values(np.concatenate(starts, axis=1))
+        for sign, row in ((1.0, 0), (-1.0, 1)):
+            self.seen[row] |= (sign * values > 0.0).any(axis=1)
+        steps = starts[0].shape[1]
+        lines = [_Line(p, values[:, k * steps : (k + 1) * steps]) for k, p in enumerate(starts)]
+        brackets = self._some([(*found, k) for k, line in enumerate(lines) for found in _crossings(line)])
+        dips = self._some([(*found, k) for k, line in enumerate(lines) for found in _dips(line)])
+        deepest = self._deepest(lines, dips)
+        for (guard, place, k), (best, crosses, sign) in zip(dips, deepest, strict=True):
+            if crosses:
+                self.seen[1 if sign > 0 else 0, guard] = True
+                brackets += [(guard, place - 1.0, k, best), (guard, best, k, place + 1.0)]
+        roots = self._roots(lines, brackets)
+        lows = [(k, best) for (_, _, k), (best, _, _) in zip(dips, deepest, strict=True)]
+        return [self._around(lines[k], [p for n, p in (*roots, *lows) if n == k]) for k in range(len(lines))]
+
+    def _lines(self) -> list[FloatArray]:
+        half = np.logspace(-_REACH, _REACH, _STEPS)
+        steps = np.concatenate([-half[::-1], half])
+        dim = len(self.symbols)
+        apart = 10.0 ** self.drawn.uniform(-2.0, 2.0, size=(_RAYS // 2, dim))
+        rays = self.drawn.normal(size=(_RAYS, dim))
+        rays[: _RAYS // 2] *= apart
+        lines = [ray[:, None] * steps for ray in rays]
+        axes = self.places
+        if len(axes) > _MOST_AXES:
+            axes = sorted(self.drawn.choice(axes, _MOST_AXES, replace=False))
+        for axis in axes:
+            for start in self.drawn.normal(size=(_STARTS, dim)) * 10.0 ** self.drawn.uniform(-1.0, 1.0, (_STARTS, 1)):
+                line = np.repeat(start[:, None], len(steps), axis=1)
+                line[axis] = steps
+                lines.append(line)
+        most = max(4, int(_EFFORT / (self.parts * len(steps))))
+        return lines if len(lines) <= most else [lines[k] for k in sorted(self.drawn.choice(len(lines), most, False))]
+
+    def _some(self, found: list[tuple[int, float, int]]) -> list[tuple[int, float, int]]:
+        """Return some of what was found for each guard, on different lines, if there is much."""
+        kept: list[tuple[int, float, int]] = []
+        counts = np.zeros(len(self.functions), dtype=int)
+        for k in self.drawn.permutation(len(found)):
+            guard = found[k][0]
+            if counts[guard] < _PER_GUARD:
+                counts[guard] += 1
+                kept.append(found[k])
+        return kept[:_MOST_ROOTS]
+
+    def _deepest(self, lines: list[_Line], dips: list[tuple[int, float, int]]) -> list[tuple[float, bool, float]]:
+        """Return where guards are nearest to 0, by golden sections, whether they change their sign, and which it was."""
+        if not dips:
+            return []
+        which = np.array([guard for guard, _, _ in dips])
+        middle = np.array([place for _, place, _ in dips], dtype=float)
+        sign = np.sign([lines[k].values[guard, int(place)] for guard, place, k in dips])
+        low, high = middle - 1.0, middle + 1.0
+
+        def size(place: FloatArray) -> FloatArray:
+            points = np.stack([lines[k].at(np.array([p]))[:, 0] for (_, _, k), p in zip(dips, place, strict=True)], 1)
+            values = self.values(points)[which, np.arange(len(which))]
+            return np.where(np.isfinite(values), sign * values, np.inf)
+
+        inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        f_inner, f_outer = size(inner), size(outer)
+        for _ in range(_SECTIONS):
+            left = f_inner < f_outer
+            low, high = np.where(left, low, inner), np.where(left, outer, high)
+            new = np.where(left, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
+            f_new = size(new)
+            inner, outer = np.where(left, new, outer), np.where(left, inner, new)
+            f_inner, f_outer = np.where(left, f_new, f_outer), np.where(left, f_inner, f_new)
+            if (np.minimum(f_inner, f_outer) < 0.0).all():
+                break
+        best, least = np.where(f_inner < f_outer, inner, outer), np.minimum(f_inner, f_outer)
+        return list(zip(best.tolist(), (least < 0.0).tolist(), sign.tolist(), strict=True))
+
+    def _roots(self, lines: list[_Line], brackets: list[tuple]) -> list[tuple[int, float]]:
+        """Return zeros between places where a guard has different signs, as the number of the line and the place."""
+        if not brackets:
+            return []
+        which, owner = np.array([b[0] for b in brackets]), [b[2] for b in brackets]
+        low = np.array([b[1] for b in brackets], dtype=float)
+        high = np.array([b[3] if len(b) > 3 else b[1] + 1.0 for b in brackets], dtype=float)
+
+        def signs(place: FloatArray) -> FloatArray:
+            points = np.stack([lines[k].at(np.array([p]))[:, 0] for k, p in zip(owner, place, strict=True)], axis=1)
+            return np.asarray(np.sign(self.values(points)[which, np.arange(len(which))]))
+
+        first = signs(low)
+        for _ in range(_HALVINGS if self.parts * len(brackets) < _EFFORT / 10 else _HALVINGS // 2):
+            middle = 0.5 * (low + high)
+            same = signs(middle) == first
+            low, high = np.where(same, middle, low), np.where(same, high, middle)
+        return list(zip(owner, (0.5 * (low + high)).tolist(), strict=True))
+
+    def _around(self, line: _Line, places: list[float]) -> FloatArray:
+        """Return points on both sides of places on a line, and between neighbouring ones."""
+        if not places:
+            return np.zeros((len(self.symbols), 0))
+        roots = np.unique(np.array(places))
+        beside = [roots + offset for offset in _OFFSETS]
+        between = 0.5 * (roots[1:] + roots[:-1])
+        return line.at(np.concatenate([roots, *beside, between]))
+
+    def hunted(self, edges: int, starts: FloatArray) -> list[FloatArray]:
+        """Return points on both sides of edges of which the lines saw one only."""
+        found = []
+        missing = [k for k in range(edges) if not self.seen[:, k].all()][:_HUNTS]
+        for k in missing:
+            hunt = _Search((self.functions[k],), self.symbols, self.data, self.drawn)
+            pair = hunt._downhill(starts)
+            if pair is not None:
+                line = _Line(np.stack(pair, axis=1), np.zeros((1, 2)))
+                found.append(hunt._around(line, [p for _, p in hunt._roots([line], [(0, 0.0, 0)])]))
+                found.append(np.stack(pair, axis=1))
+        return found
+
+    def _downhill(self, starts: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Return neighbouring points at which the guard has different signs; None if it was not made to change it."""
+        values = self.values(starts)[0]
+        known = np.isfinite(values) & (values != 0.0)
+        if not known.any():
+            return None
+        sign = float(np.sign(values[known][0]))
+        best = int(np.argmin(np.where(known, sign * values, np.inf)))
+        here, least = starts[:, best], sign * values[best]
+        for _ in range(_ROUNDS):
+            tried = self._neighbours(here)
+            values = sign * self.values(tried)[0]
+            values = np.where(np.isfinite(values), values, np.inf)
+            lowest = int(np.argmin(values))
+            if values[lowest] < 0.0:
+                return here, tried[:, lowest]
+            if not values[lowest] < least:
+                return None
+            here, least = tried[:, lowest], values[lowest]
+        return None
+
+    def _neighbours(self, here: FloatArray) -> FloatArray:
+        sizes = np.concatenate([10.0 ** np.arange(-6.0, 4.0, 0.5), [0.0]])
+        places = self.places if len(self.places) <= _MOST_AXES else self.drawn.choice(self.places, _MOST_AXES, False)
+        tried = []
+        for place in places:
+            moved = np.repeat(here[:, None], 2 * len(sizes), axis=1)
+            moved[place] = here[place] + (1.0 + np.abs(here[place])) * np.concatenate([sizes, -sizes])
+            tried.append(moved)
+        directions = self.drawn.normal(size=(8, len(here)))
+        steps = (1.0 + np.abs(here).max()) * np.concatenate([sizes, -sizes])
+        tried += [here[:, None] + direction[:, None] * steps for direction in directions]
+        return np.concatenate([*tried, 0.0 * here[:, None]], axis=1)
+
+
+def _crossings(line: _Line) -> list[tuple[int, float]]:
+    """Return the guards that change their sign, and the steps at which they do."""
+    signs = np.sign(line.values)
+    changed = (signs[:, 1:] * signs[:, :-1] < 0.0) | ((signs[:, 1:] == 0.0) & (signs[:, :-1] != 0.0))
+    return [(int(guard), float(place)) for guard, place in np.argwhere(changed)]
+
+
+def _dips(line: _Line) -> list[tuple[int, float]]:
+    """Return the guards that come nearer to 0 without a change of sign, and the steps at which they are nearest."""
+    size, signs = np.abs(line.values), np.sign(line.values)
+    alike = (signs[:, 1:-1] == signs[:, 2:]) & (signs[:, 1:-1] == signs[:, :-2]) & (signs[:, 1:-1] != 0.0)
+    dips = alike & (size[:, 1:-1] < size[:, 2:]) & (size[:, 1:-1] < size[:, :-2])
+    return [(int(guard), float(place + 1)) for guard, place in np.argwhere(dips)]
