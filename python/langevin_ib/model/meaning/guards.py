@@ -77,7 +77,7 @@ def _scopes(
             yield part, ranges
 
 
-def _edges(part: sympy.Basic) -> list[sympy.Expr]:
+def _edges(part: sympy.Basic) -> list[sympy.Expr]:  # noqa: PLR0911 - one for each kind of part
     """Return what changes its sign where a part goes from one piece to another."""
     if isinstance(part, Relational):
         return [part.args[0] - part.args[1]]

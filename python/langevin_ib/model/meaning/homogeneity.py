@@ -97,7 +97,7 @@ class Grading:
                 self.memo[part] = self._grade(part)
         return self.memo[expression]
 
-    def _grade(self, part: sympy.Basic) -> _Grade:
+    def _grade(self, part: sympy.Basic) -> _Grade:  # noqa: PLR0911, PLR0912 - one for each kind of part
         if part in self.weights:
             return _Grade(self.weights[part])
         if not part.args or isinstance(part, _NUMBERS):
@@ -135,7 +135,7 @@ class Grading:
         return _Grade(broken=frozenset().union(*(grade.moves for grade in inner)))
 
     def _with_limits(self, part: sympy.Basic) -> _Grade:
-        """Return the grade of a sum over rows, which scales as they do, if it goes over none of the symbols that move."""
+        """Return the grade of a sum over rows, which scales as they do, unless it goes over a symbol that moves."""
         if isinstance(part, sympy.Sum) and not any(limit[0] in self.weights for limit in part.limits):
             grade = self.memo[part.function]
             return self._breaking(_Grade(grade.degrees, {}, grade.broken), frozenset(grade.shifts))
@@ -151,10 +151,9 @@ class Grading:
         broken = frozenset().union(*(grade.broken for grade in present))
         if len(present) < len(inner):
             broken = broken.union(*(grade.shifts for grade in present))
-        for name in ("degrees", "shifts"):
-            numbers = frozenset().union(*(getattr(grade, name) for grade in present))
-            for k in numbers - broken:
-                values = [getattr(grade, name).get(k, 0) for grade in present]
+        for numbers in ([grade.degrees for grade in present], [grade.shifts for grade in present]):
+            for k in frozenset().union(*numbers) - broken:
+                values = [each.get(k, 0) for each in numbers]
                 if not all(_same(values[0], value) for value in values[1:]):
                     broken |= {k}
         first = present[0] if present else _CONSTANT
@@ -206,4 +205,5 @@ class Grading:
 
 
 def _same(one: Number, other: Number) -> bool:
-    return one == other or (isinstance(one - other, float) and abs(one - other) <= _CLOSE * (1.0 + abs(other)))
+    gap = abs(one - other)
+    return gap == 0 or (isinstance(gap, float) and gap <= _CLOSE * (1.0 + float(abs(other))))

@@ -78,14 +78,15 @@ class Change:
     ----------
     number : int
         Which map moved the point.
-    point : array, shape (dim,)
-        The point.
+    point, image : array, shape (dim,)
+        The point, and where the map takes it.
     before, after : float
-        The values there, and where the map takes it.
+        The values at both.
     """
 
     number: int
     point: FloatArray
+    image: FloatArray
     before: float
     after: float
 
@@ -170,22 +171,30 @@ def first_change(
             compared |= np.isfinite(error)
             if np.any(excess > 0.0):
                 worst = int(np.argmax(excess / (np.abs(here.value) + np.abs(there.value) + _TINY)))
-                return Change(number, points[:, worst], float(here.value[worst]), float(there.value[worst]))
+                ends = points[:, worst], moved[:, worst]
+                return Change(number, *ends, float(here.value[worst]), float(there.value[worst]))
         known = points[:, compared]
     if not known.shape[1]:
         raise _undefined(expression, symbols)
+    return _exact_change(expression, maps, symbols, _exact_points(expression, symbols, known, data))
+
+
+def _exact_change(
+    expression: sympy.Expr,
+    maps: Sequence[LinearMap],
+    symbols: Sequence[sympy.Symbol],
+    points: Sequence[Mapping[sympy.Symbol, Fraction]],
+) -> Change | None:
+    """Return a point at which a map changes the value of an expression by less than doubles can tell."""
     for number, each in enumerate(maps):
         if each.exact is None:
             continue
-        for point in _exact_points(expression, symbols, known, data):
-            moved_point = {s: factor * point[s] for s, factor in zip(symbols, each.exact, strict=True)}
-            if not _holds_exactly((expression, point), (expression, moved_point)):
-                start = np.array([float(point[s]) for s in symbols])
-                values = [
-                    float(rounded([expression], _at(symbols, p[:, None]), data)[0].value[0])
-                    for p in (start, each.applied(start[:, None])[0][:, 0])
-                ]
-                return Change(number, start, *values)
+        for point in points:
+            moved = {s: factor * point[s] for s, factor in zip(symbols, each.exact, strict=True)}
+            if not _holds_exactly((expression, point), (expression, moved)):
+                start, end = (np.array([[float(at[s])] for s in symbols]) for at in (point, moved))
+                values = [float(rounded([expression], _at(symbols, p), NO_DATA)[0].value[0]) for p in (start, end)]
+                return Change(number, start[:, 0], end[:, 0], *values)
     return None
 
 

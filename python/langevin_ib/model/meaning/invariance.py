@@ -206,22 +206,27 @@ def _derivative(
     data: Data,
     change: Change,
 ) -> str | None:
-    """Return the derivative along a generator, as a formula or at the point of a change; None if that is zero there."""
-    points = {x: np.array([value]) for x, value in zip(symbols, change.point, strict=True)}
+    """Return the derivative along a generator, as a formula or at a point; None if it is zero at both ends."""
+    ends = np.stack([change.point, change.image], axis=1)
+    points = dict(zip(symbols, ends, strict=True))
     flow = {x: values_of(component, points, data) for x, component in field.items()}
     try:
         found = jet(expression, points, data, flow)
     except RecursionError:
         return None
-    slope = None if found.slope is None else float(found.slope[0])
-    if slope is None or not math.isfinite(slope) or abs(slope) <= DATA_TOLERANCE * float(found.size[0]):
+    if found.slope is None:
+        return None
+    with np.errstate(all="ignore"):
+        shares = np.nan_to_num(np.abs(found.slope) / found.size, nan=0.0)
+    end = int(np.argmax(shares))
+    if not DATA_TOLERANCE < shares[end] < math.inf:
         return None
     if not uses_data(expression) and is_small(expression):
         derivative = sympy.Add(*(xi * sympy.diff(expression, x) for x, xi in field.items()))
         if terms_of_product(derivative) <= _WRITTEN_OUT:
             return str(sympy.factor_terms(sympy.expand(derivative)))
-    size = float(found.size[0])
-    return f"{slope:.6g} (of terms that add up to {size:.3g} in absolute value) at {_place(symbols, change.point)}"
+    terms = f"of terms that add up to {found.size[end]:.3g} in absolute value"
+    return f"{found.slope[end]:.6g} ({terms}) at {_place(symbols, ends[:, end])}"
 
 
 def _place(symbols: Sequence[sympy.Symbol], point: FloatArray) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import sympy
@@ -76,6 +77,15 @@ def spread(dim: int, drawn: np.random.Generator, count: int = 48) -> FloatArray:
     return np.where(kind == 3, np.abs(points) * size, points)
 
 
+class _Span(NamedTuple):
+    """Where on a line a guard goes through zero, or comes near to it, in steps."""
+
+    guard: int
+    low: float
+    high: float
+    line: int
+
+
 @dataclass
 class _Line:
     """Points in a row, shape (dim, steps), and the guards there, shape (guards, steps)."""
@@ -117,15 +127,15 @@ class _Search:
             self.seen[row] |= (sign * values > 0.0).any(axis=1)
         steps = starts[0].shape[1]
         lines = [_Line(p, values[:, k * steps : (k + 1) * steps]) for k, p in enumerate(starts)]
-        brackets = self._some([(*found, k) for k, line in enumerate(lines) for found in _crossings(line)])
-        dips = self._some([(*found, k) for k, line in enumerate(lines) for found in _dips(line)])
+        crossings = self._some([span for k, line in enumerate(lines) for span in _crossings(line, k)])
+        dips = self._some([span for k, line in enumerate(lines) for span in _dips(line, k)])
         deepest = self._deepest(lines, dips)
-        for (guard, place, k), (best, crosses, sign) in zip(dips, deepest, strict=True):
+        for dip, (best, crosses, sign) in zip(dips, deepest, strict=True):
             if crosses:
-                self.seen[1 if sign > 0 else 0, guard] = True
-                brackets += [(guard, place - 1.0, k, best), (guard, best, k, place + 1.0)]
-        roots = self._roots(lines, brackets)
-        lows = [(k, best) for (_, _, k), (best, _, _) in zip(dips, deepest, strict=True)]
+                self.seen[1 if sign > 0 else 0, dip.guard] = True
+                crossings += [dip._replace(high=best), dip._replace(low=best)]
+        roots = self._roots(lines, crossings)
+        lows = [(dip.line, best) for dip, (best, _, _) in zip(dips, deepest, strict=True)]
         return [self._around(lines[k], [p for n, p in (*roots, *lows) if n == k]) for k in range(len(lines))]
 
     def _lines(self) -> list[FloatArray]:
@@ -147,30 +157,31 @@ class _Search:
         most = max(4, int(_EFFORT / (self.parts * len(steps))))
         return lines if len(lines) <= most else [lines[k] for k in sorted(self.drawn.choice(len(lines), most, False))]
 
-    def _some(self, found: list[tuple[int, float, int]]) -> list[tuple[int, float, int]]:
+    def _some(self, found: list[_Span]) -> list[_Span]:
         """Return some of what was found for each guard, on different lines, if there is much."""
-        kept: list[tuple[int, float, int]] = []
+        kept: list[_Span] = []
         counts = np.zeros(len(self.functions), dtype=int)
         for k in self.drawn.permutation(len(found)):
-            guard = found[k][0]
-            if counts[guard] < _PER_GUARD:
-                counts[guard] += 1
+            if counts[found[k].guard] < _PER_GUARD:
+                counts[found[k].guard] += 1
                 kept.append(found[k])
         return kept[:_MOST_ROOTS]
 
-    def _deepest(self, lines: list[_Line], dips: list[tuple[int, float, int]]) -> list[tuple[float, bool, float]]:
-        """Return where guards are nearest to 0, by golden sections, whether they change their sign, and which it was."""
+    def _of_guards(self, lines: list[_Line], spans: list[_Span], places: FloatArray) -> FloatArray:
+        """Return the value of the guard of each span at a place on its line."""
+        points = np.stack([lines[s.line].at(np.array([p]))[:, 0] for s, p in zip(spans, places, strict=True)], axis=1)
+        return np.asarray(self.values(points)[[span.guard for span in spans], np.arange(len(spans))])
+
+    def _deepest(self, lines: list[_Line], dips: list[_Span]) -> list[tuple[float, bool, float]]:
+        """Return where guards are nearest to 0, by golden sections, whether they change sign, and which they had."""
         if not dips:
             return []
-        which = np.array([guard for guard, _, _ in dips])
-        middle = np.array([place for _, place, _ in dips], dtype=float)
-        sign = np.sign([lines[k].values[guard, int(place)] for guard, place, k in dips])
-        low, high = middle - 1.0, middle + 1.0
+        low, high = (np.array([span[k] for span in dips]) for k in (1, 2))
+        sign = np.sign(self._of_guards(lines, dips, 0.5 * (low + high)))
 
         def size(place: FloatArray) -> FloatArray:
-            points = np.stack([lines[k].at(np.array([p]))[:, 0] for (_, _, k), p in zip(dips, place, strict=True)], 1)
-            values = self.values(points)[which, np.arange(len(which))]
-            return np.where(np.isfinite(values), sign * values, np.inf)
+            values = sign * self._of_guards(lines, dips, place)
+            return np.where(np.isfinite(values), values, np.inf)
 
         inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         f_inner, f_outer = size(inner), size(outer)
@@ -186,24 +197,17 @@ class _Search:
         best, least = np.where(f_inner < f_outer, inner, outer), np.minimum(f_inner, f_outer)
         return list(zip(best.tolist(), (least < 0.0).tolist(), sign.tolist(), strict=True))
 
-    def _roots(self, lines: list[_Line], brackets: list[tuple]) -> list[tuple[int, float]]:
+    def _roots(self, lines: list[_Line], spans: list[_Span]) -> list[tuple[int, float]]:
         """Return zeros between places where a guard has different signs, as the number of the line and the place."""
-        if not brackets:
+        if not spans:
             return []
-        which, owner = np.array([b[0] for b in brackets]), [b[2] for b in brackets]
-        low = np.array([b[1] for b in brackets], dtype=float)
-        high = np.array([b[3] if len(b) > 3 else b[1] + 1.0 for b in brackets], dtype=float)
-
-        def signs(place: FloatArray) -> FloatArray:
-            points = np.stack([lines[k].at(np.array([p]))[:, 0] for k, p in zip(owner, place, strict=True)], axis=1)
-            return np.asarray(np.sign(self.values(points)[which, np.arange(len(which))]))
-
-        first = signs(low)
-        for _ in range(_HALVINGS if self.parts * len(brackets) < _EFFORT / 10 else _HALVINGS // 2):
+        low, high = (np.array([span[k] for span in spans]) for k in (1, 2))
+        first = np.sign(self._of_guards(lines, spans, low))
+        for _ in range(_HALVINGS if self.parts * len(spans) < _EFFORT / 10 else _HALVINGS // 2):
             middle = 0.5 * (low + high)
-            same = signs(middle) == first
+            same = np.sign(self._of_guards(lines, spans, middle)) == first
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        return list(zip(owner, (0.5 * (low + high)).tolist(), strict=True))
+        return list(zip([span.line for span in spans], (0.5 * (low + high)).tolist(), strict=True))
 
     def _around(self, line: _Line, places: list[float]) -> FloatArray:
         """Return points on both sides of places on a line, and between neighbouring ones."""
@@ -223,7 +227,7 @@ class _Search:
             pair = hunt._downhill(starts)
             if pair is not None:
                 line = _Line(np.stack(pair, axis=1), np.zeros((1, 2)))
-                found.append(hunt._around(line, [p for _, p in hunt._roots([line], [(0, 0.0, 0)])]))
+                found.append(hunt._around(line, [p for _, p in hunt._roots([line], [_Span(0, 0.0, 1.0, 0)])]))
                 found.append(np.stack(pair, axis=1))
         return found
 
@@ -262,16 +266,16 @@ class _Search:
         return np.concatenate([*tried, 0.0 * here[:, None]], axis=1)
 
 
-def _crossings(line: _Line) -> list[tuple[int, float]]:
-    """Return the guards that change their sign, and the steps at which they do."""
+def _crossings(line: _Line, number: int) -> list[_Span]:
+    """Return where guards change their sign."""
     signs = np.sign(line.values)
     changed = (signs[:, 1:] * signs[:, :-1] < 0.0) | ((signs[:, 1:] == 0.0) & (signs[:, :-1] != 0.0))
-    return [(int(guard), float(place)) for guard, place in np.argwhere(changed)]
+    return [_Span(int(guard), float(k), float(k + 1), number) for guard, k in np.argwhere(changed)]
 
 
-def _dips(line: _Line) -> list[tuple[int, float]]:
-    """Return the guards that come nearer to 0 without a change of sign, and the steps at which they are nearest."""
+def _dips(line: _Line, number: int) -> list[_Span]:
+    """Return where guards come nearer to 0 without a change of sign that was seen."""
     size, signs = np.abs(line.values), np.sign(line.values)
     alike = (signs[:, 1:-1] == signs[:, 2:]) & (signs[:, 1:-1] == signs[:, :-2]) & (signs[:, 1:-1] != 0.0)
     dips = alike & (size[:, 1:-1] < size[:, 2:]) & (size[:, 1:-1] < size[:, :-2])
-    return [(int(guard), float(place + 1)) for guard, place in np.argwhere(dips)]
+    return [_Span(int(guard), float(k), float(k + 2), number) for guard, k in np.argwhere(dips)]

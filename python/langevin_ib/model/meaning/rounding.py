@@ -186,7 +186,7 @@ def _number(number: sympy.Expr) -> Rounded:
     return Rounded(np.asarray(value), np.asarray(error * abs(value)))
 
 
-def _operation(part: sympy.Expr, inner: list[Rounded]) -> Rounded:
+def _operation(part: sympy.Expr, inner: list[Rounded]) -> Rounded:  # noqa: PLR0911 - one for each kind of part
     match part:
         case sympy.Add():
             return reduce(_added, inner)
