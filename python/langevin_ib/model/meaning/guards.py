@@ -44,7 +44,7 @@ def guards_of(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol
     --------
     >>> x, y = sympy.symbols("x y", real=True)
     >>> guards_of([x * sympy.Min(6, sympy.Max(0, y))], (x, y), {}).edges
-    (y - 6, y)
+    (-y, 6 - Max(0, y))
     """
     known, drawn = set(symbols), np.random.default_rng(20260106)
     edges: dict[sympy.Expr, None] = {}

@@ -205,5 +205,6 @@ class Grading:
 
 
 def _same(one: Number, other: Number) -> bool:
-    gap = abs(one - other)
-    return gap == 0 or (isinstance(gap, float) and gap <= _CLOSE * (1.0 + float(abs(other))))
+    if isinstance(one, Fraction) and isinstance(other, Fraction):
+        return one == other
+    return abs(float(one) - float(other)) <= _CLOSE * (1.0 + abs(float(other)))
