@@ -1,16 +1,20 @@
 """What an expression is: invariant, zero, a function of something; by proof, or by looking at all of its pieces."""
 
-from .identities import LinearMap, is_unchanged, same_function, vanishes
+from .identities import LinearMap, is_unchanged, same_function, slack_of, values_at, vanishes
 from .invariance import Orbits, is_invariant, require_invariance
 from .probing import telling_points
+from .separability import is_separable
 
 __all__ = [
     "LinearMap",
     "Orbits",
     "is_invariant",
+    "is_separable",
     "is_unchanged",
     "require_invariance",
     "same_function",
+    "slack_of",
     "telling_points",
+    "values_at",
     "vanishes",
 ]

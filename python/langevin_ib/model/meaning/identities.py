@@ -22,7 +22,18 @@ from .precise import UndefinedError, are_equal
 from .probing import spread, telling_points
 from .rounding import Rounded, rounded
 
-__all__ = ["Change", "LinearMap", "first_change", "is_unchanged", "same_function", "vanishes"]
+__all__ = [
+    "Change",
+    "LinearMap",
+    "compared_at",
+    "first_change",
+    "is_unchanged",
+    "known_at",
+    "same_function",
+    "slack_of",
+    "values_at",
+    "vanishes",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -60,6 +71,12 @@ class LinearMap:
     matrix: FloatArray
     exact: tuple[Fraction, ...] | None = None
     is_rounded: bool = True
+
+    @classmethod
+    def reflection(cls, dim: int, places: Sequence[int]) -> LinearMap:
+        """Return the map that changes the signs of some coordinates."""
+        signs = [-1 if place in set(places) else 1 for place in range(dim)]
+        return cls(np.array(signs, dtype=np.float64), exact=tuple(map(Fraction, signs)), is_rounded=False)
 
     def applied(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the images of points, shape (dim, n), and bounds on their errors."""
@@ -110,14 +127,13 @@ def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data
     """
     if expression == 0 or _expands_to_zero(expression):
         return True
-    slack = _slack(expression, data)
-    for points in _points(expression, symbols, data):
-        (found,) = rounded([expression], _at(symbols, points), data)
+    slack = slack_of(expression, data)
+    for points in compared_at(expression, symbols, data):
+        found = values_at(expression, symbols, points, data)
         if np.any(np.abs(found.value) > slack * found.error + _TINY):
             return False
         known = points[:, np.isfinite(found.error)]
-    if not known.shape[1]:
-        raise _undefined(expression, symbols)
+    known_at(expression, symbols, known)
     zero = sympy.S.Zero
     return all(
         _holds_exactly((expression, point), (zero, point)) for point in _exact_points(expression, symbols, known, data)
@@ -158,13 +174,13 @@ def first_change(
     InvalidArgumentError
         As `vanishes`.
     """
-    slack = _slack(expression, data)
-    for points in _points(expression, symbols, data):
-        (here,) = rounded([expression], _at(symbols, points), data)
+    slack = slack_of(expression, data)
+    for points in compared_at(expression, symbols, data):
+        here = values_at(expression, symbols, points, data)
         compared = np.zeros(points.shape[1], dtype=bool)
         for number, each in enumerate(maps):
             moved, errors = each.applied(points)
-            (there,) = rounded([expression], _at(symbols, moved, errors), data)
+            there = values_at(expression, symbols, moved, data, errors)
             error = here.error + there.error
             with np.errstate(invalid="ignore"):
                 excess = np.where(np.isfinite(error), np.abs(there.value - here.value) - slack * error - _TINY, -1.0)
@@ -174,8 +190,7 @@ def first_change(
                 ends = points[:, worst], moved[:, worst]
                 return Change(number, *ends, float(here.value[worst]), float(there.value[worst]))
         known = points[:, compared]
-    if not known.shape[1]:
-        raise _undefined(expression, symbols)
+    known_at(expression, symbols, known)
     return _exact_change(expression, maps, symbols, _exact_points(expression, symbols, known, data))
 
 
@@ -193,7 +208,7 @@ def _exact_change(
             moved = {s: factor * point[s] for s, factor in zip(symbols, each.exact, strict=True)}
             if not _holds_exactly((expression, point), (expression, moved)):
                 start, end = (np.array([[float(at[s])] for s in symbols]) for at in (point, moved))
-                values = [float(rounded([expression], _at(symbols, p), NO_DATA)[0].value[0]) for p in (start, end)]
+                values = [float(values_at(expression, symbols, p, NO_DATA).value[0]) for p in (start, end)]
                 return Change(number, start[:, 0], end[:, 0], *values)
     return None
 
@@ -202,8 +217,20 @@ def _expands_to_zero(expression: sympy.Expr) -> bool:
     return terms_of_product(expression) <= _WRITTEN_OUT and bool(sympy.expand(expression) == 0)
 
 
-def _slack(expression: sympy.Expr, data: Data) -> float:
+def slack_of(expression: sympy.Expr, data: Data) -> float:
+    """Return by how many times the bounds on their errors values may differ that are the same."""
     return _DATA_SLACK if uses_data(expression) else _SLACK
+
+
+def values_at(
+    expression: sympy.Expr,
+    symbols: Sequence[sympy.Symbol],
+    points: FloatArray,
+    data: Data,
+    errors: FloatArray | None = None,
+) -> Rounded:
+    """Return the values of an expression at points, shape (dim, n), which are known but for errors."""
+    return rounded([expression], _at(symbols, points, errors), data)[0]
 
 
 def _at(
@@ -213,8 +240,8 @@ def _at(
     return {symbol: Rounded(row, error) for symbol, row, error in zip(symbols, points, off, strict=True)}
 
 
-def _points(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Iterator[FloatArray]:
-    """Yield some points of all sizes, which refute most of what is wrong, and then the telling ones."""
+def compared_at(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Iterator[FloatArray]:
+    """Yield points to compare values at: some of all sizes, which refute most of what is wrong, then telling ones."""
     few = spread(len(symbols), np.random.default_rng(20260107), count=_FEWEST)
     yield few
     rows = max((len(array) for array in data.values()), default=1) if uses_data(expression) else 1
@@ -247,7 +274,15 @@ def _holds_exactly(
         return True
 
 
-def _undefined(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> InvalidArgumentError:
-    return InvalidArgumentError(
-        f"cannot evaluate {shown(expression)} at any real values of {', '.join(map(str, symbols))}"
-    )
+def known_at(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], points: FloatArray) -> None:
+    """Check that there are points at which an expression has a value.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there are none.
+    """
+    if not points.shape[1]:
+        raise InvalidArgumentError(
+            f"cannot evaluate {shown(expression)} at any real values of {', '.join(map(str, symbols))}"
+        )

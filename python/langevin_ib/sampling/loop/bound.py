@@ -14,7 +14,7 @@ from ...checks import shown
 from ...errors import InvalidArgumentError, UnsupportedModelError
 from ...geometry import Piece, Scalings, pieces_of
 from ...model import Model
-from ...process import Constrained, Dynamics, GaugeFixed, levels_of
+from ...process import Constrained, Dynamics, GaugeFixed
 from ...program import Program
 
 __all__ = ["bound_of", "brought", "mortal_pieces", "require_scheme", "warn_of_slow_convergence"]
@@ -69,7 +69,7 @@ def warn_of_slow_convergence(model: Model, dynamics: Dynamics, *, stacklevel: in
     """Warn where walkers reach zero and leave it again, so that the error of a step is O(sqrt(h)) and not O(h)."""
     if not isinstance(dynamics, GaugeFixed):
         return
-    levels = levels_of(dynamics, model)
+    levels = dynamics.levels(model)
     for piece in pieces_of(model):
         tip = piece.dimension_at_tip() if isinstance(piece, Scalings) else piece.dimension_at_edge()
         if tip == 1 and not any(levels[a] for a in piece.constraints):
@@ -85,7 +85,7 @@ def mortal_pieces(model: Model, dynamics: Dynamics) -> int:
     """Return how many pieces of the predictor can be absorbed at zero, each for itself."""
     if not isinstance(dynamics, GaugeFixed) or dynamics.at_zero != "absorb":
         return 0
-    levels = levels_of(dynamics, model)
+    levels = dynamics.levels(model)
     return sum(_is_mortal(piece, levels) for piece in pieces_of(model))
 
 
@@ -125,7 +125,7 @@ def brought(model: Model, dynamics: Dynamics, states: NDArray[Any], *, first: in
 
 @lru_cache(maxsize=64)
 def _gauge(model: Model, dynamics: GaugeFixed) -> Bound:
-    levels = levels_of(dynamics, model)
+    levels = dynamics.levels(model)
     pieces = pieces_of(model)
     for piece in pieces:
         _require_reached(piece, levels, model)
@@ -201,7 +201,7 @@ def _named(piece: Piece, model: Model) -> str:
 
 @lru_cache(maxsize=64)
 def _slice(model: Model, dynamics: Constrained) -> Bound:
-    levels = levels_of(dynamics, model)
+    levels = dynamics.levels(model)
     if len(levels) > MOST_CONSTRAINTS:
         raise UnsupportedModelError(
             f"Constrained holds walkers to at most {MOST_CONSTRAINTS} constraints, not {len(levels)}"
