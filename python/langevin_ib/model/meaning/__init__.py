@@ -2,17 +2,19 @@
 
 from .identities import LinearMap, is_unchanged, same_function, slack_of, values_at, vanishes
 from .invariance import Orbits, is_invariant, require_invariance
-from .probing import telling_points
+from .probing import Seam, seams_of, telling_points
 from .separability import is_separable
 
 __all__ = [
     "LinearMap",
     "Orbits",
+    "Seam",
     "is_invariant",
     "is_separable",
     "is_unchanged",
     "require_invariance",
     "same_function",
+    "seams_of",
     "slack_of",
     "telling_points",
     "values_at",

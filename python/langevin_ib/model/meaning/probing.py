@@ -19,7 +19,7 @@ from ..expressions import Data, parts_of
 from .guards import guards_of
 from .rounding import Rounded, rounded
 
-__all__ = ["spread", "telling_points"]
+__all__ = ["Seam", "seams_of", "spread", "telling_points"]
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +32,7 @@ _EFFORT = 3e6
 
 _PER_GUARD, _MOST_ROOTS, _HALVINGS, _SECTIONS = 6, 500, 44, 40
 _OFFSETS = (-1e-3, -1e-8, 1e-8, 1e-3)
+_BESIDE = (-1e-8, 1e-8)
 _HUNTS, _ROUNDS = 40, 10
 _GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
@@ -53,16 +54,42 @@ def telling_points(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.S
     array, shape (len(symbols), n)
         Points of all sizes, and points on both sides of wherever pieces were found to meet.
     """
+    return _looked_at(expressions, symbols, data)[0]
+
+
+class Seam(NamedTuple):
+    """A place where pieces meet: the function that changes its sign there, and points on both sides, shape (dim,)."""
+
+    guard: sympy.Expr
+    before: FloatArray
+    after: FloatArray
+
+
+def seams_of(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol], data: Data) -> list[Seam]:
+    """Return places where pieces of expressions were found to meet, always the same.
+
+    Parameters
+    ----------
+    expressions, symbols, data
+        As for `telling_points`.
+    """
+    return _looked_at(expressions, symbols, data)[1]
+
+
+def _looked_at(
+    expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol], data: Data
+) -> tuple[FloatArray, list[Seam]]:
     drawn = np.random.default_rng(20260106)
     points = [spread(len(symbols), drawn)]
     guards = guards_of(expressions, symbols, data)
     functions = (*guards.edges, *guards.turns)
     if not functions:
-        return points[0]
+        return points[0], []
     search = _Search(functions, tuple(symbols), data, drawn)
     points += search.along_lines()
     points += search.hunted(len(guards.edges), points[0])
-    return np.concatenate(points, axis=1)
+    edges = set(guards.edges)
+    return np.concatenate(points, axis=1), [seam for seam in search.seams if seam.guard in edges]
 
 
 def spread(dim: int, drawn: np.random.Generator, count: int = 48) -> FloatArray:
@@ -113,6 +140,7 @@ class _Search:
         self.places = [place for place, symbol in enumerate(symbols) if symbol in used]
         self.parts = len({part for guard in functions for part in parts_of(guard)})
         self.seen = np.zeros((2, len(functions)), dtype=bool)
+        self.seams: list[Seam] = []
 
     def values(self, points: FloatArray) -> FloatArray:
         """Return all guards at points, shape (guards, n)."""
@@ -207,7 +235,11 @@ class _Search:
             middle = 0.5 * (low + high)
             same = np.sign(self._of_guards(lines, spans, middle)) == first
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        return list(zip([span.line for span in spans], (0.5 * (low + high)).tolist(), strict=True))
+        places = (0.5 * (low + high)).tolist()
+        for span, place in zip(spans, places, strict=True):
+            beside = lines[span.line].at(place + np.array(_BESIDE))
+            self.seams.append(Seam(self.functions[span.guard], beside[:, 0], beside[:, 1]))
+        return list(zip([span.line for span in spans], places, strict=True))
 
     def _around(self, line: _Line, places: list[float]) -> FloatArray:
         """Return points on both sides of places on a line, and between neighbouring ones."""
@@ -229,6 +261,7 @@ class _Search:
                 line = _Line(np.stack(pair, axis=1), np.zeros((1, 2)))
                 found.append(hunt._around(line, [p for _, p in hunt._roots([line], [_Span(0, 0.0, 1.0, 0)])]))
                 found.append(np.stack(pair, axis=1))
+                self.seams += hunt.seams
         return found
 
     def _downhill(self, starts: FloatArray) -> tuple[FloatArray, FloatArray] | None:
