@@ -15,7 +15,7 @@ from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
 from ..model import Linear, Metric, Model, metric_for, numeric
 from .points import FloatArray
-from .seams import equations_on_pieces, slopes_of
+from .seams import equations_on_pieces, points_against, slopes_of
 
 __all__ = ["SymmetryReport", "find_symmetries"]
 
@@ -176,7 +176,14 @@ def find_symmetries(
         if not len(algebra) or _change(algebra, source.jacobian(fresh), fresh) <= _CONFIRMED * source.noise:
             break
         count *= 2
-    return _report(values, algebra, source.declared, g)
+    report = _report(values, algebra, source.declared, g)
+    for _ in range(_DOUBLINGS):
+        against = source.against(report)
+        if not len(against):
+            break
+        points = np.concatenate([points, against])
+        report = _report(*_null_space(*source.equations(points), source.noise), source.declared, g)
+    return report
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ class _Source:
     noise: float
     generator: np.random.Generator
     further: tuple[FloatArray, FloatArray]
-    is_opaque: bool = False
+    model: Model | None = None
 
     @property
     def size(self) -> int:
@@ -199,8 +206,15 @@ class _Source:
     def points(self, count: int) -> FloatArray:
         points = self.generator.normal(size=(count, self.size))
         # Of a model's pieces it is known where they are; a function may have some far out.
-        far = np.arange(count) % 3 == 2 if self.is_opaque else np.zeros(count, dtype=bool)
+        far = np.arange(count) % 3 == 2 if self.model is None else np.zeros(count, dtype=bool)
         return np.where(far[:, None], points * 10.0 ** self.generator.uniform(0.0, _FARTHEST, size=(count, 1)), points)
+
+    def against(self, report: SymmetryReport) -> FloatArray:
+        """Return points whose orbits leave the piece on which what was found is a symmetry; none if all is well."""
+        symmetry = None if self.model is None else report.symmetry()
+        if self.model is None or symmetry is None:
+            return np.zeros((0, self.size))
+        return points_against(self.model, symmetry.generators)
 
     def equations(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return slopes at points, and the points, with further ones of the model's own."""
@@ -216,7 +230,7 @@ def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Sou
         declared = [numeric(matrix) for matrix in given.generator_matrices()]
         jacobian = partial(slopes_of, given)
         names, further = tuple(map(str, given.parameters)), equations_on_pieces(given)
-        return _Source(names, len(given.predictor), declared, jacobian, _EXACT, generator, further)
+        return _Source(names, len(given.predictor), declared, jacobian, _EXACT, generator, further, given)
     if not callable(given):
         raise InvalidArgumentError(f"give a Model or a function of arrays, got {shown(given)}")
     if dim is None:
@@ -225,7 +239,7 @@ def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Sou
     components = _values(given, generator.normal(size=(2, size))).shape[1]
     names = tuple(f"x[{i}]" for i in range(size))
     nothing = np.zeros((0, components, size)), np.zeros((0, size))
-    return _Source(names, components, [], partial(_differences, given), _DIFFERENCES, generator, nothing, True)
+    return _Source(names, components, [], partial(_differences, given), _DIFFERENCES, generator, nothing)
 
 
 def _values(function: Predictor, points: FloatArray) -> FloatArray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import sympy
 
 from ..model import Model
 from ..model.expressions import is_rough, jet, parts_of, values_of
-from ..model.meaning import Seam, seams_of, telling_points
+from ..model.meaning import Orbits, Seam, seams_of, telling_points
 from .points import FloatArray
 
-__all__ = ["equations_on_pieces", "slopes_of"]
+__all__ = ["equations_on_pieces", "points_against", "slopes_of"]
 
 _ON_PIECES = 400
 """So many points are looked at in order to see all pieces of a predictor."""
@@ -39,7 +40,7 @@ def equations_on_pieces(model: Model) -> tuple[FloatArray, FloatArray]:
     Where it jumps there is a normal of the set on which it does in place of slopes: along a linear field A x that set
     stays where it is if n . A x = 0.
     """
-    rough = [z for z in model.predictor.values() if any(is_rough(part) for part in parts_of(z))]
+    rough = _rough(model)
     if not rough:
         return np.zeros((0, len(model.predictor), model.dim)), np.zeros((0, model.dim))
     points = telling_points(rough, model.parameters, model.data).T
@@ -52,12 +53,25 @@ def equations_on_pieces(model: Model) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([slopes[known], across]), np.concatenate([points[known], jumps])
 
 
+def points_against(model: Model, matrices: tuple[sympy.ImmutableSparseMatrix, ...]) -> FloatArray:
+    """Return points, shape (n, dim), that show that matrices generate no symmetry of a predictor with pieces."""
+    found = []
+    for component in _rough(model):
+        change = Orbits(matrices, model.parameters).first_change(component, model.data)
+        if change is not None:
+            found += [change[1].point, change[1].image]
+    return np.array(found).reshape(-1, model.dim)
+
+
+def _rough(model: Model) -> list[sympy.Expr]:
+    """Return the components of the predictor that have several pieces."""
+    return [z for z in model.predictor.values() if any(is_rough(part) for part in parts_of(z))]
+
+
 def _jumps_of(model: Model) -> tuple[FloatArray, FloatArray]:
     """Return points where components of the predictor jump, shape (n, dim), and normals of where they do."""
     points, normals = [], []
-    for component in model.predictor.values():
-        if not any(is_rough(part) for part in parts_of(component)):
-            continue
+    for component in _rough(model):
         for seam in seams_of([component], model.parameters, model.data):
             found = _on_seam(model, seam) if _jumps(model, component, seam) else None
             if found is not None:
@@ -67,7 +81,7 @@ def _jumps_of(model: Model) -> tuple[FloatArray, FloatArray]:
     return np.array(points).reshape(shape), np.array(normals).reshape(shape)
 
 
-def _jumps(model: Model, component: object, seam: Seam) -> bool:
+def _jumps(model: Model, component: sympy.Expr, seam: Seam) -> bool:
     """Return whether the value changes by as much when both sides are nearer."""
     middle = 0.5 * (seam.before + seam.after)
     ends = [middle + share * (end - middle) for share in (1.0, _NEARER) for end in (seam.before, seam.after)]
