@@ -122,7 +122,7 @@ class _Evaluation:
             found = self.memo[node] = self._evaluated(node)
         return found
 
-    def _evaluated(self, node: sympy.Basic) -> Jet:  # noqa: PLR0911 - one for each kind of node
+    def _evaluated(self, node: sympy.Basic) -> Jet:  # noqa: PLR0911, PLR0912 - one for each kind of node
         match node:
             case sympy.Number() | sympy.NumberSymbol():
                 return Jet(np.asarray(_double(node)))
@@ -138,6 +138,10 @@ class _Evaluation:
                 return _extreme([self.visit(part) for part in node.args], 1 if isinstance(node, sympy.Max) else -1)
             case sympy.Piecewise():
                 return self._piecewise(node)
+            case sympy.frac():
+                return self.visit(node.args[0] - sympy.floor(node.args[0]))
+            case sympy.Mod():
+                return self.visit(node.args[0] - node.args[1] * sympy.floor(node.args[0] / node.args[1]))
             case sympy.KroneckerDelta():
                 one, other = (self.visit(part).value for part in node.args[:2])
                 return Jet(np.equal(one, other).astype(np.float64))

@@ -39,6 +39,9 @@ Matrix: TypeAlias = sympy.ImmutableSparseMatrix
 _TIMES = (0.37, -1.1, 3.0, -math.log(2.0), 7.0 * math.log(2.0), -11.0)
 """How far points are moved along orbits, for a generator whose largest singular value is about 1."""
 
+_NO_DERIVATIVE = (RecursionError, ValueError, TypeError, NameError, NotImplementedError)
+"""What SymPy and its printers raise where a function has no derivative that they know."""
+
 _NAMED, _WRITTEN_OUT = 6, 300
 """So many coordinates of a point are named in a message; derivatives with more terms are not written out there."""
 
@@ -212,7 +215,7 @@ def _derivative(
     flow = {x: values_of(component, points, data) for x, component in field.items()}
     try:
         found = jet(expression, points, data, flow)
-    except RecursionError:
+    except _NO_DERIVATIVE:
         return None
     if found.slope is None:
         return None

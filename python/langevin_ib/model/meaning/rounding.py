@@ -8,6 +8,7 @@ rounding, both outcomes are within the error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -42,6 +43,10 @@ _LARGEST = 0.1
 _OF_RATIOS = (sympy.Pow, sympy.log, sympy.atan2)
 """Functions for which the error of an argument is small or large in comparison with that argument."""
 
+_NOT_IN_NUMPY = (NameError, TypeError, ValueError, NotImplementedError)
+"""What is raised for a function that NumPy and SciPy do not have, or a derivative that SymPy does not know."""
+
+_STEP = 1e-6
 _ENTRIES = 2**17
 """Sums go over so many rows at once that an array has about this many entries."""
 
@@ -242,8 +247,24 @@ def _remainder(one: Rounded, other: Rounded) -> Rounded:
     return Rounded(value, np.where(jumps, np.abs(other.value) + error, error))
 
 
-def _value(part: sympy.Expr, inner: Sequence[Rounded]) -> FloatArray:
-    return np.asarray(function_of(part)(*(each.value for each in inner)), dtype=np.float64)
+def _value(part: sympy.Expr, inner: Sequence[Rounded], argument: int | None = None) -> FloatArray:
+    """Return what a function, or its derivative by an argument, has for values."""
+    values = [each.value for each in inner]
+    try:
+        return np.asarray(function_of(part, argument)(*values), dtype=np.float64)
+    except _NOT_IN_NUMPY:
+        if argument is not None:
+            step = _STEP * (1.0 + np.abs(values[argument]))
+            ends = [[v + sign * step if k == argument else v for k, v in enumerate(values)] for sign in (1.0, -1.0)]
+            one, other = (_value(part, [Rounded(v, np.zeros(())) for v in end]) for end in ends)
+            return np.asarray((one - other) / (2.0 * step))
+        return np.asarray(np.vectorize(lambda *numbers: _by_sympy(part, numbers), otypes=[float])(*values))
+
+
+def _by_sympy(part: sympy.Expr, numbers: Sequence[float]) -> float:
+    """Return the value of a function that NumPy and SciPy do not have; not a number where it is not real."""
+    found = sympy.N(part.func(*(sympy.Float(float(number), 17) for number in numbers)), 17)
+    return float(found) if found.is_real else math.nan
 
 
 def _function(part: sympy.Expr, inner: list[Rounded]) -> Rounded:
@@ -253,7 +274,7 @@ def _function(part: sympy.Expr, inner: list[Rounded]) -> Rounded:
         if not np.any(argument.error):
             continue
         # Twice, for what the slope changes within the error.
-        slope = np.abs(np.asarray(function_of(part, k)(*(each.value for each in inner)), dtype=np.float64))
+        slope = np.abs(_value(part, inner, k))
         moved = np.where(argument.error > 0.0, 2.0 * slope * argument.error, 0.0)
         scale = np.abs(argument.value) if isinstance(part, _OF_RATIOS) else 1.0
         error = error + np.where(argument.error > _LARGEST * scale, np.inf, moved)
