@@ -220,15 +220,19 @@ def _of_trace(name: str, kept: Kept, most: int) -> Diagnosis:
 
 
 def _of_moments(snapshot: Snapshot, name: str, sums: Kept, draws: int) -> Diagnosis:
-    means = sums / draws
-    final = _final(snapshot, name)
-    changes = [final ** (k + 1) - means[:, k] for k in range(min(means.shape[1], 2))]
-    drift = max(map(_away_from_zero, changes))
-    if means.shape[1] < 2 or draws < 2 or len(means) < 2:
+    powers, pivots = sums[:, :-1] / draws, sums[:, -1]
+    # Powers are those of the distance from each walker's pivot; all are taken from one place near by.
+    centre = float(pivots.mean())
+    shifts, final = pivots - centre, _final(snapshot, name) - centre
+    means = [shifts + powers[:, 0]]
+    if powers.shape[1] > 1:
+        means.append(shifts**2 + 2.0 * shifts * powers[:, 0] + powers[:, 1])
+    drift = max(_away_from_zero(final ** (k + 1) - mean) for k, mean in enumerate(means))
+    if len(means) < 2 or draws < 2 or len(pivots) < 2:
         return Diagnosis(name, "moments", math.nan, math.nan, math.nan, drift)
-    within = float((means[:, 1] - means[:, 0] ** 2).mean()) * draws / (draws - 1)
-    between = float(means[:, 0].var(ddof=1))
-    return Diagnosis(name, "moments", *_from_variances(within, between, draws, len(means)), math.nan, drift)
+    within = float((powers[:, 1] - powers[:, 0] ** 2).mean()) * draws / (draws - 1)
+    between = float(means[0].var(ddof=1))
+    return Diagnosis(name, "moments", *_from_variances(within, between, draws, len(pivots)), math.nan, drift)
 
 
 def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept) -> Diagnosis:

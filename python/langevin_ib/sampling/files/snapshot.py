@@ -27,8 +27,8 @@ __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"
 FORMAT = 3
 """Counts up whenever files change so that earlier versions of this package cannot read them.
 
-1 knew no confinement and no data, and 2 no acceptance of single walkers, no approach, and powers about 0 only; such
-files can still be read."""
+1 knew no confinement and no data; 2 no acceptance of single walkers and no approach, and it took powers about 0 and no
+pivot; such files can still be read."""
 
 _ABOUT_ZERO = 2
 """The last format whose sums of powers are about 0."""
