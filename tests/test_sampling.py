@@ -76,7 +76,7 @@ class TestNoise:
         reference = sampled(temperature=0.4)
         assert np.array_equal(sampled(beta=10.0, sigma=2.0).states, reference.states)
         assert np.array_equal(sampled(beta=2.5).states, reference.states)
-        assert sampled(beta=2.0, sigma=0.0).settings.temperature == 0.0
+        assert sampled(beta=2.0, sigma=0.0).process.temperature == 0.0
 
     def test_walkers_and_coordinates_are_independent(self) -> None:
         run = sampled(lib.models.harmonic(dim=4), step_size=1.0, steps=1, walkers=20_000)
@@ -198,6 +198,7 @@ class TestDivergence:
         assert np.array_equal(sampled().states, reference)
 
     def test_mala_refuses_what_would_diverge(self) -> None:
-        run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
+        with pytest.warns(lib.StuckWalkers, match="MALA refused up to 200 proposals in a row"):
+            run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
         assert np.isfinite(run.states).all()
         assert run.acceptance < 0.2

@@ -54,7 +54,7 @@ fn averages(case: &Case, kh: f64) -> ([[Mean; 4]; 2], f64) {
         Mean::of(&samples)
     };
     let means = [0, 1].map(|watch| std::array::from_fn(|power| mean(watch, power)));
-    (means, found.accepted as f64 / (WALKERS * STEPS) as f64)
+    (means, found.acceptance.iter().map(|walker| walker.accepted).sum::<u64>() as f64 / (WALKERS * STEPS) as f64)
 }
 
 /// Fails unless the law of a coordinate is normal with this variance, as far as four moments can tell.

@@ -73,9 +73,9 @@ def compare(
     Raises
     ------
     InvalidArgumentError
-        If there are fewer than 8 groups with observations, nothing or NaN was observed, ``law`` has not the members
-        named above, the bins do not resolve it, or ``finer`` is not the same observable, scheme, temperature and
-        histogram at half the step.
+        If there are fewer than 8 groups with observations, nothing or NaN was observed, walkers were stuck under
+        ``mala``, ``law`` has not the members named above, the bins do not resolve it, or ``finer`` is not the same
+        observable, scheme, temperature and histogram at half the step.
 
     Notes
     -----
@@ -204,6 +204,12 @@ def _check_histogram(name: str, histogram: HistogramResult) -> None:
         raise InvalidArgumentError(
             f"{name} holds {histogram.invalid} NaN observations of {histogram.provenance.observable}, which no law "
             "describes; find out where the observable is undefined, or use a smaller step"
+        )
+    if histogram.provenance.stuck:
+        raise InvalidArgumentError(
+            f"{name} was filled by {histogram.provenance.walkers} walkers of which {histogram.provenance.stuck} were "
+            "stuck where mala refused everything (run.stuck_walkers): their points make the spread between groups, and "
+            "no p-value is right; use a smaller step, or a burn_in, whose first half leads walkers to where they belong"
         )
     if histogram.spec.given is not None and histogram.total == 0:
         raise InvalidArgumentError(

@@ -267,7 +267,9 @@ class HistogramResult:
         names = ("observable", "scheme", "step_size", "temperature", "observations", "key")
         self.provenance.require_same(other.provenance, *names, remedy="only shards of one run can be merged")
         walkers = self.provenance.walkers + other.provenance.walkers
-        return HistogramResult(self.spec, replace(self.provenance, walkers=walkers), self.raw_counts + other.raw_counts)
+        stuck = self.provenance.stuck + other.provenance.stuck
+        provenance = replace(self.provenance, walkers=walkers, stuck=stuck)
+        return HistogramResult(self.spec, provenance, self.raw_counts + other.raw_counts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, HistogramResult):

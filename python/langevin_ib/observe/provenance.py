@@ -29,6 +29,8 @@ class Provenance:
         The number of observations of each walker.
     key : (int, int)
         The two 64-bit halves of the key of the noise.
+    stuck : int
+        How many of the walkers stayed at one point for much of the run, so that they say nothing of the law.
     """
 
     observable: str
@@ -38,6 +40,7 @@ class Provenance:
     walkers: int
     observations: int
     key: tuple[int, int]
+    stuck: int = 0
 
     def require_same(self, other: Provenance, *names: str, remedy: str) -> None:
         """Raise if the two differ in one of the named settings.

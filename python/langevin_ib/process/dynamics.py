@@ -22,6 +22,9 @@ class Dynamics(ABC):
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
     """The schemes of `sample` that can move walkers so."""
 
+    why: ClassVar[str] = ""
+    """Why others cannot, and what to take instead."""
+
     @property
     def needs_temperature(self) -> bool:
         """Whether V depends on the temperature."""

@@ -9,10 +9,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..progress import Progress, Reporter
+from .diagnostics import remarked
 from .files import Checkpoint, Snapshot
 from .interrupts import CtrlC
 from .loop import Progressed, advance
 from .shards import Shards
+from .stuck import warn_of_stuck
 
 __all__ = ["SamplingInterrupted", "proceed"]
 
@@ -83,6 +85,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         run = replace(run, interrupted=True)
         message = f"interrupted after {run.progressed.steps} of {run.settings.steps} steps"
         warnings.warn(SamplingInterrupted(message), stacklevel=3)
+    warn_of_stuck(run, stacklevel=3)
     return run
 
 
@@ -113,8 +116,11 @@ def _segments(
         seconds += snapshot.seconds
         interrupted = isinstance(stopped, KeyboardInterrupt)
         snapshot = replace(snapshot, progressed=progressed, seconds=seconds, interrupted=interrupted)
+        last = stopped is not None or progressed.steps == steps
+        if last:
+            snapshot = replace(snapshot, notes=remarked(snapshot))
         if checkpoint is not None:
-            checkpoint.offer(snapshot, last=stopped is not None or progressed.steps == steps)
+            checkpoint.offer(snapshot, last=last)
     return snapshot, stopped
 
 
@@ -122,8 +128,7 @@ def _advance(
     snapshot: Snapshot, steps: int, report: Callable[[int], None] | None
 ) -> tuple[Progressed, BaseException | None]:
     return advance(
-        snapshot.model,
-        snapshot.dynamics,
+        snapshot.process,
         snapshot.settings,
         snapshot.machine,
         before=snapshot.progressed,
@@ -140,9 +145,7 @@ def _advance_shards(
         # Nobody asks while this process waits for others, and there is nothing that could get lost.
         ctrl_c.at_once = True
         ctrl_c.raise_if_pressed()
-        progressed = shards.advance(
-            snapshot.model, snapshot.dynamics, snapshot.settings, snapshot.machine, before=before, steps=steps
-        )
+        progressed = shards.advance(snapshot.process, snapshot.settings, snapshot.machine, before=before, steps=steps)
         ctrl_c.at_once = False
     except KeyboardInterrupt as stopped:
         return before, stopped
