@@ -11,6 +11,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..model import Metric, Model, Rows, metric_for
+from ..schemes import SCHEMES
 
 __all__ = ["Dynamics", "decay"]
 
@@ -19,7 +20,7 @@ __all__ = ["Dynamics", "decay"]
 class Dynamics(ABC):
     """What all dynamics have in common: a potential, and schemes that can follow them."""
 
-    schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
+    schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
     """The schemes of `sample` that can move walkers so."""
 
     why: ClassVar[str] = ""

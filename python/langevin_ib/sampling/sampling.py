@@ -35,7 +35,7 @@ from .shards import Shards
 
 __all__ = ["SamplingInterrupted", "sample"]
 
-SCOUTS = {"euler-maruyama": 256, "leimkuhler-matthews": 256, "mala": 1024}
+SCOUTS, METROPOLIS_SCOUTS = 256, 1024
 """So many first walkers of a key choose an automatic step, whichever and however many walkers are sampled."""
 
 
@@ -216,9 +216,9 @@ def _with_automatic_step(
     walkers: int | slice,
 ) -> tuple[Settings, str]:
     """Choose the step from states that are the same for every shard of a run."""
-    choose = with_accepted_step if settings.scheme == "mala" else with_automatic_step
+    choose = with_accepted_step if settings.is_metropolis else with_automatic_step
     if initial is None:
-        scouts = replace(settings, walkers=(0, SCOUTS[settings.scheme]))
+        scouts = replace(settings, walkers=(0, METROPOLIS_SCOUTS if settings.is_metropolis else SCOUTS))
         chosen, note = choose(process, scouts, starting_states(None, Driver.of(process), scouts))
         return replace(settings, step_size=chosen.step_size), note
     if isinstance(walkers, slice) and np.ndim(initial) == 2:

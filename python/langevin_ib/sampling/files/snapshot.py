@@ -244,7 +244,7 @@ def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: in
 
 def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -> Acceptance | None:
     """Return what a file knows of the walkers' proposals: before format 3, of all of them together only."""
-    if settings.scheme != "mala":
+    if not settings.is_metropolis:
         return None
     if found.header["format"] < 3:
         return Acceptance.none(settings.count, since=steps, unassigned=accepted)

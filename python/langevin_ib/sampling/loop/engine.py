@@ -56,7 +56,7 @@ class Progressed:
     @classmethod
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
         """Return the beginning of a run: states, and observers that have seen nothing."""
-        acceptance = Acceptance.none(settings.count) if settings.scheme == "mala" else None
+        acceptance = Acceptance.none(settings.count) if settings.is_metropolis else None
         return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, acceptance)
 
     @property

@@ -10,16 +10,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...process import Process
+from ...schemes import SCHEMES
 from .curvature import Curvature
 from .engine import Progressed
 from .settings import Settings
 from .step_size import PILOT_STEPS, PILOTS, pilot, require_formula, steepest, useful
 
 __all__ = ["with_accepted_step"]
-
-FIRST = 0.5
-"""h times the largest curvature of the first attempt in one dimension; in d, it goes like d^(-1/3) (Roberts and
-Rosenthal, J. R. Statist. Soc. B 60 (1998) 255)."""
 
 FEWEST, MOST = 0.6, 0.85
 """The acceptance that is looked for. In high dimensions 0.574 is best; in few, and where the curvature varies, more."""
@@ -64,7 +61,8 @@ def with_accepted_step(process: Process, settings: Settings, states: NDArray[Any
         If Ctrl-C came during a pilot.
     """
     require_formula(process)
-    first = FIRST / process.model.dim ** (1 / 3)
+    # In d dimensions the step goes like d^(-1/3) (Roberts and Rosenthal, J. R. Statist. Soc. B 60 (1998) 255).
+    first = SCHEMES[settings.scheme].proposed / process.model.dim ** (1 / 3)
     approach = min(settings.approach, LONGEST_APPROACH)
     if approach:
         largest, arrived = _after_approach(process, settings, states, approach=approach, first=first)

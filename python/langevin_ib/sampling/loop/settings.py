@@ -14,10 +14,10 @@ from ...checks import checked_int, checked_real, shown
 from ...errors import InvalidArgumentError
 from ...observe import Histogram, Moments, Provenance, Spec, Trace
 from ...process import Process
+from ...schemes import SCHEMES
 
-__all__ = ["DTYPES", "NOISES", "REACH", "SCHEMES", "Machine", "Settings"]
+__all__ = ["DTYPES", "NOISES", "REACH", "Machine", "Settings"]
 
-SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
 DTYPES = ("float64", "float32")
 NOISES = ("native", "single")
 
@@ -78,7 +78,7 @@ class Settings:
             "step_size": checked_real("step_size", self.step_size, minimum=0.0, open_end=True),
             "steps": checked_int("steps", self.steps, minimum=1, maximum=MAX_STEPS),
             "burn_in": checked_int("burn_in", self.burn_in, minimum=0, maximum=MAX_STEPS),
-            "scheme": _one_of("scheme", self.scheme, SCHEMES),
+            "scheme": _one_of("scheme", self.scheme, tuple(SCHEMES)),
             "dtype": _one_of("dtype", _dtype_name(self.dtype), DTYPES),
             "noise": _one_of("noise", self.noise, NOISES),
             "substeps": checked_int("substeps", self.substeps, minimum=1, maximum=MAX_SUBSTEPS),
@@ -95,7 +95,7 @@ class Settings:
             raise InvalidArgumentError(
                 f"burn_in={self.burn_in} leaves none of the steps={self.steps} to observe; take more steps"
             )
-        if self.approach > (self.burn_in if self.scheme == "mala" else 0):
+        if self.approach > (self.burn_in if self.is_metropolis else 0):
             raise InvalidArgumentError(
                 f"approach={self.approach} is a part of the burn-in (burn_in={self.burn_in}) of 'mala', not of "
                 f"{self.scheme!r}; take at most that"
@@ -106,6 +106,11 @@ class Settings:
                     f"observe[{name!r}]: {spec} never looks, as only steps - burn_in = {self.steps - self.burn_in} "
                     "steps are observed; take more steps or a smaller every="
                 )
+
+    @property
+    def is_metropolis(self) -> bool:
+        """Whether the scheme may refuse steps."""
+        return SCHEMES[self.scheme].is_metropolis
 
     @property
     def count(self) -> int:
@@ -131,9 +136,10 @@ class Settings:
             )
         tiny = float(np.finfo(self.dtype).tiny)
         h, T = self.step_size, process.temperature
-        if self.scheme == "mala" and T == 0.0:
+        if self.is_metropolis and T == 0.0:
             raise InvalidArgumentError(
-                "scheme='mala' needs temperature > 0: at T = 0 it would accept no uphill step; take 'euler-maruyama'"
+                f"scheme={self.scheme!r} needs temperature > 0: at T = 0 it would accept no uphill step; take "
+                "'euler-maruyama'"
             )
         needed = {"step_size": h} | ({"temperature": T, "2 * temperature * step_size": 2.0 * T * h} if T > 0.0 else {})
         for name, value in needed.items():

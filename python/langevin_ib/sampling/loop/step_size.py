@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import DivergenceError, InvalidArgumentError
 from ...process import GaugeFixed, Process
+from ...schemes import SCHEMES
 from .curvature import Curvature
 from .engine import Progressed, advance
 from .settings import Machine, Settings
@@ -25,11 +26,6 @@ __all__ = [
 
 STABLE = 1.0
 """h times the largest curvature that is called stable: half of the 2 below which an explicit step contracts."""
-
-PROPOSED = {"euler-maruyama": 0.05, "leimkuhler-matthews": 0.2}
-"""h times the largest curvature that "auto" proposes, by scheme; MALA, which makes no error, has a file of its own.
-
-For Euler-Maruyama the stiffest variance is then wrong by h k / 2 = 2.5 %, for Leimkuhler-Matthews by O(h² k²)."""
 
 CAREFUL = 0.02
 """The pilot's step times the largest curvature where walkers start."""
@@ -69,7 +65,7 @@ def with_automatic_step(process: Process, settings: Settings, states: NDArray[An
         # A pilot may go where the run must not.
         process = replace(process, dynamics=replace(dynamics, at_zero="absorb"))
     largest = steepest(process, settings, states)
-    proposed = PROPOSED[settings.scheme]
+    proposed = SCHEMES[settings.scheme].proposed
     settings = replace(settings, step_size=proposed / largest)
     note = (
         f"step_size='auto' took h = {settings.step_size:.3g}: {proposed:g} (for {settings.scheme}) divided by "
