@@ -140,7 +140,11 @@ class TestTheOrderOfRooms:
         """An import of `.tabulated` makes it an attribute of its package, whatever had that name before."""
         rooms = [name for name, path in MODULES.items() if name and path.name == "__init__.py"]
         faces = {room: importlib.import_module(f"langevin_ib.{room}") for room in rooms}
-        exported = {f"{room}.{name}": getattr(face, name) for room, face in faces.items() for name in face.__all__}
+        exported = {
+            f"{room}.{name}": getattr(face, name)
+            for room, face in faces.items()
+            for name in getattr(face, "__all__", ())
+        }
         assert [name for name, what in exported.items() if isinstance(what, ModuleType)] == []
 
     def test_files_stand_in_rooms(self) -> None:
