@@ -16,7 +16,7 @@ from langevin_ib.errors import InvalidArgumentError, InvarianceError
 from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.expressions.jets import jet
 from langevin_ib.model.meaning import vanishes
-from langevin_ib.process.dynamics import Ambient
+from langevin_ib.process import Ambient
 from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
 U, V = lib.parameters("u v")
