@@ -261,9 +261,9 @@ class TestInvariance:
         loss = Sum((V * Max(0, sympy.Add(*(X[K, j] * w[j] for j in range(p)))) - Y[K]) ** 2, (K, 0, n - 1)) / n
         data = {"X": RNG.normal(size=(n, p)), "y": RNG.normal(size=n)}
         symmetry = lib.Scaling(dict.fromkeys(w, 1) | {V: -1})
-        started = time.perf_counter()
+        started = time.process_time()
         made = lib.Model(parameters=(*w, V), predictor={"one": w[0] * V}, loss=loss, symmetry=symmetry, data=data)
-        assert time.perf_counter() - started < 10.0  # about one second on an idle machine
+        assert time.process_time() - started < 10.0  # about one second
         assert len(repr(made)) < 20_000
 
     @pytest.mark.parametrize("loss", [
@@ -366,7 +366,7 @@ class TestIdentity:
         )
         seen = {
             subprocess.run(
-                [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True,
                 env=os.environ | {"PYTHONHASHSEED": seed},
             ).stdout.strip()
             for seed in ("0", "1", "4711")

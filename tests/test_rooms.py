@@ -46,7 +46,7 @@ MODULES = modules()
 @cache
 def tree_of(path: Path) -> ast.Module:
     """Return the code of a module, taken apart."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache

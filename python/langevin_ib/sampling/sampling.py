@@ -123,6 +123,7 @@ def sample(
         Who makes the steps, if not this process: a process pool, ``Client.get_executor()`` of dask.distributed, ... The
         walkers are cut into shards, each of which uses one thread unless `threads` says more; the result has the same
         bits. Progress is told, and Ctrl-C goes back to, where all shards had last been gathered: every few seconds.
+        If this process is killed, the processes that it had started for a pool, and that have worked for it, end, too.
     shards : int, optional
         How many shards; by default four per worker, and never more than one per 32 walkers.
     potential : scipy.LowLevelCallable, numba cfunc or ctypes function, optional
@@ -133,7 +134,8 @@ def sample(
     -------
     Run
         ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
-        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so.
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. Where Ctrl-C is
+        ignored (a background job, nohup), or has a handler of its own, that stays.
 
     Raises
     ------

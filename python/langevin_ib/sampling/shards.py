@@ -17,6 +17,7 @@ from ..errors import DivergenceError, InvalidArgumentError
 from ..observe import Histogram, Moments, Spec, Trace
 from ..process import Process
 from .loop import Acceptance, Kept, Machine, Progressed, Settings, advance
+from .orphans import end_with_parent
 
 __all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
 
@@ -51,6 +52,8 @@ class Task:
         What became of the shard's proposals.
     made, steps : int
         The steps made, and to be made.
+    owner : int
+        The process that the run is made for.
     """
 
     process: Process
@@ -61,6 +64,7 @@ class Task:
     acceptance: Acceptance | None
     made: int
     steps: int
+    owner: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Shards:
                 shard = replace(settings, walkers=walkers)
                 acceptance = None if before.acceptance is None else before.acceptance.of(rows)
                 states = before.states[rows]
-                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps)
+                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
@@ -201,6 +205,7 @@ def advance_shard(task: Task) -> Progressed:
     KeyboardInterrupt
         If the worker heard Ctrl-C; or whatever else a signal handler there raised.
     """
+    end_with_parent(task.owner)
     settings = task.settings
     # What comes over a network may lie anywhere in a message, also where no number of its size may be.
     states, *sums = (np.require(array, requirements=["C", "ALIGNED"]) for array in (task.states, *task.sums))
