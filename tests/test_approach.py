@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from langevin_ib import _core
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.process import Process
 from langevin_ib.sampling.loop import Machine, Progressed, advance
 from scipy import stats
 
@@ -53,7 +54,12 @@ class TestStep:
         for step in range(10):
             progressed = replace(Progressed.start(x, settings), steps=step)
             found, stopped = advance(
-                PRODUCT, AMBIENT, settings, Machine(threads=1), before=progressed, steps=step + 1, report=None
+                Process(PRODUCT, AMBIENT, T),
+                settings,
+                Machine(threads=1),
+                before=progressed,
+                steps=step + 1,
+                report=None,
             )
             assert stopped is None
             normals = _core.normals(settings.key, (0, 64), (step, step + 1), 2).reshape(64, 2)
@@ -94,9 +100,9 @@ class TestStep:
         start = Progressed.start(
             _core.normals(settings.key, (0, 64), (0, 1), 2, stream="initial").reshape(64, 2), settings
         )
-        begun, _ = advance(PRODUCT, AMBIENT, settings, run.machine, before=start, steps=5, report=None)
+        begun, _ = advance(run.process, settings, run.machine, before=start, steps=5, report=None)
         replace(run, settings=settings, progressed=begun, origin="drawn from the key").save(path)
-        whole, _ = advance(PRODUCT, AMBIENT, settings, run.machine, before=start, steps=40, report=None)
+        whole, _ = advance(run.process, settings, run.machine, before=start, steps=40, report=None)
         found = sampled(steps=40, burn_in=30, checkpoint=path)
         assert found.settings.approach == 0
         assert found.states.tobytes() == whole.states.tobytes() != run.states.tobytes()
@@ -160,7 +166,7 @@ class TestArrival:
 
     @ignore_stuck
     def test_starts_from_which_euler_maruyama_diverges_arrive(self) -> None:
-        """From 2 N(0, 1) the depth-4 chain has curvatures of thousands, and a fifth of the walkers of MALA never move."""
+        """From 2 N(0, 1) the depth-4 chain has curvatures of thousands: a fifth of MALA's walkers never move."""
         initial = 2.0 * np.random.default_rng(4).normal(size=(256, 4))
         run = {"temperature": 0.3, "initial": initial, "walkers": 256, "step_size": 0.01}
         with pytest.raises(lib.errors.DivergenceError):
@@ -184,7 +190,7 @@ class TestArrival:
         assert stats.kstest(exact.states[:, 0], stats.norm(scale=0.1**0.5).cdf).pvalue > 1e-4
         raw = replace(exact.settings, approach=800)
         start = Progressed.start(np.zeros((200_000, 1)), raw)
-        only, _ = advance(run["model"], lib.Ambient(), raw, exact.machine, before=start, steps=800, report=None)
+        only, _ = advance(exact.process, raw, exact.machine, before=start, steps=800, report=None)
         # Euler-Maruyama's variance is 2 (T/k) there, but for steps that are shortened.
         assert only.states.var() > 0.15
 

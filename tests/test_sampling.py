@@ -76,7 +76,7 @@ class TestNoise:
         reference = sampled(temperature=0.4)
         assert np.array_equal(sampled(beta=10.0, sigma=2.0).states, reference.states)
         assert np.array_equal(sampled(beta=2.5).states, reference.states)
-        assert sampled(beta=2.0, sigma=0.0).settings.temperature == 0.0
+        assert sampled(beta=2.0, sigma=0.0).process.temperature == 0.0
 
     def test_walkers_and_coordinates_are_independent(self) -> None:
         run = sampled(lib.models.harmonic(dim=4), step_size=1.0, steps=1, walkers=20_000)

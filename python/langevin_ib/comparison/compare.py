@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
+from ..schemes import SCHEMES
 from .cells import Cells, Law, Slots, merge, split
 from .comparison import RESOLVED, Comparison, Discretisation, WorstCell
 from .hotelling import MeanTest
@@ -34,9 +35,6 @@ truth fall below 0.1 %, however few the draws; with 10 draws per cell alone up t
 
 REFUTED = 1e-6
 """A law that the bins do not resolve is reported as rejected below this p-value, and refused above."""
-
-FIRST_ORDER_SCHEMES = ("euler-maruyama",)
-"""The schemes whose stationary law has a bias proportional to the step, which 2 p_{h/2} - p_h removes."""
 
 
 def compare(
@@ -240,10 +238,12 @@ def _check_half_step(coarse: HistogramResult, finer: HistogramResult) -> None:
     h, half = coarse.provenance.step_size, finer.provenance.step_size
     if not math.isclose(2.0 * half, h, rel_tol=1e-9):
         raise InvalidArgumentError(f"finer has step_size {half!r}, which is not half of {h!r}; run it at {h / 2.0!r}")
-    if coarse.provenance.scheme not in FIRST_ORDER_SCHEMES:
+    # 2 p_{h/2} - p_h removes a bias that is proportional to the step, and no other.
+    linear = [scheme.name for scheme in SCHEMES.values() if scheme.order == 1.0]
+    if coarse.provenance.scheme not in linear:
         raise InvalidArgumentError(
             f"finer= removes a bias of first order in the step, and scheme {coarse.provenance.scheme!r} is not known "
-            f"to have one (known: {', '.join(FIRST_ORDER_SCHEMES)}); compare without finer="
+            f"to have one (known: {', '.join(linear)}); compare without finer="
         )
     shapes = [(run.spec.bins, run.spec.range, run.groups) for run in (coarse, finer)]
     if shapes[0] != shapes[1]:

@@ -23,8 +23,8 @@ def with_approach(settings: Settings, saved: Checkpoint | None = None) -> Settin
     saved : Checkpoint, optional
         The file of the same run, if there is one.
     """
-    if settings.scheme != "mala":
+    if not settings.is_metropolis:
         return settings
-    if saved is not None and saved.found is not None and saved.found["settings"].scheme == "mala":
+    if saved is not None and saved.found is not None and saved.found["settings"].is_metropolis:
         return replace(settings, approach=min(saved.found["settings"].approach, settings.burn_in))
     return replace(settings, approach=settings.burn_in // 2)

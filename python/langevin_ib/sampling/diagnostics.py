@@ -19,7 +19,7 @@ from .convergence import (
     split_rhat,
 )
 from .files import Snapshot
-from .loop import Kept, mortal_pieces, observed
+from .loop import Driver, Kept
 from .stuck import remark_on_stuck
 
 __all__ = ["Diagnosis", "Diagnostics", "diagnose", "remarked"]
@@ -155,7 +155,7 @@ def _remarks(snapshot: Snapshot, rows: tuple[Diagnosis, ...]) -> Iterator[str]:
     stuck = remark_on_stuck(snapshot)
     if stuck is not None:
         yield f"{REMARK}{stuck}"
-    if snapshot.settings.temperature == 0.0 or mortal_pieces(snapshot.model, snapshot.dynamics):
+    if snapshot.process.temperature == 0.0 or snapshot.process.deaths:
         # There is nothing to converge to.
         return
     drifting = _worst(rows, "drift", DRIFTING)
@@ -286,7 +286,7 @@ def _away_from_zero(changes: Values) -> float:
 
 
 def _final(snapshot: Snapshot, name: str) -> Values:
-    return observed(snapshot.model, name, snapshot.progressed.states)
+    return Driver.of(snapshot.process).observed(name, snapshot.progressed.states)
 
 
 def _shown(value: float) -> str:

@@ -16,7 +16,7 @@ from ..observe import Histogram, HistogramResult, Moments, MomentsResult, Spec, 
 from ..progress import Progress
 from .diagnostics import Diagnostics, diagnose
 from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
-from .loop import MAX_STEPS, Kept, Machine, mortal_pieces, stuck_walkers, with_stable_step
+from .loop import MAX_STEPS, Kept, Machine, stuck_walkers, with_stable_step
 from .segments import proceed
 from .shards import Shards
 
@@ -31,10 +31,8 @@ class Run(Snapshot):
 
     Attributes
     ----------
-    model : Model
-        What was sampled.
-    dynamics : Dynamics
-        Where the walkers went.
+    process : Process
+        What was sampled: ``run.model`` under ``run.dynamics`` at ``run.process.temperature``.
     settings : Settings
         Everything that decided the numbers.
     machine : Machine
@@ -105,7 +103,7 @@ class Run(Snapshot):
         InvalidArgumentError
             If the dynamics absorbs nobody.
         """
-        pieces = mortal_pieces(self.model, self.dynamics)
+        pieces = self.process.deaths
         if pieces == 0:
             raise InvalidArgumentError(f"{self.dynamics!r} absorbs no walkers; GaugeFixed(at_zero='absorb') does")
         steps = self.progressed.absorbed
@@ -147,7 +145,9 @@ class Run(Snapshot):
             yield kept, name, spec
 
     def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
-        provenance = replace(self.settings.provenance(name, spec, self.steps), stuck=len(self.stuck_walkers))
+        provenance = replace(
+            self.settings.provenance(self.process, name, spec, self.steps), stuck=len(self.stuck_walkers)
+        )
         if provenance.observations == 0:
             raise InvalidArgumentError(
                 f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "
@@ -254,7 +254,7 @@ class Run(Snapshot):
         try:
             return proceed(run, progress=progress, checkpoint=saved, shards=farm)
         except DivergenceError as error:
-            raise with_stable_step(error, self.model, self.dynamics, settings, self.states) from None
+            raise with_stable_step(error, self.process, settings, self.states) from None
 
     def to_datatree(self) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
@@ -288,7 +288,7 @@ class Run(Snapshot):
             "inference_library": "langevin_ib",
             "scheme": self.settings.scheme,
             "step_size": self.settings.step_size,
-            "temperature": self.settings.temperature,
+            "temperature": self.process.temperature,
             "sampling_time": self.seconds,
         }
         return xarray.DataTree.from_dict({"/posterior": xarray.Dataset(variables, attrs=attributes)})
@@ -314,7 +314,7 @@ class Run(Snapshot):
         observed = f", observed {', '.join(self)}" if len(self) else ""
         return (
             f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
-            f"{settings.temperature:g} by {settings.scheme}{observed}{rate}>"
+            f"{self.process.temperature:g} by {settings.scheme}{observed}{rate}>"
         )
 
 

@@ -128,8 +128,7 @@ def _advance(
     snapshot: Snapshot, steps: int, report: Callable[[int], None] | None
 ) -> tuple[Progressed, BaseException | None]:
     return advance(
-        snapshot.model,
-        snapshot.dynamics,
+        snapshot.process,
         snapshot.settings,
         snapshot.machine,
         before=snapshot.progressed,
@@ -146,9 +145,7 @@ def _advance_shards(
         # Nobody asks while this process waits for others, and there is nothing that could get lost.
         ctrl_c.at_once = True
         ctrl_c.raise_if_pressed()
-        progressed = shards.advance(
-            snapshot.model, snapshot.dynamics, snapshot.settings, snapshot.machine, before=before, steps=steps
-        )
+        progressed = shards.advance(snapshot.process, snapshot.settings, snapshot.machine, before=before, steps=steps)
         ctrl_c.at_once = False
     except KeyboardInterrupt as stopped:
         return before, stopped

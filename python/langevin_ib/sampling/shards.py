@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from ..checks import checked_int, shown
 from ..errors import DivergenceError, InvalidArgumentError
-from ..model import Model
 from ..observe import Histogram, Moments, Spec, Trace
-from ..process import Dynamics
+from ..process import Process
 from .loop import Acceptance, Kept, Machine, Progressed, Settings, advance
 
 __all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
@@ -42,7 +41,7 @@ class Task:
 
     Parameters
     ----------
-    model, dynamics, settings, machine
+    process, settings, machine
         As `loop.advance` takes them; the walkers of the settings are those of the shard.
     states : array, shape (walkers, dim)
         Where the shard's walkers stand.
@@ -54,8 +53,7 @@ class Task:
         The steps made, and to be made.
     """
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     states: NDArray[Any]
@@ -103,8 +101,7 @@ class Shards:
 
     def advance(
         self,
-        model: Model,
-        dynamics: Dynamics,
+        process: Process,
         settings: Settings,
         machine: Machine,
         *,
@@ -132,7 +129,7 @@ class Shards:
                 shard = replace(settings, walkers=walkers)
                 acceptance = None if before.acceptance is None else before.acceptance.of(rows)
                 states = before.states[rows]
-                task = Task(model, dynamics, shard, machine, states, sums, acceptance, before.steps, steps)
+                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps)
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
@@ -211,8 +208,7 @@ def advance_shard(task: Task) -> Progressed:
     nothing, left = Progressed.start(states, settings), iter(sums)
     kept = tuple(next(left) if isinstance(spec, Moments) else new for new, spec in _observed(nothing, settings))
     progressed, stopped = advance(
-        task.model,
-        task.dynamics,
+        task.process,
         settings,
         task.machine,
         before=Progressed(states, kept, task.made, acceptance),

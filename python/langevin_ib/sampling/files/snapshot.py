@@ -12,15 +12,15 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checks import shown
-from ...errors import ArchiveError
+from ...checks import checked_real, shown
+from ...errors import ArchiveError, InvalidArgumentError
 from ...model import Model
 from ...observe import Histogram, Moments, Spec, Trace
-from ...process import Dynamics
-from ..loop import GROUPS, Acceptance, Machine, Progressed, Settings, mortal_pieces
+from ...process import Dynamics, Process
+from ..loop import GROUPS, Acceptance, Machine, Progressed, Settings
 from . import archive
 from .archive import Archive, PathLike
-from .description import describe, description_hash, restore
+from .description import Described, describe, description_hash, restore
 
 __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"]
 
@@ -52,10 +52,8 @@ class Snapshot:
 
     Attributes
     ----------
-    model : Model
-        What was sampled.
-    dynamics : Dynamics
-        Where the walkers went.
+    process : Process
+        What was sampled: a model under a dynamics at a temperature.
     settings : Settings
         Everything that decided the numbers.
     machine : Machine
@@ -73,8 +71,7 @@ class Snapshot:
         What was decided on the user's behalf, such as a step size.
     """
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -83,12 +80,21 @@ class Snapshot:
     origin: str | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def model(self) -> Model:
+        """The model of the process."""
+        return self.process.model
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """The dynamics of the process."""
+        return self.process.dynamics
+
 
 class Fields(TypedDict):
     """The attributes of a `Snapshot`."""
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -114,7 +120,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         If the system refuses, or the model has a function that no file can hold.
     """
     progressed = snapshot.progressed
-    described = {name: describe(getattr(snapshot, name)) for name in _DESCRIBED}
+    described = _described(snapshot.process, snapshot.settings)
     header = {
         "format": FORMAT,
         "version": _version(),
@@ -151,8 +157,25 @@ def read_snapshot(path: PathLike) -> tuple[Fields, Archive]:
         return _fields(found), found
     except ArchiveError as error:
         raise ArchiveError(f"{found.path} cannot be understood: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InvalidArgumentError) as error:
         raise ArchiveError(f"{found.path} cannot be understood: {error!r}") from error
+
+
+def _described(process: Process, settings: Settings) -> dict[str, Described]:
+    """Return what a file says of a run; the temperature stands among the settings, as it did in version 0.1."""
+    said = {"model": describe(process.model), "dynamics": describe(process.dynamics), "settings": describe(settings)}
+    said["settings"]["fields"]["temperature"] = process.temperature
+    return said
+
+
+def _process_of(header: Mapping[str, Any], data: Mapping[str, NDArray[Any]]) -> tuple[Process, Settings]:
+    """Return the two values that `_described` describes."""
+    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
+    said = {**header["settings"], "fields": dict(header["settings"]["fields"])}
+    temperature = checked_real("temperature", said["fields"].pop("temperature"), minimum=0.0)
+    settings, process = restore(said, Settings), Process(model, dynamics, temperature)
+    settings.require_motion(process)
+    return process, settings
 
 
 def _version() -> str:
@@ -183,8 +206,7 @@ def _series(name: str) -> tuple[str, ...]:
 def _fields(found: Archive) -> Fields:
     header = found.header
     data = {name: array for name, array in found.arrays.items() if name.startswith(_DATA)}
-    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
-    settings = restore(header["settings"], Settings)
+    process, settings = _process_of(header, data)
     if description_hash(*(header[name] for name in _DESCRIBED)) != header["content"]:
         raise ArchiveError("its model, dynamics and settings do not match their hash")
     steps, accepted, origin = header["steps"], header["accepted"], header["origin"]
@@ -193,16 +215,15 @@ def _fields(found: Archive) -> Fields:
     if not isinstance(origin, str):
         raise ArchiveError(f"origin={shown(origin)} is no text")
     return {
-        "model": model,
-        "dynamics": dynamics,
+        "process": process,
         "settings": settings,
         "machine": Machine(**header["machine"]),
         "progressed": Progressed(
-            states=_checked(found.arrays, "states", (settings.count, model.dim), settings.dtype),
+            states=_checked(found.arrays, "states", (settings.count, process.model.dim), settings.dtype),
             kept=_kept(found.arrays, settings, steps),
             steps=steps,
             acceptance=_acceptance(found, settings, steps, accepted),
-            absorbed=_absorbed(found.arrays, settings, mortal_pieces(model, dynamics)),
+            absorbed=_absorbed(found.arrays, settings, process.deaths),
         ),
         "seconds": float(header["seconds"]),
         "interrupted": bool(header["interrupted"]) or steps < settings.steps,
@@ -223,7 +244,7 @@ def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: in
 
 def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -> Acceptance | None:
     """Return what a file knows of the walkers' proposals: before format 3, of all of them together only."""
-    if settings.scheme != "mala":
+    if not settings.is_metropolis:
         return None
     if found.header["format"] < 3:
         return Acceptance.none(settings.count, since=steps, unassigned=accepted)

@@ -1,34 +1,26 @@
 """One segment of a run: settings, what the core runs for a process, and how large a step may be."""
 
 from .acceptance import Acceptance, stuck_walkers
-from .bound import bound_of, brought, mortal_pieces, require_scheme, warn_of_slow_convergence
-from .drive import driver_of, observed, require_finite_start, seen
+from .driver import Driver
 from .engine import Kept, Progressed, advance
 from .mala_step import with_accepted_step
-from .settings import GROUPS, MAX_STEPS, MAX_WALKERS, REACH, Machine, Settings
-from .stability import with_automatic_step, with_stable_step
+from .settings import GROUPS, MAX_STEPS, MAX_WALKERS, Machine, Settings
+from .start import starting_states
+from .step_size import with_automatic_step, with_stable_step
 
 __all__ = [
     "GROUPS",
     "MAX_STEPS",
     "MAX_WALKERS",
-    "REACH",
     "Acceptance",
+    "Driver",
     "Kept",
     "Machine",
     "Progressed",
     "Settings",
     "advance",
-    "bound_of",
-    "brought",
-    "driver_of",
-    "mortal_pieces",
-    "observed",
-    "require_finite_start",
-    "require_scheme",
-    "seen",
+    "starting_states",
     "stuck_walkers",
-    "warn_of_slow_convergence",
     "with_accepted_step",
     "with_automatic_step",
     "with_stable_step",

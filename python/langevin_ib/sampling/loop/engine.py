@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 
 from ... import _core
 from ...errors import DivergenceError, InvalidArgumentError
-from ...model import Model
 from ...observe import Histogram, Moments, Spec, Trace
-from ...process import Dynamics
+from ...process import Process
 from .acceptance import Acceptance
-from .bound import bound_of, mortal_pieces
-from .drive import driver_of, seen
+from .driver import Driver
 from .settings import GROUPS, Machine, Settings
 
 __all__ = ["Kept", "Progressed", "advance"]
 
 if TYPE_CHECKING:
-    from .drive import Seen
+    from .driver import Seen
 
     Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
 
@@ -58,7 +56,7 @@ class Progressed:
     @classmethod
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
         """Return the beginning of a run: states, and observers that have seen nothing."""
-        acceptance = Acceptance.none(settings.count) if settings.scheme == "mala" else None
+        acceptance = Acceptance.none(settings.count) if settings.is_metropolis else None
         return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, acceptance)
 
     @property
@@ -68,8 +66,7 @@ class Progressed:
 
 
 def advance(
-    model: Model,
-    dynamics: Dynamics,
+    process: Process,
     settings: Settings,
     machine: Machine,
     *,
@@ -93,14 +90,14 @@ def advance(
     InvalidArgumentError
         If the machine cannot do as asked: start so many threads, say.
     """
-    metric = dynamics.metric_of(model)
+    driver = Driver.of(process)
     request: _core.Request = {
-        "potential": driver_of(model, dynamics, settings.temperature),
-        "bound": bound_of(model, dynamics),
-        "metric": None if metric is None else metric.ravel().tolist(),
+        "potential": driver.potential,
+        "bound": driver.bound,
+        "metric": driver.metric,
         "scheme": settings.scheme,
         "noise": settings.noise,
-        "temperature": settings.temperature,
+        "temperature": process.temperature,
         "step_size": settings.step_size,
         "key": settings.key,
         "substeps": settings.substeps,
@@ -108,7 +105,7 @@ def advance(
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
         "approach": settings.approach,
-        "observe": [_look(model, dynamics, name, spec) for name, spec in settings.observe],
+        "observe": [_look(driver, name, spec) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,
@@ -122,12 +119,12 @@ def advance(
         states, kept, made, counts, deaths, stopped = _core.sample(request, before.states, sums, callback, known)
     except _core.DivergedError as error:
         message, walker, step, cause, coordinate, value = error.args
-        place = f"{model.parameters[coordinate]} = {value:.3g}"
+        place = f"{process.model.parameters[coordinate]} = {value:.3g}"
         raise DivergenceError(f"{message} (it was at {place})", walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
     merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
-    absorbed = _with_deaths(before.absorbed, deaths, settings, mortal_pieces(model, dynamics))
+    absorbed = _with_deaths(before.absorbed, deaths, settings, process.deaths)
     acceptance = None if before.acceptance is None else replace(before.acceptance, counts=counts)
     return Progressed(states, tuple(merged), before.steps + made, acceptance, absorbed), stopped
 
@@ -144,12 +141,12 @@ def _with_deaths(
     return absorbed
 
 
-def _look(model: Model, dynamics: Dynamics, name: str, spec: Spec) -> Look:
+def _look(driver: Driver, name: str, spec: Spec) -> Look:
     given = None
     if isinstance(spec, Histogram) and spec.given is not None:
         condition, lo, hi = spec.given
-        given = seen(model, dynamics, condition), lo, hi
-    return seen(model, dynamics, name), spec.every, *_request(spec), given
+        given = driver.seen(condition), lo, hi
+    return driver.seen(name), spec.every, *_request(spec), given
 
 
 def _request(spec: Spec) -> tuple[str, Sequence[float]]:

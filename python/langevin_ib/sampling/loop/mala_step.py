@@ -9,17 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...model import Model
-from ...process import Dynamics
+from ...process import Process
+from ...schemes import SCHEMES
+from .curvature import Curvature
 from .engine import Progressed
 from .settings import Settings
-from .stability import PILOT_STEPS, PILOTS, curvature, pilot, require_formula, steepest, useful
+from .step_size import PILOT_STEPS, PILOTS, pilot, require_formula, steepest, useful
 
 __all__ = ["with_accepted_step"]
-
-FIRST = 0.5
-"""h times the largest curvature of the first attempt in one dimension; in d, it goes like d^(-1/3) (Roberts and
-Rosenthal, J. R. Statist. Soc. B 60 (1998) 255)."""
 
 FEWEST, MOST = 0.6, 0.85
 """The acceptance that is looked for. In high dimensions 0.574 is best; in few, and where the curvature varies, more."""
@@ -46,14 +43,12 @@ NUMBERS = 4096
 """How many coordinates the walkers of a pilot have together: to meet steep places they are more than elsewhere."""
 
 
-def with_accepted_step(
-    model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any]
-) -> tuple[Settings, str]:
+def with_accepted_step(process: Process, settings: Settings, states: NDArray[Any]) -> tuple[Settings, str]:
     """Return the settings with a step of which MALA accepts 60 to 85 %, and a note that says how it was found.
 
     Parameters
     ----------
-    model, dynamics, settings
+    process, settings
         The run; the step of `settings` does not matter.
     states : array, shape (walkers, dim)
         Where the walkers start.
@@ -65,19 +60,20 @@ def with_accepted_step(
     KeyboardInterrupt
         If Ctrl-C came during a pilot.
     """
-    require_formula(dynamics)
-    first = FIRST / model.dim ** (1 / 3)
+    require_formula(process)
+    # In d dimensions the step goes like d^(-1/3) (Roberts and Rosenthal, J. R. Statist. Soc. B 60 (1998) 255).
+    first = SCHEMES[settings.scheme].proposed / process.model.dim ** (1 / 3)
     approach = min(settings.approach, LONGEST_APPROACH)
     if approach:
-        largest, arrived = _after_approach(model, dynamics, settings, states, approach=approach, first=first)
+        largest, arrived = _after_approach(process, settings, states, approach=approach, first=first)
         where = f"after an approach of {approach:,} steps"
     else:
-        largest, arrived = steepest(model, dynamics, settings, states), states
+        largest, arrived = steepest(process, settings, states), states
         where = f"where the walkers start and after {PILOT_STEPS:,} pilot steps"
 
     def accepted(h: float, start: NDArray[Any], steps: int) -> float:
         settled = replace(settings, step_size=h)
-        return _acceptance(pilot(model, dynamics, settled, start, approach=steps, numbers=NUMBERS))
+        return _acceptance(pilot(process, settled, start, approach=steps, numbers=NUMBERS))
 
     h = _search(lambda h: accepted(h, arrived, 0), first / largest)
     share = accepted(h, states, approach)
@@ -95,14 +91,15 @@ def with_accepted_step(
 
 
 def _after_approach(
-    model: Model, dynamics: Dynamics, settings: Settings, states: NDArray[Any], *, approach: int, first: float
+    process: Process, settings: Settings, states: NDArray[Any], *, approach: int, first: float
 ) -> tuple[float, NDArray[Any]]:
     """Return the largest curvature where an approach leads to with a step that belongs there, and the states there."""
-    largest = useful(curvature(model, dynamics, states, settings.temperature))
+    curvature = Curvature(process)
+    largest = useful(curvature.largest(states))
     for _ in range(PILOTS):
         settled = replace(settings, step_size=first / largest)
-        arrived = pilot(model, dynamics, settled, states, steps=0, approach=approach, numbers=NUMBERS).states
-        found = useful(curvature(model, dynamics, arrived, settings.temperature))
+        arrived = pilot(process, settled, states, steps=0, approach=approach, numbers=NUMBERS).states
+        found = useful(curvature.largest(arrived))
         is_settled = 1.0 / SETTLED < found / largest < SETTLED
         largest = found
         if is_settled:
