@@ -101,7 +101,7 @@ def test_moments_that_do_not_exist() -> None:
 def test_it_says_what_it_is() -> None:
     law = weighted(method="closed form").conditioned([(0.0, 1.0)])
     assert (law.name, law.reference, law.method) == ("a law", "d x", "closed form")
-    assert repr(law) == "<Density a law given (0, 1), with respect to d x, closed form>"
+    assert repr(law) == "<Density a law given (0, 1), with respect to d x, closed form, cdf within 1e-13>"
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class _Integrated:
     intervals: tuple[Interval, ...]
     singularities: tuple[float, ...]
     cells: Cells
+    weight_error: float
 
     def logpdf(self, x: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):  # outside of the support the formula may mean nothing
@@ -112,6 +113,8 @@ class Density:
         no closed form of the constant exists.)
     given : None or tuple of (lo, hi)
         The intervals on which the law is conditioned.
+    error : float
+        How exactly the law is known: a bound on the absolute error of `cdf` and `sf`, at any x.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Density:
     method: str
     given: tuple[Interval, ...] | None
     _law: _Law
+    error: float
 
     @classmethod
     def from_log_weight(
@@ -131,6 +135,7 @@ class Density:
         singularities: Sequence[float] = (0.0,),
         method: str = "quadrature",
         given: Sequence[Interval] | None = None,
+        error: float = 0.0,
     ) -> Density:
         """Normalise a weight w on the line, given as log w.
 
@@ -149,11 +154,15 @@ class Density:
             See the attributes.
         given : sequence of (lo, hi), optional
             Restrict the law to these disjoint intervals.
+        error : float
+            How much of the distribution function may be wrong because `log_weight` is not known better: for a weight
+            with the relative error e everywhere, e. What the integration here adds is measured, and added.
 
         Returns
         -------
         Density
-            With probabilities right to about 1e-12 (see `quadrature.integrate` for singularities away from 0).
+            With probabilities right to its `error`, mostly about 1e-13 (see `quadrature.integrate` for singularities
+            away from 0).
 
         Raises
         ------
@@ -164,12 +173,23 @@ class Density:
         """
         intervals = _intersection([_checked_interval("support", support)], given)
         points = tuple(checked_real("singularities", s) for s in singularities)
-        law = _Integrated(log_weight, intervals, points, integrate(log_weight, intervals, points))
-        return cls(name, reference, method, None if given is None else intervals, law)
+        weight_error = checked_real("error", error, minimum=0.0)
+        law = _Integrated(log_weight, intervals, points, integrate(log_weight, intervals, points), weight_error)
+        bound = min(1.0, weight_error + law.cells.error)
+        return cls(name, reference, method, None if given is None else intervals, law, bound)
 
     @classmethod
-    def from_scipy(cls, frozen: Any, *, name: str, reference: str) -> Density:
+    def from_scipy(cls, frozen: Any, *, name: str, reference: str, error: float = 1e-13) -> Density:
         """Wrap a frozen continuous scipy.stats distribution, such as a law known exactly at finite step size.
+
+        Parameters
+        ----------
+        frozen : object
+            The distribution, or any object with its methods.
+        name, reference : str
+            See the attributes.
+        error : float
+            A bound on the error of its distribution function; the default is what formulas in closed form are good for.
 
         Raises
         ------
@@ -181,7 +201,7 @@ class Density:
             raise InvalidArgumentError(
                 f"frozen={frozen!r} has no {', '.join(missing)}; pass a frozen distribution such as scipy.stats.norm()"
             )
-        return cls(name, reference, "closed form", None, frozen)
+        return cls(name, reference, "closed form", None, frozen, checked_real("error", error, minimum=0.0))
 
     def conditioned(self, intervals: Sequence[Interval]) -> Density:
         """Return the law of the same quantity given that it lies in one of the disjoint `intervals` (lo, hi).
@@ -197,7 +217,8 @@ class Density:
         restricted = intervals if self.given is None else _intersection(self.given, intervals)
         if isinstance(law, _Conditional):
             kept = _intersection([(lo, hi)], restricted)
-            return Density(self.name, self.reference, self.method, tuple(restricted), law.conditioned(kept))
+            part, error = law.conditioned(kept), self._error_given(kept)
+            return Density(self.name, self.reference, self.method, tuple(restricted), part, error)
         return Density.from_log_weight(
             base,
             name=self.name,
@@ -206,7 +227,14 @@ class Density:
             singularities=points,
             method=self.method,
             given=restricted,
+            error=self._error_given(_intersection([(float(lo), float(hi))], restricted)),
         )
+
+    def _error_given(self, intervals: Sequence[Interval]) -> float:
+        """Return the error of the law on these intervals: a probability of p that is uncertain by e leaves e / p."""
+        error = self._law.weight_error if isinstance(self._law, _Integrated) else self.error
+        share = sum(min(float(self.cdf(hi) - self.cdf(lo)), float(self.sf(lo) - self.sf(hi))) for lo, hi in intervals)
+        return min(1.0, 2.0 * error / share) if share > 0.0 else 1.0
 
     def pdf(self, x: ArrayLike) -> FloatArray:
         """Return the density with respect to `reference`; +inf at a singularity, 0 outside of the support."""
@@ -282,7 +310,10 @@ class Density:
 
     def __repr__(self) -> str:
         given = "" if self.given is None else f" given {' or '.join(f'({lo:g}, {hi:g})' for lo, hi in self.given)}"
-        return f"<Density {self.name}{given}, with respect to {self.reference}, {self.method}>"
+        # In powers of ten, so that it reads the same on every machine.
+        within = 10.0 ** math.ceil(math.log10(max(self.error, 1e-13)))
+        law = f"{self.name}{given}, with respect to {self.reference}, {self.method}"
+        return f"<Density {law}, cdf within {within:.0e}>"
 
 
 def _mapped(function: Callable[[FloatArray], Any], x: ArrayLike) -> FloatArray:

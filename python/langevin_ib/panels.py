@@ -56,6 +56,8 @@ class Cells:
         Log of the integral of the weight over each cell.
     coefficients : (n, ORDER) array
         The Legendre series, scaled to the integral 1 over [-1, 1]; zero in power cells.
+    log_error : (n,) array
+        Log of a bound on the error of the integral of the weight up to any point of each cell, from its end.
     """
 
     left: FloatArray
@@ -67,6 +69,13 @@ class Cells:
     kappa: FloatArray
     log_mass: FloatArray
     coefficients: FloatArray
+    log_error: FloatArray
+
+    @cached_property
+    def error(self) -> float:
+        """A bound on the absolute error of the distribution function: that of the integrals, and that of adding up."""
+        # Of a share a / (a + b) with errors of a and b, and of one rounding for each of some terms.
+        return float(2.0 * np.exp(logsumexp(self.log_error) - self.log_total)) + 1e-14
 
     @cached_property
     def log_total(self) -> float:

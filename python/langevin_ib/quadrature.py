@@ -118,6 +118,7 @@ def _block(chart: Chart, end: float, *, outer: bool, kappa: float, log_mass: flo
         "half": 0.0,
         "kappa": kappa,
         "log_mass": log_mass,
+        "log_error": -math.inf,
     }
     return {key: np.array([number]) for key, number in numbers.items()} | {"coefficients": np.zeros((1, ORDER))}
 
@@ -126,7 +127,7 @@ def _panels(log_weight: LogWeight, chart: Chart, low: float, high: float, level:
     """Halve panels until the Legendre series of the weight in each has converged or the panel does not matter."""
     edges = np.linspace(low, high, 1 + math.ceil((high - low) / _PANEL))
     active = np.stack([edges[:-1], edges[1:]], axis=1)
-    done: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    done: list[tuple[FloatArray, ...]] = []
     while active.size:
         centre, half = active.mean(axis=1), (active[:, 1] - active[:, 0]) / 2
         y = centre[:, None] + chart.sign * half[:, None] * NODES
@@ -138,12 +139,14 @@ def _panels(log_weight: LogWeight, chart: Chart, low: float, high: float, level:
         top = np.max(integrand, axis=1)
         base = np.where(top > -np.inf, top, 0.0)
         coefficients = np.exp(integrand - base[:, None]) @ TO_COEFFICIENTS.T
-        settled = np.abs(coefficients[:, -3:]).max(axis=1) <= _TOLERANCE + _noise(chart, y, values, integrand, base)
+        tail = np.abs(coefficients[:, -3:]).max(axis=1)
+        settled = tail <= _TOLERANCE + _noise(chart, y, values, integrand, base)
         settled |= top + np.log(2.0 * half) < level - INVISIBLE
         settled |= (half < 1e-13 * (1.0 + np.abs(centre))) | (len(active) > _MAX_PANELS)
         with np.errstate(divide="ignore"):
             log_mass = base + np.log(half) + np.log(np.maximum(2.0 * coefficients[:, 0], 0.0))
-        done.append((active[settled], log_mass[settled], coefficients[settled]))
+            log_error = base + np.log(half) + np.log(tail)
+        done.append((active[settled], log_mass[settled], coefficients[settled], log_error[settled]))
         low_half = np.stack([active[:, 0], centre], axis=1)[~settled]
         high_half = np.stack([centre, active[:, 1]], axis=1)[~settled]
         active = np.concatenate([low_half, high_half])
@@ -161,10 +164,10 @@ def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArra
     return 4e-16 * worst
 
 
-def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, FloatArray, FloatArray]]) -> dict[str, FloatArray]:
-    bounds, log_mass, coefficients = (np.concatenate(column) for column in zip(*done, strict=True))
-    order = np.argsort(bounds[:, 0])
-    bounds, log_mass, coefficients = bounds[order], log_mass[order], coefficients[order]
+def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, ...]]) -> dict[str, FloatArray]:
+    columns = [np.concatenate(column) for column in zip(*done, strict=True)]
+    order = np.argsort(columns[0][:, 0])
+    bounds, log_mass, coefficients, log_error = (column[order] for column in columns)
     ends = np.sort(chart.x(bounds), axis=1)
     integral = 2.0 * coefficients[:, :1]
     size = np.ones(len(bounds))
@@ -178,6 +181,7 @@ def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, FloatArray, FloatA
         "kappa": np.nan * size,
         "log_mass": log_mass,
         "coefficients": coefficients / np.where(integral > 0.0, integral, 1.0),
+        "log_error": log_error,
     }
 
 

@@ -193,8 +193,9 @@ class LawRequest:
         singularities: Sequence[float] = (0.0,),
         method: str = "quadrature",
         remedy: str = "",
+        error: float = 0.0,
     ) -> Density:
-        """Normalise a weight; `remedy` is added to the refusal of one whose mass is infinite.
+        """Normalise a weight; `remedy` is added to the refusal of one whose mass is infinite, `error` is the weight's.
 
         Raises
         ------
@@ -210,11 +211,12 @@ class LawRequest:
                 singularities=singularities,
                 method=method,
                 given=self.intervals,
+                error=error,
             )
-        except NotNormalizableError as error:
+        except NotNormalizableError as refusal:
             more = f". {remedy}" if remedy else ""
             raise NotNormalizableError(
-                f"the {self.name} has infinite mass with respect to {self.reference}: {error}{more}"
+                f"the {self.name} has infinite mass with respect to {self.reference}: {refusal}{more}"
             ) from None
 
     def refused(self) -> NoReturn:
