@@ -74,8 +74,11 @@ class Cells:
     @cached_property
     def error(self) -> float:
         """A bound on the absolute error of the distribution function: that of the integrals, and that of adding up."""
-        # Of a share a / (a + b) with errors of a and b, and of one rounding for each of some terms.
-        return float(2.0 * np.exp(logsumexp(self.log_error) - self.log_total)) + 1e-14
+        # Twice, because a series may be worse between the points where it was checked than at them.
+        of_integrals = 2.0 * float(np.exp(logsumexp(self.log_error) - self.log_total))
+        is_added = self.probability > 1e-16
+        of_sums = 2e-16 * (16 + np.count_nonzero(is_added)) + self.probability[~is_added].sum()
+        return of_integrals + float(of_sums)
 
     @cached_property
     def log_total(self) -> float:
