@@ -49,6 +49,7 @@ class _Integrated:
     log_weight: LogWeight
     intervals: tuple[Interval, ...]
     singularities: tuple[float, ...]
+    breaks: FloatArray
     cells: Cells
     weight_error: float
 
@@ -133,6 +134,7 @@ class Density:
         reference: str,
         support: Interval = (-math.inf, math.inf),
         singularities: Sequence[float] = (0.0,),
+        breaks: ArrayLike = (),
         method: str = "quadrature",
         given: Sequence[Interval] | None = None,
         error: float = 0.0,
@@ -148,8 +150,11 @@ class Density:
         support : (float, float)
             Where the law lives; ends may be infinite.
         singularities : sequence of float
-            Points where w may be infinite (|x - s|**-a with a < 1, log|x - s|) or not smooth. Kinks and peaks elsewhere
-            are found without help.
+            Points where w may be infinite (|x - s|**-a with a < 1, log|x - s|) or not smooth.
+        breaks : array_like of float
+            Points where w may jump or bend, or near which it may have narrow features. Jumps, bends and peaks elsewhere
+            are found without help if they are wide enough to be met: a peak, if it is not narrower than a hundredth of
+            its distance from 0, from a break or from another peak.
         method : str
             See the attributes.
         given : sequence of (lo, hi), optional
@@ -174,7 +179,9 @@ class Density:
         intervals = _intersection([_checked_interval("support", support)], given)
         points = tuple(checked_real("singularities", s) for s in singularities)
         weight_error = checked_real("error", error, minimum=0.0)
-        law = _Integrated(log_weight, intervals, points, integrate(log_weight, intervals, points), weight_error)
+        places = np.asarray(breaks, dtype=np.float64)
+        cells = integrate(log_weight, intervals, points, places)
+        law = _Integrated(log_weight, intervals, points, places, cells, weight_error)
         bound = min(1.0, weight_error + law.cells.error)
         return cls(name, reference, method, None if given is None else intervals, law, bound)
 
@@ -212,7 +219,11 @@ class Density:
             If the intervals are unusable or have probability zero.
         """
         law = self._law
-        base, points = (law.log_weight, law.singularities) if isinstance(law, _Integrated) else (law.logpdf, ())
+        base: LogWeight = law.logpdf
+        points: Sequence[float] = ()
+        breaks: ArrayLike = ()
+        if isinstance(law, _Integrated):
+            base, points, breaks = law.log_weight, law.singularities, law.breaks
         lo, hi = self.support()
         restricted = intervals if self.given is None else _intersection(self.given, intervals)
         if isinstance(law, _Conditional):
@@ -225,6 +236,7 @@ class Density:
             reference=self.reference,
             support=(float(lo), float(hi)),
             singularities=points,
+            breaks=breaks,
             method=self.method,
             given=restricted,
             error=self._error_given(_intersection([(float(lo), float(hi))], restricted)),

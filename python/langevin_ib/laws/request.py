@@ -10,14 +10,16 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import checked_real, shown
 from ..distribution import Density
 from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..expressions import compiled
+from ..landmarks import SWITCHES, landmarks
 from ..model import Model
+from ..parts import has_part
 from ..quadrature import Interval, LogWeight
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
@@ -185,12 +187,25 @@ class LawRequest:
         """The loss and the confinement of the model, as a NumPy function of the parameters."""
         return compiled(self.model.potential(), self.model.parameters, self.model.data)
 
+    @cached_property
+    def breaks(self) -> FloatArray:
+        """Where the loss jumps or bends as a function of the predictor, if it does and is one of a single component."""
+        if len(self.model.predictor) != 1 or not has_part(self.model.loss, *SWITCHES):
+            return np.zeros(0)
+        try:
+            loss = self.model.loss_of_predictor()
+        except UnsupportedModelError:
+            return np.zeros(0)
+        (name,) = self.model.predictor
+        return landmarks(loss, sympy.Symbol(name, real=True), self.model.data)
+
     def weighted(
         self,
         log_weight: LogWeight,
         *,
         support: Interval = (-math.inf, math.inf),
         singularities: Sequence[float] = (0.0,),
+        breaks: ArrayLike = (),
         method: str = "quadrature",
         remedy: str = "",
         error: float = 0.0,
@@ -209,6 +224,7 @@ class LawRequest:
                 reference=self.reference,
                 support=support,
                 singularities=singularities,
+                breaks=breaks,
                 method=method,
                 given=self.intervals,
                 error=error,
