@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import ArrayLike, NDArray
 
 from .charts import INVISIBLE, Chart, Interval, LogWeight, Sweep, guarded, margin, require_finite_mass, survey
 from .errors import InvalidArgumentError
-from .panels import ORDER, Cells
+from .panels import CHECK, LOOKED_AT, ORDER, SERIES, Cells
 
 __all__ = ["Interval", "LogWeight", "integrate"]
 
@@ -27,18 +26,11 @@ BoolArray = NDArray[np.bool_]
 
 _PANEL = 1.5  # the widest panel in log d
 _CHANGE, _STEEPEST = 8.0, 160.0  # of the log of the weight, in a panel, and in the stretch between two looks
+_MOMENTS = 8.0
 _NEGLIGIBLE = 80.0  # exp(-80) of the mass next to a special point needs no panels
 _TOLERANCE = 1e-13
 _MAX_PANELS = 4096  # more are needed at once only where the formula is noise
 _NARROWEST = 1e-13  # a panel in log d
-
-# The weight is looked at in the ends of a panel, too: a jump between an end and the first node would be seen nowhere.
-_NODES = -np.cos(np.pi * np.arange(ORDER) / (ORDER - 1))
-_SERIES = np.linalg.inv(legendre.legvander(_NODES, ORDER - 1))
-# The series is checked where it was not made: half-way between neighbouring nodes, in every other gap.
-_CHECKS = -np.cos(np.pi * (np.arange(0, ORDER, 2) + 0.5) / (ORDER - 1))
-_CHECK = legendre.legvander(_CHECKS, ORDER - 1)
-_LOOKED_AT = np.concatenate([_NODES, _CHECKS])
 
 
 def integrate(
@@ -98,8 +90,8 @@ def _pieces(log_weight: LogWeight, sweep: Sweep, level: float, breaks: FloatArra
     """Return the power cell next to the special point, the panels, and the power cell at infinity if there is one."""
     chart, y = sweep.chart, sweep.y
     near_enough = np.flatnonzero(sweep.integrand > level - _NEGLIGIBLE)
-    # Up to the second moment, so that mean and variance see what the mass does not.
-    far_enough = np.flatnonzero(sweep.integrand + 2.0 * np.maximum(y, 0.0) > level - INVISIBLE)
+    # Up to moments of some order, which see what the mass does not.
+    far_enough = np.flatnonzero(sweep.integrand + _MOMENTS * np.maximum(y, 0.0) > level - INVISIBLE)
     last = min(y.size - 1, int(far_enough[-1]) + 1) if far_enough.size else 0
     first = min(last, max(0, int(near_enough[0]) - 1)) if near_enough.size else 0
     pieces = [_power_cell(sweep, first, outer=False)]
@@ -200,7 +192,7 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
     done: list[tuple[FloatArray, ...]] = []
     while active.y.size:
         centre, half = active.y.mean(axis=1), (active.y[:, 1] - active.y[:, 0]) / 2
-        y = centre[:, None] + chart.sign * half[:, None] * _LOOKED_AT
+        y = centre[:, None] + chart.sign * half[:, None] * LOOKED_AT
         x = np.clip(chart.x(y), active.x[:, :1], active.x[:, 1:])
         values = log_weight(x.ravel()).reshape(y.shape)
         if np.any(np.isnan(values)):
@@ -210,8 +202,8 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
         top = np.max(integrand, axis=1)
         base = np.where(top > -np.inf, top, 0.0)
         weight = np.exp(integrand - base[:, None])
-        coefficients = weight[:, :ORDER] @ _SERIES.T
-        deviation = np.abs(coefficients @ _CHECK.T - weight[:, ORDER:]).max(axis=1)
+        coefficients = weight[:, :ORDER] @ SERIES.T
+        deviation = np.abs(coefficients @ CHECK.T - weight[:, ORDER:]).max(axis=1)
         doubt = np.maximum(np.abs(coefficients[:, -3:]).max(axis=1), deviation)
         settled = doubt <= _TOLERANCE
         rest = np.flatnonzero(~settled)
