@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from langevin_ib.distribution import Density
 from langevin_ib.errors import InfiniteMomentError, InvalidArgumentError
+from langevin_ib.laws.line.distribution import Density
 
 INF = math.inf
 NORMAL = scipy.stats.norm(0.5, 2.0)
@@ -94,7 +94,9 @@ def test_outside_of_the_support() -> None:
 def test_moments_that_do_not_exist() -> None:
     law = Density.from_log_weight(scipy.stats.cauchy.logpdf, **LABELS)
     for name in ("mean", "var", "std"):
-        with pytest.raises(InfiniteMomentError, match=r"does not exist: .* \|x\|\*\*-a with a = 2, and it needs a > [23]"):
+        with pytest.raises(
+            InfiniteMomentError, match=r"does not exist: .* \|x\|\*\*-a with a = 2, and it needs a > [23]"
+        ):
             getattr(law, name)()
     assert law.median() == pytest.approx(0.0, abs=1e-13)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.landmarks import landmarks
+from langevin_ib.model.expressions.landmarks import landmarks
 
 x = sympy.Symbol("x", real=True)
 

@@ -12,18 +12,13 @@ from importlib.metadata import version
 
 from . import errors, geometry, models, plot
 from ._core import levels
-from .compare import compare
-from .comparison import Comparison
-from .distribution import Density
-from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws.absorption import absorption_time
+from .laws import Density, absorption_time, density, rivals
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
-from .rivals import rivals
-from .run import Run, load
-from .sampling import SamplingInterrupted, sample
-from .theory import density
+from .process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .sampling import Run, SamplingInterrupted, load, sample
 
 __version__ = version("langevin-ib")
 

@@ -13,14 +13,11 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 
 from ..checks import checked_real, shown
-from ..distribution import Density
-from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from ..expressions import compiled
-from ..landmarks import SWITCHES, landmarks
 from ..model import Model
-from ..parts import has_part
-from ..quadrature import Interval, LogWeight
+from ..model.expressions import SWITCHES, compiled, has_part, landmarks
+from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .line import Density, Interval, LogWeight
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 
