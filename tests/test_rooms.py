@@ -81,7 +81,7 @@ def imports(name: str, path: Path, code: str | None = None) -> Iterator[tuple[st
 
 def room_of(module: str) -> str:
     """The room that a module is in: the first part of its name."""
-    return module.split(".", maxsplit=1)[0]
+    return module.split(".")[0]
 
 
 def runs_up(name: str, path: Path, code: str | None = None) -> list[str]:

@@ -185,7 +185,7 @@ class Density:
 
     def logpdf(self, x: ArrayLike) -> FloatArray:
         """Return the log of `pdf`."""
-        return mapped(self._law.logpdf, x)
+        return mapped(lambda flat: np.where(np.isinf(flat), -np.inf, self._law.logpdf(flat)), x)
 
     def cdf(self, x: ArrayLike) -> FloatArray:
         """Return the probability of values <= x."""
@@ -316,7 +316,8 @@ class Density:
         Parameters
         ----------
         func : callable, optional
-            Vectorised and piecewise smooth; it may jump, and grow as long as the law decays faster. By default x.
+            Vectorised and piecewise smooth; it may jump, and grow as long as the law decays faster. What happens in a
+            hundredth of the width of the law may be missed: condition the law on it. By default x.
         lb, ub : float, optional
             Ends beyond which func counts as 0.
         conditional : bool

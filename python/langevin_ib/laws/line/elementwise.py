@@ -18,7 +18,8 @@ def mapped(function: Callable[[FloatArray], Any], x: ArrayLike) -> FloatArray:
     array = np.asarray(x, dtype=np.float64)
     result = np.full(array.shape, np.nan)
     known = ~np.isnan(array)
-    result[known] = function(array[known])
+    with np.errstate(all="ignore"):  # what becomes of inf is in the result
+        result[known] = function(array[known])
     return result[()]
 
 

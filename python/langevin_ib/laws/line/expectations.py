@@ -31,6 +31,7 @@ _MARGIN = 1e-3
 _DECAY = 45.0  # exp(-45) of what is in a tail is left out
 _LARGEST = 690.0  # the log of the largest distance that is looked at
 _PIECE = 1.5  # of log d, in tails
+_HEAVY, _FIRST_PIECES = 1e-8, 6
 _ENVELOPE = np.linspace(0.0, 1.0, 9)
 
 
@@ -107,8 +108,13 @@ class _Average:
             x = cells.origin[cell, None] + cells.sign[cell, None] * np.exp(log_distance)
             return x, density * cells.probability[cell, None]
 
-        which = np.flatnonzero((cells.half > 0.0) & (cells.probability > 0.0))
-        self._add(weighted, which, -np.ones(which.size), np.ones(which.size))
+        (light,) = np.nonzero((cells.half > 0.0) & (cells.probability > 0.0) & (cells.probability <= _HEAVY))
+        (heavy,) = np.nonzero((cells.half > 0.0) & (cells.probability > _HEAVY))
+        # The law is smooth in a cell, but what is averaged may be a narrow window.
+        edges = np.linspace(-1.0, 1.0, _FIRST_PIECES + 1)
+        low = np.concatenate([np.tile(edges[:-1], heavy.size), -np.ones(light.size)])
+        high = np.concatenate([np.tile(edges[1:], heavy.size), np.ones(light.size)])
+        self._add(weighted, np.concatenate([np.repeat(heavy, _FIRST_PIECES), light]), low, high)
         self._doubt_ends(weighted)
 
     def _doubt_ends(self, weighted: _Weighted) -> None:
