@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.stats
@@ -250,7 +251,7 @@ class _Request:
             return None
         potential = self.potential()
         places = landmarks(self.dynamics.potential(self.model), self.model.parameters[0], self.model.data)
-        return self.weighted(lambda x: -potential(x) / self.T, breaks=places)
+        return self.weighted(partial(_log_gibbs, potential, self.T), breaks=places)
 
     def pushed_forward(self) -> Density:
         if self.method == "closed form":
@@ -268,3 +269,7 @@ class _Request:
             name=self.name,
             reference=self.reference,
         )
+
+
+def _log_gibbs(potential: Callable[..., FloatArray], T: float, x: FloatArray) -> FloatArray:
+    return -potential(x) / T

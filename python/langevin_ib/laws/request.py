@@ -18,6 +18,7 @@ from ..model import Model
 from ..model.expressions import SWITCHES, compiled, has_part, landmarks
 from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .line import Density, Interval, LogWeight
+from .recomputed import Recomputed
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 
@@ -29,7 +30,7 @@ METHODS = ("auto", "closed form", "quadrature")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LawRequest:
+class LawRequest(Recomputed):
     """The arguments of `density`.
 
     Parameters

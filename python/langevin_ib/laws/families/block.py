@@ -20,6 +20,7 @@ from ...model import Model
 from ...model.expressions import compiled
 from ..integrals import ANGLES, angular_integral, tabulated
 from ..line import Cells, integrate
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
 from .scalings import blocks_of, scaling_weights
@@ -83,7 +84,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class BlockStrength:
+class BlockStrength(Recomputed):
     """The law of the strength of a model that is one block.
 
     Parameters
