@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(langevin_ib.__file__).parent
 
 FLOORS = (
-    ("errors", "checks", "temperature", "progress", "_core"),
+    ("errors", "checks", "schemes", "temperature", "progress", "_core"),
     ("model", "observe"),
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
@@ -46,7 +46,7 @@ MODULES = modules()
 @cache
 def tree_of(path: Path) -> ast.Module:
     """Return the code of a module, taken apart."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -136,7 +136,7 @@ class TestTheOrderOfRooms:
 
     def test_files_stand_in_rooms(self) -> None:
         loose = {path.stem for path in ROOT.glob("*.py")}
-        assert loose == {"__init__", "__main__", "errors", "checks", "temperature", "progress"}
+        assert loose == {"__init__", "__main__", "errors", "checks", "schemes", "temperature", "progress"}
 
     @pytest.mark.parametrize(
         ("name", "code"),

@@ -86,7 +86,7 @@ impl Watch {
                 }
                 let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
                 if let (Some(given), Some(view)) = (given, &mut view.condition) {
-                    let (from, to) = (Real::constant(given.lo), Real::constant(given.hi));
+                    let [from, to] = [given.lo, given.hi].map(|end| Real::splat(T::at_least(end)));
                     let conditions = given.observable.values::<S, T, V>(potential, x, view);
                     for ((&value, &condition), (offsets, slots)) in values.iter().zip(conditions).zip(rows) {
                         ruler.slot_given(value, condition, from, to).store_truncated(ruler.invalid, offsets, slots);

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import shown
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model, Scaling
-from ..model.expressions import compiled, condensed, landmarks, vanishes
+from ..model.expressions import compiled, condensed, landmarks
+from ..model.meaning import is_invariant
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
 from .families import Product, affine_observable, quadratic_form
@@ -215,11 +216,7 @@ class _Request:
         product = [] if known else [Product.recognise(self.model)]
         known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
         for scaling in (each for each in known if isinstance(each, Scaling)):
-            fields = scaling.generators(parameters)
-            changes = [
-                sympy.Add(*(c * sympy.diff(potential, x) for x, c in zip(parameters, f, strict=True))) for f in fields
-            ]
-            if all(vanishes(change, parameters, self.model.data) for change in changes):
+            if is_invariant(potential, scaling.matrices(parameters), parameters, self.model.data):
                 raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
 
     def _escape(self, weights: dict[sympy.Symbol, sympy.Expr]) -> NotNormalizableError:

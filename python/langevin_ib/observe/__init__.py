@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .histogram import HistogramResult, RegularAxis
-from .moments import MomentsResult
+from .moments import MomentsResult, about_zero
 from .provenance import Provenance
 from .specs import Histogram, Moments, Spec, Trace
 from .trace import TraceResult
@@ -18,4 +18,5 @@ __all__ = [
     "Spec",
     "Trace",
     "TraceResult",
+    "about_zero",
 ]

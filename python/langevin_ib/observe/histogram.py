@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +77,7 @@ class HistogramResult:
 
     Walker w belongs to group w mod groups. Counts are integers, so merging is exact; the groups are independent, so
     the spread between them gives errors that are honest whatever the autocorrelation along a walker. It is a UHI
-    ``PlottableHistogram``.
+    ``PlottableHistogram``, and ``hist.Hist(result)`` and ``boost_histogram.Histogram(result)`` are the same histogram.
 
     Parameters
     ----------
@@ -226,15 +228,16 @@ class HistogramResult:
         """The one axis, as UHI's ``PlottableAxis``."""
         return (RegularAxis(self.spec.bins, self.spec.range, self.provenance.observable),)
 
-    def values(self) -> NDArray[np.float64]:
-        """Return the counts of all groups together as floats, shape (bins,)."""
-        return self.to_numpy()[0].astype(np.float64)
+    def values(self, flow: bool = False) -> NDArray[np.float64]:
+        """Return the counts of all groups together as floats, shape (bins,); with `flow`, the tails beside them."""
+        values: NDArray[np.float64] = self._slots(flow).sum(axis=0).astype(np.float64)
+        return values
 
-    def counts(self) -> NDArray[np.float64]:
+    def counts(self, flow: bool = False) -> NDArray[np.float64]:
         """Return the number of entries, which for unweighted entries is `values`, shape (bins,)."""
-        return self.values()
+        return self.values(flow)
 
-    def variances(self) -> NDArray[np.float64] | None:
+    def variances(self, flow: bool = False) -> NDArray[np.float64] | None:
         r"""Return the variances of `values`, shape (bins,), estimated from the spread between groups.
 
         With c_g counts out of n_g observations in group g, N = Σ n_g and p = Σ c_g / N it is
@@ -246,10 +249,56 @@ class HistogramResult:
         if int(seen.sum()) < 2:
             return None
         weights = sizes[seen].astype(np.float64)[:, None]
-        counts = self.group_counts[seen]
+        counts = self._slots(flow)[seen]
         residuals = counts - weights * (counts.sum(axis=0) / weights.sum())
         variances: NDArray[np.float64] = (residuals**2 / weights).sum(axis=0) * weights.sum() / (len(weights) - 1)
         return variances
+
+    def _slots(self, flow: bool) -> NDArray[np.int64]:
+        return self.slot_counts if flow else self.group_counts
+
+    def _to_uhi_(self) -> dict[str, Any]:
+        """Return the histogram as UHI describes it, which ``hist.Hist`` takes: weighted, tails included.
+
+        Its variances are those between groups, NaN where there are too few.
+        """
+        values, variances = self.values(flow=True), self.variances(flow=True)
+        lo, hi = self.spec.range
+        axis = {"type": "regular", "lower": lo, "upper": hi, "bins": self.spec.bins, "circular": False}
+        origin = self.provenance
+        return {
+            "uhi_schema": 1,
+            "writer_info": {"langevin_ib": {}},
+            "axes": [axis | {"underflow": True, "overflow": True, "metadata": self._axis_metadata()}],
+            "storage": {
+                "type": "weighted",
+                "values": values,
+                "variances": np.full_like(values, np.nan) if variances is None else variances,
+            },
+            "metadata": {
+                "scheme": origin.scheme,
+                "step_size": origin.step_size,
+                "temperature": origin.temperature,
+                "walkers": origin.walkers,
+                "observations": origin.observations,
+            },
+        }
+
+    def _to_boost_histogram_(self) -> Any:
+        """Return the histogram as one of boost-histogram's, which asks for it and so is there."""
+        boost = importlib.import_module("boost_histogram")
+        axis = boost.axis.Regular(self.spec.bins, *self.spec.range)
+        axis.__dict__.update(self._axis_metadata())
+        described = self._to_uhi_()
+        histogram = boost.Histogram(axis, storage=boost.storage.Weight())
+        view = histogram.view(flow=True)
+        view.value, view.variance = described["storage"]["values"], described["storage"]["variances"]
+        histogram.__dict__.update(described["metadata"])
+        return histogram
+
+    def _axis_metadata(self) -> dict[str, str]:
+        name = self.provenance.observable
+        return {"name": name, "label": name} if name.isidentifier() else {"label": name}
 
     def __add__(self, other: HistogramResult) -> HistogramResult:
         """Merge the shards of one run: disjoint sets of its walkers, counted into the same groups and bins."""
@@ -267,7 +316,9 @@ class HistogramResult:
         names = ("observable", "scheme", "step_size", "temperature", "observations", "key")
         self.provenance.require_same(other.provenance, *names, remedy="only shards of one run can be merged")
         walkers = self.provenance.walkers + other.provenance.walkers
-        return HistogramResult(self.spec, replace(self.provenance, walkers=walkers), self.raw_counts + other.raw_counts)
+        stuck = self.provenance.stuck + other.provenance.stuck
+        provenance = replace(self.provenance, walkers=walkers, stuck=stuck)
+        return HistogramResult(self.spec, provenance, self.raw_counts + other.raw_counts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, HistogramResult):

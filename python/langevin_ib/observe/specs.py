@@ -105,6 +105,11 @@ class Moments:
         object.__setattr__(self, "every", checked_int("every", self.every, minimum=1, maximum=MAX_EVERY))
         object.__setattr__(self, "order", checked_int("order", self.order, minimum=1, maximum=4))
 
+    @property
+    def width(self) -> int:
+        """How many numbers are kept of each walker: the sums of powers of x - pivot, and the pivot."""
+        return self.order + 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ..checks import checked_int, shown
 from ..errors import DivergenceError, InvalidArgumentError
-from ..model import Model
 from ..observe import Histogram, Moments, Spec, Trace
-from ..process import Dynamics
-from .loop import Kept, Machine, Progressed, Settings, advance
+from ..process import Process
+from .loop import Acceptance, Kept, Machine, Progressed, Settings, advance
+from .orphans import end_with_parent
 
 __all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
 
@@ -42,24 +42,29 @@ class Task:
 
     Parameters
     ----------
-    model, dynamics, settings, machine
+    process, settings, machine
         As `loop.advance` takes them; the walkers of the settings are those of the shard.
     states : array, shape (walkers, dim)
         Where the shard's walkers stand.
-    sums : tuple of array, shape (walkers, order)
-        The sums of each `Moments`.
+    sums : tuple of array, shape (walkers, order + 1)
+        The sums of each `Moments`, and the pivots.
+    acceptance : Acceptance or None
+        What became of the shard's proposals.
     made, steps : int
         The steps made, and to be made.
+    owner : int
+        The process that the run is made for.
     """
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     states: NDArray[Any]
     sums: tuple[NDArray[Any], ...]
+    acceptance: Acceptance | None
     made: int
     steps: int
+    owner: int
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,7 @@ class Shards:
 
     def advance(
         self,
-        model: Model,
-        dynamics: Dynamics,
+        process: Process,
         settings: Settings,
         machine: Machine,
         *,
@@ -127,7 +131,9 @@ class Shards:
                 rows = _rows(walkers, settings)
                 sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if isinstance(spec, Moments))
                 shard = replace(settings, walkers=walkers)
-                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps)
+                acceptance = None if before.acceptance is None else before.acceptance.of(rows)
+                states = before.states[rows]
+                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
@@ -199,17 +205,18 @@ def advance_shard(task: Task) -> Progressed:
     KeyboardInterrupt
         If the worker heard Ctrl-C; or whatever else a signal handler there raised.
     """
+    end_with_parent(task.owner)
     settings = task.settings
     # What comes over a network may lie anywhere in a message, also where no number of its size may be.
     states, *sums = (np.require(array, requirements=["C", "ALIGNED"]) for array in (task.states, *task.sums))
+    acceptance = None if task.acceptance is None else task.acceptance.aligned()
     nothing, left = Progressed.start(states, settings), iter(sums)
     kept = tuple(next(left) if isinstance(spec, Moments) else new for new, spec in _observed(nothing, settings))
     progressed, stopped = advance(
-        task.model,
-        task.dynamics,
+        task.process,
         settings,
         task.machine,
-        before=Progressed(states, kept, task.made, 0),
+        before=Progressed(states, kept, task.made, acceptance),
         steps=task.steps,
         report=None,
     )
@@ -236,12 +243,13 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Pa
     """
     states = np.empty_like(before.states)
     kept = [_room(old, spec, settings, before.steps, steps) for old, spec in _observed(before, settings)]
-    accepted = before.accepted
+    acceptance = None if before.acceptance is None else before.acceptance.copy()
     absorbed = None if before.absorbed is None else before.absorbed.copy()
     for walkers, part in parts:
         rows = _rows(walkers, settings)
         states[rows] = part.states
-        accepted += part.accepted
+        if acceptance is not None and part.acceptance is not None:
+            acceptance.counts[rows] = part.acceptance.counts
         if part.absorbed is not None:
             if absorbed is None:
                 absorbed = np.full((settings.count, part.absorbed.shape[1]), -1, dtype=np.int64)
@@ -255,7 +263,7 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Pa
                     whole[rows] = new
                 case Trace():
                     whole[rows, whole.shape[1] - new.shape[1] :] = new
-    return Progressed(states, tuple(kept), steps, accepted, absorbed)
+    return Progressed(states, tuple(kept), steps, acceptance, absorbed)
 
 
 def _rows(walkers: tuple[int, int], settings: Settings) -> slice:

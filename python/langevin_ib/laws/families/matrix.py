@@ -29,6 +29,7 @@ from scipy.special import logsumexp
 
 from ...model import Model
 from ...model.expressions import compiled
+from ...model.meaning import slack_of, telling_points, values_at
 from ..integrals import PanelSeries, log_integrals, tabulated
 from ..line import Density, LogWeight, integrate
 from ..recomputed import Recomputed
@@ -41,7 +42,9 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _TINY = 1e-300
-_PROBES = 12
+_PROBES, _MOST_PROBES, _SMALLEST = 12, 200, 1e-4
+_ROUNDING, _ROUNDING_OF_VALUES = 1e-9, 1e-14
+"""Of values that are compared, and of singular values."""
 
 
 @dataclass(frozen=True)
@@ -158,27 +161,52 @@ class MatrixLaw(Recomputed):
     @cached_property
     def kind(self) -> str:
         """Which of "norm", "sigma1", "sigma2", "angle" the observable is; "" for none of them."""
-        u, v, sigma = self._samples()
-        value = compiled(self.request.expression, self.request.model.parameters)(*self.form.values(u, v))
-        forms = {"norm": np.sqrt((sigma**2).sum(axis=1)), "sigma1": sigma[:, 0]}
+        points, sigma = self._samples(self.request.expression)
+        value = compiled(self.request.expression, self.request.model.parameters)(*points)
+        norm = np.sqrt((sigma**2).sum(axis=1))
+        forms = {"norm": norm, "sigma1": sigma[:, 0]}
         if self.form.rank == 2:
             forms |= {"sigma2": sigma[:, 1], "angle": np.arctan2(sigma[:, 1], sigma[:, 0])}
-        return next((name for name, exact in forms.items() if np.allclose(value, exact, rtol=1e-9, atol=1e-9)), "")
+        size = {"angle": np.ones_like(norm)}
+        known = np.isfinite(value)
+        return next(
+            (
+                name
+                for name, exact in forms.items()
+                if np.all(np.abs(value - exact)[known] <= _ROUNDING * size.get(name, norm)[known])
+            ),
+            "",
+        )
 
-    def _samples(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        source = np.random.default_rng(20260106)
-        u, v = (source.standard_normal((_PROBES, rows, self.form.rank)) for rows in (self.form.m, self.form.n))
-        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : self.form.rank]
-        return u, v, np.asarray(sigma, dtype=np.float64)
+    def _samples(self, expression: sympy.Expr) -> tuple[FloatArray, FloatArray]:
+        """Return points, shape (dim, n), random ones and some on all pieces of an expression; and singular values."""
+        form, model, source = self.form, self.request.model, np.random.default_rng(20260106)
+        drawn = source.standard_normal((model.dim, _PROBES))
+        telling = telling_points([expression], model.parameters, model.data)
+        sizes = np.abs(telling).max(axis=0)
+        telling = telling[:, (sizes > _SMALLEST) & (sizes < 1.0 / _SMALLEST)]
+        points = np.concatenate([drawn, telling[:, source.permutation(telling.shape[1])[:_MOST_PROBES]]], axis=1)
+        u, v = (np.moveaxis(points[np.array(side)], -1, 0) for side in (form.left, form.right))
+        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : form.rank]
+        return points, np.asarray(sigma, dtype=np.float64)
 
     def _loss_is(self, of_norm: bool) -> bool:
         """Whether the loss is that of the diagonal matrix of singular values; or of one with the norm as the first."""
-        u, v, sigma = self._samples()
+        model = self.request.model
+        points, sigma = self._samples(model.loss)
+        error = _ROUNDING_OF_VALUES * sigma[:, :1] * np.ones_like(sigma)
         if of_norm:
             sigma = np.sqrt((sigma**2).sum(axis=1))[:, None] * np.eye(1, self.form.rank)
-        loss = self.request.loss
-        values, exact = loss(*self.form.values(u, v)), loss(*self.form.canonical(sigma))
-        return bool(np.allclose(values, exact, rtol=1e-9, atol=1e-9 * np.abs(values).max()))
+            error = error * np.eye(1, self.form.rank)
+        places = np.array(self.form.canonical(sigma))
+        errors = np.array(self.form.canonical(sigma + error)) - np.array(
+            self.form.canonical(np.maximum(sigma - error, 0.0))
+        )
+        one = values_at(model.loss, model.parameters, points, model.data)
+        other = values_at(model.loss, model.parameters, places, model.data, errors)
+        bound = slack_of(model.loss, model.data) * (one.error + other.error)
+        with np.errstate(invalid="ignore"):
+            return not np.any(np.isfinite(bound) & (np.abs(one.value - other.value) > bound))
 
     def density(self) -> Density:
         """Return the law.

@@ -26,7 +26,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import NotNormalizableError
-from ...model.expressions import Data, compiled, compiled_together, probes
+from ...model.expressions import Data, compiled, compiled_together, probes, rough_parts
 from ..integrals import LogWeight
 from .roots import is_affine, solutions
 
@@ -126,7 +126,14 @@ def fibres_of(gibbs: Gibbs, f: sympy.Expr) -> list[Fibre]:
 def _largest_block(gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol]) -> tuple[sympy.Symbol, ...]:
     """Return most of the candidates in which, jointly, V is quadratic and f is affine."""
     pairs = list(itertools.combinations_with_replacement(candidates, 2))
-    involved = {pair: _second(gibbs.potential, pair).free_symbols | _roughness(f, pair) for pair in pairs}
+    # Of several pieces, affine ones for instance, derivatives say nothing.
+    rough = [part.free_symbols for each in (gibbs.potential, f) for part in rough_parts(each)]
+    involved = {
+        pair: set(pair)
+        if any(symbols.issuperset(pair) for symbols in rough)
+        else _second(gibbs.potential, pair).free_symbols | _roughness(f, pair)
+        for pair in pairs
+    }
     for size in range(len(candidates), 0, -1):
         for block in itertools.combinations(candidates, size):
             inside = set(block)

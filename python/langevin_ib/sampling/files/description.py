@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...checks import checked_int, checked_real, shown
+from ...checks import checked_int, shown
 from ...errors import ArchiveError, LangevinError
 from ...model import Linear, Model, Scaling
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
@@ -83,6 +83,9 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
         # Models without a slice of their own say what they said before there were slices.
         constraints = parts.pop("slice")
         parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
+    if isinstance(value, Settings) and value.approach == 0:
+        # As it was said before there was one.
+        del parts["approach"]
     if isinstance(value, SoftSlice) and value.metric is None:
         # As it was said before there were metrics.
         del parts["metric"]
@@ -207,9 +210,8 @@ def _made(kind: str, arguments: dict[str, Any]) -> Any:
     return _KINDS[kind](**arguments)
 
 
-def _require_sound(*, temperature: Any, walkers: Any, key: Any, observe: Any, **_: Any) -> None:
+def _require_sound(*, walkers: Any, key: Any, observe: Any, **_: Any) -> None:
     """Check what settings do not check themselves, because in `sample` it was checked argument by argument."""
-    checked_real("temperature", temperature, minimum=0.0)
     first, last = walkers
     checked_int("walkers", last, minimum=1, maximum=MAX_WALKERS)
     checked_int("walkers", first, minimum=0, maximum=last - 1)
