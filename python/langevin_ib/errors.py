@@ -12,6 +12,7 @@ __all__ = [
     "InvarianceError",
     "LangevinError",
     "NotNormalizableError",
+    "OutOfTimeError",
     "UnsupportedModelError",
 ]
 
@@ -50,6 +51,10 @@ class NotNormalizableError(LangevinError, ValueError):
 
 class UnsupportedModelError(LangevinError, NotImplementedError):
     """The model or observable is well formed, but no kernel can run it yet."""
+
+
+class OutOfTimeError(UnsupportedModelError, TimeoutError):
+    """The answer was not found within the time that `timeout` allows; the message says what to do instead."""
 
 
 class DivergenceError(LangevinError, ArithmeticError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
@@ -12,6 +12,7 @@ import sympy
 from numpy.typing import NDArray
 
 from .checks import shown
+from .deadline import DEFAULT_TIMEOUT, within
 from .distribution import Density
 from .dynamics import Ambient, SoftSlice
 from .errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
@@ -42,6 +43,7 @@ def density(
     temperature: float | None = None,
     given: Given | None = None,
     method: str = "auto",
+    timeout: float | None = DEFAULT_TIMEOUT,
 ) -> Density:
     """Return the stationary law of an observable in continuous time.
 
@@ -83,6 +85,8 @@ def density(
         itself, in which case `compare` conditions the histogram.
     method : {"auto", "closed form", "quadrature"}
         "auto" takes the closed form where there is one.
+    timeout : float or None
+        The seconds after which it is refused; None for no limit. Beyond two seconds a bar is shown on terminals.
 
     Returns
     -------
@@ -98,6 +102,8 @@ def density(
     UnsupportedModelError
         If the observable has no density or cannot be solved for a parameter, or its quadrature does not converge or
         does not have the total mass of the Gibbs law: a result that is in doubt is not returned.
+    OutOfTimeError
+        If it takes longer than `timeout`; an UnsupportedModelError, too.
 
     Examples
     --------
@@ -112,27 +118,36 @@ def density(
         raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
     T = resolve_temperature(beta, sigma, temperature)
     asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
-    law = _of_symmetry(asked)
+    return within(
+        timeout,
+        lambda: _density(asked),
+        what=f"the law of {observable!r}",
+        remedy="observe a simpler function, or sample the model and compare two independent runs",
+    )
+
+
+def _density(asked: LawRequest) -> Density:
+    law, dynamics = _of_symmetry(asked), asked.dynamics
     if law is not None:
         return law
     if not isinstance(dynamics, Ambient | SoftSlice):
         return asked.refused()
-    if given is not None:
-        unconditioned = density(model, observable, dynamics=dynamics, temperature=T, method=method)
-        return unconditioned.conditioned(asked.condition)
+    if asked.given is not None:
+        condition = asked.condition
+        return _density(replace(asked, given=None)).conditioned(condition)
     request = _Request(
-        model=model,
-        observable=observable,
+        model=asked.model,
+        observable=asked.observable,
         expression=asked.expression,
         dynamics=dynamics,
-        T=T,
-        method=method,
+        T=asked.T,
+        method=asked.method,
         name=asked.name,
     )
     if isinstance(dynamics, SoftSlice):
         return request.pushed_forward()
     request.require_broken_symmetry()
-    product, confinement = Product.recognise(model), request.weight_decay()
+    product, confinement = Product.recognise(asked.model), request.weight_decay()
     law = None if product is None or confinement is None else request.product(product, confinement)
     return law or request.gaussian() or request.one_parameter() or request.pushed_forward()
 
