@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import itertools
 import pickle
 import threading
@@ -141,6 +142,18 @@ def test_nothing_is_raised_after_it_has_returned_however_close_the_end_was() -> 
         for _ in range(50):  # here one that comes late would be raised
             sum(range(10))
     assert set(outcomes) == {42, None}
+
+
+def test_a_profiler_may_look_on() -> None:
+    """An exception that is taken back, and not received, leaves a flag on which profiled code spins for ever."""
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        for k in range(30):
+            with contextlib.suppress(OutOfTimeError):
+                within(0.001 + 1e-5 * k, lambda: [sum(range(10)) for _ in range(2000)], **WORDS)
+    finally:
+        profile.disable()
 
 
 def test_sympy_goes_on_after_it_was_stopped_in_the_middle() -> None:

@@ -104,11 +104,23 @@ class _Watch:
         """End the watch; when this has returned, nothing is raised any more."""
         with self._lock:
             self._over.set()
-            if self._fired:
-                _raise_in(self._caller, None)  # one that is still on its way
+        if self._fired:
+            self._swallow()
         # Whoever forks afterwards should not find a thread.
         if self._thread.ident is not None:
             self._thread.join()
+
+    def _swallow(self) -> None:
+        """Receive what may still be on its way.
+
+        Taking it back instead, as the interpreter's interface offers, leaves its flag set: profilers hang then.
+        """
+        try:
+            _raise_in(self._caller, self.expired)  # there is room for one only, so there is exactly one now
+            while True:
+                pass
+        except self.expired:
+            pass
 
     def _watch(self) -> None:
         bar = _Bar(self._what, self._seconds) if somebody_looks() else None
@@ -138,10 +150,9 @@ class _Watch:
                 _raise_in(self._caller, self.expired)
 
 
-def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
-    """Have an exception raised in a thread, or take back one that has not been raised yet."""
-    what = None if exception is None else ctypes.py_object(exception)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+def _raise_in(thread: int, exception: type[BaseException]) -> None:
+    """Have an exception raised in a thread."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
 
 
 class _Bar:

@@ -214,14 +214,16 @@ class _Request:
 
     def require_broken_symmetry(self) -> None:
         """Refuse a potential that is constant along the orbits of a scaling: they have infinite volume."""
-        parameters, potential = self.model.parameters, self.dynamics.potential(self.model)
+        parameters, squares = self.model.parameters, sympy.Add(*(x**2 for x in self.model.parameters))
+        # The loss is invariant, or there would be no model.
+        confining = self.model.confinement + sympy.Float(self.dynamics.weight_decay) / 2 * squares
         known = self.model.symmetries
         product = [] if known else [Product.recognise(self.model)]
         known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
         for scaling in (each for each in known if isinstance(each, Scaling)):
             fields = scaling.generators(parameters)
             changes = [
-                sympy.Add(*(c * sympy.diff(potential, x) for x, c in zip(parameters, f, strict=True))) for f in fields
+                sympy.Add(*(c * sympy.diff(confining, x) for x, c in zip(parameters, f, strict=True))) for f in fields
             ]
             if all(vanishes(change, parameters, self.model.data) for change in changes):
                 raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
