@@ -8,9 +8,9 @@ from typing import Any
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib.engine import Progressed
-from langevin_ib.settings import Settings
-from langevin_ib.shards import Part, merge
+from langevin_ib.sampling.loop.engine import Progressed
+from langevin_ib.sampling.loop.settings import Settings
+from langevin_ib.sampling.shards import Part, merge
 
 WALKERS = 64
 """Of one shard."""

@@ -7,8 +7,8 @@ import numpy as np
 import scipy.linalg
 import sympy
 from langevin_ib import models
-from langevin_ib.algebra import numeric
-from langevin_ib.expressions import compiled
+from langevin_ib.model.algebra import numeric
+from langevin_ib.model.expressions.expressions import compiled
 
 
 def spd(size, condition=10.0):

@@ -8,10 +8,10 @@ import scipy.integrate
 import scipy.linalg
 import scipy.stats
 from langevin_ib import models
-from langevin_ib.dynamics import GaugeFixed
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
 from langevin_ib.laws.absorption import Absorption, absorption_time
-from langevin_ib.theory import density
+from langevin_ib.laws.density import density
+from langevin_ib.process.dynamics import GaugeFixed
 
 T = 0.3
 MODEL = models.scalar_product()

@@ -13,10 +13,10 @@ from pathlib import Path
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib import archive
-from langevin_ib.archive import DamagedFile
-from langevin_ib.description import description_hash
 from langevin_ib.errors import ArchiveError, InvalidArgumentError
+from langevin_ib.sampling.files import archive
+from langevin_ib.sampling.files.archive import DamagedFile
+from langevin_ib.sampling.files.description import description_hash
 
 ARRAYS = {"states": np.arange(12.0).reshape(6, 2), "counts": np.arange(5), "none": np.empty((3, 0), dtype=np.float32)}
 

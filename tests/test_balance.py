@@ -13,9 +13,9 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langevin_ib import geometry, models
-from langevin_ib.algebra import numeric
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
 from langevin_ib.geometry.gl import factors_of
+from langevin_ib.model.algebra import numeric
 
 RNG = np.random.default_rng(20260106)
 PRODUCT = models.scalar_product()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langevin_ib.cells import Slots, merge, split
+from langevin_ib.comparison.cells import Slots, merge, split
 from langevin_ib.observe import Histogram, HistogramResult, Provenance
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats

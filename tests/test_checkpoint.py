@@ -7,9 +7,9 @@ from pathlib import Path
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib import checkpoint as checkpoint_module
-from langevin_ib.archive import DamagedFile
 from langevin_ib.errors import ArchiveError, DivergenceError, InvalidArgumentError
+from langevin_ib.sampling.files import checkpoint as checkpoint_module
+from langevin_ib.sampling.files.archive import DamagedFile
 
 MODEL = lib.models.scalar_product()
 ENDLESS = 5 * 10**6
@@ -42,7 +42,7 @@ def test_a_checkpointed_run_is_the_run(tmp_path, scheme, every) -> None:
 
 def test_without_a_number_of_steps_it_is_written_by_the_clock(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(checkpoint_module, "SECONDS", 0.0)
-    monkeypatch.setattr("langevin_ib.segments.FIRST", 300 * 400)
+    monkeypatch.setattr("langevin_ib.sampling.segments.FIRST", 300 * 400)
     path = tmp_path / "run.npz"
     assert is_same(sampled(checkpoint=path), sampled())
     assert 0 < lib.load(f"{path}.previous").steps < 2000

@@ -10,9 +10,9 @@ from importlib.metadata import entry_points
 
 import langevin_ib as lib
 import pytest
-from langevin_ib import cli
-from langevin_ib.cli import main
-from langevin_ib.validation import CASES, Case
+from langevin_ib import __main__ as cli
+from langevin_ib.__main__ import main
+from langevin_ib.studies.validation import CASES, Case
 
 NAME = "product-ambient"
 
@@ -151,7 +151,7 @@ def test_the_installed_command_is_this_one() -> None:
 
 
 def test_the_command_ends_with_its_status() -> None:
-    call = "import sys; from langevin_ib.cli import main; sys.exit(main())"
+    call = "import sys; from langevin_ib.__main__ import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", call, "info"], capture_output=True, text=True, check=True, timeout=60)
     assert lib.__version__ in done.stdout
     done = subprocess.run([sys.executable, "-c", call, "validate", "--out", __file__], capture_output=True, check=False)

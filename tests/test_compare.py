@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from langevin_ib.compare import Comparison, compare
+from langevin_ib.comparison.compare import Comparison, compare
 from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.observe import Histogram, HistogramResult, Provenance
 from numpy.typing import ArrayLike, NDArray

@@ -11,9 +11,10 @@ import pytest
 import scipy.special
 import scipy.stats
 import sympy
-from langevin_ib import Ambient, Histogram, Model, Run, Trace, compare, levels, load, models, sample
-from langevin_ib.distribution import Density
+from langevin_ib import Ambient, Histogram, Model, Run, Trace, levels, load, models, sample
+from langevin_ib.comparison import compare
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.laws.line.distribution import Density
 from numpy.typing import NDArray
 
 MODEL = models.scalar_product()

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from langevin_ib.laws.coordinate_block import largest_block
+from langevin_ib.laws.level_sets.coordinate_block import largest_block
 
 
 @pytest.mark.parametrize("seed", range(60))

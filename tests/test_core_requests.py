@@ -7,10 +7,11 @@ import math
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib import _core, engine
-from langevin_ib.engine import Progressed, advance
+from langevin_ib import _core
 from langevin_ib.errors import InvalidArgumentError
-from langevin_ib.settings import Machine
+from langevin_ib.sampling.loop import engine
+from langevin_ib.sampling.loop.engine import Progressed, advance
+from langevin_ib.sampling.loop.settings import Machine
 
 NAN, INF = math.nan, math.inf
 MODEL = lib.models.harmonic()

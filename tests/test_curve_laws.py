@@ -6,13 +6,13 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import models
-from langevin_ib.distribution import Density
-from langevin_ib.dynamics import Constrained, GaugeFixed
 from langevin_ib.errors import NotNormalizableError, UnsupportedModelError
-from langevin_ib.laws.curve import CurveLaw
+from langevin_ib.laws.curves.curve import CurveLaw
+from langevin_ib.laws.density import density
+from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
-from langevin_ib.model import Model, Scaling, parameters
-from langevin_ib.theory import density
+from langevin_ib.model.model import Model, Scaling, parameters
+from langevin_ib.process.dynamics import Constrained, GaugeFixed
 
 T = 0.3
 Q = np.linspace(0.002, 0.998, 167)

@@ -15,17 +15,18 @@ import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from langevin_ib import archive, formulas
-from langevin_ib.description import content_hash, describe, description_hash, restore
-from langevin_ib.engine import Progressed
 from langevin_ib.errors import ArchiveError
-from langevin_ib.expressions import same_expression
-from langevin_ib.formulas import read_tree, tree_of
+from langevin_ib.model.expressions import formulas
+from langevin_ib.model.expressions.expressions import same_expression
+from langevin_ib.model.expressions.formulas import read_tree, tree_of
 from langevin_ib.program import lowering
 from langevin_ib.program.conditions import CONDITIONS
 from langevin_ib.program.rewriting import REWRITTEN
-from langevin_ib.run import Run
-from langevin_ib.settings import Machine, Settings
+from langevin_ib.sampling.files import archive
+from langevin_ib.sampling.files.description import content_hash, describe, description_hash, restore
+from langevin_ib.sampling.loop.engine import Progressed
+from langevin_ib.sampling.loop.settings import Machine, Settings
+from langevin_ib.sampling.run import Run
 from sympy.codegen.cfunctions import expm1, log1p
 
 U, V = lib.parameters("u v")
@@ -99,7 +100,7 @@ class TestModelsWithData:
         def checked(*_: object) -> None:
             raise AssertionError("the invariance was checked again")
 
-        monkeypatch.setattr("langevin_ib.model.require_invariance", checked)
+        monkeypatch.setattr("langevin_ib.model.model.require_invariance", checked)
         back = lib.load(tmp_path / "run.npz").model
         assert back == model
         assert back.digest == model.digest
@@ -198,7 +199,7 @@ class TestHash:
 
     def test_it_is_the_same_in_every_process(self) -> None:
         program = (
-            "import langevin_ib as lib, sympy\nfrom langevin_ib.description import content_hash\n"
+            "import langevin_ib as lib, sympy\nfrom langevin_ib.sampling.files.description import content_hash\n"
             "print(content_hash(lib.models.scalar_product(loss=lambda z: sympy.cosh(z) + z**4 + sympy.Abs(z))))"
         )
         environment = os.environ | {"PYTHONHASHSEED": "12345"}

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from langevin_ib.distribution import Density
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.laws.line.distribution import Density
 
 INF = math.inf
 NORMAL = scipy.stats.norm(0.5, 2.0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib import _core
-from langevin_ib.bound import bound_of
 from langevin_ib.errors import DivergenceError, InvalidArgumentError, UnsupportedModelError
+from langevin_ib.sampling.loop.bound import bound_of
 
 UV = lib.models.scalar_product(target=1.0)
 CHAIN = lib.models.scalar_product(target=1.0, depth=3)

@@ -14,7 +14,7 @@ from pathlib import Path
 import langevin_ib as lib
 import matplotlib as mpl
 import pytest
-from langevin_ib import validation
+from langevin_ib.studies import validation
 
 FOLDER = Path(__file__).parents[1] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
@@ -72,12 +72,14 @@ def test_a_script_is_short_and_uses_public_names_alone(path) -> None:
     assert private_names_of(code) == set()
 
 
-@pytest.mark.parametrize("code", ["lib.theory.density(m)", "lib.drive", "lib.plot.textwrap", "lib.Model.trusted({})"])
+@pytest.mark.parametrize(
+    "code", ["lib.laws.density(m)", "lib.sampling", "lib.plot.histograms", "lib.Model.trusted({})"]
+)
 def test_a_private_name_would_be_seen(code) -> None:
     assert private_names_of(code)
 
 
-@pytest.mark.parametrize("code", ["from langevin_ib import drive", "import langevin_ib.theory", "import scipy.stats"])
+@pytest.mark.parametrize("code", ["from langevin_ib import sampling", "import langevin_ib.laws", "import scipy.stats"])
 def test_a_private_import_would_be_seen(code) -> None:
     assert not modules_of(code) <= ALLOWED
 

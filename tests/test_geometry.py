@@ -11,7 +11,7 @@ import pytest
 import sympy
 from langevin_ib import geometry, models
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.expressions import compiled
+from langevin_ib.model.expressions.expressions import compiled
 
 RNG = np.random.default_rng(20260106)
 

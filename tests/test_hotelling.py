@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from langevin_ib.hotelling import mean_is_zero
+from langevin_ib.comparison.hotelling import mean_is_zero
 from scipy import stats
 
 EXPECTED = np.array([0.1, 0.2, 0.3, 0.25, 0.15])

@@ -9,7 +9,7 @@ import langevin_ib as lib
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.kernels import kernel_of, watchable
+from langevin_ib.sampling.loop.kernels import kernel_of, watchable
 
 U, V = lib.parameters("u v")
 HALF = sympy.Rational(1, 2)

@@ -11,14 +11,14 @@ import pytest
 import scipy.stats
 import sympy
 from langevin_ib import models
-from langevin_ib.dynamics import Constrained, GaugeFixed
 from langevin_ib.errors import NotNormalizableError, UnsupportedModelError
-from langevin_ib.laws.log_table import tabulated
-from langevin_ib.laws.matrix import MatrixLaw, log_diagonal_factor
+from langevin_ib.laws.density import density
+from langevin_ib.laws.families.matrix import MatrixLaw, log_diagonal_factor
+from langevin_ib.laws.integrals.log_table import tabulated
 from langevin_ib.laws.request import LawRequest
-from langevin_ib.model import Model
-from langevin_ib.rivals import rivals
-from langevin_ib.theory import density
+from langevin_ib.laws.rivals import rivals
+from langevin_ib.model.model import Model
+from langevin_ib.process.dynamics import Constrained, GaugeFixed
 
 
 @cache

@@ -10,8 +10,8 @@ import pytest
 import scipy.linalg
 import sympy
 from langevin_ib import geometry
-from langevin_ib.algebra import numeric
 from langevin_ib.errors import UnsupportedModelError
+from langevin_ib.model.algebra import numeric
 from metric_reference import CASES, in_y, numbers, points, spd
 
 CONDITIONS = [10.0, 1e8]

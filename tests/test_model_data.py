@@ -12,10 +12,10 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.dynamics import Ambient
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
-from langevin_ib.expressions import compiled, vanishes
-from langevin_ib.jets import jet
+from langevin_ib.model.expressions.expressions import compiled, vanishes
+from langevin_ib.model.expressions.jets import jet
+from langevin_ib.process.dynamics import Ambient
 from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
 U, V = lib.parameters("u v")
@@ -388,7 +388,7 @@ class TestIdentity:
         def checked(*_: object) -> None:
             raise AssertionError("the invariance was checked again")
 
-        monkeypatch.setattr("langevin_ib.model.require_invariance", checked)
+        monkeypatch.setattr("langevin_ib.model.model.require_invariance", checked)
         back = pickle.loads(text)
         assert back == one
         assert back.digest == one.digest

@@ -10,7 +10,7 @@ import pytest
 import sympy
 from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
-from langevin_ib.expressions import compiled
+from langevin_ib.model.expressions.expressions import compiled
 from scipy.linalg import expm
 
 RNG = np.random.default_rng(20260106)

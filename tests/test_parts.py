@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.expressions import canonical_text, compiled, same_expression
-from langevin_ib.parts import has_part, is_small, parts_of, symbols_of
+from langevin_ib.model.expressions.expressions import canonical_text, compiled, same_expression
+from langevin_ib.model.expressions.parts import has_part, is_small, parts_of, symbols_of
 
 U, V = lib.parameters("u v")
 BRIEF = {"temperature": 0.1, "step_size": 1e-3, "steps": 5, "walkers": 32, "rng": 1, "initial": [0.3, 0.9]}

@@ -11,7 +11,7 @@ import matplotlib.style
 import numpy as np
 import pytest
 from langevin_ib import plot
-from langevin_ib.compare import compare
+from langevin_ib.comparison.compare import compare
 from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.observe import Histogram, HistogramResult, Provenance
 from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ import scipy.special
 import scipy.stats
 import sympy
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from langevin_ib.laws.nested import Axis, Nested
+from langevin_ib.laws.integrals.nested import Axis, Nested
 
 U, V, W, Z = lib.parameters("u v w z")
 SQUARE = (U**2 + V**2) / 2

@@ -10,8 +10,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
-from langevin_ib.panels import ORDER, TO_COEFFICIENTS, antiderivative
-from langevin_ib.quadrature import integrate
+from langevin_ib.laws.line.panels import ORDER, TO_COEFFICIENTS, antiderivative
+from langevin_ib.laws.line.quadrature import integrate
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 

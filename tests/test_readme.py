@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import runpy
 from pathlib import Path
@@ -11,11 +10,11 @@ import langevin_ib
 import matplotlib as mpl
 import numpy as np
 import pytest
-from langevin_ib import cli, validation
+from langevin_ib import __main__ as cli
+from langevin_ib.studies import validation
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 
 RUN, TEST = "pip install . && langevin-ib validate", "pip install '.[test]' && pytest"
@@ -119,47 +118,3 @@ def test_the_citation_has_this_version_and_the_paper() -> None:
     assert re.search(r"^version: (.*)$", citation, flags=re.MULTILINE).group(1) == langevin_ib.__version__
     assert "arXiv:2601.06597" in citation
     assert f"## [{langevin_ib.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
-
-
-def module_order() -> list[str]:
-    """Return the modules in the order of the table in docs/architecture.md."""
-    table = ARCHITECTURE.split("in reading order")[1].split("##")[0]
-    return [
-        name
-        for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)
-        for name in re.findall(r"`(\w+)/?`", row)
-    ]
-
-
-def imports(name: str) -> set[str]:
-    """Return the modules of the package that a module, or any module of a subpackage, imports."""
-    root = Path(langevin_ib.__file__).parent
-    files = [root / f"{name}.py"] if (root / f"{name}.py").exists() else [*(root / name).glob("*.py")]
-    found = set()
-    for file in files:
-        inside = file.parent != root
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 1 + inside:
-                found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-    return found
-
-
-def test_no_import_runs_back() -> None:
-    order = module_order()
-    modules = {
-        path.stem
-        for path in Path(langevin_ib.__file__).parent.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-    assert set(order) == modules - {"__init__"}
-    for place, name in enumerate(order):
-        assert imports(name) & modules <= {"__init__", *order[:place]}, name
-
-
-def test_what_moves_walkers_does_not_know_the_laws() -> None:
-    seen, todo = set(), {"sampling"}
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        todo |= (imports(name) & set(module_order())) - seen
-    assert not seen & {"theory", "product_law", "gaussian_law", "distribution", "quadrature", "rivals", "compare"}

@@ -24,10 +24,10 @@ from pathlib import Path
 import langevin_ib as lib
 import numpy as np
 import pytest
-from langevin_ib import segments
-from langevin_ib.engine import Progressed
 from langevin_ib.errors import DivergenceError, InvalidArgumentError, InvarianceError
-from langevin_ib.shards import Shards, cut, merge
+from langevin_ib.sampling import segments
+from langevin_ib.sampling.loop.engine import Progressed
+from langevin_ib.sampling.shards import Shards, cut, merge
 
 MODEL = lib.models.scalar_product()
 OBSERVERS = (lib.Histogram(bins=37, range=(-1.0, 1.5), every=3), lib.Moments(every=2, order=3), lib.Trace(every=13))

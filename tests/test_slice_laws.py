@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib import models
-from langevin_ib.distribution import Density
-from langevin_ib.dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from langevin_ib.laws.block_measure import BlockMeasure, log_kve
+from langevin_ib.laws.density import density
+from langevin_ib.laws.families.block_measure import BlockMeasure, log_kve
+from langevin_ib.laws.families.torus import TorusLaw
+from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
-from langevin_ib.laws.torus import TorusLaw
 from langevin_ib.laws.virial import identities
-from langevin_ib.model import Model, Scaling, parameters
-from langevin_ib.theory import density
+from langevin_ib.model.model import Model, Scaling, parameters
+from langevin_ib.process.dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 
 T = 0.3
 UV = models.scalar_product()

@@ -8,8 +8,8 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib import stability
 from langevin_ib.errors import DivergenceError, InvalidArgumentError
+from langevin_ib.sampling.loop import stability
 
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
 PRODUCT, AMBIENT = lib.models.scalar_product(), lib.Ambient(weight_decay=0.5)

@@ -10,9 +10,9 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.description import content_hash, describe, restore
 from langevin_ib.errors import ArchiveError, InvalidArgumentError, InvarianceError, UnsupportedModelError
-from langevin_ib.symmetry import kind_of
+from langevin_ib.model.symmetry import kind_of
+from langevin_ib.sampling.files.description import content_hash, describe, restore
 
 U, V = lib.parameters("u v")
 A, B, C = lib.parameters("a b c")

@@ -7,9 +7,10 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib import _core, drive
-from langevin_ib.drive import driver_of, is_taped
+from langevin_ib import _core
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
+from langevin_ib.sampling.loop import drive
+from langevin_ib.sampling.loop.drive import driver_of, is_taped
 
 U, V = lib.parameters("u v")
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")

@@ -11,11 +11,11 @@ import scipy.special
 import scipy.stats
 import sympy
 from langevin_ib import models
-from langevin_ib.distribution import Density
-from langevin_ib.dynamics import Ambient
 from langevin_ib.errors import InvalidArgumentError, LangevinError, NotNormalizableError
-from langevin_ib.model import Model, parameters
-from langevin_ib.theory import density
+from langevin_ib.laws.density import density
+from langevin_ib.laws.line.distribution import Density
+from langevin_ib.model.model import Model, parameters
+from langevin_ib.process.dynamics import Ambient
 from numpy.typing import NDArray
 
 LAM, T = 0.3, 0.2

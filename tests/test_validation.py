@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import langevin_ib as lib
 import pytest
-from langevin_ib.validation import (
+from langevin_ib.studies.validation import (
     ALPHA,
     CASES,
     REJECTION,

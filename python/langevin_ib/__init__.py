@@ -6,59 +6,12 @@ Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name th
 `Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
-from __future__ import annotations
-
 from importlib.metadata import version
 
-from . import errors, geometry, models, plot
-from ._core import levels
-from .compare import compare
-from .comparison import Comparison
-from .distribution import Density
-from .dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
-from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws.absorption import absorption_time
-from .model import Linear, Model, Scaling, parameters
-from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
-from .rivals import rivals
-from .run import Run, load
-from .sampling import SamplingInterrupted, sample
-from .theory import density
+import lazy_loader
+
+# The names stand in __init__.pyi, room by room. A room opens when one of its names is first asked for (SPEC 1), so that
+# importing this package costs next to nothing.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = version("langevin-ib")
-
-__all__ = [
-    "Ambient",
-    "Comparison",
-    "Constrained",
-    "Density",
-    "GaugeFixed",
-    "Histogram",
-    "HistogramResult",
-    "Linear",
-    "Model",
-    "Moments",
-    "MomentsResult",
-    "Run",
-    "SamplingInterrupted",
-    "Scaling",
-    "SoftSlice",
-    "Trace",
-    "TraceResult",
-    "absorption_time",
-    "balance",
-    "compare",
-    "density",
-    "effective_loss",
-    "errors",
-    "find_symmetries",
-    "geometry",
-    "implicit_bias",
-    "levels",
-    "load",
-    "models",
-    "parameters",
-    "plot",
-    "rivals",
-    "sample",
-]

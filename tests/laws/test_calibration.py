@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from langevin_ib.compare import compare
+from langevin_ib.comparison.compare import compare
 from langevin_ib.observe import Histogram, HistogramResult, Provenance
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 # The package may offer the function under the name of the module, so the module is looked up by name.
-compare_module = importlib.import_module("langevin_ib.compare")
+compare_module = importlib.import_module("langevin_ib.comparison.compare")
 
 REPETITIONS = 200
 WALKERS = 160  # over 64 groups: of 3 and of 2 walkers

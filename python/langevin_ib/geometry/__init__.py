@@ -10,9 +10,13 @@ writes a model in coordinates in which that is Euclidean.
 from .balance import balance
 from .bias import EffectiveLoss, effective_loss, implicit_bias
 from .discovery import SymmetryReport, find_symmetries
+from .gauge import Piece as Piece
+from .gauge import Scalings as Scalings
+from .gauge import pieces_of as pieces_of
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
 from .report import SliceReport, slice_report
 from .symbolic import Symbolic, symbolic
+from .symbolic import log_determinant as log_determinant
 from .whitening import whitened
 
 __all__ = [

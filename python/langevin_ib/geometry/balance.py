@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..algebra import numeric
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..metric import Metric, metric_for
-from ..model import Model
+from ..model import Metric, Model, metric_for, numeric
 from .constraints import Constraints, constraints_of
 from .flow import CLOSE, balance_flow
 from .gl import Factors, balance_factors, factors_of

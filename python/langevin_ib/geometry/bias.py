@@ -10,9 +10,8 @@ import numpy as np
 import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..expressions import compiled, exact
-from ..metric import Metric, Rows, metric_for
-from ..model import Model
+from ..model import Metric, Model, Rows, metric_for
+from ..model.expressions import compiled, exact
 from ..temperature import resolve_temperature
 from .blocks import Block, blocks_of
 from .fibres import log_volume, log_volume_formula, slopes_of_predictor

@@ -9,8 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..metric import Metric, tidied
-from ..model import Model
+from ..model import Metric, Model, tidied
 from .balance import parts_of
 from .constraints import constraints_of
 from .points import FloatArray

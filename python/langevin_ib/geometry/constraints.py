@@ -12,9 +12,8 @@ import sympy
 
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..expressions import checked_expression, compiled
-from ..metric import Metric
-from ..model import Model
+from ..model import Metric, Model
+from ..model.expressions import checked_expression, compiled
 from .points import FloatArray, apply
 
 __all__ = ["Constraints", "constraints_of"]

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from ..algebra import numeric
 from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
-from ..jets import jet
-from ..metric import Metric, metric_for
-from ..model import Model
-from ..symmetry import Linear
+from ..model import Linear, Metric, Model, metric_for, numeric
+from ..model.expressions import jet
 from .points import FloatArray
 
 __all__ = ["SymmetryReport", "find_symmetries"]

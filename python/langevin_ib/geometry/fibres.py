@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from ..data import uses_data
 from ..errors import UnsupportedModelError
-from ..group import compact_part
-from ..metric import Metric
-from ..model import Model
+from ..model import Metric, Model, compact_part
+from ..model.expressions import uses_data
 from .constraints import Constraints, constraints_of
 from .gram import RANK, log_gram
 from .points import FloatArray, apply

@@ -11,7 +11,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from ..algebra import Span
+from ..model import Span
 from .points import FloatArray, transposed
 
 __all__ = ["Factors", "balance_factors", "factors_of", "generator"]

@@ -14,8 +14,7 @@ import numpy as np
 import scipy.sparse
 
 from ..errors import InvalidArgumentError
-from ..metric import metric_for
-from ..model import Model
+from ..model import Model, metric_for
 from .constraints import constraints_of
 from .points import FloatArray, apply, checked_model, checked_points, transposed
 from .separate import Factor, factors_of_group

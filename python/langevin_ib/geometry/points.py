@@ -10,10 +10,9 @@ import scipy.sparse
 import sympy
 from numpy.typing import NDArray
 
-from ..algebra import numeric
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..model import Model
+from ..model import Model, numeric
 
 __all__ = ["FloatArray", "apply", "checked_model", "checked_points", "place_of", "transposed"]
 

@@ -10,8 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import shown
-from ..metric import metric_for
-from ..model import Model
+from ..model import Model, metric_for
 from .constraints import constraints_of
 from .gram import RANK, generators, normalised, projected, spanned
 from .points import FloatArray, checked_points, place_of, transposed

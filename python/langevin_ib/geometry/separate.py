@@ -10,11 +10,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from ..algebra import numeric
 from ..errors import UnsupportedModelError
-from ..group import self_adjoint_parts
-from ..metric import Metric
-from ..model import Model
+from ..model import Metric, Model, numeric, self_adjoint_parts
 
 __all__ = ["Factor", "factors_of_group"]
 

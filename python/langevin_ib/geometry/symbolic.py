@@ -10,9 +10,7 @@ import sympy
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..group import vector_field
-from ..metric import metric_for, tidied
-from ..model import Model
+from ..model import Model, metric_for, tidied, vector_field
 from .constraints import constraints_of
 from .points import checked_model
 

@@ -9,14 +9,10 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..algebra import numeric
 from ..checks import shown
-from ..coordinates import parameters
 from ..errors import InvalidArgumentError
-from ..expressions import exact
-from ..metric import Metric, metric_for
-from ..model import Linear, Model, Scaling
-from ..symmetry import Symmetry
+from ..model import Linear, Metric, Model, Scaling, Symmetry, metric_for, numeric
+from ..model.expressions import exact, parameters
 
 __all__ = ["whitened"]
 

@@ -28,13 +28,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from ..checks import checked_real
-from ..distribution import Density
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from ..expressions import compiled
 from ..model import Model
+from ..model.expressions import compiled
 from ..temperature import resolve_temperature
-from .block import Block
-from .line_integrals import log_integrals
+from .families import Block
+from .integrals import log_integrals
+from .line import Density
 
 __all__ = ["Absorption", "absorption_time"]
 

@@ -13,12 +13,11 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import checked_real, shown
-from ..distribution import Density
-from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from ..expressions import compiled
 from ..model import Model
-from ..quadrature import Interval, LogWeight
+from ..model.expressions import compiled
+from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .line import Density, Interval, LogWeight
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 

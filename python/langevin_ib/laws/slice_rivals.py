@@ -20,14 +20,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..distribution import Density
 from ..errors import NotNormalizableError
-from ..quadrature import LogWeight
-from .block import Block
-from .block_law import BlockLaw
-from .chain import ChainLaw
-from .hadamard import SeveralBlocks
-from .matrix import MatrixLaw
+from .families import Block, BlockLaw, ChainLaw, MatrixLaw, SeveralBlocks
+from .line import Density, LogWeight
 from .request import LawRequest
 
 __all__ = ["slice_rivals"]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from ..distribution import Density
-from ..dynamics import Ambient
 from ..errors import UnsupportedModelError
-from .block import Block
-from .block_law import BlockLaw
-from .chain import ChainLaw
-from .curve import CurveLaw
-from .hadamard import SeveralBlocks
-from .matrix import MatrixLaw
+from ..process import Ambient
+from .curves import CurveLaw
+from .families import Block, BlockLaw, ChainLaw, MatrixLaw, SeveralBlocks, TorusLaw
+from .line import Density
 from .request import LawRequest
-from .torus import TorusLaw
 
 __all__ = ["symmetric_law"]
 

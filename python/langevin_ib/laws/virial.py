@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import sympy
 
-from ..dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..model import Model
+from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..temperature import resolve_temperature
 from .request import Dynamics
 

@@ -10,9 +10,8 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import shown
-from ..data import Data
 from ..errors import InvalidArgumentError
-from ..expressions import exact
+from ..model.expressions import Data, exact
 
 __all__ = ["indexed", "loss_of", "regression", "scaling_of"]
 

@@ -14,8 +14,7 @@ import sympy
 
 from ..checks import checked_int
 from ..errors import InvalidArgumentError
-from ..model import Linear, Model, Scaling, parameters
-from ..symmetry import Symmetry
+from ..model import Linear, Model, Scaling, Symmetry, parameters
 from .losses import indexed, loss_of, scaling_of
 
 __all__ = ["attention", "column_pair", "matrix_factorization"]

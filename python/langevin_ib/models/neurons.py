@@ -15,8 +15,8 @@ import sympy
 
 from ..checks import checked_int
 from ..errors import InvalidArgumentError
-from ..expressions import NO_DATA
 from ..model import Model, Scaling, parameters
+from ..model.expressions import NO_DATA
 from .losses import indexed, loss_of, regression, scaling_of
 
 __all__ = ["relu_network", "relu_neuron"]

@@ -9,10 +9,9 @@ from typing import Any
 import sympy
 
 from ..checks import checked_int, checked_real
-from ..data import Data
 from ..errors import InvalidArgumentError
-from ..expressions import NO_DATA, exact
 from ..model import Model, Scaling, parameters
+from ..model.expressions import NO_DATA, Data, exact
 from .losses import indexed, loss_of, regression, scaling_of
 
 __all__ = ["hadamard", "harmonic", "scalar_product", "total_variation"]

@@ -8,8 +8,7 @@ from fractions import Fraction
 import sympy
 
 from ..errors import InvalidArgumentError
-from ..parts import has_part
-from .sketch import sketch
+from ..model.expressions import has_part, sketch
 
 __all__ = ["fraction_of", "limited", "to_double"]
 

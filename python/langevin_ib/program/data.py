@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..expressions import checked_name
+from ..model.expressions import checked_name
 from .graph import Column
 
 __all__ = ["Data"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import sympy
 
+from ..model.expressions import sketch
 from .graph import Origin
 from .interpreter import Step, steps
-from .sketch import sketch
 from .tape import Tape
 
 __all__ = ["Failure", "first_failure"]

@@ -11,6 +11,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..model.expressions import sketch
 from .algebra import Algebra
 from .columns import Columns
 from .conditions import CONDITIONS, heaviside, piecewise, relation
@@ -19,7 +20,6 @@ from .graph import Node, Origin
 from .idioms import log_of, product_with_exponentials
 from .indexing import Scope, entry, index_column
 from .rewriting import HINTS, REWRITTEN
-from .sketch import sketch
 from .summation import depends, nested, scope_of, total, written_out
 from .terms import product_of, sum_of
 

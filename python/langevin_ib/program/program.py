@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import sympy
 
 from ..checks import shown
-from ..coordinates import checked_parameters
 from ..errors import InvalidArgumentError
-from ..expressions import same_expression
+from ..model.expressions import checked_parameters, same_expression
 from .algebra import Algebra
 from .assembly import assembled
 from .columns import Columns

@@ -9,11 +9,11 @@ import numpy as np
 import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..model.expressions import sketch
 from .algebra import Algebra
 from .columns import Columns
 from .graph import Node
 from .indexing import Scope
-from .sketch import sketch
 
 __all__ = ["depends", "nested", "scope_of", "total", "written_out"]
 

@@ -1,0 +1,248 @@
+"""The law of a quantity that is given branch by branch: on each a monotone polynomial, with the weight as another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import ArrayLike, NDArray
+
+from ..line import NODES, TO_COEFFICIENTS, WEIGHTS, antiderivative
+
+__all__ = ["Branches", "crossings", "series_of"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+_CHUNK = 4096
+_GRID = np.concatenate([[-1.0], NODES, [1.0]])
+
+
+def crossings(series: FloatArray, value: float = 0.0) -> tuple[IndexArray, FloatArray]:
+    """Return where Legendre series, shape (n, terms), take a value in (-1, 1): the numbers of the series, and t."""
+    points = np.unique(np.concatenate([_GRID, (_GRID[1:] + _GRID[:-1]) / 2.0]))
+    excess = legendre.legval(points, series.T) - value
+    row, left = np.nonzero((excess[:, :-1] < 0.0) != (excess[:, 1:] < 0.0))
+    low, high = points[left], points[left + 1]
+    t = _inverse(series[row], np.full(row.size, value), low, high)
+    return row, t
+
+
+def _inverse(series: FloatArray, target: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Solve p(t) = target for one t in each bracket by Newton steps that fall back to bisection."""
+    columns = np.ascontiguousarray(series.T)
+    slopes = legendre.legder(columns)
+    rising = legendre.legval(low, columns, tensor=False) < legendre.legval(high, columns, tensor=False)
+    t: FloatArray = 0.5 * (low + high)
+    for _ in range(100):
+        excess = legendre.legval(t, columns, tensor=False) - target
+        is_left = (excess < 0.0) == rising
+        low, high = np.where(is_left, t, low), np.where(is_left, high, t)
+        with np.errstate(all="ignore"):
+            step = t - excess / legendre.legval(t, slopes, tensor=False)
+        proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        moved = np.abs(proposal - t)
+        t = proposal
+        if not np.any(moved > 2e-16):
+            break
+    return t
+
+
+@dataclass(frozen=True, eq=False)
+class Branches:
+    """A law on the line: the image of a weight on branches.
+
+    On branch k, t goes from `low` to `high` within [-1, 1], the quantity is the monotone series `quantity`, and
+    the mass is the integral of the series `weight` dt. It has the methods that a `Density` asks for. The distribution
+    function adds up masses of branches and never integrates the density, which may be infinite at turning points.
+
+    Parameters
+    ----------
+    quantity, weight : (n, terms) arrays
+        Legendre series.
+    low, high : (n,) arrays
+        The ends of t.
+    ends : (float, float)
+        The support.
+    """
+
+    quantity: FloatArray
+    weight: FloatArray
+    low: FloatArray
+    high: FloatArray
+    ends: tuple[float, float]
+
+    @cached_property
+    def _integral(self) -> FloatArray:
+        return antiderivative(self.weight)
+
+    @cached_property
+    def _at_ends(self) -> FloatArray:
+        """The quantity at both ends of t, shape (2, n)."""
+        columns = self.quantity.T
+        return np.stack([legendre.legval(t, columns, tensor=False) for t in (self.low, self.high)])
+
+    @cached_property
+    def bottom(self) -> FloatArray:
+        """The smallest value of the quantity on each branch."""
+        return np.asarray(self._at_ends.min(axis=0))
+
+    @cached_property
+    def top(self) -> FloatArray:
+        """The largest value."""
+        return np.asarray(self._at_ends.max(axis=0))
+
+    @cached_property
+    def mass(self) -> FloatArray:
+        """The mass of each branch."""
+        return self._mass(np.arange(self.low.size), self.low, self.high)
+
+    @cached_property
+    def total(self) -> float:
+        """The mass of all."""
+        return float(self.mass.sum())
+
+    def restricted(self, kept: NDArray[np.bool_]) -> Branches:
+        """Return the same law on some of its branches."""
+        part = (self.quantity[kept], self.weight[kept], self.low[kept], self.high[kept])
+        return Branches(*part, self.ends)
+
+    def between(self, lo: float, hi: float) -> Branches:
+        """Return the law on the condition lo <= quantity < hi, as branches that are cut there."""
+        edges = np.stack([self.low, *(self._solved(edge) for edge in (lo, hi)), self.high], axis=1)
+        edges, count = np.sort(edges, axis=1), 3
+        row = np.repeat(np.arange(self.low.size), count)
+        split = Branches(self.quantity[row], self.weight[row], edges[:, :-1].ravel(), edges[:, 1:].ravel(), self.ends)
+        middle = legendre.legval((split.low + split.high) / 2.0, split.quantity.T, tensor=False)
+        inside = split.restricted((split.high > split.low) & (middle >= lo) & (middle < hi))
+        ends = (max(lo, self.ends[0]), min(hi, self.ends[1]))
+        return Branches(inside.quantity, inside.weight, inside.low, inside.high, ends)
+
+    def _solved(self, edge: float) -> FloatArray:
+        """Return the t of each branch at which the quantity is `edge`, or its lower end if it never is."""
+        t = self.low.copy()
+        rows = np.flatnonzero((self.bottom < edge) & (edge < self.top))
+        t[rows] = _inverse(self.quantity[rows], np.full(rows.size, edge), self.low[rows], self.high[rows])
+        return t
+
+    def conditioned(self, intervals: Sequence[tuple[float, float]]) -> Branches:
+        """Return the law on the condition that the quantity is in one of some disjoint intervals."""
+        parts = [self.between(lo, hi) for lo, hi in sorted(intervals)]
+        ends = (parts[0].ends[0], parts[-1].ends[1])
+        q, w, low, high = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("quantity", "weight", "low", "high")
+        )
+        return Branches(q, w, low, high, ends)
+
+    def _mass(self, row: IndexArray, a: FloatArray, b: FloatArray) -> FloatArray:
+        columns = self._integral[row].T
+        return np.asarray(legendre.legval(b, columns, tensor=False) - legendre.legval(a, columns, tensor=False))
+
+    def _met(self, x: FloatArray) -> tuple[IndexArray, IndexArray, FloatArray]:
+        """Return which values meet which branches, and at which t."""
+        value, row = np.nonzero((self.bottom <= x[:, None]) & (x[:, None] < self.top))
+        return value, row, _inverse(self.quantity[row], x[value], self.low[row], self.high[row])
+
+    def _chunked(self, function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
+        parts = [function(x[k : k + _CHUNK]) for k in range(0, x.size, _CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def logpdf(self, x: FloatArray) -> FloatArray:
+        """Return the log of the density."""
+        return self._chunked(self._log_density, x)
+
+    def _log_density(self, x: FloatArray) -> FloatArray:
+        value, row, t = self._met(x)
+        with np.errstate(all="ignore"):
+            weight = np.maximum(legendre.legval(t, self.weight[row].T, tensor=False), 0.0)
+            slope = np.abs(legendre.legval(t, legendre.legder(self.quantity[row].T), tensor=False))
+            density = np.where(weight > 0.0, weight / slope, 0.0)
+            return np.log(np.bincount(value, density, minlength=x.size) / self.total)
+
+    def cdf(self, x: FloatArray) -> FloatArray:
+        """Return the probability of values <= x."""
+        return self._chunked(lambda part: self._probability(part, upper=False), x)
+
+    def sf(self, x: FloatArray) -> FloatArray:
+        """Return the probability of values > x."""
+        return self._chunked(lambda part: self._probability(part, upper=True), x)
+
+    def _probability(self, x: FloatArray, *, upper: bool) -> FloatArray:
+        whole = (self.bottom > x[:, None]) if upper else (self.top <= x[:, None])
+        value, row, t = self._met(x)
+        falling = self._at_ends[0] > self._at_ends[1]
+        from_left = falling[row] == upper
+        ends = np.where(from_left, self.low[row], t), np.where(from_left, t, self.high[row])
+        part = np.bincount(value, self._mass(row, *ends), minlength=x.size)
+        return np.clip((whole @ self.mass + part) / self.total, 0.0, 1.0)
+
+    def ppf(self, q: FloatArray) -> FloatArray:
+        """Return the quantile."""
+        return self._quantile(q, upper=False)
+
+    def isf(self, q: FloatArray) -> FloatArray:
+        """Return the upper quantile."""
+        return self._quantile(q, upper=True)
+
+    def _quantile(self, q: FloatArray, *, upper: bool) -> FloatArray:
+        ends = self.ends[::-1] if upper else self.ends
+        result = np.where(q == 0.0, ends[0], np.where(q == 1.0, ends[1], np.nan))
+        proper = (q > 0.0) & (q < 1.0)
+        result[proper] = self._chunked(lambda part: self._inverted(part, upper=upper), q[proper])
+        return result
+
+    def _inverted(self, q: FloatArray, *, upper: bool) -> FloatArray:
+        """Solve for the quantile between neighbouring ends of branches, by Newton's method and bisection."""
+        knots = np.unique(self._at_ends)
+        reached = self._chunked(lambda part: self._probability(part, upper=upper), knots)
+        right = knots.size - np.searchsorted(reached[::-1], q, side="right") if upper else np.searchsorted(reached, q)
+        right = np.clip(right, 1, knots.size - 1)
+        low, high = knots[right - 1], knots[right]
+        x = 0.5 * (low + high)
+        for _ in range(80):
+            excess = self._probability(x, upper=upper) - q
+            is_left = (excess > 0.0) if upper else (excess < 0.0)
+            low, high = np.where(is_left, x, low), np.where(is_left, high, x)
+            with np.errstate(all="ignore"):
+                step = x - (-excess if upper else excess) / np.exp(self._log_density(x))
+            proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+            moved = np.abs(proposal - x)
+            x = proposal
+            if not np.any(moved > 1e-15 * (np.abs(x) + 1e-300)):
+                break
+        return x
+
+    @cached_property
+    def _rule(self) -> tuple[FloatArray, FloatArray]:
+        """Values of the quantity, and their probabilities."""
+        half = (self.high - self.low)[:, None] / 2.0
+        t = (self.high + self.low)[:, None] / 2.0 + half * NODES
+        row = np.repeat(np.arange(self.low.size), NODES.size)
+        values, weights = (legendre.legval(t.ravel(), s[row].T, tensor=False) for s in (self.quantity, self.weight))
+        return np.asarray(values), np.asarray(weights * (half * WEIGHTS).ravel() / self.total)
+
+    def expect(self, func: Callable[[FloatArray], ArrayLike]) -> float:
+        """Return the expectation of a function of the quantity."""
+        values, probability = self._rule
+        return float(np.sum(np.broadcast_to(np.asarray(func(values), dtype=np.float64), values.shape) * probability))
+
+    def mean(self) -> float:
+        """Return the expectation."""
+        return self.expect(lambda x: x)
+
+    def var(self) -> float:
+        """Return the variance."""
+        mean = self.mean()
+        return self.expect(lambda x: (x - mean) ** 2)
+
+    def support(self) -> tuple[float, float]:
+        """Return the ends of the support."""
+        return self.ends
+
+
+def series_of(values: FloatArray) -> FloatArray:
+    """Return the Legendre series through values at the nodes, shape (n, nodes)."""
+    return np.asarray(values @ TO_COEFFICIENTS.T)

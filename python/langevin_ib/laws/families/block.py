@@ -1,0 +1,211 @@
+r"""A model with one block, uv, a neuron (w, v) or a column pair (U, V), and the law of its strength s = |U||V|.
+
+`BlockMeasure` knows the density of s without the loss. What is added here is exp(-L/T), which depends on s and on the
+directions of U and V, and is averaged over these. `BlockLaw` has the laws of what else is observed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ...model import Model
+from ...model.expressions import compiled
+from ..integrals import ANGLES, angular_integral, tabulated
+from ..line import Cells, integrate
+from ..request import LawRequest
+from .block_measure import BlockMeasure
+from .scalings import blocks_of, scaling_weights
+
+__all__ = ["Block", "BlockStrength"]
+
+FloatArray = NDArray[np.float64]
+
+_PROBES = 16
+
+
+@dataclass(frozen=True)
+class Block:
+    """The parameters of a block: U scales with s**weight, V with s**-weight."""
+
+    left: tuple[sympy.Symbol, ...]
+    right: tuple[sympy.Symbol, ...]
+    weight: float
+
+    @classmethod
+    def recognise(cls, model: Model) -> Block | None:
+        """Return the block that all parameters of a model form, else None."""
+        weights = scaling_weights(model)
+        found = None if weights is None or len(weights) != 1 else blocks_of(weights)
+        if not found:
+            return None
+        left, right, weight = found[0]
+        x = model.parameters
+        return cls(tuple(x[i] for i in left), tuple(x[i] for i in right), weight)
+
+    @property
+    def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """U and V."""
+        return (*self.left, *self.right)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is uv."""
+        return len(self.left) == len(self.right) == 1
+
+    def kind(self, expression: sympy.Expr) -> tuple[str, float]:
+        """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor.
+
+        The observable is compared with each of them at random points, so it may be written in any way.
+        """
+        if not expression.free_symbols <= set(self.symbols):
+            return "", 1.0
+        x = np.random.default_rng(20260106).standard_normal((len(self.symbols), _PROBES))
+        u, v = x[: len(self.left)], x[len(self.left) :]
+        p, q = (u**2).sum(axis=0), (v**2).sum(axis=0)
+        value = compiled(expression, self.symbols)(*x)
+        if any(_same(value, a * b) for a, b in itertools.product(u, v)):
+            return ("theta" if self.is_scalar else "component"), 1.0
+        if _same(value, np.sqrt(p * q)):
+            return "strength", 1.0
+        for name, form in (("imbalance", p - q), ("size", p + q)):
+            factor = float(value[0] / form[0])
+            if factor != 0.0 and _same(value, factor * form):
+                return name, round(factor, 12)
+        return "", 1.0
+
+
+@dataclass(frozen=True)
+class BlockStrength:
+    """The law of the strength of a model that is one block.
+
+    Parameters
+    ----------
+    request : LawRequest
+        What was asked.
+    block : Block
+        Of which parameters.
+    """
+
+    request: LawRequest
+    block: Block
+
+    @property
+    def m(self) -> int:
+        """The dimension of U."""
+        return len(self.block.left)
+
+    @property
+    def n(self) -> int:
+        """The dimension of V."""
+        return len(self.block.right)
+
+    @cached_property
+    def measure(self) -> BlockMeasure:
+        """What the dynamics leaves of the block."""
+        request, weight = self.request, self.block.weight
+        return BlockMeasure(
+            m=self.m,
+            n=self.n,
+            temperature=request.T,
+            weight_decay=request.weight_decay() or 0.0,
+            stiffness=request.stiffness * weight**2,
+            window=self._window(),
+            level=float(request.levels(1)[0]) / weight if request.is_on_slice else None,
+            rigid=request.is_rigid,
+            numerical=request.method == "quadrature",
+        )
+
+    def _window(self) -> tuple[float, float] | None:
+        shell = self.request.given
+        if shell is None:
+            return None
+        kind, factor = self.block.kind(self.request.model.observable(shell[0]))
+        if kind != "imbalance" and self.request.shell is None:
+            return None
+        if kind != "imbalance":
+            raise self.request.unsupported(
+                f"the condition on {shell[0]!r} is not one on |U|**2 - |V|**2 of its block",
+                "condition on the imbalance or on the observable itself",
+            )
+        low, high = sorted((shell[1] / factor, shell[2] / factor))
+        return low, high
+
+    @cached_property
+    def loss_at(self) -> Callable[[FloatArray, FloatArray, FloatArray], FloatArray]:
+        """The loss as a function of s (n, 1) and of the directions a (K, m), b (K, n), which gives (n, K)."""
+        loss, symbols = self.request.loss, self.request.model.parameters
+        sides = {x: (0, i) for i, x in enumerate(self.block.left)} | {x: (1, i) for i, x in enumerate(self.block.right)}
+        places = [sides[x] for x in symbols]
+
+        def function(s: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+            root = np.sqrt(s)
+            return loss(*(root * (a, b)[side][..., i] for side, i in places))
+
+        return function
+
+    @cached_property
+    def is_isotropic(self) -> bool:
+        """Whether the loss depends on s alone, up to rounding, at 16 directions and 6 strengths."""
+        source = np.random.default_rng(20260106)
+        a, b = (_unit(source.standard_normal((_PROBES, dim))) for dim in (self.m, self.n))
+        values = self.loss_at(np.array([[1e-3], [0.1], [0.5], [1.0], [2.5], [7.0]]), a, b)
+        spread = np.ptp(values, axis=1)
+        return bool(np.all(spread <= 1e-11 * (np.abs(values).max(axis=1) + np.abs(values).max() * 1e-3)))
+
+    @cached_property
+    def log_gibbs(self) -> Callable[[FloatArray], FloatArray]:
+        """The log of the integral of exp(-L/T) over the directions, as a function of s; up to a constant."""
+        T = self.request.T
+        if self.is_isotropic:
+            a, b = np.eye(1, self.m), np.eye(1, self.n)
+            return lambda s: np.asarray(-self.loss_at(s[..., None], a, b)[..., 0] / T)
+        if self.m + self.n - 2 > ANGLES:
+            raise self.request.unsupported(
+                f"the loss depends on the directions of U and V, which have {self.m + self.n - 2} angles",
+                f"integrals over more than {ANGLES} are not done; use a loss of the strength alone",
+            )
+
+        def log_gibbs(s: FloatArray) -> FloatArray:
+            return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
+
+        if self.m + self.n == 2:
+            return lambda s: log_gibbs(s.ravel()).reshape(s.shape)
+        table = tabulated(log_gibbs, signs=(1.0,))
+        return lambda s: table(s.ravel()).reshape(s.shape)
+
+    def log_strength(self, s: FloatArray) -> FloatArray:
+        """Return the log-weight of the strength w.r.t. ds; s >= 0."""
+        return self.measure.log_strength(s) + self.log_gibbs(s)
+
+    def log_sheets(self, theta: FloatArray) -> FloatArray:
+        """Return the log of the sum of exp(-L/T) over the two sheets above theta = u v."""
+        s, sign = np.abs(theta), np.where(theta < 0.0, -1.0, 1.0)[:, None]
+        one = np.ones((1, 1))
+        losses = [self.loss_at(s[:, None], side * one, side * sign[..., None])[:, 0] for side in (1.0, -1.0)]
+        return np.asarray(np.logaddexp(-losses[0] / self.request.T, -losses[1] / self.request.T))
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The law of the strength, whose nodes do further integrals."""
+        return integrate(self.log_strength, [(0.0, math.inf)], [0.0])
+
+    @cached_property
+    def largest(self) -> float:
+        """A strength that is exceeded with a probability of 1e-40 at most."""
+        return float(np.max(self.cells.nodes[self.cells.node_probability > 1e-40]))
+
+
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    return bool(np.all(np.abs(one - other) <= 1e-10 * np.maximum(np.abs(other), 1e-3)))
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

@@ -1,0 +1,255 @@
+r"""The laws of a model with one block: uv, a neuron (w, v), a column pair (U, V), under every dynamics.
+
+`BlockStrength` has the law of the strength s = |U||V|. What is added here is the change of variables to what is
+observed:
+
+* theta = uv, of which s is the absolute value, on two sheets; w.r.t. dtheta;
+* the strength s; w.r.t. ds;
+* a component z_i of a neuron's z = v w, or of a row or column U_i V_j: w.r.t. dz_i. If the loss depends on s alone,
+  z_i = s times the coordinate of a uniform direction, and with s = |z_i| cosh y the density is
+  int rho(|z_i| cosh y) tanh(y)^(d-2) dy over y > 0;
+* the imbalance q = |U|^2 - |V|^2 = 2 s sinh t, dq = 2 s cosh t dt: int rho(s) exp(nu t) ds / sqrt(q^2 + 4 s^2);
+* the size N = |U|^2 + |V|^2 = 2 s cosh t; w.r.t. dN.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ...errors import InvalidArgumentError, NotNormalizableError
+from ..integrals import angular_integral, log_integrals, tabulated
+from ..line import Density, LogWeight
+from .block import BlockStrength
+
+__all__ = ["BlockLaw"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class BlockLaw(BlockStrength):
+    """The laws of the observables of a model that is one block."""
+
+    def density(self) -> Density:
+        """Return the law of the observable.
+
+        Raises
+        ------
+        NotNormalizableError
+            If its mass is infinite.
+        UnsupportedModelError
+            If it is not known.
+        InvalidArgumentError
+            If the observable is constant, or no closed form exists where one is wanted.
+        """
+        self._require_confinement()
+        kind, factor = self.block.kind(self.request.expression)
+        if kind in {"theta", "strength"}:
+            support = (0.0 if kind == "strength" else -math.inf, math.inf)
+            weight = self._theta if kind == "theta" else self.log_strength
+            is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
+            method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
+            self._refuse_closed_form(method)
+            return self._weighted(weight, support=support, method=method)
+        self._refuse_closed_form("quadrature")
+        if kind == "component":
+            return self._weighted(tabulated(self._component()))
+        if kind == "imbalance":
+            return self._imbalance(factor)
+        if kind == "size":
+            return self._size(factor)
+        raise self.request.unsupported(
+            "it is none of the quantities of a block", "ask for the strength, the imbalance, |U|**2 + |V|**2 or U_i V_j"
+        )
+
+    def _refuse_closed_form(self, method: str) -> None:
+        if self.request.method == "closed form" and method != "closed form":
+            raise InvalidArgumentError(
+                f"no closed form is known for the law of {self.request.observable!r} under {self.request.dynamics!r}; "
+                "leave out method="
+            )
+
+    def _weighted(
+        self,
+        weight: LogWeight,
+        *,
+        support: tuple[float, float] = (-math.inf, math.inf),
+        singularities: tuple[float, ...] = (0.0,),
+        method: str = "quadrature",
+    ) -> Density:
+        name = self.request.observable
+        remedy = (
+            f"Use level != 0, or exclude a neighbourhood of 0 by given=({name!r}, lo, hi); absorption_time has what "
+            "the process of level 0 does instead"
+            if self.measure.level == 0.0
+            else ""
+        )
+        return self.request.weighted(weight, support=support, singularities=singularities, method=method, remedy=remedy)
+
+    def _require_confinement(self) -> None:
+        if self.measure.is_confined:
+            return
+        u, v = self.block.left[0], self.block.right[0]
+        raise NotNormalizableError(
+            f"the {self.request.name} of {self.request.observable!r} has infinite mass: the loss is constant along the "
+            f"orbits (U, V) -> (s U, V / s), which have infinite volume, and the mass escapes along them to "
+            f"|{u}| = infinity or |{v}| = infinity. Confine the process, for instance by a weight decay, by a bounded "
+            "given= on the imbalance, or by GaugeFixed(level=...)"
+        )
+
+    def _theta(self, theta: FloatArray) -> FloatArray:
+        return self.measure.log_strength(np.abs(theta)) + self.log_sheets(theta)
+
+    def _component(self) -> LogWeight:
+        if min(self.m, self.n) > 1:
+            raise self.request.unsupported(
+                "of a product U_i V_j it is known if U or V has one component only", "ask for the strength"
+            )
+        if not self.is_isotropic:
+            return self._component_by_directions()
+        dim = max(self.m, self.n)
+
+        def log_weight(z: FloatArray) -> FloatArray:
+            size = np.maximum(np.abs(z), _TINY)
+            reach = np.maximum(np.log(2.0 * self.largest / size), 0.0) + 40.0
+
+            def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
+                return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
+
+            values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
+            return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
+
+        return log_weight
+
+    def _component_by_directions(self) -> LogWeight:
+        """Integrate over the other components: z_perp = |z_i| sinh(y) times a direction; two or three dimensions."""
+        vector = self.block.left if self.n == 1 else self.block.right
+        dim = len(vector)
+        if dim > 3:
+            raise self.request.unsupported(
+                "the loss depends on the direction of z",
+                "this is known in up to three dimensions; ask for the strength",
+            )
+        # The component i is z_i = w_i v, and does not depend on the others.
+        place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
+        order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
+
+        def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
+            """Z (n, 1), tilt y (n, 1), directions (K, dim - 1): both signs of the scalar."""
+            s = np.abs(z) * np.cosh(tilt)
+            parts = [np.sign(z) / np.cosh(tilt) + 0.0 * across[:, 0]]
+            parts += [np.tanh(tilt) * across[:, k] for k in range(dim - 1)]
+            direction = np.empty((*parts[0].shape, dim))
+            for k, part in zip(order, parts, strict=True):
+                direction[..., k] = part
+            pair = [(side * direction, side * one) for side in (1.0, -1.0)]
+            losses = [self.loss_at(s, *(sides if self.n == 1 else sides[::-1])) for sides in pair]
+            return np.logaddexp(-losses[0] / self.request.T, -losses[1] / self.request.T)
+
+        def log_weight(z: FloatArray) -> FloatArray:
+            z = np.where(z == 0.0, _TINY, z)
+            reach = np.maximum(np.log(2.0 * self.largest / np.abs(z)), 0.0) + 40.0
+
+            def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
+                size, shape = np.abs(z[row]) * np.cosh(y), y.shape
+                flat_z, flat_y = (np.broadcast_to(x, shape).reshape(-1, 1) for x in (z[row], y))
+                angular = angular_integral(
+                    lambda k, a, _: log_sheets(flat_z[k], flat_y[k], a), flat_z.size, dim - 1, 0
+                ).reshape(shape)
+                # dz_perp = (|z_i| sinh y)**(dim - 2) |z_i| cosh(y) dy times the element of angle
+                jacobian = (dim - 1) * np.log(np.abs(z[row])) + (dim - 2) * np.log(np.sinh(y)) + np.log(np.cosh(y))
+                return np.asarray(self.measure.log_radial(size) + angular + jacobian)
+
+            return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
+
+        return log_weight
+
+    def _imbalance(self, factor: float) -> Density:
+        if self.measure.level is not None:
+            raise InvalidArgumentError(
+                f"{self.request.observable!r} has the constant value {2.0 * factor * self.measure.level:.12g} on the "
+                "slice, and so no density; ask for another observable"
+            )
+        window = self.measure.window or (-math.inf, math.inf)
+        low, high = sorted((factor * window[0], factor * window[1]))
+        log_rho, nodes, gap = self._strength_rule()
+        log_core = float(self.log_gibbs(np.array([gap]))[0]) if self.m == self.n == 1 else -math.inf
+
+        def log_weight(q: FloatArray) -> FloatArray:
+            q = q / factor
+            result = np.empty(q.shape)
+            step = max(1, 2**20 // nodes.size)
+            for start in range(0, q.size, step):
+                part = q[start : start + step, None]
+                result[start : start + step] = logsumexp(log_rho + self._log_kernel(part, nodes), axis=1)
+            # Between the innermost node and 0 only 1/r varies, and matters only if there is no other power of s.
+            core = np.log(np.arcsinh(2.0 * gap / np.abs(q)) / 2.0) + log_core + self._log_confinement(q, np.abs(q))
+            return np.logaddexp(result, core)
+
+        return self._weighted(tabulated(log_weight), support=(low, high))
+
+    def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
+        cells = self.cells
+        gap = float(cells.right[(cells.origin == 0.0) & (cells.sign > 0.0) & (cells.kappa > 0.0)][0])
+        seen = (cells.nodes > gap * (1.0 + 1e-9)) & (cells.node_probability > 1e-30)
+        nodes = cells.nodes[seen]
+        return np.log(cells.measure[seen]) + self.log_gibbs(nodes), nodes, gap
+
+    def _log_kernel(self, q: FloatArray, s: FloatArray) -> FloatArray:
+        radius = np.hypot(q, 2.0 * s)
+        ratio = np.sign(q) * np.log((np.abs(q) + radius) / (2.0 * s))
+        return (
+            self.measure.power * np.log(s) + self.measure.nu * ratio - np.log(radius) + self._log_confinement(q, radius)
+        )
+
+    def _log_confinement(self, q: FloatArray, size: FloatArray) -> FloatArray:
+        measure = self.measure
+        return -(measure.weight_decay * size / 2.0 + measure.stiffness * q**2 / 8.0) / measure.temperature
+
+    def _size(self, factor: float) -> Density:
+        if factor < 0.0:
+            raise self.request.unsupported("it is a negative multiple of |U|**2 + |V|**2", "change its sign")
+        if self.measure.level is not None:
+            return self._size_on_slice(factor, 2.0 * abs(self.measure.level))
+        low, high = self.measure.window or (-math.inf, math.inf)
+        smallest = max(low, -high, 0.0)
+
+        def log_weight(total: FloatArray) -> FloatArray:
+            total = np.maximum(total / factor, _TINY)
+            reach = np.maximum(np.log(2.0 * total), 0.0) + 50.0
+            with np.errstate(divide="ignore"):  # q = N tanh t; all of t where the window is wider than N
+                left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
+
+            def log_f(row: IndexArray, t: FloatArray) -> FloatArray:
+                n = total[row]
+                cosh = np.logaddexp(t, -t)
+                shape = ((self.m - 1) * (t - cosh) + (self.n - 1) * (-t - cosh)) / 2.0 - cosh
+                return shape + self.log_gibbs(n * np.exp(-cosh)) + self._log_confinement(n * np.tanh(t), n)
+
+            values = log_integrals(log_f, np.maximum(left, -reach), np.minimum(right, reach), width=6.0)
+            return values + self.measure.power * np.log(total)
+
+        weight = tabulated(log_weight, signs=(1.0,)) if smallest == 0.0 else log_weight
+        return self._weighted(weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+
+    def _size_on_slice(self, factor: float, smallest: float) -> Density:
+        """N = 2 sqrt(c**2 + s**2): ds = N dN / 4s."""
+        if self.largest**2 < 1e-8 * smallest**2:
+            raise self.request.unsupported(
+                f"it differs from {factor * smallest:.6g} by less than doubles resolve well", "use a smaller level"
+            )
+
+        def log_weight(total: FloatArray) -> FloatArray:
+            total = total / factor
+            s = np.maximum(np.sqrt(np.maximum((total - smallest) * (total + smallest), 0.0)) / 2.0, _TINY)
+            return self.log_strength(s) + np.log(np.maximum(total, _TINY)) - np.log(s)
+
+        return self._weighted(log_weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))

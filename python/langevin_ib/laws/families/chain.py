@@ -1,0 +1,123 @@
+r"""The law of the product z = u_1 ... u_L of a chain on its slices (arXiv 2601.06597, the scalar product of depth L).
+
+The L - 1 scalings move factors against each other, and the slice {chi^a = c_a} fixes all differences of the u_i^2:
+u_i^2 = t + d_i with min d_i = 0, where t >= 0 is the one root of prod (t + d_i) = z^2. On the slice
+
+    delta(chi - c) du = dz / e_{L-1}(u^2)   on each of the 2^(L-1) sheets over z,
+
+with e_{L-1}(u^2) = sum_i prod_{j != i} u_j^2, which is det G: so the surface measure is dS = dz / sqrt(e_{L-1}). Where
+the smallest u_i^2 is that of p of the factors, t^p ~ z^2 and e_{L-1} ~ |z|^(2 - 2/p): with p > 1, as on the level 0,
+where p = L, the mass at z = 0 is infinite.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ..line import Density
+from ..request import LawRequest
+from .scalings import scaling_weights
+
+__all__ = ["ChainLaw"]
+
+FloatArray = NDArray[np.float64]
+
+_TINY = 1e-300
+_DEEPEST = 12
+_NEWTON = 200
+
+
+@dataclass(frozen=True)
+class ChainLaw:
+    """The law of the product of all parameters under all scalings that leave it as it is.
+
+    Parameters
+    ----------
+    request : LawRequest
+        What was asked; on a slice.
+    shifts : (L,) array
+        The u_i**2 minus the smallest of them.
+    """
+
+    request: LawRequest
+    shifts: FloatArray
+
+    @classmethod
+    def recognise(cls, request: LawRequest) -> ChainLaw | None:
+        """Return the law, if the model is a chain, the observable its product, and the process lives on a slice."""
+        symbols, weights = request.model.parameters, scaling_weights(request.model)
+        depth = len(symbols)
+        if not request.is_on_slice or weights is None or weights.shape != (depth - 1, depth) or depth > _DEEPEST:
+            return None
+        if sympy.expand(request.expression - sympy.Mul(*symbols)) != 0 or np.abs(weights.sum(axis=1)).max() > 0.0:
+            return None
+        squares = np.linalg.lstsq(weights, 2.0 * request.levels(depth - 1), rcond=None)[0]
+        shifts = squares - squares.min()
+        return cls(request, np.where(shifts < 1e-14 * np.abs(squares).max(), 0.0, shifts))
+
+    def log_squares(self, z: FloatArray) -> FloatArray:
+        """Return log u_i**2, shape (n, L), for z of shape (n,).
+
+        Newton's method for log t: the sum of log(t + d_i) is convex in it, with a slope between 1 and L.
+        """
+        with np.errstate(divide="ignore"):
+            log_shifts = np.log(self.shifts)
+        target = 2.0 * np.log(np.maximum(np.abs(z), _TINY))
+        y = target / self.shifts.size
+        for _ in range(_NEWTON):
+            squares = np.logaddexp(y[:, None], log_shifts)
+            slope = np.exp(y[:, None] - squares).sum(axis=1)
+            step = (squares.sum(axis=1) - target) / slope
+            y = y - step
+            if np.all(np.abs(step) <= 4e-15 * (1.0 + np.abs(y))):
+                break
+        return np.logaddexp(y[:, None], log_shifts)
+
+    def log_weight(self, z: FloatArray) -> FloatArray:
+        """Return the log of the density w.r.t. dz, summed over the sheets."""
+        values = self.log_sheets(z) - self.share * self.log_gram(z)
+        return np.where((z == 0.0) & (np.count_nonzero(self.shifts == 0.0) > 1), np.inf, values)
+
+    @property
+    def share(self) -> float:
+        """The power of 1 / det G in the density w.r.t. dz: 1, or 1/2 for the surface measure."""
+        return 0.5 if self.request.is_rigid else 1.0
+
+    def log_gram(self, z: FloatArray) -> FloatArray:
+        """Return log det G = log e_{L-1}(u**2) on the slice."""
+        squares = self.log_squares(z)
+        return np.asarray(squares.sum(axis=1) + logsumexp(-squares, axis=1))
+
+    def log_sheets(self, z: FloatArray) -> FloatArray:
+        """Return the log of the sum of exp(-V/T) over the sheets above z."""
+        squares = self.log_squares(z)
+        magnitudes = np.exp(squares / 2.0)
+        sheets = []
+        for signs in itertools.product((1.0, -1.0), repeat=self.shifts.size - 1):
+            last = math.prod(signs) * np.where(z < 0.0, -1.0, 1.0)
+            u = [*(sign * magnitudes[:, i] for i, sign in enumerate(signs)), last * magnitudes[:, -1]]
+            sheets.append(-self.request.potential(*u) / self.request.T)
+        return np.asarray(logsumexp(sheets, axis=0))
+
+    def density(self) -> Density:
+        """Return the law.
+
+        Raises
+        ------
+        NotNormalizableError
+            If its mass is infinite.
+        """
+        smallest = np.count_nonzero(self.shifts == 0.0)
+        remedy = (
+            f"{smallest} of the factors are smallest on this slice, and vanish together at 0; give levels that "
+            f"leave one of them the smallest, or given=({self.request.observable!r}, lo, hi) away from 0"
+        )
+        method = "quadrature" if self.request.method == "quadrature" else "closed form"
+        return self.request.weighted(self.log_weight, method=method, remedy=remedy[0].upper() + remedy[1:])

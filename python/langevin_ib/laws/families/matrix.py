@@ -1,0 +1,382 @@
+r"""The laws of the singular values of T = U V^T on the slices of the diagonal group and of GL(r).
+
+U is (m, r) and V is (n, r), r <= min(m, n); the loss is a function of the singular values s_1 >= s_2 >= ... of T. With
+uniform singular vectors, times exp(-L/T) prod ds_i, delta(chi) dx on the level 0 pushes forward to
+
+* GL(r), U^T U = V^T V:  prod_{i<j} |s_i - s_j| prod s_i^((m+n)/2-r-1). (The Gram matrices P = U^T U and Q = V^T V have
+  Wishart densities det P^((m-r-1)/2) det Q^((n-r-1)/2); delta(P - Q) leaves one P, whose eigenvalues are the s_i.)
+* its surface measure: the same times (det G)^(1/2), det G = prod 2 s_i prod_{i<j} 2 (s_i + s_j);
+* the diagonal group, r = 2, |U_j| = |V_j| for each column: |s_1^2 - s_2^2| (s_1 s_2)^((m+n)/2-2) J^2 with
+  J = int_0^pi (B/A)^((m-n)/4) (A B)^(-1/2) dphi, A = s_1 cos^2 + s_2 sin^2, B = s_1 sin^2 + s_2 cos^2; pi/agm(s_1, s_2)
+  for m = n.
+
+The group matters: on the same loss these are different laws. Both slices are cones, so that for a loss of the norm |T|
+alone, and any r, its density is |T|^(D-1) exp(-L/T) d|T|, D = (r (m + n) - 2 k)/2, k being the number of constraints
+(each delta(chi) counts -2, the surface measure +1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ...model import Model
+from ...model.expressions import compiled
+from ..integrals import PanelSeries, log_integrals, tabulated
+from ..line import Density, LogWeight, integrate
+from ..request import LawRequest
+from .scalings import blocks_of
+
+__all__ = ["Factorization", "MatrixLaw", "log_diagonal_factor"]
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+
+_TINY = 1e-300
+_PROBES = 12
+
+
+@dataclass(frozen=True)
+class Factorization:
+    """A model whose predictor is T = U V^T.
+
+    Parameters
+    ----------
+    left, right : tuple of tuple of int
+        The places of the entries of U (m rows of r) and of V among the parameters.
+    is_full : bool
+        Whether the group is GL(r), and not the diagonal one.
+    """
+
+    left: tuple[tuple[int, ...], ...]
+    right: tuple[tuple[int, ...], ...]
+    is_full: bool
+
+    @property
+    def m(self) -> int:
+        """The number of rows of U."""
+        return len(self.left)
+
+    @property
+    def n(self) -> int:
+        """The number of rows of V."""
+        return len(self.right)
+
+    @property
+    def rank(self) -> int:
+        """The number of columns of both."""
+        return len(self.left[0])
+
+    @classmethod
+    def recognise(cls, model: Model) -> Factorization | None:
+        """Return the factorisation of a model with rank 2 or more, whose slice is the canonical one, else None."""
+        if model.symmetry is None or model.slice is not None:
+            return None
+        matrices = model.generator_matrices()
+        diagonal = [matrix for matrix in matrices if all(i == j for i, j in matrix.todok())]
+        if len(diagonal) < 2 or len(matrices) not in {len(diagonal), len(diagonal) ** 2}:
+            return None
+        weights = np.array([[float(matrix[i, i]) for i in range(model.dim)] for matrix in diagonal])
+        blocks = blocks_of(weights)
+        if blocks is None or len({(len(u), len(v)) for u, v, _ in blocks}) != 1:
+            return None
+        rows = _rows(model, [(set(u), set(v)) for u, v, _ in blocks])
+        if rows is None or len(rows[0]) != len(blocks[0][0]) or len(rows[1]) != len(blocks[0][1]):
+            return None
+        return cls(*rows, len(matrices) > len(diagonal))
+
+    def values(self, u: FloatArray, v: FloatArray) -> list[FloatArray]:
+        """Return the parameters, in order, for stacks of matrices U (..., m, r) and V (..., n, r)."""
+        places = {p: u[..., i, k] for i, row in enumerate(self.left) for k, p in enumerate(row)}
+        places |= {p: v[..., j, k] for j, row in enumerate(self.right) for k, p in enumerate(row)}
+        return [places[p] for p in range(len(places))]
+
+    def canonical(self, sigma: FloatArray) -> list[FloatArray]:
+        """Return parameters with the singular values sigma (..., r): the diagonal roots in U and in V."""
+        root = np.sqrt(sigma)
+        u, v = (np.zeros((*sigma.shape[:-1], rows, self.rank)) for rows in (self.m, self.n))
+        for k in range(self.rank):
+            u[..., k, k] = v[..., k, k] = root[..., k]
+        return self.values(u, v)
+
+
+def _rows(
+    model: Model, columns: list[tuple[set[int], set[int]]]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] | None:
+    """Sort the parameters of each column into rows, by the entries of the predictor that they appear in."""
+    index = {x: i for i, x in enumerate(model.parameters)}
+    left: dict[tuple[int, ...], None] = {}
+    right: dict[tuple[int, ...], None] = {}
+    for expression in model.predictor.values():
+        pair: tuple[dict[int, int], dict[int, int]] = {}, {}
+        for term in sympy.Add.make_args(sympy.expand(expression)):
+            factors = [index.get(x, -1) for x in term.args] if term.is_Mul else []
+            places = [k for k, (u, v) in enumerate(columns) if len(factors) == 2 and set(factors) <= u | v]
+            if not places or len(set(factors) & columns[places[0]][0]) != 1:
+                return None
+            u_entry = next(iter(set(factors) & columns[places[0]][0]))
+            pair[0][places[0]], pair[1][places[0]] = u_entry, sum(factors) - u_entry
+        if len(pair[0]) != len(columns):
+            return None
+        left[tuple(pair[0][k] for k in range(len(columns)))] = None
+        right[tuple(pair[1][k] for k in range(len(columns)))] = None
+    return tuple(left), tuple(right)
+
+
+@dataclass(frozen=True)
+class MatrixLaw:
+    """A law of singular values on the slice of level 0.
+
+    Parameters
+    ----------
+    request : LawRequest
+        What was asked.
+    form : Factorization
+        Of which model.
+    measure : callable, optional
+        What takes the place of `log_measure`: a rival.
+    """
+
+    request: LawRequest
+    form: Factorization
+    measure: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+
+    @classmethod
+    def recognise(cls, request: LawRequest) -> MatrixLaw | None:
+        """Return the law of a request about a factorisation on its slice, else None."""
+        form = Factorization.recognise(request.model) if request.is_on_slice else None
+        return None if form is None or min(form.m, form.n) < form.rank else cls(request, form)
+
+    @cached_property
+    def kind(self) -> str:
+        """Which of "norm", "sigma1", "sigma2", "angle" the observable is; "" for none of them."""
+        u, v, sigma = self._samples()
+        value = compiled(self.request.expression, self.request.model.parameters)(*self.form.values(u, v))
+        forms = {"norm": np.sqrt((sigma**2).sum(axis=1)), "sigma1": sigma[:, 0]}
+        if self.form.rank == 2:
+            forms |= {"sigma2": sigma[:, 1], "angle": np.arctan2(sigma[:, 1], sigma[:, 0])}
+        return next((name for name, exact in forms.items() if np.allclose(value, exact, rtol=1e-9, atol=1e-9)), "")
+
+    def _samples(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        source = np.random.default_rng(20260106)
+        u, v = (source.standard_normal((_PROBES, rows, self.form.rank)) for rows in (self.form.m, self.form.n))
+        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : self.form.rank]
+        return u, v, np.asarray(sigma, dtype=np.float64)
+
+    def _loss_is(self, of_norm: bool) -> bool:
+        """Whether the loss is that of the diagonal matrix of singular values; or of one with the norm as the first."""
+        u, v, sigma = self._samples()
+        if of_norm:
+            sigma = np.sqrt((sigma**2).sum(axis=1))[:, None] * np.eye(1, self.form.rank)
+        loss = self.request.loss
+        values, exact = loss(*self.form.values(u, v)), loss(*self.form.canonical(sigma))
+        return bool(np.allclose(values, exact, rtol=1e-9, atol=1e-9 * np.abs(values).max()))
+
+    def density(self) -> Density:
+        """Return the law.
+
+        Raises
+        ------
+        NotNormalizableError
+            If its mass is infinite.
+        UnsupportedModelError
+            If it is not known.
+        """
+        request, form = self.request, self.form
+        constraints = form.rank * (form.rank + 1) // 2 if form.is_full else form.rank
+        if np.any(request.levels(constraints)):
+            raise request.unsupported("laws of matrices are known on the level 0 only", "use level=0")
+        if request.given is not None and request.shell is not None:
+            raise request.unsupported("a condition on another quantity is not done for matrices", "leave out given=")
+        decay = request.weight_decay()
+        if decay is None or (decay != 0.0 and not form.is_full):
+            raise request.unsupported(f"the confinement {request.model.confinement} is not done", "leave it out")
+        is_of_norm = decay == 0.0 and self.kind in {"norm", "angle"} and self._loss_is(of_norm=True)
+        if self.kind == "norm" and is_of_norm:
+            return self._of_norm(constraints)
+        if form.rank != 2 or (request.is_rigid and not form.is_full):
+            raise request.unsupported(
+                "beyond rank 2, and on the rigid slice of the diagonal group, only the norm is known, for a loss of "
+                "the norm",
+                "use GaugeFixed or Constrained(fixman=True) and rank 2",
+            )
+        if not self._loss_is(of_norm=False):
+            raise request.unsupported("the loss is no function of the singular values", "use one of tr (T^T T), say")
+        if not self.kind:
+            raise request.unsupported("it is no function of the singular values that is known", "ask for the norm")
+        if is_of_norm:
+            # Norm and angle are independent: that the law of one exists is not seen in the other.
+            self._of_norm(constraints)
+        return self._of_pair(is_of_norm=is_of_norm)
+
+    def _of_norm(self, constraints: int) -> Density:
+        """|T|^(D-1) exp(-L/T)."""
+        form = self.form
+        D = (form.rank * (form.m + form.n) - (1 if self.request.is_rigid else 2) * constraints) / 2.0
+        if self.measure is not None:
+            # Every measure is a power of |T| times a function of the gap.
+            gap = np.ones(1)
+            D = 2.0 + round(float((self.measure(gap, gap) - self.measure(0.0 * gap, gap))[0]), 9)
+        loss, T = self.request.loss, self.request.T
+
+        def log_weight(norm: FloatArray) -> FloatArray:
+            sigma = norm[:, None] * np.eye(1, form.rank)
+            with np.errstate(divide="ignore"):
+                power = (D - 1.0) * np.log(norm) if D != 1.0 else 0.0
+            return power - loss(*form.canonical(sigma)) / T
+
+        return self.request.weighted(log_weight, support=(0.0, math.inf), method="closed form", remedy=self._remedy())
+
+    def _remedy(self) -> str:
+        return (
+            "The last singular value vanishes with too much weight: take more rows than columns, (m, n) other than "
+            f"(r, r), or another quantity; this is {self.form.m} x {self.form.n} of rank {self.form.rank}"
+        )
+
+    def log_joint(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        """Return the log of the density w.r.t. ds_1 ds_2, for log s_1 and gap = log(s_1/s_2) >= 0."""
+        first, second = np.broadcast_arrays(np.exp(log_first), np.exp(log_first - gap))
+        decay = (self.request.weight_decay() or 0.0) * (first + second)
+        loss = self.request.loss(*self.form.canonical(np.stack([first, second], axis=-1)))
+        return np.asarray((self.measure or self.log_measure)(log_first, gap) - (loss + decay) / self.request.T)
+
+    def log_measure(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        """Return the same without exp(-L/T)."""
+        form = self.form
+        total = 2.0 * log_first - gap
+        ratio = np.exp(-gap)
+        half = (form.m + form.n) / 2.0
+        log_difference = log_first + np.log(-np.expm1(-gap))
+        log_sum = log_first + np.log1p(ratio)
+        if form.is_full:
+            measure = log_difference + (half - 3.0) * total
+            return measure + 0.5 * (total + log_sum) if self.request.is_rigid else measure
+        factor = self._diagonal_factor(gap) - log_first
+        return np.asarray(log_difference + log_sum + (half - 2.0) * total + 2.0 * factor)
+
+    @cached_property
+    def _diagonal_factor(self) -> Callable[[FloatArray], FloatArray]:
+        return log_diagonal_factor(self.form.m - self.form.n)
+
+    def _of_pair(self, *, is_of_norm: bool) -> Density:
+        request, remedy = self.request, self._remedy()
+        weight = {"norm": self._norm, "angle": self._angle, "sigma1": self._first, "sigma2": self._second}[self.kind]
+        highest = math.pi / 4.0 if self.kind == "angle" else math.inf
+        exponent = (self.form.m + self.form.n) / 2.0 - 3.0 + 0.5 * request.is_rigid
+        if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
+            # The others hide it: their inner integrals are infinite everywhere.
+            return request.weighted(lambda s: exponent * np.log(s) - s, support=(0.0, math.inf), remedy=remedy)
+        if self.kind == "angle":
+            weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
+        else:
+            weight = tabulated(weight, signs=(1.0,))
+        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy)
+
+    def _far(self, points: FloatArray) -> FloatArray:
+        """Return up to which gap log(s_1/s_2) to integrate: s_2**-1/2 is the worst that the measure does."""
+        return np.full(points.shape, 110.0)
+
+    def _norm(self, norm: FloatArray) -> FloatArray:
+        """Integrate |T| dphi, phi = atan(exp(-gap))."""
+        size = np.log(np.maximum(norm, _TINY))
+
+        def log_f(row: IndexArray, gap: FloatArray) -> FloatArray:
+            tilt = np.log1p(np.exp(-2.0 * gap))
+            return self.log_joint(size[row] - tilt / 2.0, gap) - gap - tilt
+
+        return log_integrals(log_f, np.zeros(norm.shape), self._far(norm), width=3.0) + size
+
+    def _at_unit_norm(self, angle: FloatArray) -> FloatArray:
+        """Return the measure alone: a loss of the norm gives all angles the same weight."""
+        gap = _gap(angle)
+        with np.errstate(divide="ignore"):
+            return (self.measure or self.log_measure)(-np.log1p(np.exp(-2.0 * gap)) / 2.0, gap)
+
+    def _tabulated_angle(self) -> LogWeight:
+        """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
+
+        def log_difference(angle: FloatArray) -> FloatArray:
+            with np.errstate(divide="ignore"):
+                return np.asarray(np.log(-np.expm1(-_gap(angle))))
+
+        table = tabulated(lambda x: self._angle(x) - log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
+        return lambda angle: table(angle) + log_difference(angle)
+
+    def _angle(self, angle: FloatArray) -> FloatArray:
+        gap = _gap(angle)
+        tilt = np.log1p(np.exp(-2.0 * gap)) / 2.0
+        low, high = self._log_range
+
+        def log_f(row: IndexArray, size: FloatArray) -> FloatArray:
+            return self.log_joint(size - tilt[row], gap[row]) + 2.0 * size
+
+        ends = np.full(angle.shape, low), np.full(angle.shape, high)
+        return log_integrals(log_f, *ends, width=3.0)
+
+    def _first(self, sigma: FloatArray) -> FloatArray:
+        size = np.log(np.maximum(sigma, _TINY))
+
+        def log_f(row: IndexArray, gap: FloatArray) -> FloatArray:
+            return self.log_joint(size[row], gap) + size[row] - gap
+
+        return log_integrals(log_f, np.zeros(sigma.shape), self._far(sigma), width=3.0)
+
+    def _second(self, sigma: FloatArray) -> FloatArray:
+        size = np.log(np.maximum(sigma, _TINY))
+        reach = np.maximum(self._log_range[1] - size, 0.0) + 10.0
+
+        def log_f(row: IndexArray, gap: FloatArray) -> FloatArray:
+            return self.log_joint(size[row] + gap, gap) + size[row] + gap
+
+        return log_integrals(log_f, np.zeros(sigma.shape), reach, width=3.0)
+
+    @cached_property
+    def _log_range(self) -> tuple[float, float]:
+        """The logs of norms between which all that matters lies."""
+        # A coarse sum over the gap: it has to see where the mass is, and not how much.
+        gap: FloatArray = (np.arange(200, dtype=np.float64) + 0.5) * 0.2
+
+        def log_norm(norm: FloatArray) -> FloatArray:
+            tilt = np.log1p(np.exp(-2.0 * gap))
+            size = np.log(np.maximum(norm, _TINY))
+            return np.asarray(logsumexp(self.log_joint(size[:, None] - tilt / 2.0, gap) - gap - tilt, axis=1) + size)
+
+        cells = integrate(log_norm, [(0.0, math.inf)], [0.0])
+        seen = cells.nodes[cells.node_probability > 1e-30]
+        return math.log(float(seen.min())) - 10.0, math.log(float(seen.max())) + 5.0
+
+
+def _gap(angle: FloatArray) -> FloatArray:
+    """Return log(s_1/s_2) for the angle of (s_1, s_2)."""
+    return np.asarray(-np.log(np.tan(np.clip(angle, _TINY, math.pi / 4.0))))
+
+
+@cache
+def log_diagonal_factor(excess: int) -> Callable[[FloatArray], FloatArray]:
+    """Return the function gap -> log of s_1 J, gap = log(s_1/s_2), J as in the module's text with m - n = `excess`.
+
+    With t = log tan phi, J ds is 2 (B/A)^((m-n)/4) dt / sqrt((s_1 e^-t + s_2 e^t)(s_1 e^t + s_2 e^-t)) over the line,
+    where the trapezoidal rule with steps of 1/4 is exact to 16 digits. It is tabulated once, as Legendre series.
+    """
+    step = 0.25
+
+    def sums(gap: FloatArray) -> FloatArray:
+        # Between -gap/2 and gap/2 the integrand is an exponential, and outside it falls like exp(-|t|).
+        reach = step * math.ceil((gap.max() / 2.0 + 45.0) / step)
+        t = np.arange(-reach, reach + step / 2.0, step)
+        near, far = np.logaddexp(-t, t - gap[:, None]), np.logaddexp(t, -t - gap[:, None])
+        logs = (excess / 4.0) * (far - near) - (near + far) / 2.0
+        top = logs.max(axis=1)
+        return np.asarray(top + np.log(2.0 * np.exp(logs - top[:, None]).sum(axis=1) * step))
+
+    def values(gap: FloatArray) -> FloatArray:
+        return np.concatenate([sums(part) for part in np.split(gap, range(64, gap.size, 64))])
+
+    return PanelSeries.fit(values, np.array([0.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 800.0]))

@@ -1,0 +1,23 @@
+"""Inner integrals, many at once, and tables of them."""
+
+from .directions import ANGLES, angular_integral
+from .line_integrals import log_integrals
+from .log_table import tabulated
+from .nested import CUT, STRIDE, Axis, LogWeight, Nested
+from .series import PanelSeries
+from .tabulated import Table, tabulate
+
+__all__ = [
+    "ANGLES",
+    "CUT",
+    "STRIDE",
+    "Axis",
+    "LogWeight",
+    "Nested",
+    "PanelSeries",
+    "Table",
+    "angular_integral",
+    "log_integrals",
+    "tabulate",
+    "tabulated",
+]

@@ -1,0 +1,248 @@
+"""The law of any function of few parameters under exp(-V/T) dx, by quadrature over the sets on which it is constant.
+
+`fibres` says what is to be integrated, `nested` integrates, `tabulated` keeps the result. In the end the integral of
+the law has to be that of exp(-V/T) over all x, which is computed on its own: a branch that is missing, or a value that
+is taken with positive probability, would show there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ...checks import shown
+from ...errors import NotNormalizableError, UnsupportedModelError
+from ...model.expressions import Data, compiled, condensed, probes
+from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
+from ..line import Density, integrate
+from .fibres import Fibre, Gibbs, fibres_of
+
+__all__ = ["pushed_forward"]
+
+FloatArray = NDArray[np.float64]
+
+_MOST_LEFT = 2
+"""More coordinates than these would take hours."""
+
+_TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-6}
+"""By the number of coordinates that are left."""
+
+_MISMATCH = 1e-6
+"""The total mass may differ by this share from the integral over all x."""
+
+_STRIDES = {0: STRIDE, 1: STRIDE / 4.0, 2: STRIDE}
+
+_WIDE = Axis(-60.0, 60.0)
+_NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
+"""The law is looked at down to exp(-36) of its scale, and exp(-21) = 1e-9 in the costly case; below it is a power."""
+
+_DEEPER = 27.0  # so much further coordinates are followed down, in logs
+_QUANTILES = np.linspace(0.0, 1.0, 11)
+_FLIPS = 16
+
+
+def pushed_forward(
+    potential: sympy.Expr,
+    observable: sympy.Expr,
+    parameters: Sequence[sympy.Symbol],
+    data: Data,
+    temperature: float,
+    *,
+    name: str,
+    reference: str,
+) -> Density:
+    """Return the law of an observable under the Gibbs law exp(-V/T) dx.
+
+    Parameters
+    ----------
+    potential, observable : sympy.Expr
+        V and f, of the parameters and of data.
+    parameters : sequence of sympy.Symbol
+        The coordinates x.
+    data : mapping from str to array
+        What the expressions sum over.
+    temperature : float
+        T.
+    name, reference : str
+        Of the `Density`.
+
+    Returns
+    -------
+    Density
+        Right to about 1e-9 of its typical value, to 1e-6 if two coordinates are left to integrate over; in any case its
+        total mass is that of the Gibbs law up to 1e-6.
+
+    Raises
+    ------
+    NotNormalizableError
+        If exp(-V/T) has infinite mass; says along which coordinate it escapes.
+    UnsupportedModelError
+        If the observable cannot be solved for any parameter or has no density, or the integrals are too
+        many-dimensional or did not converge; says what was found.
+    """
+    # What is assumed of the parameters is forgotten: walkers do not know it.
+    plain = {x: sympy.Dummy(str(x), real=True) for x in parameters}
+    v, f = (condensed(e, parameters, data, rows=0).xreplace(plain) for e in (potential, observable))
+    gibbs = Gibbs(v, tuple(plain.values()), data, temperature)
+    shift, f = f.as_independent(*gibbs.parameters, as_Add=True)
+    what = f"the law of {shown(observable)}"
+    if f == 0:
+        raise UnsupportedModelError(f"{what}: it does not depend on the parameters, and has no density")
+    _refuse_steps(gibbs, f, what)
+    fibres = fibres_of(gibbs, f, _MOST_LEFT)
+    if fibres is None:
+        raise UnsupportedModelError(
+            f"{what}: at least {_MOST_LEFT + 1} coordinates are left to integrate over, and {_MOST_LEFT} are the most "
+            "(those in which the potential is quadratic do not count); observe another function, or sample it"
+        )
+    if not fibres:
+        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; observe another function")
+    return _Quadrature(fibres[0], float(shift), what).law(name, reference)
+
+
+def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, what: str) -> None:
+    points = probes(gibbs.parameters, 64)
+    values, counts = np.unique(compiled(f, gibbs.parameters, gibbs.data)(*points.values()), return_counts=True)
+    if counts.max() > 1:
+        raise UnsupportedModelError(
+            f"{what}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no "
+            "density; observe another function"
+        )
+
+
+@dataclass
+class _Quadrature:
+    """One way to find the law, that of the observable being shifted by a constant."""
+
+    fibre: Fibre
+    shift: float
+    what: str
+
+    def law(self, name: str, reference: str) -> Density:
+        axes = self._axes()
+        tolerance = _TOLERANCE[self.fibre.left]
+        log_mass, places = self._mass(axes, tolerance)
+        table = self._table(axes, places, tolerance)
+        cells = integrate(table.log_weight, [table.support()], [0.0])
+        missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
+        if abs(missing) > _MISMATCH:
+            raise UnsupportedModelError(
+                f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
+                "mass, so the observable takes a value with positive probability, has branches that were not found, or "
+                "the temperature is too low for this quadrature; observe another function, or raise the temperature"
+            )
+        low, high = (end + self.shift for end in table.support())
+        return Density.from_log_weight(
+            lambda t: table.log_weight(t - self.shift),
+            name=name,
+            reference=reference,
+            support=(low, high),
+            singularities=(self.shift,),
+        )
+
+    def _axes(self) -> dict[sympy.Symbol, Axis]:
+        """Find how far each coordinate goes, from rough integrals over all others."""
+        symbols, axes = self.fibre.coordinates, {}
+        for k, x in enumerate(symbols):
+            order = [k, *(j for j in range(len(symbols)) if j != k)]
+            weight = _reordered(self.fibre.log_mass, order)
+            sides = self._sides(weight, [symbols[j] for j in order], dict.fromkeys(symbols, _WIDE))
+            profile = Nested(weight, sides).profile().max(axis=0)
+            self._require_end(x, profile)
+            (matters,) = np.nonzero(profile >= profile.max() - CUT)
+            high = float(_WIDE.edges()[matters[-1]]) + STRIDE
+            axes[x] = Axis(high - _NEAREST[self.fibre.left] - _DEEPER, high, stride=_STRIDES[self.fibre.left])
+        return axes
+
+    def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:
+        name, top = str(x).lstrip("_"), float(profile.max())
+        if top == -math.inf:
+            raise UnsupportedModelError(f"{self.what}: the Gibbs weight exp(-V/T) vanishes wherever it was looked at")
+        ends = {"infinity": profile[-1], "0": profile[0]}
+        for end, value in ends.items():
+            if value >= top - CUT / 2.0:
+                raise NotNormalizableError(
+                    f"the Gibbs law has infinite mass: it escapes to |{name}| = {end}, where the potential does not "
+                    f"grow fast enough; confine the process: give the model a confinement, such as {name}**2, or use "
+                    "Ambient(weight_decay=0.1)"
+                )
+
+    def _mass(self, axes: dict[sympy.Symbol, Axis], tolerance: float) -> tuple[float, FloatArray]:
+        """Return the log of the integral over everything, and values that the observable takes in the bulk of it."""
+        seen: list[FloatArray] = []
+        highest = -math.inf
+
+        def recording(*columns: FloatArray) -> FloatArray:
+            nonlocal highest
+            logs = self.fibre.log_mass(*columns)
+            if logs.size and np.isfinite(top := float(np.nanmax(logs))):
+                highest = max(highest, top)
+                bulk = logs > highest - 8.0
+                if bulk.any():
+                    values = self.fibre.places(*(column[bulk] for column in columns))
+                    seen.append(np.quantile(values[np.isfinite(values)], _QUANTILES))
+            return logs
+
+        integral = Nested(recording, self._sides(self.fibre.log_mass, self.fibre.coordinates, axes))
+        result = float(integral(_NOTHING, min(tolerance, 3e-7))[0])
+        if integral.doubt > 1e3:
+            raise self._diverged("over all parameters", integral.doubt)
+        return result, np.quantile(np.concatenate([[0.0], *seen[-200:]]), _QUANTILES)
+
+    def _table(self, axes: dict[sympy.Symbol, Axis], places: FloatArray, tolerance: float) -> Table:
+        integrals = [
+            Nested(piece.log_weight, self._sides(piece.log_weight, piece.rest, axes)) for piece in self.fibre.pieces
+        ]
+
+        def costly(t: FloatArray, tolerance: float, floor: FloatArray) -> FloatArray:
+            logs = [integral([t], tolerance, floor) for integral in integrals]
+            return np.asarray(np.logaddexp.reduce(logs, axis=0))
+
+        table = tabulate(costly, places, tolerance, _NEAREST[self.fibre.left])
+        doubt = max(integral.doubt for integral in integrals)
+        if doubt > 1e3:
+            raise self._diverged("over a set on which the observable is constant", doubt)
+        return table
+
+    def _diverged(self, where: str, doubt: float) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"{self.what}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); "
+            "observe another function, or raise the temperature"
+        )
+
+    def _sides(
+        self, log_weight: LogWeight, symbols: Sequence[sympy.Symbol], axes: dict[sympy.Symbol, Axis]
+    ) -> list[Axis]:
+        """Return the axes of some coordinates; half of one suffices where changing signs leaves the weight as it is.
+
+        That of a coordinate may be changed together with those of coordinates inside of it.
+        """
+        points = [*probes([sympy.Dummy("t"), *symbols], _FLIPS).values()]
+        here, result = log_weight(*points), []
+        for k, x in enumerate(symbols):
+            inside = len(symbols) - k - 1
+            found = False
+            for flips in range(2**inside):
+                signs = [1.0] * (k + 1) + [-1.0] + [-1.0 if flips >> j & 1 else 1.0 for j in range(inside)]
+                there = log_weight(*(sign * p for sign, p in zip(signs, points, strict=True)))
+                found |= bool(np.allclose(here, there, rtol=1e-11, atol=1e-11, equal_nan=True))
+            result.append(replace(axes[x], even=found))
+        return result
+
+
+_NOTHING = [np.zeros(1)]
+
+
+def _reordered(log_weight: LogWeight, order: Sequence[int]) -> LogWeight:
+    """Return the weight with its coordinates in another order; the first argument stays first."""
+
+    def function(first: FloatArray, *coordinates: FloatArray) -> FloatArray:
+        back = dict(zip(order, coordinates, strict=True))
+        return log_weight(first, *(back[k] for k in range(len(order))))
+
+    return function

@@ -1,0 +1,18 @@
+"""A law on the line from any log-weight, to about 12 digits, infinite peaks included."""
+
+from .distribution import Density
+from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
+from .quadrature import Interval, LogWeight, integrate
+
+__all__ = [
+    "NODES",
+    "ORDER",
+    "TO_COEFFICIENTS",
+    "WEIGHTS",
+    "Cells",
+    "Density",
+    "Interval",
+    "LogWeight",
+    "antiderivative",
+    "integrate",
+]

@@ -1,0 +1,193 @@
+"""Where a weight on the line is: special points, charts in the logarithm of the distance from them, peaks, ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InvalidArgumentError, NotNormalizableError
+
+__all__ = ["INVISIBLE", "Chart", "Interval", "LogWeight", "Sweep", "guarded", "require_finite_mass", "survey"]
+
+FloatArray = NDArray[np.float64]
+LogWeight = Callable[[FloatArray], FloatArray]
+Interval = tuple[float, float]
+
+INVISIBLE = 700.0  # exp(-700) is the edge of the doubles
+_NEAREST = 1e-150  # the smallest distance from the special point 0 that is looked at
+_FARTHEST = 1e30  # the largest distance; a polynomial of degree 10 is still finite there
+_SWEEP_STEP = 0.35  # of log d, when looking for peaks: seven points per decade
+_FIT = 2.0  # the length in log d over which an exponent at an end is measured
+_MAX_PEAKS = 64
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The points origin + sign * exp(y) with near <= y <= far; open if x may go beyond far, up to infinity."""
+
+    origin: float
+    sign: int
+    near: float
+    far: float
+    open: bool
+
+    def x(self, y: FloatArray) -> FloatArray:
+        """Return the points with the coordinates y = log d."""
+        return self.origin + self.sign * np.exp(y)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A chart with the log of the weight on an even grid of y."""
+
+    chart: Chart
+    y: FloatArray
+    values: FloatArray
+
+    @property
+    def integrand(self) -> FloatArray:
+        """Log of the weight per unit of y."""
+        return self.values + self.y
+
+    def exponent(self, *, far: bool) -> float:
+        """Measure a in weight ~ d**-a over the last or first stretch of the chart; nan where the weight is zero."""
+        count = min(self.y.size - 1, round(_FIT / (self.y[1] - self.y[0])))
+        first, last = (-1 - count, -1) if far else (0, count)
+        with np.errstate(invalid="ignore"):
+            return float((self.values[first] - self.values[last]) / (self.y[last] - self.y[first]))
+
+
+def survey(log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float]) -> list[Sweep]:
+    """Return sweeps of charts, from left to right, such that each feature of the weight is met at its own scale."""
+    sweeps: list[Sweep] = []
+    for interval in intervals:
+        first_look = [_sweep(log_weight, chart) for chart in _charts(interval, singularities, ())]
+        peaks = _peaks(log_weight, first_look)
+        charts = _charts(interval, singularities, peaks) if peaks else []
+        sweeps.extend([_sweep(log_weight, chart) for chart in charts] or first_look)
+    return sweeps
+
+
+def guarded(log_weight: LogWeight, singularities: Sequence[float]) -> LogWeight:
+    """Return the same function, silent about overflow, but loud about wrong shapes and undeclared infinities."""
+
+    def function(x: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            values = np.asarray(log_weight(x), dtype=np.float64)
+        if values.shape != x.shape:
+            raise InvalidArgumentError(f"the log-weight returned shape {values.shape} for points of shape {x.shape}")
+        infinite = (values == np.inf) & ~np.isin(x, singularities)
+        if np.any(infinite):
+            raise InvalidArgumentError(
+                f"the weight is infinite at {x[infinite][0]:g}: it overflows or has an undeclared singularity"
+            )
+        return values
+
+    return function
+
+
+def _charts(interval: Interval, singularities: Sequence[float], peaks: Sequence[float]) -> list[Chart]:
+    """Cover the interval by charts, ordered from left to right, that meet half-way between special points."""
+    lo, hi = interval
+    nearest: dict[float, float] = {}  # special points that leave room for charts between them, with their smallest d
+    for rank, point in enumerate([lo, hi, *singularities, *peaks]):
+        if not (lo <= point <= hi and math.isfinite(point)):
+            continue
+        near = _nearest(point, smooth=rank >= 2 + len(singularities))
+        if all(abs(point - p) > 10.0 * max(near, d) for p, d in nearest.items()):
+            nearest[point] = near
+    places = [-math.inf, *(sorted(nearest) or [0.0]), math.inf]
+    charts: list[Chart] = []
+    for left, here, right in zip(places, places[1:], places[2:], strict=False):
+        near = math.log(nearest.get(here, _NEAREST))
+        sides = [(-1, here - left, here > lo), (+1, right - here, here < hi)]
+        for sign, gap in [(sign, gap) for sign, gap, inside in sides if inside]:
+            is_open = math.isinf(gap)
+            far = math.log(_FARTHEST * (1.0 + abs(here))) if is_open else math.log(gap / 2.0)
+            charts.append(Chart(here, sign, near, far, is_open))
+    return charts
+
+
+def _nearest(point: float, *, smooth: bool) -> float:
+    """Return the smallest distance from a special point at which the weight is looked at."""
+    # x = point + d is rounded: harmless where the weight is smooth, an error of relative size ulp / d of d elsewhere.
+    return float((16.0 if smooth else 1e4) * np.spacing(abs(point))) if point != 0.0 else _NEAREST
+
+
+def _sweep(log_weight: LogWeight, chart: Chart) -> Sweep:
+    y = np.linspace(chart.near, chart.far, 2 + math.ceil((chart.far - chart.near) / _SWEEP_STEP))
+    x = chart.x(y)
+    values = log_weight(x)
+    undefined = np.flatnonzero(np.isnan(values))
+    if undefined.size:
+        first = undefined[0]
+        # Far out, a difference of two overflows is nan; it is harmless where the weight has died long before.
+        if first == 0 or values[first - 1] > np.max(values[:first]) - 1e3:
+            raise InvalidArgumentError(
+                f"the log-weight is nan at {x[first]:g}; restrict the support or mend the formula"
+            )
+        values = np.where(np.arange(y.size) >= first, -np.inf, values)
+    return Sweep(chart, y, values)
+
+
+def _peaks(log_weight: LogWeight, sweeps: list[Sweep]) -> list[float]:
+    """Find the maxima of the weight that stand out between neighbouring points of the sweeps, by golden section."""
+    order = slice(None), slice(None, None, -1)
+    x = np.concatenate([s.chart.x(s.y)[order[s.chart.sign < 0]] for s in sweeps])
+    values = np.concatenate([s.values[order[s.chart.sign < 0]] for s in sweeps])
+    with np.errstate(invalid="ignore"):
+        inner = values[1:-1]
+        rises = (inner >= values[:-2]) & (inner >= values[2:])
+        stands_out = inner - np.minimum(values[:-2], values[2:]) > 0.1
+    found = 1 + np.flatnonzero(rises & stands_out)
+    if not found.size:
+        return []
+    best = _golden_section(log_weight, x[found - 1], x[found + 1])
+    heights = log_weight(best)
+    best, heights = best[np.isfinite(heights)], heights[np.isfinite(heights)]  # a singularity is not a peak
+    tallest = np.argsort(-heights)[:_MAX_PEAKS]
+    return [float(best[i]) for i in tallest if heights[i] > heights[tallest[0]] - INVISIBLE]
+
+
+def _golden_section(function: LogWeight, low: FloatArray, high: FloatArray) -> FloatArray:
+    ratio = (math.sqrt(5.0) - 1.0) / 2.0
+    inner, outer = high - ratio * (high - low), low + ratio * (high - low)
+    at_inner, at_outer = function(inner), function(outer)
+    for _ in range(90):
+        left = at_inner >= at_outer
+        low, high = np.where(left, low, inner), np.where(left, outer, high)
+        fresh = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
+        at_fresh = function(fresh)
+        inner, outer = np.where(left, fresh, outer), np.where(left, inner, fresh)
+        at_inner, at_outer = np.where(left, at_fresh, at_outer), np.where(left, at_inner, at_fresh)
+    return np.where(at_inner >= at_outer, inner, outer)
+
+
+def require_finite_mass(sweep: Sweep) -> None:
+    """Check that the weight is integrable at the special point of the chart and, if the chart is open, at infinity.
+
+    Raises
+    ------
+    NotNormalizableError
+        If it is not; names the place and the exponent.
+    """
+    chart = sweep.chart
+    side = "above" if chart.sign > 0 else "below"
+    power = sweep.exponent(far=False)
+    if power > 1.0 - (1e-6 if chart.origin == 0.0 else 1e-4):
+        raise NotNormalizableError(
+            f"the mass escapes at {chart.origin:g}: just {side} it the weight grows like (distance)**-a with "
+            f"a = {power:.6g} >= 1, which cannot be integrated; condition on a set that excludes a neighbourhood of it"
+        )
+    power = sweep.exponent(far=True) if chart.open else math.nan
+    if power <= 1.0 + 1e-6:
+        place = "+infinity" if chart.sign > 0 else "-infinity"
+        manner = f"falls off only like |x|**-a with a = {power:.6g} <= 1" if power > -1e-6 else "grows"
+        raise NotNormalizableError(
+            f"the mass escapes at {place}: the weight {manner} there, so its integral is infinite; confine it (for "
+            "instance by weight decay) or condition on a bounded set"
+        )

@@ -1,0 +1,183 @@
+"""The linear group of a model: whether its generators make one, their vector fields, and what is not compact in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.sparse
+import sympy
+
+from ..checks import shown
+from ..errors import InvalidArgumentError, UnsupportedModelError
+from .algebra import TOLERANCE, Span, numeric, open_commutator
+from .metric import Metric
+from .symmetry import ROUNDING, Linear, Scaling, Symmetry, kind_of
+
+__all__ = [
+    "checked_group",
+    "compact_part",
+    "noncompact_part",
+    "quadratic",
+    "self_adjoint_parts",
+    "vector_field",
+]
+
+_COARSEST = 1e-6
+
+Matrix: TypeAlias = sympy.ImmutableSparseMatrix
+
+
+def checked_group(given: Any, parameters: Sequence[sympy.Symbol]) -> Symmetry | tuple[Symmetry, ...] | None:
+    """Return what a model's `symmetry` is kept as: None, one symmetry, or a tuple of several.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is anything else, does not fit the parameters, a generator depends linearly on those before it, or a
+        commutator of two generators is no combination of all.
+    """
+    symmetries = tuple(given) if isinstance(given, (tuple, list)) else () if given is None else (given,)
+    for symmetry in symmetries:
+        if not isinstance(symmetry, (Scaling, Linear)):
+            raise InvalidArgumentError(
+                f"symmetry must be a Scaling, a Linear, a sequence of these, or None, got {shown(symmetry)}"
+            )
+    labels = list(_labels(symmetries, parameters))
+    matrices = [numeric(m) for symmetry in symmetries for m in symmetry.matrices(parameters)]
+    span = Span(len(parameters))
+    for label, matrix in zip(labels, matrices, strict=True):
+        if not span.add(matrix):
+            raise InvalidArgumentError(f"{label} is a combination of the generators before it; leave it out")
+    open_pair = open_commutator(matrices, span)
+    if open_pair is not None:
+        one, other = (labels[place] for place in open_pair)
+        raise InvalidArgumentError(
+            f"the commutator A B - B A of {one} and {other} is no combination of the generators, but it is a symmetry "
+            "wherever both are; add it as a generator of a Linear"
+        )
+    if not symmetries:
+        return None
+    return symmetries[0] if len(symmetries) == 1 else symmetries
+
+
+def vector_field(matrix: Matrix, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, ...]:
+    """Return the components of A x."""
+    terms: list[list[sympy.Expr]] = [[] for _ in parameters]
+    for (i, j), value in sorted(matrix.todok().items()):
+        terms[i].append(value * parameters[j])
+    return tuple(sympy.Add(*row) for row in terms)
+
+
+def quadratic(matrix: Matrix, parameters: Sequence[sympy.Symbol]) -> sympy.Expr:
+    """Return xᵀ A x / 2."""
+    return sympy.Add(*(value * parameters[i] * parameters[j] / 2 for (i, j), value in matrix.todok().items()))
+
+
+@lru_cache(maxsize=32)
+def noncompact_part(matrices: tuple[Matrix, ...], metric: Metric | None = None) -> tuple[Matrix, ...]:
+    """Return the symmetric matrices g S for a basis of the self-adjoint S in the span of generators.
+
+    Without a metric g is the identity, and self-adjoint means symmetric.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As `self_adjoint_parts`.
+    """
+    chosen = []
+    for place, whole in self_adjoint_parts(matrices, metric):
+        form = matrices[place] if metric is None else (metric.exact * matrices[place]).as_immutable()
+        if not whole or form != form.T:
+            form = (form + form.T).as_immutable() / (2 if whole else 1)
+        chosen.append(form)
+    return tuple(chosen)
+
+
+@lru_cache(maxsize=32)
+def self_adjoint_parts(matrices: tuple[Matrix, ...], metric: Metric | None = None) -> tuple[tuple[int, bool], ...]:
+    """Return the generators A whose self-adjoint parts A + g⁻¹Aᵀg are a basis, and whether they are so themselves.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If such a part is no generator, nor zero.
+    """
+    moved = [_in_frame(matrix, metric) for matrix in matrices]
+    span, algebra = (Span(matrices[0].rows if matrices else 0, _tolerance(metric)) for _ in range(2))
+    for numbers in moved:
+        algebra.add(numbers)
+    chosen = []
+    for place, (matrix, numbers) in enumerate(zip(matrices, moved, strict=True)):
+        kind, symmetric = _kind(matrix, metric), scipy.sparse.csr_array(numbers + numbers.T)
+        if kind == "mixed" and not algebra.holds(symmetric):
+            raise UnsupportedModelError(_no_canonical_slice(place, metric))
+        if kind != "compact" and span.add(symmetric):
+            chosen.append((place, kind == "non-compact"))
+    return tuple(chosen)
+
+
+def compact_part(matrices: Sequence[Matrix], metric: Metric | None = None) -> tuple[scipy.sparse.csr_array, ...]:
+    """Return a basis of the antisymmetric matrices in the span of generators; in y = Lᵀ x if there is a metric."""
+    if not matrices:
+        return ()
+    moved = [_in_frame(matrix, metric) for matrix in matrices]
+    span, algebra = (Span(matrices[0].rows, _tolerance(metric)) for _ in range(2))
+    for numbers in moved:
+        algebra.add(numbers)
+    kinds = [_kind(matrix, metric) for matrix in matrices]
+    turns = (
+        numbers if kind == "compact" else scipy.sparse.csr_array(numbers - numbers.T)
+        for numbers, kind in zip(moved, kinds, strict=True)
+        if kind != "non-compact"
+    )
+    return tuple(turn for turn in turns if algebra.holds(turn) and span.add(turn))
+
+
+def _in_frame(matrix: Matrix, metric: Metric | None) -> scipy.sparse.csr_array:
+    numbers = numeric(matrix)
+    return numbers if metric is None else metric.conjugated(numbers)
+
+
+def _tolerance(metric: Metric | None) -> float:
+    """Return what is zero of an adjoint g⁻¹Aᵀg, for which the last digits of a metric count if that is bad."""
+    return TOLERANCE if metric is None else min(max(TOLERANCE, metric.blur), _COARSEST)
+
+
+def _kind(matrix: Matrix, metric: Metric | None) -> str:
+    """Return what `kind_of` says of a generator, in a metric: whether g A is symmetric, antisymmetric, or neither."""
+    if metric is None:
+        return kind_of(matrix)
+    # In units in which the diagonal of the metric is 1, so that they do not matter.
+    unit = np.sqrt(np.diagonal(metric.matrix))[:, None]
+    g, a = metric.matrix / unit / unit.T, numeric(matrix).toarray() * unit / unit.T
+    form, rounding = g @ a, ROUNDING * (np.abs(g) @ np.abs(a)).max()
+    if (np.abs(form - form.T) <= rounding).all():
+        return "non-compact"
+    return "compact" if (np.abs(form + form.T) <= rounding).all() else "mixed"
+
+
+def _no_canonical_slice(place: int, metric: Metric | None) -> str:
+    if metric is None:
+        return (
+            f"generator {place} is neither symmetric nor antisymmetric, and its symmetric part generates no "
+            "symmetry of the model: there is no canonical dual slice; give the model constraints of your own, "
+            "slice={...}"
+        )
+    return (
+        f"generator {place}, A, is not self-adjoint in this metric g (g A is neither symmetric nor antisymmetric), and "
+        "A + g⁻¹Aᵀg generates no symmetry of the model: there is no canonical dual slice xᵀ g A x / 2, in no "
+        "coordinates. Take a metric that couples only parameters which the group moves alike, such as a diagonal one "
+        "for scalings; or give constraints of your own, chi= or Model(slice={...})"
+    )
+
+
+def _labels(symmetries: Sequence[Symmetry], parameters: Sequence[sympy.Symbol]) -> Iterator[str]:
+    for symmetry in symmetries:
+        if isinstance(symmetry, Scaling):
+            yield shown(symmetry)
+        else:
+            names = symmetry.names or range(len(symmetry.matrices(parameters)))
+            yield from (f"generator {name!r} of {symmetry!r}" for name in names)

@@ -1,0 +1,406 @@
+"""What a model is: parameters, predictor, loss, the symmetry that both share, what confines it, and further views."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ..errors import InvalidArgumentError, UnsupportedModelError
+from .content import (
+    checked_data,
+    checked_mapping,
+    checked_slice,
+    packed,
+    refuse_ambiguous_names,
+    refuse_unused_data,
+    same_data,
+    same_formulas,
+    symmetry_texts,
+    unpacked,
+)
+from .expressions import (
+    canonical_text,
+    checked_expression,
+    checked_parameters,
+    free_symbols_of,
+    is_small,
+    parameters,
+    sketch,
+    uses_data,
+    vanishes,
+)
+from .group import checked_group, noncompact_part, quadratic, vector_field
+from .invariance import require_invariance
+from .metric import metric_for, tidied
+from .symmetry import Linear, Scaling, Symmetry
+
+__all__ = ["Linear", "Model", "Scaling", "parameters"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model, described by formulas; immutable, compared by content.
+
+    Parameters
+    ----------
+    parameters : tuple of sympy.Symbol
+        The coordinates x, as `parameters` returns them.
+    predictor : mapping from str to sympy.Expr
+        The components z = h(x) of what the model computes. Must be invariant under `symmetry`.
+    loss : sympy.Expr
+        L(x). Must be invariant under `symmetry`.
+    symmetry : Scaling, Linear, or sequence of these, optional
+        The group under which predictor and loss are invariant, or None. Several symmetries generate one group together;
+        they are kept as a tuple. Their generators must be independent and span a Lie algebra.
+    confinement : sympy.Expr, optional
+        Added to the loss in the potential, V = L + confinement (+ weight decay). It need not be invariant: it is there
+        to break the symmetry, so that the law has finite mass.
+    observables : mapping from str to sympy.Expr, optional
+        Further functions of x that may be observed; they need not be invariant.
+    slice : mapping from str to sympy.Expr, optional
+        Constraints chi^a of your own, in order: the slice {chi = level} is meant to meet each orbit once. None stands
+        for the canonical dual slice, see `constraints`.
+    data : mapping from str to array_like, shape (n,) or (n, p), optional
+        Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
+        name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
+        ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``. With data, invariance is looked at in random points
+        in double precision (see `invariance.require_invariance`).
+
+    Raises
+    ------
+    InvarianceError
+        If the predictor or the loss changes under the symmetry (arXiv 2601.06597: L(g x) = L(x) for every g); carries
+        the generator and the residual.
+    InvalidArgumentError
+        If anything else is not as described above, data are missing or not used, or one name stands for two things.
+
+    Examples
+    --------
+    >>> u, v = parameters("u v")
+    >>> model = Model(
+    ...     parameters=(u, v),
+    ...     predictor={"theta": u * v},
+    ...     loss=(u * v - 1) ** 2 / 2,
+    ...     symmetry=Scaling({u: +1, v: -1}),
+    ...     observables={"imbalance": u**2 - v**2},
+    ... )
+    >>> model.observable_names
+    ('theta', 'imbalance', 'u', 'v')
+    >>> y, i = sympy.IndexedBase("y"), sympy.Idx("i", 3)
+    >>> loss = sympy.Sum((u * v - y[i]) ** 2, (i, 0, 2))
+    >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=loss, data={"y": [1, 2, 4]}).data["y"]
+    array([1., 2., 4.])
+    """
+
+    parameters: tuple[sympy.Symbol, ...]
+    predictor: Mapping[str, sympy.Expr]
+    loss: sympy.Expr
+    symmetry: Symmetry | tuple[Symmetry, ...] | None = None
+    confinement: sympy.Expr = sympy.S.Zero
+    observables: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    data: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    slice: Mapping[str, sympy.Expr] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_form()
+        self._check_invariance()
+
+    @classmethod
+    def trusted(cls, content: Mapping[str, Any]) -> Model:
+        """Return a model whose invariance was checked before, by another process, say, and is not checked again.
+
+        Parameters
+        ----------
+        content : mapping
+            The arguments of `Model`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If they are not those of a model, its invariance apart.
+        """
+        names = [each.name for each in fields(cls)]
+        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None}
+        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
+        if unknown:
+            raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
+        model = object.__new__(cls)
+        for name in names:
+            object.__setattr__(model, name, content.get(name, defaults.get(name)))
+        model._check_form()
+        return model
+
+    def _check_form(self) -> None:
+        """Check everything but invariance, and replace what was given by copies that cannot be changed."""
+        symbols, data = checked_parameters(self.parameters), checked_data(self.data)
+        predictor = checked_mapping("predictor", self.predictor, symbols, data)
+        if not predictor:
+            raise InvalidArgumentError("predictor={} is empty; name at least one component")
+        loss = checked_expression("loss", self.loss, symbols, data)
+        confinement = checked_expression("confinement", self.confinement, symbols, data)
+        observables = checked_mapping("observables", self.observables, symbols, data)
+        refuse_ambiguous_names(symbols, predictor, observables, data)
+        refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
+        symmetry = checked_group(self.symmetry, symbols)
+        constraints = None if self.slice is None else checked_slice(self.slice, symbols, symmetry)
+        for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "symmetry", symmetry)
+        object.__setattr__(self, "slice", None if constraints is None else MappingProxyType(constraints))
+        for name, mapping in (("predictor", predictor), ("observables", observables), ("data", data)):
+            object.__setattr__(self, name, MappingProxyType(mapping))
+
+    def _check_invariance(self) -> None:
+        for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
+            for generator in self.generators():
+                require_invariance(what, expression, generator, self.parameters, self.data)
+
+    @property
+    def dim(self) -> int:
+        """The number of parameters."""
+        return len(self.parameters)
+
+    @property
+    def symmetries(self) -> tuple[Symmetry, ...]:
+        """The symmetry as a tuple, whether there are none, one or several."""
+        if self.symmetry is None:
+            return ()
+        return self.symmetry if isinstance(self.symmetry, tuple) else (self.symmetry,)
+
+    def generator_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the matrices A_a of the generators of all symmetries, in order.
+
+        Returns
+        -------
+        tuple of sympy.ImmutableSparseMatrix, shape (dim, dim)
+            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations.
+        """
+        return self._matrices
+
+    @cached_property
+    def _matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return tuple(matrix for symmetry in self.symmetries for matrix in symmetry.matrices(self.parameters))
+
+    def generators(self) -> tuple[tuple[sympy.Expr, ...], ...]:
+        """Return the vector fields xi_a = A_a x of all symmetries, each as a tuple of `dim` components.
+
+        Examples
+        --------
+        >>> u, v = parameters("u v")
+        >>> group = Scaling({u: +1, v: -1})
+        >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).generators()
+        ((u, -v),)
+        """
+        return self._fields
+
+    @cached_property
+    def _fields(self) -> tuple[tuple[sympy.Expr, ...], ...]:
+        return tuple(vector_field(matrix, self.parameters) for matrix in self._matrices)
+
+    def constraints(self, *, metric: Any = None) -> tuple[sympy.Expr, ...]:
+        """Return the functions chi^a whose common level sets are the slices.
+
+        They are those of `slice`, or else the canonical dual ones: chi^a = xᵀ S_a x / 2, where the S_a are a basis of
+        the symmetric matrices of the Lie algebra, in the order of the generators that they come from; S = A for a
+        symmetric generator A, and S = A + Aᵀ for one that is neither symmetric nor antisymmetric. Then grad chi^a =
+        S_a x: the slice is orthogonal to the orbits of the non-compact generators (arXiv 2601.06597, equation (35)).
+        Compact generators, for which xᵀ A x = 0, are left out.
+
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            A constant Riemannian metric g in place of the Euclidean one; `slice` does not depend on it. The canonical
+            constraints are then chi^a = xᵀ g S_a x / 2 for a basis of the S_a in the Lie algebra with g S_a symmetric,
+            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If the symmetric part of a generator, in the metric, is no symmetry, so that there is no canonical dual
+            slice.
+        InvalidArgumentError
+            If `metric` is no symmetric positive definite matrix of this size.
+
+        Examples
+        --------
+        >>> u, v = parameters("u v")
+        >>> group = Scaling({u: +1, v: -1})
+        >>> Model(parameters=(u, v), predictor={"theta": u * v}, loss=u * v, symmetry=group).constraints()
+        (u**2/2 - v**2/2,)
+        """
+        g = metric_for(metric, self.parameters)
+        if self.slice is not None:
+            return tuple(self.slice.values())
+        forms = tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices(metric=g))
+        return forms if g is None else tuple(map(tidied, forms))
+
+    def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a.
+
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            As for `constraints`.
+
+        Raises
+        ------
+        UnsupportedModelError, InvalidArgumentError
+            As `constraints`.
+        """
+        g = metric_for(metric, self.parameters)
+        return self._noncompact if g is None else noncompact_part(self._matrices, g)
+
+    @cached_property
+    def _noncompact(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return noncompact_part(self._matrices)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model, 64 hexadecimal digits: the same for equal formulas and data in every process."""
+        parts = [f"{name}: {text}" for name, text in self._texts()]
+        content = hashlib.sha256("\n".join(parts).encode())
+        for name in sorted(self.data):
+            content.update(f"\ndata {name}: {self.data[name].shape}\n".encode())
+            content.update(self.data[name].astype("<f8", copy=False).data)
+        return content.hexdigest()
+
+    def _texts(self) -> list[tuple[str, str]]:
+        """Return all formulas as text, mappings in the order of their names."""
+        slices = () if self.slice is None else self.slice.items()
+        return [
+            ("parameters", canonical_text(self.parameters)),
+            *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
+            ("loss", canonical_text(self.loss)),
+            *(text for number, symmetry in enumerate(self.symmetries) for text in symmetry_texts(number, symmetry)),
+            ("confinement", canonical_text(self.confinement)),
+            *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
+            *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
+        ]
+
+    def potential(self) -> sympy.Expr:
+        """Return L + confinement; a dynamics adds its weight decay."""
+        return self.loss + self.confinement
+
+    @property
+    def observable_names(self) -> tuple[str, ...]:
+        """Every name that `observable` understands: predictor components, observables, parameters."""
+        return tuple(self._named_expressions())
+
+    def observable(self, name: str) -> sympy.Expr:
+        """Return the expression of a predictor component, a declared observable or a parameter.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is none of that name; the message lists those that there are.
+        """
+        named = self._named_expressions()
+        if not isinstance(name, str) or name not in named:
+            raise InvalidArgumentError(f"unknown observable {name!r}; this model has {', '.join(named)}")
+        return named[name]
+
+    def _named_expressions(self) -> dict[str, sympy.Expr]:
+        return {**self.predictor, **self.observables, **{str(x): x for x in self.parameters}}
+
+    def loss_of_predictor(self) -> sympy.Expr:
+        """Return the loss as a function l of the predictor alone, L(x) = l(h(x)).
+
+        Parameters are eliminated with the help of predictor components that are affine in them, the others are set to
+        fixed values, and the identity L = l(h) is then checked, so that a result is right whenever there is one.
+
+        Returns
+        -------
+        sympy.Expr
+            An expression of the real symbols that carry the names of the predictor components.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If no such function was found.
+        """
+        images = {name: sympy.Dummy(name, real=True) for name in self.predictor}
+        solution = self._solve_for_parameters(images)
+        free = [x for x in self.parameters if x not in solution]
+        back = {images[name]: expression for name, expression in self.predictor.items()}
+        for anchors in ([sympy.Integer(1)] * len(free), [sympy.Rational(7 + 4 * i, 5) for i in range(len(free))]):
+            candidate = self.loss.xreplace(solution).xreplace(dict(zip(free, anchors, strict=True)))
+            if candidate.has(sympy.nan, sympy.zoo) or not self._symbols_of(candidate) <= set(images.values()):
+                continue
+            if vanishes(self.loss - candidate.xreplace(back), self.parameters, self.data):
+                return candidate.xreplace({z: sympy.Symbol(name, real=True) for name, z in images.items()})
+        raise UnsupportedModelError(
+            f"the loss {self.loss} could not be written as a function of the predictor {dict(self.predictor)}"
+        )
+
+    def _symbols_of(self, expression: sympy.Expr) -> set[sympy.Basic]:
+        if not uses_data(expression):
+            return set(expression.free_symbols)
+        return free_symbols_of("the loss", expression, self.data)[0]
+
+    def _solve_for_parameters(self, images: Mapping[str, sympy.Symbol]) -> dict[sympy.Symbol, sympy.Expr]:
+        solution: dict[sympy.Symbol, sympy.Expr] = {}
+        for name, expression in self.predictor.items():
+            reduced = expression.xreplace(solution)
+            candidates = (x for x in self.parameters if x in reduced.free_symbols and sympy.diff(reduced, x, 2) == 0)
+            pivot = next(candidates, None)
+            if pivot is None:
+                continue
+            value = {pivot: (images[name] - reduced.xreplace({pivot: sympy.Integer(0)})) / sympy.diff(reduced, pivot)}
+            solution = {x: expr.xreplace(value) for x, expr in solution.items()} | value
+        return solution
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Model) or hash(self) != hash(other):
+            return False
+        return same_formulas(self._formulas(), other._formulas()) and same_data(self.data, other.data)
+
+    def __hash__(self) -> int:
+        shapes = frozenset((name, array.shape) for name, array in self.data.items())
+        predictor = frozenset(self.predictor.items())
+        return hash((self.parameters, predictor, self.loss, self.symmetry, self.confinement, shapes))
+
+    def _formulas(self) -> dict[str, Any]:
+        return {
+            "parameters": self.parameters,
+            "predictor": dict(self.predictor),
+            "loss": self.loss,
+            "symmetry": self.symmetry,
+            "confinement": self.confinement,
+            "observables": dict(self.observables),
+            # The order of constraints matters: levels are given in it.
+            **({} if self.slice is None else {"slice": tuple(self.slice.items())}),
+        }
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={_text(value)}" for name, value in self._formulas().items()]
+        arrays = ", ".join(f"{name!r}: <array {array.shape}>" for name, array in self.data.items())
+        return f"Model({', '.join([*parts, f'data={{{arrays}}}'])})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        formulas = self._formulas()
+        symmetry, constraints = formulas.pop("symmetry"), formulas.pop("slice", None)
+        # As pairs: their order matters.
+        pairs = None if constraints is None else tuple((name, packed(each)) for name, each in constraints)
+        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data))
+
+
+def _text(value: Any) -> str:
+    """Return the repr of an argument; where an expression is large, what it is and how it begins."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name!r}: {_text(part)}' for name, part in value.items())}}}"
+    return repr(value) if not isinstance(value, sympy.Expr) or is_small(value) else sketch(value)
+
+
+def _unpickled(formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any]) -> Model:
+    constraints = None if pairs is None else tuple((name, unpacked(each)) for name, each in pairs)
+    return Model.trusted({**unpacked(formulas), "symmetry": symmetry, "slice": constraints, "data": data})

@@ -1,0 +1,10 @@
+"""A model under a dynamics at a temperature: what drives the walkers, and where they may go; one dynamics a file."""
+
+from .ambient import Ambient, compiled_of
+from .compiled_potential import CompiledPotential
+from .constrained import Constrained
+from .dynamics import Dynamics
+from .gauge_fixed import GaugeFixed
+from .soft_slice import SoftSlice
+
+__all__ = ["Ambient", "CompiledPotential", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of"]

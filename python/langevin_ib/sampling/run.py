@@ -1,0 +1,308 @@
+"""What comes back from sampling: final states, filled observers, and the settings that would give them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checks import checked_int
+from ..errors import DivergenceError, InvalidArgumentError
+from ..observe import Histogram, HistogramResult, Moments, MomentsResult, Spec, Trace, TraceResult
+from ..progress import Progress
+from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
+from .loop import MAX_STEPS, Kept, Machine, mortal_pieces, with_stable_step
+from .segments import proceed
+from .shards import Shards
+
+__all__ = ["Result", "Run", "load"]
+
+Result: TypeAlias = HistogramResult | MomentsResult | TraceResult
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Snapshot):
+    """A run of the dynamics.
+
+    Attributes
+    ----------
+    model : Model
+        What was sampled.
+    dynamics : Dynamics
+        Where the walkers went.
+    settings : Settings
+        Everything that decided the numbers.
+    machine : Machine
+        What computed them.
+    progressed : Progressed
+        The raw arrays.
+    seconds : float
+        Wall time spent in the core.
+    interrupted : bool
+        Whether the run was ended before its time: by Ctrl-C (which may have come after the last step), or, in a run
+        that was loaded, because the file was written on the way.
+    origin : str or None
+        Where the walkers started; see `snapshot.Snapshot`.
+    notes : tuple of str
+        What was decided on the user's behalf, such as a step size.
+    """
+
+    @property
+    def states(self) -> NDArray[Any]:
+        """The final states, shape (walkers, dim), in the order of the model's parameters."""
+        return self.progressed.states
+
+    @property
+    def steps(self) -> int:
+        """The steps made: all of them, unless the run was interrupted."""
+        return self.progressed.steps
+
+    @property
+    def walker_steps(self) -> int:
+        """Walkers times steps made."""
+        return self.steps * self.settings.count
+
+    @property
+    def acceptance(self) -> float | None:
+        """The share of proposals that were accepted, for ``mala``; else None."""
+        if self.settings.scheme != "mala" or self.steps == 0:
+            return None
+        return self.progressed.accepted / self.walker_steps
+
+    @property
+    def absorption_times(self) -> NDArray[np.float64]:
+        """When walkers were absorbed at zero, under ``GaugeFixed(at_zero="absorb")``: the number of the step times h.
+
+        Shape (walkers,), infinite for those that were not; or (walkers, pieces) for a model whose predictor has several
+        pieces that are absorbed one by one.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the dynamics absorbs nobody.
+        """
+        pieces = mortal_pieces(self.model, self.dynamics)
+        if pieces == 0:
+            raise InvalidArgumentError(f"{self.dynamics!r} absorbs no walkers; GaugeFixed(at_zero='absorb') does")
+        steps = self.progressed.absorbed
+        if steps is None:
+            steps = np.full((self.settings.count, pieces), -1)
+        times = np.where(steps < 0, np.inf, steps * self.settings.step_size)
+        return times[:, 0] if pieces == 1 else times
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what was kept of an observable: one result, or a tuple where several were asked for.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it was not observed, or the run ended before its first observation.
+        """
+        filled = [self._filled(*each) for each in self._kept() if each[1] == name]
+        if not filled:
+            observed = ", ".join(map(repr, self)) or "nothing"
+            raise InvalidArgumentError(f"{name!r} was not observed in this run, only {observed}; name it in observe=")
+        return filled[0] if len(filled) == 1 else tuple(filled)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of what was observed."""
+        return iter(dict(self.settings.observe))
+
+    def __bool__(self) -> bool:
+        """Return true: a run that observed nothing is still a run."""
+        return True
+
+    def __len__(self) -> int:
+        return len(dict(self.settings.observe))
+
+    def __contains__(self, name: object) -> bool:
+        return name in dict(self.settings.observe)
+
+    def _kept(self) -> Iterator[tuple[Kept, str, Spec]]:
+        for kept, (name, spec) in zip(self.progressed.kept, self.settings.observe, strict=True):
+            yield kept, name, spec
+
+    def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
+        provenance = self.settings.provenance(name, spec, self.steps)
+        if provenance.observations == 0:
+            raise InvalidArgumentError(
+                f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "
+                f"first look is after step {self.settings.burn_in + spec.every}"
+            )
+        match spec:
+            case Histogram():
+                return HistogramResult(spec, provenance, kept)
+            case Moments():
+                return MomentsResult(spec, provenance, kept)
+            case Trace():
+                return TraceResult(spec, provenance, kept)
+
+    def save(self, path: PathLike) -> None:
+        """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
+
+        The file is replaced in one instant; what was there before stays as ``path + ".previous"``.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where. The file is in NumPy's .npz format: ``numpy.load(path)["states"]`` works, too.
+
+        Raises
+        ------
+        ArchiveError
+            If the system refuses, or the model has a function that no file can hold. What was there before is still
+            there.
+        InvalidArgumentError
+            If `path` is no path of a file.
+        """
+        write_snapshot(path, self)
+
+    def resume(
+        self,
+        steps: int | None = None,
+        *,
+        threads: int | None = None,
+        level: str | None = None,
+        block: int = 256,
+        progress: Progress = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
+        executor: Executor | None = None,
+        shards: int | None = None,
+    ) -> Run:
+        """Go on with the run: the result is, to the bit, that of a run made at once.
+
+        Parameters
+        ----------
+        steps : int, optional
+            How many more steps to make; by default those that an interrupted run still lacks, which may be none.
+        threads, level, block, progress, checkpoint, checkpoint_every, executor, shards
+            As in `sample`; they need not be those of the run so far.
+
+        Returns
+        -------
+        Run
+            The longer run; this one stays as it is.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an argument is wrong.
+        DivergenceError
+            If a walker became NaN or ran away.
+        ArchiveError
+            If `checkpoint` holds another run, or cannot be written.
+        """
+        lacking = self.settings.steps - self.steps
+        more = lacking if steps is None else checked_int("steps", steps, minimum=1, maximum=MAX_STEPS)
+        settings = replace(self.settings, steps=self.steps + more)
+        farm = Shards.checked(executor, shards)
+        machine = Machine.checked(1 if farm and threads is None else threads, level, block)
+        settings.require_memory(self.model.dim, machine.threads)
+        saved = Checkpoint.opened(checkpoint, checkpoint_every)
+        run = replace(self, settings=settings, machine=machine)
+        run = run if saved is None else saved.joined(run)
+        try:
+            return proceed(run, progress=progress, checkpoint=saved, shards=farm)
+        except DivergenceError as error:
+            raise with_stable_step(error, self.model, self.dynamics, settings, self.states) from None
+
+    def to_datatree(self) -> Any:
+        """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
+
+        Walkers are chains. Where an observable has several traces, "_every_<stride>" is appended to its name. Needs
+        xarray, which is no dependency of langevin_ib.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the run kept no trace.
+        ImportError
+            If xarray is not installed.
+        """
+        traces = self._traces()
+        if not traces:
+            raise InvalidArgumentError("the run kept no trace; observe with Trace(every=...) for a chain x draw layout")
+        try:
+            import xarray  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise ImportError("to_datatree needs xarray >= 2024.10, which is not there: pip install xarray") from error
+
+        first, count = self.settings.walkers[0], self.settings.count
+        variables = {}
+        for name, trace in traces.items():
+            # Traces of different strides have draws of their own.
+            draw = "draw" if len({t.spec.every for t in traces.values()}) == 1 else f"draw_{name}"
+            coords = {"chain": np.arange(first, first + count), draw: trace.steps}
+            variables[name] = xarray.DataArray(np.asarray(trace), dims=("chain", draw), coords=coords)
+        attributes = {
+            "inference_library": "langevin_ib",
+            "scheme": self.settings.scheme,
+            "step_size": self.settings.step_size,
+            "temperature": self.settings.temperature,
+            "sampling_time": self.seconds,
+        }
+        return xarray.DataTree.from_dict({"/posterior": xarray.Dataset(variables, attrs=attributes)})
+
+    def _traces(self) -> dict[str, TraceResult]:
+        """Return the traces by names of their own."""
+        results = (self._filled(*each) for each in self._kept() if isinstance(each[2], Trace))
+        filled = [result for result in results if isinstance(result, TraceResult)]
+        names = [trace.provenance.observable for trace in filled]
+        return {
+            name if names.count(name) == 1 else f"{name}_every_{trace.spec.every}": trace
+            for name, trace in zip(names, filled, strict=True)
+        }
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        state = (
+            f"interrupted after {self.steps:,} of {settings.steps:,} steps"
+            if self.interrupted
+            else f"{self.steps:,} steps"
+        )
+        rate = f", {self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else ""
+        observed = f", observed {', '.join(self)}" if len(self) else ""
+        return (
+            f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
+            f"{settings.temperature:g} by {settings.scheme}{observed}{rate}>"
+        )
+
+
+def load(path: PathLike) -> Run:
+    """Return the run that a file holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `Run.save` or ``sample(..., checkpoint=path)`` wrote. It is data: nothing in it is ever executed.
+
+    Returns
+    -------
+    Run
+        As it was saved; ``interrupted`` if steps are still to be made, which `Run.resume` does.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such file; if it is damaged and so is the one before it, which else is taken with a `DamagedFile`
+        warning; or if it was written by a version of langevin_ib whose numbers or files are others.
+
+    Examples
+    --------
+    >>> import langevin_ib as lib, pathlib, tempfile
+    >>> model, folder = lib.models.scalar_product(), tempfile.TemporaryDirectory()
+    >>> settings = {"temperature": 0.1, "step_size": 0.01, "walkers": 64, "rng": 1, "progress": False}
+    >>> path = pathlib.Path(folder.name) / "run.npz"
+    >>> lib.sample(model, steps=50, **settings).save(path)
+    >>> longer = lib.load(path).resume(steps=50)
+    >>> bool((longer.states == lib.sample(model, steps=100, **settings).states).all())
+    True
+    >>> folder.cleanup()
+    """
+    fields, _ = read_snapshot(path)
+    return Run(**fields)

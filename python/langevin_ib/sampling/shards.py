@@ -1,0 +1,298 @@
+"""A run cut into shards of walkers, made by the workers of any `concurrent.futures.Executor` and merged exactly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..checks import checked_int, shown
+from ..errors import DivergenceError, InvalidArgumentError
+from ..model import Model
+from ..observe import Histogram, Moments, Spec, Trace
+from ..process import Dynamics
+from .loop import Kept, Machine, Progressed, Settings, advance
+
+__all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
+
+ALIGNMENT = 32
+"""Shards begin at multiples of this, as the core's packs do: nobody moves a walker that is not its own."""
+
+SHARDS_PER_WORKER = 4
+"""So that a slow worker holds up the others for a quarter of its share at most."""
+
+LEAST_WALKERS = 64
+"""Unless told otherwise, no shard has fewer walkers, as the core moves so many together."""
+
+MAX_SHARDS = 1_000_000
+
+Part: TypeAlias = tuple[tuple[int, int], Progressed]
+"""The numbers of a shard's walkers (the first, the one after the last), and where these stand."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is sent: a shard and how far to go. Of what was kept, only sums are needed to go on.
+
+    Parameters
+    ----------
+    model, dynamics, settings, machine
+        As `loop.advance` takes them; the walkers of the settings are those of the shard.
+    states : array, shape (walkers, dim)
+        Where the shard's walkers stand.
+    sums : tuple of array, shape (walkers, order)
+        The sums of each `Moments`.
+    made, steps : int
+        The steps made, and to be made.
+    """
+
+    model: Model
+    dynamics: Dynamics
+    settings: Settings
+    machine: Machine
+    states: NDArray[Any]
+    sums: tuple[NDArray[Any], ...]
+    made: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Who makes a run, and in how many pieces.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        A thread pool, a process pool, ``Client.get_executor()`` of dask.distributed, ...
+    number : int, optional
+        How many shards; by default four per worker. No number depends on it. There are no more than one per 32 walkers.
+    """
+
+    executor: Executor
+    number: int | None = None
+
+    @classmethod
+    def checked(cls, executor: Any, shards: Any) -> Shards | None:
+        """Return what a user asked for; None if for nothing of the kind.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `executor` is none, or `shards` is no positive integer or stands alone.
+        """
+        if executor is None:
+            if shards is not None:
+                raise InvalidArgumentError(f"shards={shown(shards)} has no effect without executor=; name one")
+            return None
+        if not isinstance(executor, Executor):
+            raise InvalidArgumentError(
+                f"executor={shown(executor)} is no concurrent.futures.Executor; give one, such as "
+                "ProcessPoolExecutor() or, for a dask client, client.get_executor()"
+            )
+        number = None if shards is None else checked_int("shards", shards, minimum=1, maximum=MAX_SHARDS)
+        return cls(executor, number)
+
+    def advance(
+        self,
+        model: Model,
+        dynamics: Dynamics,
+        settings: Settings,
+        machine: Machine,
+        *,
+        before: Progressed,
+        steps: int,
+    ) -> Progressed:
+        """Make the steps from ``before.steps`` up to `steps`, as `loop.advance` does; return where the run is then.
+
+        All or none of them: `before` stays as it is, and if anything is raised, what is pending is cancelled.
+
+        Raises
+        ------
+        DivergenceError
+            The first of all shards, by step and then by walker.
+        InvalidArgumentError
+            If the executor has been shut down, or a worker cannot do as asked.
+        BrokenExecutor
+            If a worker was lost, and the executor is one that does not replace it.
+        """
+        futures: dict[Future[Progressed], tuple[int, int]] = {}
+        try:
+            for walkers in cut(settings.walkers, self._number(settings.count)):
+                rows = _rows(walkers, settings)
+                sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if isinstance(spec, Moments))
+                shard = replace(settings, walkers=walkers)
+                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps)
+                futures[self._submitted(task)] = walkers
+            return merge(before, settings, steps, _finished(futures))
+        except BrokenExecutor as error:
+            error.add_note(
+                "a worker was lost; a checkpoint has what came before: repeat the call with another executor"
+            )
+            raise
+        finally:
+            # Whatever went wrong, nobody waits for the rest.
+            for future in futures:
+                future.cancel()
+
+    def workers(self) -> int:
+        """Return how many shards can be made at once, as far as that can be known."""
+        # No executor says so in public; the standard ones and mpi4py's have this name, dask's has its client.
+        most = getattr(self.executor, "_max_workers", None)
+        if isinstance(most, int):
+            return max(most, 1)
+        client = getattr(self.executor, "_client", None)
+        if client is None:
+            return os.cpu_count() or 1
+        threads: dict[str, int] = client.nthreads()
+        return max(sum(threads.values()), 1)
+
+    def _number(self, walkers: int) -> int:
+        if self.number is not None:
+            return self.number
+        return max(min(SHARDS_PER_WORKER * self.workers(), walkers // LEAST_WALKERS), 1)
+
+    def _submitted(self, task: Task) -> Future[Progressed]:
+        try:
+            return self.executor.submit(advance_shard, task)
+        except BrokenExecutor:
+            raise
+        except RuntimeError as error:
+            raise InvalidArgumentError(
+                f"executor={shown(self.executor)} takes no work: {error}; open another"
+            ) from error
+
+
+def cut(walkers: tuple[int, int], number: int) -> list[tuple[int, int]]:
+    """Return consecutive ranges of walkers that together are the given one, of about equal size.
+
+    Parameters
+    ----------
+    walkers : (int, int)
+        The first and the one after the last.
+    number : int
+        How many ranges are wanted; fewer come back where there are not 32 walkers for each.
+    """
+    first, last = walkers
+    inner = ((first + (last - first) * i // number) // ALIGNMENT * ALIGNMENT for i in range(1, number))
+    bounds = sorted({first, *(bound for bound in inner if first < bound < last), last})
+    return list(pairwise(bounds))
+
+
+def advance_shard(task: Task) -> Progressed:
+    """Make a shard's steps: what a worker does.
+
+    Returns
+    -------
+    Progressed
+        Where the shard's walkers stand; histograms and traces hold what these steps added.
+
+    Raises
+    ------
+    DivergenceError
+        If a walker of the shard diverged.
+    KeyboardInterrupt
+        If the worker heard Ctrl-C; or whatever else a signal handler there raised.
+    """
+    settings = task.settings
+    # What comes over a network may lie anywhere in a message, also where no number of its size may be.
+    states, *sums = (np.require(array, requirements=["C", "ALIGNED"]) for array in (task.states, *task.sums))
+    nothing, left = Progressed.start(states, settings), iter(sums)
+    kept = tuple(next(left) if isinstance(spec, Moments) else new for new, spec in _observed(nothing, settings))
+    progressed, stopped = advance(
+        task.model,
+        task.dynamics,
+        settings,
+        task.machine,
+        before=Progressed(states, kept, task.made, 0),
+        steps=task.steps,
+        report=None,
+    )
+    if stopped is not None:
+        raise stopped
+    return progressed
+
+
+def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Part]) -> Progressed:
+    """Put the shards of a stretch of a run together: counts add up, and every walker's row goes to its place.
+
+    Takes the parts as they come, in any order, and keeps none of them: memory is that of the result.
+
+    Parameters
+    ----------
+    before : Progressed
+        Where the whole run stood before the stretch; it stays as it is.
+    settings : Settings
+        Of the whole run.
+    steps : int
+        Where the stretch ends.
+    parts : iterable of ((int, int), Progressed)
+        The shards, which together have each walker once, as `advance_shard` returns them.
+    """
+    states = np.empty_like(before.states)
+    kept = [_room(old, spec, settings, before.steps, steps) for old, spec in _observed(before, settings)]
+    accepted = before.accepted
+    absorbed = None if before.absorbed is None else before.absorbed.copy()
+    for walkers, part in parts:
+        rows = _rows(walkers, settings)
+        states[rows] = part.states
+        accepted += part.accepted
+        if part.absorbed is not None:
+            if absorbed is None:
+                absorbed = np.full((settings.count, part.absorbed.shape[1]), -1, dtype=np.int64)
+            # A shard knows of this stretch only.
+            absorbed[rows] = np.maximum(absorbed[rows], part.absorbed)
+        for whole, (new, spec) in zip(kept, _observed(part, settings), strict=True):
+            match spec:
+                case Histogram():
+                    np.add(whole, new, out=whole)
+                case Moments():
+                    whole[rows] = new
+                case Trace():
+                    whole[rows, whole.shape[1] - new.shape[1] :] = new
+    return Progressed(states, tuple(kept), steps, accepted, absorbed)
+
+
+def _rows(walkers: tuple[int, int], settings: Settings) -> slice:
+    """Return which rows of the whole run are those of a shard."""
+    return slice(walkers[0] - settings.walkers[0], walkers[1] - settings.walkers[0])
+
+
+def _observed(progressed: Progressed, settings: Settings) -> Iterator[tuple[Kept, Spec]]:
+    return zip(progressed.kept, (spec for _, spec in settings.observe), strict=True)
+
+
+def _room(old: Kept, spec: Spec, settings: Settings, made: int, steps: int) -> Kept:
+    """Return where shards are merged into: what was kept before them, and room for what they add."""
+    match spec:
+        case Histogram():
+            return old.copy()
+        case Moments():
+            return np.empty_like(old)
+        case Trace():
+            draws = settings.observations(spec, steps)
+            room: Kept = np.empty((settings.count, draws), dtype=settings.dtype)
+            room[:, : settings.observations(spec, made)] = old
+            return room
+
+
+def _finished(futures: dict[Future[Progressed], tuple[int, int]]) -> Iterator[Part]:
+    """Yield the shards as they are finished; if walkers diverged, wait for all, and raise what happened first."""
+    divergences = []
+    for future in as_completed(list(futures)):
+        walkers = futures.pop(future)
+        try:
+            part = future.result()
+        except DivergenceError as error:
+            divergences.append(error)
+        else:
+            yield walkers, part
+            del part
+        del future
+    if divergences:
+        raise min(divergences, key=lambda error: (error.step, error.walker))

@@ -1,0 +1,1 @@
+"""What the package shows of itself and of the paper."""
