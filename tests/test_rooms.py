@@ -21,7 +21,7 @@ FLOORS = (
     ("studies",),
     ("__main__",),
 )
-"""Each uses what is on lower floors; on one floor nobody knows a neighbour, but at the bottom, which stands in order."""
+"""Each uses what is on lower floors; nobody knows a neighbour on its own, but at the bottom, which stands in order."""
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -57,7 +57,7 @@ def names_on(face: str) -> frozenset[str]:
 
 
 def imports(name: str, path: Path, code: str | None = None) -> Iterator[tuple[str, str]]:
-    """Yield the absolute module and the name of everything that a module imports from this package, wherever it does."""
+    """Yield absolute module and name of everything that a module imports from this package, wherever it does."""
     inside = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     inside = [part for part in inside if part]
     for node in ast.walk(tree_of(path) if code is None else ast.parse(code)):
@@ -81,7 +81,7 @@ def imports(name: str, path: Path, code: str | None = None) -> Iterator[tuple[st
 
 def room_of(module: str) -> str:
     """The room that a module is in: the first part of its name."""
-    return module.split(".")[0]
+    return module.partition(".")[0]
 
 
 def runs_up(name: str, path: Path, code: str | None = None) -> list[str]:

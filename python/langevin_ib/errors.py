@@ -8,6 +8,7 @@ from typing import Any
 __all__ = [
     "ArchiveError",
     "DivergenceError",
+    "InfiniteMomentError",
     "InvalidArgumentError",
     "InvarianceError",
     "LangevinError",
@@ -47,6 +48,10 @@ class InvarianceError(LangevinError, ValueError):
 
 class NotNormalizableError(LangevinError, ValueError):
     """The requested law has infinite mass; the message says where it escapes and what to do."""
+
+
+class InfiniteMomentError(LangevinError, ArithmeticError):
+    """A mean, a variance or another average does not exist; the message says which tail falls off how slowly."""
 
 
 class UnsupportedModelError(LangevinError, NotImplementedError):

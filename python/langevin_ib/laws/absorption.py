@@ -42,6 +42,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _ORDER, _NODES, _ELEMENTS = 16, 40, 24
+_ERROR = 1e-9  # of the distribution functions: the modes have about ten digits
 _DROP = 60.0  # the domain ends where exp(-l/T) has fallen by exp(-60)
 
 
@@ -126,12 +127,15 @@ def absorption_time(
     modes = _Modes.solve(loss, T, abs(start))
     name = f"gauge-fixed dynamics of level 0, T = {T:.12g}"
     life = _Life(*modes.life(abs(start)))
-    time = Density(f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, life)
+    time = Density(
+        f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, life, _ERROR
+    )
     survivors = Density.from_log_weight(
         lambda theta: modes.log_survivors(np.abs(theta)),
         name=f"quasi-stationary law given survival under {name}",
         reference="d theta",
         support=(0.0, modes.end) if sign > 0.0 else (-modes.end, 0.0),
+        error=_ERROR,
     )
     return Absorption(start, _mean(loss, T, abs(start), modes.end), float(modes.rates[0]), time, survivors)
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.stats
 import sympy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model, Scaling
-from ..model.expressions import compiled, condensed, vanishes
+from ..model.expressions import compiled, condensed, landmarks, vanishes
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
 from .families import Product, affine_observable, quadratic_form
@@ -107,7 +107,7 @@ def density(
     >>> from langevin_ib import models
     >>> law = density(models.scalar_product(), "theta", dynamics=Ambient(weight_decay=0.1), temperature=0.1)
     >>> law
-    <Density ambient Gibbs law with weight decay 0.1, T = 0.1, with respect to d theta, closed form>
+    <Density ambient Gibbs law with weight decay 0.1, T = 0.1, with respect to d theta, closed form, cdf within 1e-13>
     >>> round(law.mean(), 6)
     0.84086
     """
@@ -175,9 +175,21 @@ class _Request:
     def reference(self) -> str:
         return f"d {self.observable}"
 
-    def weighted(self, weight: LogWeight, *, lowest: float = -math.inf, method: str = "quadrature") -> Density:
+    def weighted(
+        self,
+        weight: LogWeight,
+        *,
+        lowest: float = -math.inf,
+        method: str = "quadrature",
+        breaks: ArrayLike = (),
+    ) -> Density:
         return Density.from_log_weight(
-            weight, name=self.name, reference=self.reference, support=(lowest, math.inf), method=method
+            weight,
+            name=self.name,
+            reference=self.reference,
+            support=(lowest, math.inf),
+            method=method,
+            breaks=breaks,
         )
 
     def potential(self) -> Callable[..., FloatArray]:
@@ -195,15 +207,16 @@ class _Request:
         if lam <= 0.0:
             raise self._escape({product.u: sympy.Integer(1), product.v: sympy.Integer(-1)})
         kind, loss = product.kind(self.expression), product.loss_function()
+        breaks = landmarks(product.loss, sympy.Symbol(product.name, real=True), product.data)
         closed_form = product_law.theta_closed_form(loss, lam, self.T)
         if kind == "theta" and self.method != "quadrature":
-            return self.weighted(closed_form, method="closed form")
+            return self.weighted(closed_form, method="closed form", breaks=breaks)
         if kind == "theta":
             weight = product_law.theta_pushed_forward(self.potential(), lam, self.T)
-            return self.weighted(weight)
+            return self.weighted(weight, breaks=breaks)
         if kind is None or self.method == "closed form":
             return None
-        cells = integrate(closed_form, [(-math.inf, math.inf)], [0.0])
+        cells = integrate(closed_form, [(-math.inf, math.inf)], [0.0], breaks)
         formula = {"imbalance": product_law.imbalance, "norm": product_law.norm, "parameter": product_law.parameter}[
             kind
         ]
@@ -253,7 +266,8 @@ class _Request:
         if self.method == "closed form" or self.model.dim != 1 or self.expression != self.model.parameters[0]:
             return None
         potential = self.potential()
-        return self.weighted(lambda x: -potential(x) / self.T)
+        places = landmarks(self.dynamics.potential(self.model), self.model.parameters[0], self.model.data)
+        return self.weighted(lambda x: -potential(x) / self.T, breaks=places)
 
     def pushed_forward(self) -> Density:
         if self.method == "closed form":

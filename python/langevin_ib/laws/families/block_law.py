@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ...errors import InvalidArgumentError, NotNormalizableError
@@ -58,7 +58,8 @@ class BlockLaw(BlockStrength):
             is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
             method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
             self._refuse_closed_form(method)
-            return self._weighted(weight, support=support, method=method)
+            breaks = self.request.breaks if kind == "theta" else ()
+            return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
         if kind == "component":
             return self._weighted(tabulated(self._component()))
@@ -83,6 +84,7 @@ class BlockLaw(BlockStrength):
         *,
         support: tuple[float, float] = (-math.inf, math.inf),
         singularities: tuple[float, ...] = (0.0,),
+        breaks: ArrayLike = (),
         method: str = "quadrature",
     ) -> Density:
         name = self.request.observable
@@ -92,7 +94,9 @@ class BlockLaw(BlockStrength):
             if self.measure.level == 0.0
             else ""
         )
-        return self.request.weighted(weight, support=support, singularities=singularities, method=method, remedy=remedy)
+        return self.request.weighted(
+            weight, support=support, singularities=singularities, breaks=breaks, method=method, remedy=remedy
+        )
 
     def _require_confinement(self) -> None:
         if self.measure.is_confined:

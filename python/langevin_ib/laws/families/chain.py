@@ -120,4 +120,5 @@ class ChainLaw:
             f"leave one of them the smallest, or given=({self.request.observable!r}, lo, hi) away from 0"
         )
         method = "quadrature" if self.request.method == "quadrature" else "closed form"
-        return self.request.weighted(self.log_weight, method=method, remedy=remedy[0].upper() + remedy[1:])
+        remedy = remedy[0].upper() + remedy[1:]
+        return self.request.weighted(self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy)

@@ -143,6 +143,7 @@ class _Quadrature:
             reference=reference,
             support=(low, high),
             singularities=(self.shift,),
+            error=max(tolerance, abs(missing)),
         )
 
     def _axes(self) -> dict[sympy.Symbol, Axis]:

@@ -18,12 +18,14 @@ from .expressions import (
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
 from .jets import jet, values_of
+from .landmarks import SWITCHES, landmarks
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of
 from .sketch import sketch
 
 __all__ = [
     "DATA_TOLERANCE",
     "NO_DATA",
+    "SWITCHES",
     "Data",
     "canonical_text",
     "checked_array",
@@ -41,6 +43,7 @@ __all__ = [
     "integer_tree",
     "is_small",
     "jet",
+    "landmarks",
     "parameters",
     "parts_of",
     "probes",
