@@ -18,12 +18,13 @@ from ..model import Model, Scaling
 from ..model.expressions import compiled, condensed, landmarks, vanishes
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
+from .composition import Composition
 from .families import Product, affine_observable, quadratic_form
 from .families import product as product_law
 from .level_sets import pushed_forward
 from .line import Density, LogWeight, integrate
 from .request import Dynamics, Given, LawRequest
-from .symmetric import symmetric_law
+from .symmetric import curve_law, family_law
 
 __all__ = ["Density", "density"]
 
@@ -124,10 +125,11 @@ def density(
 
 
 def _density(asked: LawRequest) -> Density:
-    law, dynamics = _of_symmetry(asked), asked.dynamics
+    composed = Composition.recognise(asked)
+    law = _of_symmetry(asked, composed)
     if law is not None:
         return law
-    if not isinstance(dynamics, Ambient | SoftSlice):
+    if not isinstance(asked.dynamics, Ambient | SoftSlice):
         return asked.refused()
     if asked.given is not None:
         condition = asked.condition
@@ -136,27 +138,38 @@ def _density(asked: LawRequest) -> Density:
         model=asked.model,
         observable=asked.observable,
         expression=asked.expression,
-        dynamics=dynamics,
+        dynamics=asked.dynamics,
         T=asked.T,
         method=asked.method,
         name=asked.name,
     )
-    if isinstance(dynamics, SoftSlice):
-        return request.pushed_forward()
-    request.require_broken_symmetry()
-    product, confinement = Product.recognise(asked.model), request.weight_decay()
-    law = None if product is None or confinement is None else request.product(product, confinement)
-    return law or request.gaussian() or request.one_parameter() or request.pushed_forward()
+    if isinstance(asked.dynamics, Ambient):
+        request.require_broken_symmetry()
+        product, confinement = Product.recognise(asked.model), request.weight_decay()
+        law = None if product is None or confinement is None else request.product(product, confinement)
+        law = law or request.gaussian() or request.one_parameter()
+    if law is not None:
+        return law
+    return request.pushed_forward() if composed is None else composed.density(_density)
 
 
-def _of_symmetry(asked: LawRequest) -> Density | None:
+def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | None:
+    """Return the law if it is one of those that a symmetry gives, or on a slice; None for those in the plane."""
+    in_plane = isinstance(asked.dynamics, Ambient | SoftSlice)
+    refusal: UnsupportedModelError | None = None
     try:
-        return symmetric_law(asked)
-    except UnsupportedModelError:
-        # In the plane there is still the quadrature over level sets.
-        if asked.given is None and isinstance(asked.dynamics, Ambient | SoftSlice) and asked.method != "closed form":
-            return None
-        raise
+        law = family_law(asked)
+    except UnsupportedModelError as error:
+        law, refusal = None, error
+    if law is not None:
+        return law
+    if composed is not None and not (in_plane and asked.shell is None):
+        return composed.density(_density)
+    law = curve_law(asked)
+    # In the plane there is still the quadrature over level sets.
+    if law is None and refusal is not None and not (in_plane and asked.given is None and asked.method != "closed form"):
+        raise refusal
+    return law
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,10 @@
 """A law on the line from any log-weight, to about 12 digits, infinite peaks included."""
 
 from .distribution import Density
+from .monotone import NotMonotoneError
 from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
 from .quadrature import Interval, LogWeight, integrate
+from .transformed import TransformedLaw
 
 __all__ = [
     "NODES",
@@ -13,6 +15,8 @@ __all__ = [
     "Density",
     "Interval",
     "LogWeight",
+    "NotMonotoneError",
+    "TransformedLaw",
     "antiderivative",
     "integrate",
 ]
