@@ -5,6 +5,20 @@ from .compiled_potential import CompiledPotential
 from .constrained import Constrained
 from .dynamics import Dynamics
 from .gauge_fixed import GaugeFixed
+from .on_slice import OnSlice
+from .process import Process
+from .slices import Slice
 from .soft_slice import SoftSlice
 
-__all__ = ["Ambient", "CompiledPotential", "Constrained", "Dynamics", "GaugeFixed", "SoftSlice", "compiled_of"]
+__all__ = [
+    "Ambient",
+    "CompiledPotential",
+    "Constrained",
+    "Dynamics",
+    "GaugeFixed",
+    "OnSlice",
+    "Process",
+    "Slice",
+    "SoftSlice",
+    "compiled_of",
+]

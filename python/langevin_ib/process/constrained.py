@@ -68,6 +68,11 @@ class Constrained(OnSlice):
             raise InvalidArgumentError(f"fixman must be True or False, got {shown(self.fixman)}")
         object.__setattr__(self, "fixman", bool(self.fixman))
 
+    @property
+    def needs_temperature(self) -> bool:
+        """Whether V depends on the temperature: with Fixman's term it does."""
+        return self.fixman
+
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V of `model` as a SymPy expression; with `fixman` it depends on the temperature.
 

@@ -22,6 +22,11 @@ class Dynamics(ABC):
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
     """The schemes of `sample` that can move walkers so."""
 
+    @property
+    def needs_temperature(self) -> bool:
+        """Whether V depends on the temperature."""
+        return False
+
     @abstractmethod
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V of `model` as a SymPy expression; `temperature` is only needed where V depends on it."""
