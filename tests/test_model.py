@@ -13,7 +13,7 @@ from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
 from langevin_ib.model.expressions.expressions import compiled, vanishes
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process.dynamics import Ambient
+from langevin_ib.process import Ambient
 
 u, v = parameters("u v")
 THETA = sympy.Symbol("theta", real=True)

@@ -15,7 +15,7 @@ import sympy
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
 from langevin_ib.model.expressions.expressions import compiled, vanishes
 from langevin_ib.model.expressions.jets import jet
-from langevin_ib.process.dynamics import Ambient
+from langevin_ib.process import Ambient
 from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
 U, V = lib.parameters("u v")
