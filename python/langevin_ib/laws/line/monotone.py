@@ -240,6 +240,8 @@ def _blur(function: Function, law: Density, turn: float) -> float:
     """Return the probability of what rounding does not tell from an extreme value."""
     beside = turn + np.concatenate([[0.0], _NEAR * max(abs(turn), 1.0), -_NEAR * max(abs(turn), 1.0)])
     values = function(beside)
+    if not np.isfinite(values[0]):
+        return 0.0
     same = beside[np.abs(values - values[0]) <= 4.0 * np.spacing(np.abs(values[0]))]
     return float(law.cdf(same.max()) - law.cdf(same.min())) if same.size else 0.0
 
