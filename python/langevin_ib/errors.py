@@ -13,6 +13,7 @@ __all__ = [
     "InvarianceError",
     "LangevinError",
     "NotNormalizableError",
+    "OutOfTimeError",
     "UnsupportedModelError",
 ]
 
@@ -65,6 +66,10 @@ class InfiniteMomentError(LangevinError, ArithmeticError):
 
 class UnsupportedModelError(LangevinError, NotImplementedError):
     """The model or observable is well formed, but no kernel can run it yet."""
+
+
+class OutOfTimeError(UnsupportedModelError, TimeoutError):
+    """The answer was not found within the time that `timeout` allows; the message says what to do instead."""
 
 
 class DivergenceError(LangevinError, ArithmeticError):

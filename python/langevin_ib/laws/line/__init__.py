@@ -2,8 +2,10 @@
 
 from .averages import Average, Function
 from .distribution import Density
+from .monotone import NotMonotoneError
 from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
 from .quadrature import Interval, LogWeight, integrate
+from .transformed import TransformedLaw
 
 __all__ = [
     "NODES",
@@ -16,6 +18,8 @@ __all__ = [
     "Function",
     "Interval",
     "LogWeight",
+    "NotMonotoneError",
+    "TransformedLaw",
     "antiderivative",
     "integrate",
 ]
