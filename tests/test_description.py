@@ -205,7 +205,7 @@ class TestHash:
         )
         environment = os.environ | {"PYTHONHASHSEED": "12345"}
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+            [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=environment
         )
         model = lib.models.scalar_product(loss=lambda z: sympy.cosh(z) + z**4 + sympy.Abs(z))
         assert done.stdout.strip() == content_hash(model)
