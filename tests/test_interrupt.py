@@ -65,6 +65,7 @@ def uninterrupted(case: dict, steps: int) -> lib.Run:
 def report(case: dict) -> dict:
     # On a loaded machine the best of several tries tells what the program itself takes.
     for _ in range(TRIES):
+        sampled(steps=1)  # so that no try is the next turn of an interrupted loop
         delay, run, warning = interrupted(case)
         if delay < LIMIT:
             break

@@ -47,8 +47,8 @@ impl<T: Scalar> Block<T> {
 
     fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
         let columns = watches.iter().map(|watch| match &watch.keep {
-            Keep::Moments(moments) => Column { sums: vec![0.0; moments.order * walkers], trace: Vec::new() },
-            Keep::Histogram(..) | Keep::Trace => Column::default(),
+            Keep::Moments(moments) => Column { sums: moments.nothing(walkers), trace: Vec::new() },
+            Keep::Histogram(..) | Keep::Trace | Keep::States => Column::default(),
         });
         let mut block = Self {
             first,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..observe import Histogram, Moments, Trace
+from ..observe import Histogram, Kept, Moments, Trace
 from .convergence import (
     FEWEST_DRAWS,
     effective_bulk,
@@ -19,7 +19,7 @@ from .convergence import (
     split_rhat,
 )
 from .files import Snapshot
-from .loop import Driver, Kept
+from .loop import Driver
 from .stuck import remark_on_stuck
 
 __all__ = ["Diagnosis", "Diagnostics", "diagnose", "remarked"]
@@ -136,7 +136,7 @@ def diagnose(snapshot: Snapshot, *, most: int = MOST) -> Diagnostics:
     rows = tuple(
         _diagnosis(snapshot, name, spec, kept, most)
         for kept, (name, spec) in zip(progressed.kept, settings.observe, strict=True)
-        if settings.observations(spec, progressed.steps) > 0
+        if settings.observations(spec, progressed.steps) > 0 and not spec.is_of_states
     )
     acceptance = None
     if progressed.acceptance is not None:
@@ -187,6 +187,9 @@ def _diagnosis(snapshot: Snapshot, name: str, spec: Any, kept: Kept, most: int) 
     # Infinite values are told from the others where ranks are taken, and nowhere else.
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         match spec:
+            case Trace() if spec.every is None:
+                # What was looked at at uneven steps has no autocorrelation to speak of.
+                return Diagnosis(name, "trace", math.nan, math.nan, math.nan, math.nan)
             case Trace():
                 return _of_trace(name, kept, most)
             case Moments():
@@ -220,15 +223,19 @@ def _of_trace(name: str, kept: Kept, most: int) -> Diagnosis:
 
 
 def _of_moments(snapshot: Snapshot, name: str, sums: Kept, draws: int) -> Diagnosis:
-    means = sums / draws
-    final = _final(snapshot, name)
-    changes = [final ** (k + 1) - means[:, k] for k in range(min(means.shape[1], 2))]
-    drift = max(map(_away_from_zero, changes))
-    if means.shape[1] < 2 or draws < 2 or len(means) < 2:
+    powers, pivots = sums[:, :-1] / draws, sums[:, -1]
+    # Powers are those of the distance from each walker's pivot; all are taken from one place near by.
+    centre = float(pivots.mean())
+    shifts, final = pivots - centre, _final(snapshot, name) - centre
+    means = [shifts + powers[:, 0]]
+    if powers.shape[1] > 1:
+        means.append(shifts**2 + 2.0 * shifts * powers[:, 0] + powers[:, 1])
+    drift = max(_away_from_zero(final ** (k + 1) - mean) for k, mean in enumerate(means))
+    if len(means) < 2 or draws < 2 or len(pivots) < 2:
         return Diagnosis(name, "moments", math.nan, math.nan, math.nan, drift)
-    within = float((means[:, 1] - means[:, 0] ** 2).mean()) * draws / (draws - 1)
-    between = float(means[:, 0].var(ddof=1))
-    return Diagnosis(name, "moments", *_from_variances(within, between, draws, len(means)), math.nan, drift)
+    within = float((powers[:, 1] - powers[:, 0] ** 2).mean()) * draws / (draws - 1)
+    between = float(means[0].var(ddof=1))
+    return Diagnosis(name, "moments", *_from_variances(within, between, draws, len(pivots)), math.nan, drift)
 
 
 def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept) -> Diagnosis:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DivergenceError, InvalidArgumentError
 from ..model import Model
-from ..observe import Spec
+from ..observe import Observer
 from ..process import Dynamics, GaugeFixed, Process
 from ..progress import Progress
 from .approach import with_approach
@@ -55,7 +55,7 @@ def sample(
     dtype: str = "float64",
     noise: str = "native",
     substeps: int = 1,
-    observe: Mapping[str, Spec | tuple[Spec, ...]] | None = None,
+    observe: Mapping[str, Observer | tuple[Observer, ...]] | None = None,
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
@@ -99,8 +99,8 @@ def sample(
         Make each step's noise from that many finer steps, as their normalised sum. A run at step h with ``substeps=2``
         and one at h/2 with the same seed share one Brownian path, so their difference, the discretisation bias that
         ``compare(..., finer=...)`` extrapolates, has little variance.
-    observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
-        What to keep of which observable of the model, besides the final states.
+    observe : mapping from str to Histogram, Moments, Trace, States, or a tuple of them
+        What to keep of which observable of the model, besides the final states; `States` under a name of its own.
     initial : array_like, shape (), (dim,) or (walkers, dim), optional
         Where the walkers start; it is copied; by default at independent standard normals drawn from the same key. Under
         `GaugeFixed` they are moved along their orbits to the slice first, under `Constrained` along its normals.
@@ -127,15 +127,16 @@ def sample(
     shards : int, optional
         How many shards; by default four per worker, and never more than one per 32 walkers.
     potential : scipy.LowLevelCallable, numba cfunc or ctypes function, optional
-        A compiled gradient in place of the model's loss and confinement, for code that is not an expression; see
-        `CompiledPotential` for its signature. Weight decay and metric of the dynamics still apply.
+        A compiled gradient in place of the model's loss and confinement, for code that is not an expression. Weight
+        decay and metric of the dynamics still apply. What it must be, see Notes.
 
     Returns
     -------
     Run
         ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
-        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. Where Ctrl-C is
-        ignored (a background job, nohup), or has a handler of its own, that stays.
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. In a loop of runs
+        the loop ends with it: where the same call comes next, it raises KeyboardInterrupt and samples nothing. Where
+        Ctrl-C is ignored (a background job, nohup), or has a handler of its own, that stays.
 
     Raises
     ------
@@ -149,6 +150,21 @@ def sample(
     ArchiveError
         If `checkpoint` holds another run, which is then left alone, or cannot be written; in that case the error's
         ``run`` is what was sampled until then.
+    KeyboardInterrupt
+        If Ctrl-C comes a second time before the run has stopped, or in a loop ended the run before.
+
+    Notes
+    -----
+    A compiled potential is a function::
+
+        int32_t (int64_t walkers, int64_t dim, const double *x, double *gradient, double *value, void *user_data)
+
+    It reads ``x[coordinate * walkers + walker]``, writes grad V to ``gradient`` in the same layout and, unless
+    ``value`` is NULL, V to ``value[walker]``; only MALA asks for values, and to write to NULL ends the process (numba
+    tells by ``numba.carray(value, (walkers,)).ctypes.data != 0``). It returns 0. Any other number ends the run with an
+    error that names it. It is called from several threads at once without the GIL, with any number of walkers, some of
+    which (where their number is no multiple of 32) are nobody's and move on from 0: a NaN there harms nothing. It must
+    not raise, unwind or call Python.
     """
     process = Process.of(
         model, dynamics, beta=beta, sigma=sigma, temperature=temperature, potential=potential, allow_zero=True

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..progress import Progress, Reporter
-from .diagnostics import remarked
+from .diagnostics import REMARK, remarked
 from .files import Checkpoint, Snapshot
 from .interrupts import CtrlC
 from .loop import Progressed, advance
+from .precision import lost_steps
 from .shards import Shards
 from .stuck import warn_of_stuck
 
@@ -67,6 +68,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     -------
     Snapshot
         Where the run stands then: at its end, or where Ctrl-C stopped it; a `SamplingInterrupted` warning says so.
+        Where steps are too small for the precision, another says that, and so do its notes.
 
     Raises
     ------
@@ -77,6 +79,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     Exception
         Whatever `progress` raised, once the checkpoint has been written.
     """
+    lost = lost_steps(snapshot)
     with Reporter(progress, snapshot.settings.steps) as reporter, CtrlC() as ctrl_c:
         run, stopped = _segments(snapshot, ctrl_c, ctrl_c.after(reporter.callback()), checkpoint, shards)
     if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
@@ -86,6 +89,10 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         message = f"interrupted after {run.progressed.steps} of {run.settings.steps} steps"
         warnings.warn(SamplingInterrupted(message), stacklevel=3)
     warn_of_stuck(run, stacklevel=3)
+    lost = lost or lost_steps(run)
+    if lost is not None:
+        warnings.warn(lost, UserWarning, stacklevel=3)
+        run = replace(run, notes=(*run.notes, f"{REMARK}{lost}"))
     return run
 
 

@@ -14,9 +14,11 @@ from .expressions import (
     exact,
     probes,
     same_expression,
+    scalar_expression,
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
 from .jets import function_of, jet, values_of, values_together
+from .landmarks import landmarks
 from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of, terms_of_product
 from .pieces import SMOOTH, is_rough, rough_parts
@@ -46,6 +48,7 @@ __all__ = [
     "is_rough",
     "is_small",
     "jet",
+    "landmarks",
     "limits_of",
     "numpy_function",
     "parameters",
@@ -54,6 +57,7 @@ __all__ = [
     "read_tree",
     "rough_parts",
     "same_expression",
+    "scalar_expression",
     "sketch",
     "symbols_of",
     "terms_of_product",

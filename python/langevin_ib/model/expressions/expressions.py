@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import keyword
 import math
+import numbers
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +37,7 @@ __all__ = [
     "exact",
     "probes",
     "same_expression",
+    "scalar_expression",
 ]
 
 NO_DATA: Data = MappingProxyType({})
@@ -77,14 +80,11 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
         If `value` is no expression, contains infinities, nan, the imaginary unit or an undefined function, depends on
         something else than `symbols`, or does not use the data as they are; the message names the sub-expression.
     """
-    try:
-        expression = sympy.sympify(value, strict=True)
-    except sympy.SympifyError:
-        expression = None
-    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
-    if not isinstance(expression, sympy.Expr) or no_scalar:
+    expression = scalar_expression(value)
+    if expression is None:
         raise InvalidArgumentError(
-            f"{what} must be a scalar SymPy expression of the parameters, got {value!r} of type {type(value).__name__}"
+            f"{what} must be a scalar SymPy expression of the parameters, got {shown(value)} of type "
+            f"{type(value).__name__}"
         )
     _refuse_unknown_symbols(what, expression, symbols, data)
     if any(part in _NOT_FINITE for part in parts_of(expression)):
@@ -97,6 +97,21 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
     if undefined:
         raise InvalidArgumentError(f"{what} contains undefined functions {', '.join(undefined)}; write them out")
     return expression
+
+
+def scalar_expression(value: Any) -> sympy.Expr | None:
+    """Return an expression or a number as SymPy has it; None for anything else.
+
+    SymPy would also take what has a ``__float__``: the value that a tensor has at the moment, in place of a formula.
+    """
+    if not isinstance(value, (sympy.Basic, numbers.Number)) and not hasattr(type(value), "_sympy_"):
+        return None
+    try:
+        expression = sympy.sympify(value, strict=True)
+    except sympy.SympifyError:
+        return None
+    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
+    return expression if isinstance(expression, sympy.Expr) and not no_scalar else None
 
 
 def _named(what: str, expression: sympy.Expr) -> str:
@@ -184,8 +199,31 @@ def compiled(
         Takes one array per symbol (any broadcastable shapes), returns the float64 array of values; values out of the
         range of doubles come back as inf or nan.
     """
-    function = compiled_together([expression], symbols, data)
-    return lambda *arguments: function(*arguments)[0]
+    return _First(compiled_together([expression], symbols, data))
+
+
+@dataclass(frozen=True, eq=False)
+class _First:
+    """The only value of a function that returns a list."""
+
+    function: Callable[..., list[NDArray[np.float64]]]
+
+    def __call__(self, *arguments: Any) -> NDArray[np.float64]:
+        return self.function(*arguments)[0]
+
+
+class _Compiled:
+    """A NumPy function of expressions, which is pickled as these: SymPy's functions themselves cannot be."""
+
+    def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data) -> None:
+        self._arguments = (tuple(expressions), tuple(symbols), dict(data))
+        self._function = _compiled_together(expressions, symbols, data)
+
+    def __call__(self, *arguments: Any) -> list[NDArray[np.float64]]:
+        return self._function(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
 
 
 def compiled_together(
@@ -203,8 +241,14 @@ def compiled_together(
     Returns
     -------
     callable
-        As `compiled` does, but a list with the values of each expression.
+        As `compiled` does, but a list with the values of each expression; it can be pickled.
     """
+    return _Compiled(expressions, symbols, data)
+
+
+def _compiled_together(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data
+) -> Callable[..., list[NDArray[np.float64]]]:
     short = [_condensed_sums(expression, symbols, data) for expression in expressions]
     bound = [e.xreplace(sums) for e, sums in zip(expressions, short, strict=True)]
     summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}

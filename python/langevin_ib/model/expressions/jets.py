@@ -66,6 +66,8 @@ def jet(
     points: Mapping[sympy.Symbol, FloatArray],
     data: Data,
     flow: Mapping[sympy.Symbol, FloatArray] | None = None,
+    *,
+    rows: Mapping[sympy.Basic, NDArray[np.int64]] | None = None,
 ) -> Jet:
     """Return value and derivative of an expression.
 
@@ -79,6 +81,8 @@ def jet(
         What `sympy.IndexedBase` of these names stands for.
     flow : mapping from symbol to array, shape (n,), optional
         The components of a vector field at the points; zero where a symbol is missing.
+    rows : mapping from index to array, shape (n,), optional
+        For an expression that stands inside of a sum: the value of its index at each point.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def jet(
     }
     (shape,) = {np.shape(values) for values in points.values()}
     with np.errstate(all="ignore"):
-        found = _Evaluation(data, leaves).visit(expression)
+        found = _Evaluation(data, leaves, {} if rows is None else rows).visit(expression)
     slope = None if found.slope is None else np.broadcast_to(found.slope, shape)
     return Jet(np.broadcast_to(found.value, shape), slope, np.broadcast_to(found.size, shape))
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ...checks import checked_real, shown
 from ...errors import ArchiveError, InvalidArgumentError
 from ...model import Model
-from ...observe import Histogram, Moments, Spec, Trace
+from ...observe import Extent, Moments, Observer, about_zero
 from ...process import Dynamics, Process
-from ..loop import GROUPS, Acceptance, Machine, Progressed, Settings
+from ..loop import Acceptance, Machine, Progressed, Settings
 from . import archive
 from .archive import Archive, PathLike
 from .description import Described, describe, description_hash, restore
@@ -27,8 +27,11 @@ __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"
 FORMAT = 3
 """Counts up whenever files change so that earlier versions of this package cannot read them.
 
-1 knew no confinement and no data, and 2 no acceptance of single walkers and no approach; such files can still be
-read."""
+1 knew no confinement and no data; 2 no acceptance of single walkers and no approach, and it took powers about 0 and no
+pivot; such files can still be read."""
+
+_ABOUT_ZERO = 2
+"""The last format whose sums of powers are about 0."""
 
 _DATA = "data_"
 """How the names of arrays of data begin in a file."""
@@ -220,7 +223,7 @@ def _fields(found: Archive) -> Fields:
         "machine": Machine(**header["machine"]),
         "progressed": Progressed(
             states=_checked(found.arrays, "states", (settings.count, process.model.dim), settings.dtype),
-            kept=_kept(found.arrays, settings, steps),
+            kept=_kept(found, settings, process.model.dim, steps),
             steps=steps,
             acceptance=_acceptance(found, settings, steps, accepted),
             absorbed=_absorbed(found.arrays, settings, process.deaths),
@@ -232,10 +235,18 @@ def _fields(found: Archive) -> Fields:
     }
 
 
-def _kept(arrays: Mapping[str, NDArray[Any]], settings: Settings, steps: int) -> tuple[NDArray[Any], ...]:
+def _kept(found: Archive, settings: Settings, dim: int, steps: int) -> tuple[NDArray[Any], ...]:
     return tuple(
-        _checked(arrays, f"kept_{i}", *_form(spec, settings, steps)) for i, (_, spec) in enumerate(settings.observe)
+        _kept_by(spec, f"kept_{i}", found, settings.extent(dim, spec, steps))
+        for i, (_, spec) in enumerate(settings.observe)
     )
+
+
+def _kept_by(spec: Observer, name: str, found: Archive, extent: Extent) -> NDArray[Any]:
+    shape, dtype = spec.form(extent)
+    if isinstance(spec, Moments) and found.header["format"] <= _ABOUT_ZERO:
+        return about_zero(_checked(found.arrays, name, (extent.walkers, spec.order), dtype))
+    return _checked(found.arrays, name, shape, dtype)
 
 
 def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: int) -> NDArray[np.int64] | None:
@@ -254,17 +265,6 @@ def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -
     if not (isinstance(since, int) and 0 <= since <= steps and counts.min() >= 0 and known <= accepted):
         raise ArchiveError(f"accepted_since={shown(since)}, accepted={accepted} cannot be")
     return Acceptance(counts, since, accepted - known)
-
-
-def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], str]:
-    """Return shape and dtype of what an observer has kept after so many steps."""
-    match spec:
-        case Histogram():
-            return (GROUPS, spec.slots), "int64"
-        case Moments():
-            return (settings.count, spec.order), "float64"
-        case Trace():
-            return (settings.count, settings.observations(spec, steps)), settings.dtype
 
 
 def _checked(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int], dtype: str) -> NDArray[Any]:

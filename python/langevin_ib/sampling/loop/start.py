@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import _core
+from ...checks import real_array
 from ...errors import InvalidArgumentError
 from ...model import Model
 from .driver import Driver
@@ -46,18 +47,14 @@ def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArr
     if initial is None:
         drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
         return drawn.reshape(shape)
+    states = real_array("initial", initial)
     try:
-        states = np.asarray(initial)
-        if states.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {states.dtype}")
-        if np.ma.is_masked(initial):
-            raise TypeError("some are masked")
         # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
         if states.ndim > 0 and states.shape[-1] != model.dim:
             raise ValueError(f"shape {states.shape}")
         with np.errstate(over="ignore"):
             states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         given = getattr(initial, "shape", type(initial).__name__)
         raise InvalidArgumentError(
             f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
