@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import langevin_ib
 import pytest
@@ -13,7 +15,7 @@ import pytest
 ROOT = Path(langevin_ib.__file__).parent
 
 FLOORS = (
-    ("errors", "checks", "temperature", "progress", "_core"),
+    ("errors", "checks", "schemes", "temperature", "deadline", "progress", "_core"),
     ("model", "observe"),
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
@@ -21,7 +23,7 @@ FLOORS = (
     ("studies",),
     ("__main__",),
 )
-"""Each uses what is on lower floors; on one floor nobody knows a neighbour, but at the bottom, which stands in order."""
+"""Each uses what is on lower floors; nobody knows a neighbour on its own, but at the bottom, which stands in order."""
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -46,7 +48,7 @@ MODULES = modules()
 @cache
 def tree_of(path: Path) -> ast.Module:
     """Return the code of a module, taken apart."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -57,7 +59,7 @@ def names_on(face: str) -> frozenset[str]:
 
 
 def imports(name: str, path: Path, code: str | None = None) -> Iterator[tuple[str, str]]:
-    """Yield the absolute module and the name of everything that a module imports from this package, wherever it does."""
+    """Yield absolute module and name of everything that a module imports from this package, wherever it does."""
     inside = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     inside = [part for part in inside if part]
     for node in ast.walk(tree_of(path) if code is None else ast.parse(code)):
@@ -81,7 +83,7 @@ def imports(name: str, path: Path, code: str | None = None) -> Iterator[tuple[st
 
 def room_of(module: str) -> str:
     """The room that a module is in: the first part of its name."""
-    return module.split(".")[0]
+    return module.partition(".")[0]
 
 
 def runs_up(name: str, path: Path, code: str | None = None) -> list[str]:
@@ -134,9 +136,20 @@ class TestTheOrderOfRooms:
     def test_rooms_are_named_and_not_their_files(self) -> None:
         assert [each for name, path in MODULES.items() if name for each in around_the_face(name, path)] == []
 
+    def test_no_file_takes_the_place_of_what_a_face_exports(self) -> None:
+        """An import of `.tabulated` makes it an attribute of its package, whatever had that name before."""
+        rooms = [name for name, path in MODULES.items() if name and path.name == "__init__.py"]
+        faces = {room: importlib.import_module(f"langevin_ib.{room}") for room in rooms}
+        exported = {
+            f"{room}.{name}": getattr(face, name)
+            for room, face in faces.items()
+            for name in getattr(face, "__all__", ())
+        }
+        assert [name for name, what in exported.items() if isinstance(what, ModuleType)] == []
+
     def test_files_stand_in_rooms(self) -> None:
         loose = {path.stem for path in ROOT.glob("*.py")}
-        assert loose == {"__init__", "__main__", "errors", "checks", "temperature", "progress"}
+        assert loose == {"__init__", "__main__", "errors", "checks", "schemes", "temperature", "deadline", "progress"}
 
     @pytest.mark.parametrize(
         ("name", "code"),

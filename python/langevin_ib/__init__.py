@@ -6,54 +6,12 @@ Describe a model (`Model`, `Scaling`, `Linear`, `parameters`, `models`), name th
 `Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
-from __future__ import annotations
-
 from importlib.metadata import version
 
-from . import errors, geometry, models, plot
-from ._core import levels
-from .comparison import Comparison, compare
-from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws import Density, absorption_time, density, rivals
-from .model import Linear, Model, Scaling, parameters
-from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
-from .process import Ambient, Constrained, GaugeFixed, SoftSlice
-from .sampling import Run, SamplingInterrupted, load, sample
+import lazy_loader
+
+# The names stand in __init__.pyi, room by room. A room opens when one of its names is first asked for (SPEC 1), so that
+# importing this package costs next to nothing.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = version("langevin-ib")
-
-__all__ = [
-    "Ambient",
-    "Comparison",
-    "Constrained",
-    "Density",
-    "GaugeFixed",
-    "Histogram",
-    "HistogramResult",
-    "Linear",
-    "Model",
-    "Moments",
-    "MomentsResult",
-    "Run",
-    "SamplingInterrupted",
-    "Scaling",
-    "SoftSlice",
-    "Trace",
-    "TraceResult",
-    "absorption_time",
-    "balance",
-    "compare",
-    "density",
-    "effective_loss",
-    "errors",
-    "find_symmetries",
-    "geometry",
-    "implicit_bias",
-    "levels",
-    "load",
-    "models",
-    "parameters",
-    "plot",
-    "rivals",
-    "sample",
-]

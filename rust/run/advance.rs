@@ -4,26 +4,36 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Plan;
-use super::between::{Accepted, Look, Lost};
+use super::acceptance::{Note, Recall};
+use super::between::{Begin, Look, Lost};
 use super::block::Block;
 use crate::dynamics::gauge::Death;
-use crate::error::Cause;
+use crate::error::{Cause, Place};
 use crate::noise::{BoxMuller, Precision};
 use crate::observe::{Tally, View};
 use crate::potential::Potential;
+use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Element, Job, Routine, Simd};
+use crate::simd::{Element, Job, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
 const CHECK_EVERY: u64 = 64;
 
 /// A walker that diverged, and the step after which it had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub struct Runaway {
     pub step: u64,
     pub walker: u64,
     pub cause: Cause,
+    pub place: Place,
+}
+
+impl Runaway {
+    /// What came first is reported, whatever the order in which blocks were moved.
+    pub fn order(&self) -> (u64, u64) {
+        (self.step, self.walker)
+    }
 }
 
 /// Moves some blocks through some steps.
@@ -56,9 +66,13 @@ where
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
+            if self.scheme.is_metropolis() {
+                let (refused, most_refused) = (&mut walk.refused[..], &mut walk.most_refused[..]);
+                S::call(Recall::<S, T> { block, refused, most_refused });
+            }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
-            first = [first, runaway].into_iter().flatten().min();
+            first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
         }
         first
     }
@@ -92,18 +106,14 @@ where
         let to = steps.end.min(from + stride);
         start.copy_from_slice(&walk.x);
         for step in from..to {
+            if step == plan.burn_in {
+                // What was refused so far counts only if it goes on.
+                walk.most_refused.fill(Real::constant(0.0));
+            }
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
-                let (x, columns) = (&walk.x[..], &mut block.columns[..]);
-                S::call(Look {
-                    plan,
-                    step: next_look,
-                    potential: walk.potential,
-                    x,
-                    views,
-                    columns,
-                    tally: walk.tally,
-                });
+                let (x, columns, tally) = (&walk.x[..], &mut block.columns[..], &mut *walk.tally);
+                S::call(Look { plan, step: next_look, potential: walk.potential, x, views, columns, tally });
                 next_look = plan.next_look(next_look);
             }
         }
@@ -112,7 +122,8 @@ where
                 // The next block may be of another size.
                 walk.tally.settle();
                 let cause = walk.failures.iter().find(|failure| failure.0 == walker).map_or(Cause::OutOfRange, |f| f.1);
-                return Some(Runaway { step: to, walker: block.first + walker as u64, cause });
+                let (cause, place) = walk.blame(walker, &start, cause);
+                return Some(Runaway { step: to, walker: block.first + walker as u64, cause, place });
             }
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
             stride = 1;
@@ -121,7 +132,10 @@ where
             S::call(Begin { scheme, room, walk, step: from });
             continue;
         }
-        block.accepted += S::call(Accepted::<S, T> { packs: &mut walk.accepted, live: &block.live });
+        if scheme.is_metropolis() {
+            let Walk { accepted, refused, most_refused, .. } = walk;
+            S::call(Note::<S, T> { block, accepted, refused, most_refused });
+        }
         walk.failures.clear();
         from = to;
     }
@@ -130,28 +144,4 @@ where
     let number = |death: &Death| Death { walker: block.first + death.walker, ..*death };
     block.deaths.extend(walk.deaths.iter().filter(is_live).map(number));
     None
-}
-
-/// A scheme's preparation of a block: it is rare, and needed in two places.
-struct Begin<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
-    scheme: C,
-    room: &'a mut C::Room<S, T>,
-    walk: &'a mut Walk<'w, S, T, V, Q>,
-    step: u64,
-}
-
-impl<S, T, V, C, Q> Routine<S> for Begin<'_, '_, S, T, V, C, Q>
-where
-    S: Simd,
-    T: Element + BoxMuller,
-    V: Potential,
-    C: Scheme,
-    Q: Precision<T>,
-{
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.scheme.begin(self.room, self.walk, self.step);
-    }
 }

@@ -1,13 +1,40 @@
-//! What happens to a block between its steps: observers look, runaways are found, accepted proposals are counted. Functions of
-//! their own, each compiled once for all schemes and precisions of the noise.
+//! What happens to a block before and between its steps: a scheme begins, observers look, runaways are found. It is rare, and
+//! needed by many kernels or twice in one: so these are functions of their own, and most are compiled once for all schemes.
 
 use std::ops::Range;
 
 use super::Plan;
+use crate::noise::{BoxMuller, Precision};
 use crate::observe::{Column, Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
+use crate::scheme::Scheme;
 use crate::simd::{Element, Pack, Routine, Simd};
+use crate::walk::Walk;
+
+/// A scheme prepares a block.
+pub struct Begin<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
+    pub scheme: C,
+    pub room: &'a mut C::Room<S, T>,
+    pub walk: &'a mut Walk<'w, S, T, V, Q>,
+    pub step: u64,
+}
+
+impl<S, T, V, C, Q> Routine<S> for Begin<'_, '_, S, T, V, C, Q>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    C: Scheme,
+    Q: Precision<T>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.scheme.begin(self.room, self.walk, self.step);
+    }
+}
 
 /// All watches that are due see a block after a step.
 pub struct Look<'a, 'v, S: Simd, T: Element, V> {
@@ -65,30 +92,5 @@ impl<S: Simd, T: Element> Routine<S> for Lost<'_, S, T> {
             }
         }
         None
-    }
-}
-
-/// Takes the packs' counts of accepted proposals of `live` walkers.
-pub struct Accepted<'a, S: Simd, T: Element> {
-    pub packs: &'a mut [T::Pack<S>],
-    pub live: &'a Range<usize>,
-}
-
-impl<S: Simd, T: Element> Routine<S> for Accepted<'_, S, T> {
-    type Output = u64;
-
-    #[inline(always)]
-    fn run(self) -> u64 {
-        let (mut sum, mut lanes) = (0, [T::default(); 16]);
-        for (pack, accepted) in self.packs.iter_mut().enumerate() {
-            accepted.store(&mut lanes);
-            for (lane, count) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
-                if self.live.contains(&(pack * T::Pack::<S>::LANES + lane)) {
-                    sum += count.to_f64() as u64;
-                }
-            }
-            *accepted = Real::constant(0.0);
-        }
-        sum
     }
 }

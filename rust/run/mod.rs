@@ -1,8 +1,10 @@
 //! A run: settings in, blocks cut, steps made in epochs short enough to stop for progress and Ctrl-C, results merged.
 
+mod acceptance;
 mod advance;
 mod between;
 mod block;
+mod keep;
 mod pool;
 
 use std::marker::PhantomData;
@@ -10,20 +12,21 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
-use crate::observe::{Histogram, Keep, Tally, Watch};
+use crate::observe::{Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
 use crate::walk::Step;
+pub use acceptance::Acceptance;
 use advance::{Advance, Runaway};
 use block::Block;
+pub use keep::{Before, Kept, Outcome};
+use keep::{collect, deaths_of, gather, restore_acceptance, restore_sums};
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
 const EPOCH: Duration = Duration::from_millis(50);
@@ -66,12 +69,12 @@ impl Plan {
     /// The first observed step after `step`; `u64::MAX` if there is none.
     fn next_look(&self, step: u64) -> u64 {
         let since = step.saturating_sub(self.burn_in);
-        let next = |every: u64| self.burn_in.saturating_add((since / every + 1).saturating_mul(every));
-        self.watches.iter().map(|watch| next(watch.every)).min().unwrap_or(u64::MAX)
+        let next = self.watches.iter().filter_map(|watch| watch.looks.next(since)).min();
+        next.map_or(u64::MAX, |next| self.burn_in.saturating_add(next))
     }
 
     fn is_due(&self, watch: &Watch, step: u64) -> bool {
-        step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
+        step > self.burn_in && watch.looks.is_due(step - self.burn_in)
     }
 
     /// Finds the first slot of each walker's group for every histogram; walkers that are not live count into a group of
@@ -118,44 +121,17 @@ impl Plan {
     }
 }
 
-/// What a run hands back.
-#[derive(Clone, Debug)]
-pub struct Outcome<T> {
-    /// States after the last step, (walkers, dim) in C order.
-    pub states: Vec<T>,
-    /// For each watch what it kept.
-    pub kept: Vec<Kept<T>>,
-    /// Steps made: all of them, unless the caller stopped the run.
-    pub steps: u64,
-    /// Proposals accepted by all walkers together.
-    pub accepted: u64,
-    /// Who reached zero, in the order of the walkers.
-    pub deaths: Vec<Death>,
-}
-
-/// What one watch kept.
-#[derive(Clone, Debug)]
-pub enum Kept<T> {
-    /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
-    Counts(Vec<u64>),
-    /// Sums, (walkers, order) in C order.
-    Sums(Vec<f64>),
-    /// Values, (walkers, draws) in C order.
-    Trace(Vec<T>),
-}
-
-/// Runs a plan. `sums_before` continue the moments of an earlier part, a vector for each watch; `go_on` hears how many
-/// steps were made and says whether to make more.
+/// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
 ///
 /// # Errors
-/// If a walker diverges, or `sums_before` do not belong to the watches.
+/// If a walker diverges, or what was kept `before` does not belong to the walkers and watches.
 pub fn run<T, V, C, Q>(
     plan: &Plan,
     potential: &V,
     scheme: C,
     _precision: Q,
     states: &[T],
-    sums_before: &[Vec<f64>],
+    before: Before,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Outcome<T>>
 where
@@ -167,13 +143,19 @@ where
     let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps| {
         plan.level.run(Advance { plan, potential, scheme, precision: PhantomData::<Q>, blocks, tally, steps })
     };
-    let kernel = Kernel { dim: potential.dim(), advance: &advance, check: &|| potential.check() };
-    drive(plan, &kernel, states, sums_before, &mut go_on)
+    let kernel = Kernel {
+        dim: potential.dim(),
+        is_metropolis: scheme.is_metropolis(),
+        advance: &advance,
+        check: &|| potential.check(),
+    };
+    drive(plan, &kernel, states, before, &mut go_on)
 }
 
 /// Potential, scheme and noise behind one call, so that what is around the loop is compiled once for all of them.
 struct Kernel<'a, T> {
     dim: usize,
+    is_metropolis: bool,
     advance: &'a Advancing<'a, T>,
     check: &'a (dyn Fn() -> Result<()> + Sync),
 }
@@ -186,7 +168,7 @@ fn drive<T: Element>(
     plan: &Plan,
     kernel: &Kernel<T>,
     states: &[T],
-    sums_before: &[Vec<f64>],
+    before: Before,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome<T>> {
     let dim = kernel.dim;
@@ -198,7 +180,10 @@ fn drive<T: Element>(
         None => numbers.map(cut).collect(),
         Some(pool) => pool.install(|| numbers.into_par_iter().map(cut).collect()),
     };
-    restore_sums(plan, &mut blocks, sums_before)?;
+    restore_sums(plan, &mut blocks, before.sums)?;
+    if kernel.is_metropolis {
+        restore_acceptance(plan, &mut blocks, before.acceptance)?;
+    }
     let workers: Vec<Mutex<Tally>> =
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
     let mut totals = vec![0; plan.slots()];
@@ -219,13 +204,16 @@ fn drive<T: Element>(
                 let share = blocks.len().div_ceil(8 * plan.threads);
                 pool.install(|| {
                     let shares = blocks.par_chunks_mut(share);
-                    shares.map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0)))).flatten().min()
+                    shares
+                        .map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0))))
+                        .flatten()
+                        .min_by_key(Runaway::order)
                 })
             }
         };
         if let Some(runaway) = runaway {
             (kernel.check)()?;
-            return Err(diverged(runaway, plan));
+            return Err(diverged(runaway, plan, T::MANTISSA));
         }
         for worker in &workers {
             worker.lock().unwrap_or_else(PoisonError::into_inner).merge_into(&mut totals);
@@ -241,7 +229,7 @@ fn drive<T: Element>(
         states: gather(&blocks, dim, pool.as_deref()),
         kept: collect(plan, &blocks, &totals),
         steps: done - plan.steps.start,
-        accepted: blocks.iter().map(|block| block.accepted).sum(),
+        acceptance: blocks.iter().flat_map(|block| block.acceptance.iter().copied()).collect(),
         deaths: deaths_of(&blocks),
     })
 }
@@ -266,7 +254,8 @@ impl Epoch {
     }
 }
 
-fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
+fn diverged(Runaway { step, walker, cause, place }: Runaway, plan: &Plan, mantissa: u32) -> Error {
+    let wider = if mantissa > 30 { "" } else { ", or dtype='float64'" };
     let message = match cause {
         Cause::OutOfRange => format!(
             "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
@@ -274,9 +263,15 @@ fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
              initial states",
             plan.bound, plan.step.h
         ),
+        Cause::TooFarOut => format!(
+            "walker {walker} diverged at step {step}: it came so far out that no way leads back to the slice. The step size {} is \
+             too large for this potential where the walker was, or the walker started too far out; take a smaller step_size or \
+             nearer initial states",
+            plan.step.h
+        ),
         Cause::NoReturn => format!(
             "walker {walker} found no way back to the slice at step {step}: its orbit does not meet the slice, or only too far \
-             away for this precision; take a smaller step_size (now {}), another level, or dtype='float64'",
+             away for this precision; take a smaller step_size (now {}), another level{wider}",
             plan.step.h
         ),
         Cause::NoProjection => format!(
@@ -290,79 +285,5 @@ fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
              at_zero='absorb', or a level other than 0"
         ),
     };
-    Error { kind: Kind::Diverged { walker, step, cause }, message }
-}
-
-/// Those of all blocks, in the order of the walkers.
-fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
-    let mut deaths: Vec<Death> = blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect();
-    deaths.sort_unstable();
-    deaths
-}
-
-/// Hands the sums of an earlier part of the run, (walkers, order) in C order, back to the walkers.
-fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
-    for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
-        let Keep::Moments(moments) = &watch.keep else { continue };
-        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.order as u64 {
-            return Err(Error::invalid(format!("sums of watch {i}: expected {} powers of each walker", moments.order)));
-        }
-        let mut rows = sums.chunks_exact(moments.order);
-        for block in &mut *blocks {
-            for (walker, row) in block.live.clone().zip(&mut rows) {
-                for (power, &sum) in row.iter().enumerate() {
-                    block.columns[i].sums[power * block.walkers + walker] = sum;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The states of all walkers, (walkers, dim) in C order.
-fn gather<T: Element>(blocks: &[Block<T>], dim: usize, pool: Option<&ThreadPool>) -> Vec<T> {
-    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
-    let mut states = vec![T::default(); walkers * dim];
-    let mut rest = &mut states[..];
-    let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * dim).unwrap_or_default());
-    let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
-    match pool {
-        None => rooms.iter_mut().for_each(|(block, room)| block.read(dim, room)),
-        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| block.read(dim, room))),
-    }
-    states
-}
-
-/// Gathers what the watches kept, walker by walker.
-fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
-    let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
-        Keep::Histogram(histogram, given) => {
-            Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
-        }
-        Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
-        Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
-    });
-    kept.collect()
-}
-
-/// Counts as they are handed back: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
-fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64]) -> Vec<u64> {
-    let groups = table.chunks_exact(histogram.stride()).take(groups as usize);
-    let rows = groups.map(|group| {
-        let (inside, last) = group.split_at(histogram.stride() - 2);
-        [inside, &last[1..], &last[..usize::from(is_conditioned)]].concat()
-    });
-    rows.flatten().collect()
-}
-
-/// Transposes blocks' rows of walkers into a row for each walker.
-fn by_walker<T, U: Copy>(blocks: &[Block<T>], rows: impl Fn(&Block<T>) -> &Vec<U>) -> Vec<U> {
-    let mut gathered = Vec::new();
-    for block in blocks {
-        let rows = rows(block);
-        for walker in block.live.clone() {
-            gathered.extend(rows[walker.min(rows.len())..].iter().step_by(block.walkers));
-        }
-    }
-    gathered
+    Error { kind: Kind::Diverged { walker, step, cause, place }, message }
 }

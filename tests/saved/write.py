@@ -1,6 +1,6 @@
 """Write small runs as files, half made and whole; `test_saved_files.py` reads those that version 0.1 wrote.
 
-Run it under a released version to keep the files of that version: `python tests/saved/write.py tests/saved/version_0_1`.
+Run it under a released version to keep that version's files: `python tests/saved/write.py tests/saved/version_0_1`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,14 @@
-"""A model under a dynamics: what drives the walkers, and where they may go."""
+"""A model under a dynamics at a temperature: what drives the walkers, and where they may go; one dynamics a file."""
 
+from .ambient import Ambient, compiled_of
 from .compiled_potential import CompiledPotential
-from .dynamics import Ambient, Constrained, Dynamics, GaugeFixed, SoftSlice, compiled_of, levels_of
+from .constrained import Constrained
+from .dynamics import Dynamics
+from .gauge_fixed import GaugeFixed
+from .on_slice import OnSlice
+from .process import Process
+from .slices import Slice
+from .soft_slice import SoftSlice
 
 __all__ = [
     "Ambient",
@@ -9,7 +16,9 @@ __all__ = [
     "Constrained",
     "Dynamics",
     "GaugeFixed",
+    "OnSlice",
+    "Process",
+    "Slice",
     "SoftSlice",
     "compiled_of",
-    "levels_of",
 ]

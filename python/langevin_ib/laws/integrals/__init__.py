@@ -5,16 +5,16 @@ from .line_integrals import log_integrals
 from .log_table import tabulated
 from .nested import CUT, STRIDE, Axis, LogWeight, Nested
 from .series import PanelSeries
-from .tabulated import Table, tabulate
+from .tables import Table, tabulate
 
 __all__ = [
     "ANGLES",
-    "Axis",
     "CUT",
+    "STRIDE",
+    "Axis",
     "LogWeight",
     "Nested",
     "PanelSeries",
-    "STRIDE",
     "Table",
     "angular_integral",
     "log_integrals",

@@ -5,8 +5,8 @@ from .checkpoint import Checkpoint
 from .snapshot import DRAWN, Snapshot, read_snapshot, write_snapshot
 
 __all__ = [
-    "Checkpoint",
     "DRAWN",
+    "Checkpoint",
     "PathLike",
     "Snapshot",
     "read_snapshot",

@@ -1,0 +1,54 @@
+from . import errors as errors
+from . import geometry as geometry
+from . import models as models
+from . import plot as plot
+from ._core import levels
+from .comparison import Comparison, compare
+from .geometry import balance, effective_loss, find_symmetries, implicit_bias
+from .laws import Density, absorption_time, density, rivals
+from .model import Linear, Model, Scaling, parameters
+from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
+from .process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
+
+__version__: str
+
+__all__ = [
+    "Ambient",
+    "Comparison",
+    "Constrained",
+    "Density",
+    "Diagnostics",
+    "GaugeFixed",
+    "Histogram",
+    "HistogramResult",
+    "Linear",
+    "Model",
+    "Moments",
+    "MomentsResult",
+    "Run",
+    "SamplingInterrupted",
+    "Scaling",
+    "SoftSlice",
+    "States",
+    "StatesResult",
+    "StuckWalkers",
+    "Trace",
+    "TraceResult",
+    "absorption_time",
+    "balance",
+    "compare",
+    "density",
+    "effective_loss",
+    "errors",
+    "find_symmetries",
+    "geometry",
+    "implicit_bias",
+    "levels",
+    "load",
+    "models",
+    "parameters",
+    "plot",
+    "rivals",
+    "sample",
+]

@@ -1,0 +1,161 @@
+"""The slice that a process lives on: its levels, the pieces that it falls into, and where walkers are caught.
+
+Near the tip of a slice of level 0 the distance from zero is a Bessel process, whose dimension delta says what becomes
+of the walkers: for delta <= 0 zero is reached and never left, for 1 reached and left again, from 2 on not reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..geometry import Piece, Scalings, pieces_of
+from ..model import Model
+from .constrained import Constrained
+from .gauge_fixed import GaugeFixed
+
+__all__ = ["Slice"]
+
+NAMED = 8
+"""So many parameters of a piece are named in a message."""
+
+PIECES_NAMED = 4
+"""And so many pieces."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The slice {chi = level} of a model.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    levels : tuple of float
+        The value of each of its constraints.
+    """
+
+    model: Model
+    levels: tuple[float, ...]
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The pieces of the symmetry, which share no parameters.
+
+        Raises
+        ------
+        UnsupportedModelError, InvalidArgumentError
+            If the symmetry is none of those that can be taken apart.
+        """
+        return pieces_of(self.model)
+
+    @property
+    def mortal(self) -> tuple[Piece, ...]:
+        """The pieces at whose zero walkers are caught with probability 1."""
+        return tuple(piece for piece in self.pieces if self.is_mortal(piece))
+
+    @property
+    def slow(self) -> tuple[Piece, ...]:
+        """The pieces whose zero is reached and left again, where a step makes an error of O(sqrt(h)) and not O(h)."""
+        return tuple(piece for piece in self.pieces if _dimension(piece) == 1 and not any(self.levels_of(piece)))
+
+    def levels_of(self, piece: Piece) -> list[float]:
+        """Return the levels of one piece's constraints."""
+        return [self.levels[a] for a in piece.constraints]
+
+    def is_mortal(self, piece: Piece) -> bool:
+        """Return whether walkers are caught at zero of a piece."""
+        return isinstance(piece, Scalings) and not any(self.levels_of(piece)) and _dimension(piece) <= 0
+
+    def require_gauge(self, dynamics: GaugeFixed) -> None:
+        """Refuse what orbits do not reach, what has no finite mass, and what is not said of walkers that are caught.
+
+        Raises
+        ------
+        InvalidArgumentError, UnsupportedModelError
+            The message says which piece it is, and what to do.
+        """
+        for piece in self.pieces:
+            if isinstance(piece, Scalings):
+                self._require_reached(piece)
+            else:
+                self._require_balance(piece)
+        if self.mortal and dynamics.at_zero is None:
+            piece = self.mortal[0]
+            raise InvalidArgumentError(
+                f"at level 0 walkers reach zero of {self.named(piece)} with probability 1 and are caught there (a "
+                f"Bessel process of dimension {_dimension(piece)}): there is no stationary law. Take another level, "
+                "such as 0.5, or say what becomes of them: at_zero='absorb' or at_zero='error'"
+            )
+        if dynamics.at_zero is not None and not self.mortal:
+            raise InvalidArgumentError(
+                f"at_zero={dynamics.at_zero!r} has no effect: on this slice no walker reaches zero for good; leave it "
+                "out"
+            )
+
+    def require_finite_mass(self, dynamics: Constrained) -> None:
+        """Refuse exp(-L/T) (det G)**(-1/2) dS where it has infinite mass at a tip, as far as that is known.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it has; the message says where.
+        """
+        if not dynamics.fixman:
+            return
+        try:
+            mortal = self.mortal
+        except UnsupportedModelError:
+            return
+        if mortal:
+            raise InvalidArgumentError(
+                "at level 0 the law exp(-L/T) (det G)**(-1/2) dS has infinite mass at zero of "
+                f"{self.named(mortal[0])}; take another level, such as 0.5, or leave fixman out"
+            )
+
+    def named(self, *pieces: Piece) -> str:
+        """Name the parameters of some pieces, for a message."""
+        more = f", ... ({len(pieces)} pieces)" if len(pieces) > PIECES_NAMED else ""
+        return ", ".join(self._named(piece) for piece in pieces[:PIECES_NAMED]) + more
+
+    def _named(self, piece: Piece) -> str:
+        numbers = [i for part in (piece.factors if isinstance(piece, Scalings) else (*piece.u, *piece.v)) for i in part]
+        more = ", ..." if len(numbers) > NAMED else ""
+        return f"({', '.join(str(self.model.parameters[i]) for i in numbers[:NAMED])}{more})"
+
+    def _require_reached(self, piece: Scalings) -> None:
+        levels = self.levels_of(piece)
+        if not piece.reaches(levels):
+            raise InvalidArgumentError(
+                f"level={levels if len(levels) > 1 else levels[0]}: the orbits of {self.named(piece)} do not reach "
+                "that slice; take another level"
+            )
+        edge = piece.singular_edge(levels)
+        if edge is not None:
+            raise UnsupportedModelError(
+                f"at the levels {levels}, {self._parameters(edge[0])} can vanish together and are then caught (a "
+                f"Bessel process of dimension {edge[1]}): there is no stationary law, and absorption is only known at "
+                "zero of all; take other levels"
+            )
+
+    def _require_balance(self, piece: Piece) -> None:
+        levels, name = self.levels_of(piece), self.named(piece)
+        if any(levels):
+            raise UnsupportedModelError(
+                f"GaugeFixed knows GL(r) at level 0 only, UᵀU = VᵀV; level = {levels} of {name} is not"
+            )
+        if _dimension(piece) <= 0:
+            raise UnsupportedModelError(
+                f"at level 0 a singular value of square matrices, {name}, reaches zero and is caught: there is no "
+                "stationary law; take matrices with more rows than columns, or Constrained at another level"
+            )
+
+    def _parameters(self, numbers: Sequence[int]) -> str:
+        return ", ".join(str(self.model.parameters[i]) for i in numbers)
+
+
+def _dimension(piece: Piece) -> int:
+    """Return the dimension of the Bessel process at the tip of a piece's slice of level 0."""
+    return piece.dimension_at_tip() if isinstance(piece, Scalings) else piece.dimension_at_edge()
