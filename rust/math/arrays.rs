@@ -62,7 +62,7 @@ impl<T: Element> Job for Apply<'_, T> {
         let mut rows = [[[T::Pack::<S>::constant(0.0); FOUR]; FOURS]; 2];
         let numbers = self.a.chunks(FOURS * FOUR * lanes).zip(self.b.chunks(FOURS * FOUR * lanes));
         for ((a, b), out) in numbers.zip(self.out.chunks_mut(FOURS * FOUR * lanes)) {
-            for (row, numbers) in rows.iter_mut().zip([a, b]) {
+            for (row, numbers) in rows.iter_mut().zip([a, b]).take(self.op.arguments().unwrap_or(0)) {
                 for (pack, numbers) in row.as_flattened_mut().iter_mut().zip(numbers.chunks_exact(lanes)) {
                     *pack = Pack::load(numbers);
                 }
