@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import checked_kind, real_array
 from ..errors import InvalidArgumentError
 from .provenance import Provenance
 from .specs import Histogram
@@ -101,7 +102,9 @@ class HistogramResult:
 
     def __post_init__(self) -> None:
         """Check the counts and make them read-only."""
-        raw = np.asarray(self.raw_counts)
+        checked_kind("spec", self.spec, Histogram)
+        checked_kind("provenance", self.provenance, Provenance)
+        raw = real_array("raw_counts", self.raw_counts)
         columns = self.spec.slots
         if raw.ndim != 2 or raw.shape[0] < 1 or raw.shape[1] != columns or raw.dtype != np.int64:
             raise InvalidArgumentError(

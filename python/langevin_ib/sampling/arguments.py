@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import checked_int
+from ..checks import checked_int, checked_rng, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
 from ..observe import Histogram, Moments, Spec, Trace
@@ -32,11 +32,7 @@ def checked_walkers(walkers: Any) -> tuple[int, int]:
 
 def key_of(rng: Any) -> int:
     """Return the 128-bit key that a seed or generator gives (SPEC 7)."""
-    try:
-        generator = np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"rng={rng!r}: numpy.random.default_rng refuses it ({error})") from None
-    low, high = generator.integers(0, 2**64, size=2, dtype=np.uint64)
+    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
     return int(low) | int(high) << 64
 
 
@@ -45,7 +41,7 @@ def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...
     if observe is None:
         return ()
     if not isinstance(observe, Mapping):
-        raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {observe!r}")
+        raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {shown(observe)}")
     pairs = []
     for name, specs in observe.items():
         model.observable(name)
@@ -53,7 +49,9 @@ def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...
             raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):
             if not isinstance(spec, (Histogram, Moments, Trace)):
-                raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
+                raise InvalidArgumentError(
+                    f"observe[{name!r}] must be a Histogram, Moments or Trace, got {shown(spec)}"
+                )
             if isinstance(spec, Histogram) and spec.given is not None:
                 model.observable(spec.given[0])
             pairs.append((name, spec))
