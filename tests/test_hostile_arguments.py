@@ -125,7 +125,7 @@ MODEL = lib.models.scalar_product()
 SYSTEM = {"dynamics": lib.Ambient(0.3), "temperature": 0.3}
 LAW = lib.density(MODEL, "theta", **SYSTEM)
 ORIGIN = Provenance("theta", "euler-maruyama", 0.01, 0.3, walkers=64, observations=5, key=(1, 2))
-COUNTS = np.random.default_rng(0).integers(1, 50, size=(64, 11))
+COUNTS = np.column_stack([np.random.default_rng(0).integers(1, 50, size=(64, 10)), np.zeros(64, dtype=int)])
 HISTOGRAM = lib.HistogramResult(lib.Histogram(bins=8, range=(-1.0, 2.0)), ORIGIN, COUNTS)
 MOMENTS = lib.MomentsResult(lib.Moments(), ORIGIN, np.ones((64, 3)))
 

@@ -137,7 +137,7 @@ def checked_rng(rng: Any) -> np.random.Generator:
         if isinstance(rng, np.matrix):
             raise TypeError("a matrix, of which NumPy would take rows without end")
         return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # NumPy's own, or what the repr of an object raises
         raise InvalidArgumentError(f"rng={shown(rng)}: numpy.random.default_rng refuses it ({error})") from None
 
 

@@ -225,7 +225,7 @@ class _Source:
 def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Source:
     if isinstance(given, Model):
         checked_int("the number of parameters of the model", given.dim, minimum=1, maximum=MAX_DIM)
-        if dim not in {None, given.dim}:
+        if dim is not None and checked_int("dim", dim, minimum=1, maximum=MAX_DIM) != given.dim:
             raise InvalidArgumentError(f"dim={dim!r}, but the model has {given.dim} parameters; leave it out")
         declared = [numeric(matrix) for matrix in given.generator_matrices()]
         jacobian = partial(slopes_of, given)

@@ -260,7 +260,9 @@ def _require_filled(*, histogram: HistogramResult, finer: HistogramResult | None
 
 def _require_drawable(law: DrawableLaw, label: str) -> None:
     if not isinstance(law, Law) or not hasattr(law, "pdf"):
-        raise InvalidArgumentError(f"{label} = {shown(law)} is not a law with a density; give what density(...) returns")
+        raise InvalidArgumentError(
+            f"{label} = {shown(law)} is not a law with a density; give what density(...) returns"
+        )
 
 
 def _grid(histogram: HistogramResult) -> NDArray[np.float64]:
