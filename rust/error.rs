@@ -20,8 +20,8 @@ pub enum Kind {
     },
 }
 
-/// The coordinate of a walker that was farthest from zero, counted from 0, and its value: where the step led, or if that is no
-/// number, where the walker was before it.
+/// The coordinate of a walker that was farthest from zero, counted from 0, and its value: where the step led, or if that is not
+/// finite, where the walker was before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
     /// Which coordinate.

@@ -230,7 +230,7 @@ where
         let came = self.farthest(if is_lost { &self.proposal } else { &self.x }, walker);
         let is_far = came.value.abs() > FAR * (1.0 + was.value.abs());
         let cause = if cause == Cause::NoReturn && is_far { Cause::TooFarOut } else { cause };
-        (cause, if came.value.is_nan() { was } else { came })
+        (cause, if came.value.is_finite() { came } else { was })
     }
 
     /// The coordinate of a walker that is farthest from zero, or the first that is NaN.
@@ -241,7 +241,7 @@ where
         for coordinate in 0..dim {
             states[walker / lanes * dim + coordinate].store(&mut row);
             let value = row[walker % lanes].to_f64();
-            if !(value.abs() <= farthest.value.abs()) {
+            if value.is_nan() || value.abs() > farthest.value.abs() {
                 farthest = Place { coordinate, value };
             }
             if value.is_nan() {

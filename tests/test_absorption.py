@@ -11,7 +11,7 @@ from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
 from langevin_ib.laws.absorption import Absorption, absorption_time
 from langevin_ib.laws.density import density
-from langevin_ib.process.dynamics import GaugeFixed
+from langevin_ib.process import GaugeFixed
 
 T = 0.3
 MODEL = models.scalar_product()

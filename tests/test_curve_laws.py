@@ -12,7 +12,7 @@ from langevin_ib.laws.density import density
 from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process.dynamics import Constrained, GaugeFixed
+from langevin_ib.process import Constrained, GaugeFixed
 
 T = 0.3
 Q = np.linspace(0.002, 0.998, 167)

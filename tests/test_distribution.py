@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.errors import InfiniteMomentError, InvalidArgumentError
 from langevin_ib.laws.line.distribution import Density
 
 INF = math.inf
@@ -93,15 +93,18 @@ def test_outside_of_the_support() -> None:
 
 def test_moments_that_do_not_exist() -> None:
     law = Density.from_log_weight(scipy.stats.cauchy.logpdf, **LABELS)
-    assert math.isnan(law.mean())
-    assert math.isnan(law.var())
+    for name in ("mean", "var", "std"):
+        with pytest.raises(
+            InfiniteMomentError, match=r"does not exist: .* \|x\|\*\*-a with a = 2, and it needs a > [23]"
+        ):
+            getattr(law, name)()
     assert law.median() == pytest.approx(0.0, abs=1e-13)
 
 
 def test_it_says_what_it_is() -> None:
     law = weighted(method="closed form").conditioned([(0.0, 1.0)])
     assert (law.name, law.reference, law.method) == ("a law", "d x", "closed form")
-    assert repr(law) == "<Density a law given (0, 1), with respect to d x, closed form>"
+    assert repr(law) == "<Density a law given (0, 1), with respect to d x, closed form, cdf within 1e-13>"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,6 @@ def test_other_bad_arguments_are_refused() -> None:
         Density.from_scipy(3.0, **LABELS)
     with pytest.raises(InvalidArgumentError, match="logpdf"):
         Density.from_scipy(scipy.stats.poisson(3.0), **LABELS)
-    for confidence in (0.0, 1.0, -1.0, np.nan):
+    for confidence in (1.1, -1.0, [0.5, 2.0]):
         with pytest.raises(InvalidArgumentError, match="confidence"):
             weighted().interval(confidence)

@@ -18,7 +18,7 @@ from langevin_ib.laws.integrals.log_table import tabulated
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.rivals import rivals
 from langevin_ib.model.model import Model
-from langevin_ib.process.dynamics import Constrained, GaugeFixed
+from langevin_ib.process import Constrained, GaugeFixed
 
 
 @cache

@@ -14,7 +14,7 @@ from langevin_ib.errors import InvalidArgumentError, InvarianceError, Unsupporte
 from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.meaning import vanishes
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process.dynamics import Ambient
+from langevin_ib.process import Ambient
 
 u, v = parameters("u v")
 THETA = sympy.Symbol("theta", real=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,3 +161,99 @@ def test_the_rule_integrates_other_functions() -> None:
     weight = np.exp(-(cells.nodes**2))
     seen = weight > 0
     assert np.sum(cells.measure[seen] * weight[seen]) == pytest.approx(math.sqrt(math.pi), rel=1e-12)
+
+
+def _jump(place: float, height: float, law: Any) -> tuple[Callable[[FloatArray], FloatArray], float]:
+    """Return a Gaussian weight that falls by exp(-height) left of a place, and the probability of what is left."""
+    left, right = law.cdf(place) * math.exp(-height), law.sf(place)
+    return lambda x: law.logpdf(x) - np.where(x < place, height, 0.0), left / (left + right)
+
+
+def _bend(place: float, slope: float) -> tuple[Callable[[FloatArray], FloatArray], float]:
+    """Return exp(-x**2/2 - slope max(0, x - place)) and the probability of what is left of it."""
+    left = scipy.special.ndtr(place)
+    right = 0.5 * scipy.special.erfcx((place + slope) / math.sqrt(2.0)) * math.exp(-(place**2) / 2.0)
+    return lambda x: -(x**2) / 2.0 - slope * np.maximum(0.0, x - place), left / (left + right)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_jumps_or_bends_beside_a_node_is_seen(declared: bool) -> None:
+    """Between the end of a panel and its outermost Gauss node: a rule that does not look at the end sees nothing."""
+    for place, (weight, right), digits in [
+        (-0.10952988, _jump(-0.10952988, 2.3, scipy.stats.norm()), 0.077638063),
+        (1.55425693, _bend(1.55425693, 50.0), 0.997546702),
+    ]:
+        cells = integrate(weight, LINE, [0.0], [place] if declared else [])
+        assert right == pytest.approx(digits, abs=1e-9)
+        assert cells.error < 2e-13
+        assert cells.cdf(np.array([place]))[0] == pytest.approx(right, abs=cells.error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    place=st.floats(-8.0, 8.0),
+    size=st.floats(-6.0, 4.0),
+    scale=st.floats(-3.0, 3.0),
+    centre=st.sampled_from([0.0, 1.0, -30.0]),
+)
+def test_jumps_and_bends_anywhere_stay_within_the_stated_error(
+    place: float, size: float, scale: float, centre: float
+) -> None:
+    law = scipy.stats.norm(centre, 10.0**scale)
+    rounding = 4.0 * np.spacing(abs(place)) / 10.0**scale
+    for weight, right in (_jump(place, min(10.0**size, 30.0), law), _bend(place, 10.0**size)):
+        cells = integrate(weight, LINE, [0.0])
+        assert cells.error < 1e-9
+        assert cells.cdf(np.array([place]))[0] == pytest.approx(right, abs=cells.error + rounding)
+
+
+def test_hundreds_of_bends_are_no_burden_if_they_are_declared() -> None:
+    """Of exp(-sum |x - y_i| / 3), which is an exponential function between neighbours, so the integral is a sum."""
+    places = np.sort(np.random.default_rng(0).normal(size=300))
+    calls = [0]
+
+    def weight(x: FloatArray) -> FloatArray:
+        calls[0] += x.size
+        return -np.abs(x[:, None] - places).sum(axis=1) / 3.0
+
+    ends = np.concatenate([[-60.0], places, [60.0]])
+    logs = weight(ends)
+    low, drop = np.maximum(logs[1:], logs[:-1]), np.abs(np.diff(logs)) + 1e-300
+    masses = np.exp(low - low.max()) * np.diff(ends) * -np.expm1(-drop) / drop
+    calls[0] = 0
+    cells = integrate(weight, LINE, [0.0], places)
+    assert calls[0] < 60_000
+    assert cells.error < 1e-12
+    exact = np.cumsum(masses)[:-1] / masses.sum()
+    np.testing.assert_allclose(cells.cdf(places), exact, rtol=0, atol=cells.error)
+
+
+def test_a_window_between_breaks_is_found_however_narrow() -> None:
+    """Two windows of 1e-7 and 2e-7 in a line that weighs nothing elsewhere."""
+    ends = np.array([3.0, 3.0 + 1e-7, 5.0, 5.0 + 2e-7])
+    inside = [(ends[0], ends[1]), (ends[2], ends[3])]
+    cells = integrate(
+        lambda x: np.where(((x > ends[0]) & (x < ends[1])) | ((x > ends[2]) & (x < ends[3])), 0.0, -np.inf),
+        LINE,
+        [0.0],
+        ends,
+    )
+    widths = np.array([high - low for low, high in inside])
+    assert cells.cdf(np.array([4.0]))[0] == pytest.approx(widths[0] / widths.sum(), abs=1e-8)
+    assert cells.error < 1e-6
+
+
+def test_a_singularity_among_the_breaks_gets_a_chart() -> None:
+    """The integral of |x - 1|**(-1/2) over (0, 3) is 2 + 2 sqrt 2."""
+    cells = integrate(lambda x: -0.5 * np.log(np.abs(x - 1.0)), [(0.0, 3.0)], [], [1.0])
+    assert cells.log_total == pytest.approx(math.log(2.0 + 2.0 * math.sqrt(2.0)), abs=1e-10)
+    assert cells.error < 1e-9
+
+
+def test_the_error_grows_with_what_the_weight_does_not_tell() -> None:
+    noise = np.random.default_rng(1)
+    cells = integrate(lambda x: -(x**2) / 2 + 1e-6 * noise.standard_normal(x.shape), LINE, [0.0])
+    assert 1e-7 < cells.error < 1e-3
+    # log|x - 1| is not known near x = 1, where doubles are 2e-16 apart.
+    cells = integrate(lambda x: -0.9 * np.log(np.abs(x - 1.0)) - x**2, LINE, [1.0])
+    assert 1e-10 < cells.error < 1e-3

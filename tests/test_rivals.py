@@ -11,7 +11,7 @@ from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
 from langevin_ib.laws.density import density
 from langevin_ib.laws.rivals import rivals
 from langevin_ib.model.model import Model
-from langevin_ib.process.dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from langevin_ib.process import Ambient, Constrained, GaugeFixed, SoftSlice
 
 MODEL, T = models.scalar_product(), 0.1
 SETTINGS: dict[str, Any] = {"dynamics": Ambient(weight_decay=0.1), "temperature": T}

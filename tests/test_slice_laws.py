@@ -16,7 +16,7 @@ from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.virial import identities
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process.dynamics import Ambient, Constrained, GaugeFixed, SoftSlice
+from langevin_ib.process import Ambient, Constrained, GaugeFixed, SoftSlice
 
 T = 0.3
 UV = models.scalar_product()

@@ -322,6 +322,73 @@ class TestDivergence:
         assert "the curvature of V where the walkers started gives no stable step" in str(error)
 
 
+class TestPlace:
+    """The error names the coordinate that was farthest out, and what it was."""
+
+    CHAIN = lib.models.scalar_product(4)
+
+    def test_a_gauge_fixed_chain_that_blows_up_has_diverged(self) -> None:
+        """A step leads so far out that no orbit leads back: not for the slice's sake, nor for the precision's."""
+        run = {"dynamics": lib.GaugeFixed(level=(0.5, 0.4, 0.3)), "temperature": 0.3, "walkers": 1024, "rng": 1}
+        error = diverged(self.CHAIN, step_size=0.02, **run)
+        message = str(error)
+        assert error.cause == "out of range"
+        assert message.startswith(
+            f"walker {error.walker} diverged at step {error.step}: it came so far out that no way"
+        )
+        assert "dtype" not in message
+        place = re.search(r"\(it was at (u[1-4]) = (\S+)\)", message)
+        assert abs(float(place[2])) > 1e10
+        stable = named_step(error, STABLE_AT_START)
+        assert stable < 0.02
+        assert np.isfinite(sampled(self.CHAIN, step_size=stable, **run).states).all()
+        # The drift of the last step, by hand; the noise is nothing beside it.
+        x = sampled(self.CHAIN, step_size=0.02, **(run | {"steps": error.step - 1})).states[error.walker]
+        came = x - 0.02 * (x.prod() - 1.0) * x.prod() / x
+        farthest = int(np.argmax(np.abs(came)))
+        assert place[1] == f"u{farthest + 1}"
+        assert float(place[2]) == pytest.approx(came[farthest], rel=1e-2)
+
+    @pytest.mark.parametrize(
+        ("model", "level"),
+        [
+            (lib.models.matrix_factorization(4, 3, 2, group="gl"), 0.0),
+            (lib.models.relu_network(3, 2), 0.5),
+            (lib.models.scalar_product(3), 0.5),
+        ],
+        ids=["GL(2)", "neurons", "chain"],
+    )
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_so_has_every_other_gauge_that_blows_up(self, model, level, dtype) -> None:
+        run = {"temperature": 0.3, "dynamics": lib.GaugeFixed(level=level), "walkers": 64, "dtype": dtype}
+        error = diverged(model, step_size=5.0, **run)
+        assert error.cause == "out of range"
+        stable = named_step(error, STABLE_AT_START)
+        assert np.isfinite(sampled(model, step_size=stable / 4, **run).states).all()
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("scheme", SCHEMES[:2])
+    def test_of_a_free_walker(self, scheme, dtype) -> None:
+        model, start = lib.models.harmonic(stiffness=4.0, dim=3), [0.1, -2.0, 0.3]
+        run = {"dynamics": None, "step_size": 50.0, "temperature": 1e-10, "dtype": dtype, "scheme": scheme}
+        error = diverged(model, initial=start, **run)
+        place = re.search(r"\(it was at x1 = (\S+)\)", str(error))
+        # x -> -199 x in each step.
+        assert float(place[1]) == pytest.approx(-2.0 * (-199.0) ** error.step, rel=1e-2)
+
+    def test_of_a_walker_that_comes_to_infinity_it_is_the_place_before(self) -> None:
+        model = lib.models.scalar_product(loss=lambda theta: theta**8)
+        error = diverged(model, dynamics=None, step_size=1.0, temperature=1e-10, initial=[1e6, 1.1e6], walkers=2)
+        # The gradient is 8 u^7 v^8 and overflows in the second step.
+        assert error.step == 2
+        assert "(it was at u = -1.71e+91)" in str(error)
+
+    def test_a_walker_that_mala_cannot_move_is_not_told_to_take_it(self) -> None:
+        run = {"dynamics": lib.GaugeFixed(level=0.5), "temperature": 3.0, "walkers": 4096, "steps": 100}
+        error = diverged(self.CHAIN, step_size=0.05, initial=[1.2, 1.0, 0.9, 0.7], **run)
+        named_step(error, r"the step was stable .*: try {} or scheme='mala' with Constrained\(level, fixman=True\)")
+
+
 class TestReach:
     @pytest.mark.parametrize(("dtype", "reach"), [("float64", 1e100), ("float32", 1e18)])
     @pytest.mark.parametrize("step_size", ["auto", 0.01])

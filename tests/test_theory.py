@@ -15,7 +15,7 @@ from langevin_ib.errors import InvalidArgumentError, LangevinError, NotNormaliza
 from langevin_ib.laws.density import density
 from langevin_ib.laws.line.distribution import Density
 from langevin_ib.model.model import Model, parameters
-from langevin_ib.process.dynamics import Ambient
+from langevin_ib.process import Ambient
 from numpy.typing import NDArray
 
 LAM, T = 0.3, 0.2

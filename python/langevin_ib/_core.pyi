@@ -57,7 +57,7 @@ class Request(TypedDict):
     steps: tuple[int, int]
     burn_in: int
     approach: int
-    observe: Sequence[tuple[str | Tape, int, str, Sequence[float], tuple[str | Tape, float, float] | None]]
+    observe: Sequence[tuple[str | Tape, int | list[int], str, Sequence[float], tuple[str | Tape, float, float] | None]]
     groups: int
     threads: int
     level: str | None

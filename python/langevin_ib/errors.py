@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 __all__ = [
     "ArchiveError",
     "DivergenceError",
+    "InfiniteMomentError",
     "InvalidArgumentError",
     "InvarianceError",
     "LangevinError",
     "NotNormalizableError",
+    "OutOfTimeError",
     "UnsupportedModelError",
 ]
 
@@ -58,8 +60,16 @@ class NotNormalizableError(LangevinError, ValueError):
     """The requested law has infinite mass; the message says where it escapes and what to do."""
 
 
+class InfiniteMomentError(LangevinError, ArithmeticError):
+    """A mean, a variance or another average does not exist; the message says which tail falls off how slowly."""
+
+
 class UnsupportedModelError(LangevinError, NotImplementedError):
     """The model or observable is well formed, but no kernel can run it yet."""
+
+
+class OutOfTimeError(UnsupportedModelError, TimeoutError):
+    """The answer was not found within the time that `timeout` allows; the message says what to do instead."""
 
 
 class DivergenceError(LangevinError, ArithmeticError):

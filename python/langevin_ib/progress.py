@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .deadline import somebody_looks
 from .errors import InvalidArgumentError
 
 __all__ = ["Progress", "Reporter"]
@@ -42,7 +42,7 @@ class Reporter:
         if callable(self._progress):
             report = self._progress
             return lambda made: (report(made, self._steps), None)[1]
-        wanted = _somebody_looks() if self._progress is None else self._progress
+        wanted = somebody_looks() if self._progress is None else self._progress
         return self._advance if wanted else None
 
     def _advance(self, made: int) -> None:
@@ -61,9 +61,3 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _somebody_looks() -> bool:
-    if "ipykernel" in sys.modules:
-        return True
-    return sys.stderr is not None and sys.stderr.isatty()

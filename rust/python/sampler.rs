@@ -13,7 +13,7 @@ use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
-use crate::observe::{Given, Histogram, Keep, Moments, Watch};
+use crate::observe::{Given, Histogram, Keep, Looks, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Acceptance, Before, Kept, Outcome, Plan};
 use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
@@ -64,8 +64,18 @@ enum Driver<'py> {
     Tapes(Tape<'py>, Tape<'py>),
 }
 
-/// Observable, every, kind, the kind's constants, and the condition under which it counts: observable, lower and upper end.
-type Look<'py> = (Seen<'py>, u64, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
+/// Observable, when it is looked at, kind, the kind's constants, and the condition under which it counts: observable, lower and
+/// upper end.
+type Look<'py> = (Seen<'py>, When, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
+
+/// When an observer looks, counted from the end of the burn-in.
+#[derive(FromPyObject)]
+enum When {
+    /// After every so many steps.
+    Every(u64),
+    /// After these steps.
+    At(Vec<u64>),
+}
 
 /// What an observer looks at.
 #[derive(FromPyObject)]
@@ -327,7 +337,7 @@ impl Request<'_> {
     }
 
     fn watch<V: Potential>(&self, look: &Look, potential: &V) -> Result<Watch> {
-        let (observable, every, kind, constants, given) = look;
+        let (observable, when, kind, constants, given) = look;
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
                 let slots = (bins + 4.0) * (self.groups as f64 + 1.0);
@@ -341,12 +351,14 @@ impl Request<'_> {
             }
             ("moments", &[order]) if (1.0..=16.0).contains(&order) => Keep::Moments(Moments { order: order as usize }),
             ("trace", &[]) => Keep::Trace,
+            ("states", &[]) => Keep::States,
             _ => return Err(Error::invalid(format!("no observer {kind:?} with constants {constants:?}"))),
         };
-        if *every == 0 {
-            return Err(Error::invalid("an observer's every must be at least 1"));
-        }
-        Ok(Watch { observable: observable.find(potential)?, every: *every, keep })
+        let looks = match when {
+            When::Every(every) => Looks::Every(*every),
+            When::At(steps) => Looks::At(steps.clone()),
+        };
+        Ok(Watch { observable: observable.find(potential)?, looks: looks.checked()?, keep })
     }
 }
 

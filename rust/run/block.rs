@@ -48,7 +48,7 @@ impl<T: Scalar> Block<T> {
     fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
         let columns = watches.iter().map(|watch| match &watch.keep {
             Keep::Moments(moments) => Column { sums: moments.nothing(walkers), trace: Vec::new() },
-            Keep::Histogram(..) | Keep::Trace => Column::default(),
+            Keep::Histogram(..) | Keep::Trace | Keep::States => Column::default(),
         });
         let mut block = Self {
             first,
@@ -71,6 +71,11 @@ impl<T: Scalar> Block<T> {
     fn index(walker: usize, coordinate: usize, dim: usize) -> usize {
         let lanes = 64 / size_of::<T>();
         (walker / lanes * dim + coordinate) * lanes + walker % lanes
+    }
+
+    /// What became of the proposals of a walker, counted within the block, if it is live and makes any.
+    pub fn acceptance_of(&self, walker: usize) -> Option<&Acceptance> {
+        self.acceptance.get(walker.checked_sub(self.live.start)?)
     }
 
     /// Writes the states of the live walkers, (walkers, dim) in C order.

@@ -67,12 +67,12 @@ impl Plan {
     /// The first observed step after `step`; `u64::MAX` if there is none.
     fn next_look(&self, step: u64) -> u64 {
         let since = step.saturating_sub(self.burn_in);
-        let next = |every: u64| self.burn_in.saturating_add((since / every + 1).saturating_mul(every));
-        self.watches.iter().map(|watch| next(watch.every)).min().unwrap_or(u64::MAX)
+        let next = self.watches.iter().filter_map(|watch| watch.looks.next(since)).min();
+        next.map_or(u64::MAX, |next| self.burn_in.saturating_add(next))
     }
 
     fn is_due(&self, watch: &Watch, step: u64) -> bool {
-        step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
+        step > self.burn_in && watch.looks.is_due(step - self.burn_in)
     }
 
     /// Finds the first slot of each walker's group for every histogram; walkers that are not live count into a group of
@@ -141,7 +141,7 @@ pub enum Kept<T> {
     Counts(Vec<u64>),
     /// Sums and pivot, (walkers, order + 1) in C order.
     Sums(Vec<f64>),
-    /// Values, (walkers, draws) in C order.
+    /// Values, (walkers, draws) in C order; states, (walkers, draws, dim).
     Trace(Vec<T>),
 }
 
@@ -303,7 +303,10 @@ fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>
     for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
         let Keep::Moments(moments) = &watch.keep else { continue };
         if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.width() as u64 {
-            return Err(Error::invalid(format!("sums of watch {i}: expected {} numbers of each walker", moments.width())));
+            return Err(Error::invalid(format!(
+                "sums of watch {i}: expected {} numbers of each walker",
+                moments.width()
+            )));
         }
         let mut rows = sums.chunks_exact(moments.width());
         for block in &mut *blocks {
@@ -350,7 +353,7 @@ fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kep
             Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
         }
         Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
-        Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
+        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
     });
     kept.collect()
 }

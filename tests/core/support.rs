@@ -5,7 +5,7 @@ use std::ops::Range;
 use langevin_ib::dynamics::Ambient;
 use langevin_ib::error::Result;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
-use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
+use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product};
 use langevin_ib::real::Real;
 use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
@@ -243,13 +243,13 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
 }
 
 pub fn histogram(observable: Observable, every: u64, bins: u32, lo: f64, hi: f64) -> Watch {
-    Watch { observable, every, keep: Keep::Histogram(Histogram { bins, lo, hi }, None) }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Histogram(Histogram { bins, lo, hi }, None) }
 }
 
 pub fn moments(observable: Observable, every: u64, order: usize) -> Watch {
-    Watch { observable, every, keep: Keep::Moments(Moments { order }) }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Moments(Moments { order }) }
 }
 
 pub fn trace(observable: Observable, every: u64) -> Watch {
-    Watch { observable, every, keep: Keep::Trace }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Trace }
 }

@@ -10,14 +10,15 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model
-from ..model.expressions import compiled
+from ..model.expressions import compiled, landmarks, rough_parts
 from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .line import Density, Interval, LogWeight
+from .recomputed import Recomputed
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 
@@ -29,7 +30,7 @@ METHODS = ("auto", "closed form", "quadrature")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LawRequest:
+class LawRequest(Recomputed):
     """The arguments of `density`.
 
     Parameters
@@ -185,16 +186,30 @@ class LawRequest:
         """The loss and the confinement of the model, as a NumPy function of the parameters."""
         return compiled(self.model.potential(), self.model.parameters, self.model.data)
 
+    @cached_property
+    def breaks(self) -> FloatArray:
+        """Where the loss jumps or bends as a function of the predictor, if it does and is one of a single component."""
+        if len(self.model.predictor) != 1 or not rough_parts(self.model.loss):
+            return np.zeros(0)
+        try:
+            loss = self.model.loss_of_predictor()
+        except UnsupportedModelError:
+            return np.zeros(0)
+        (name,) = self.model.predictor
+        return landmarks(loss, sympy.Symbol(name, real=True), self.model.data)
+
     def weighted(
         self,
         log_weight: LogWeight,
         *,
         support: Interval = (-math.inf, math.inf),
         singularities: Sequence[float] = (0.0,),
+        breaks: ArrayLike = (),
         method: str = "quadrature",
         remedy: str = "",
+        error: float = 0.0,
     ) -> Density:
-        """Normalise a weight; `remedy` is added to the refusal of one whose mass is infinite.
+        """Normalise a weight; `remedy` is added to the refusal of one whose mass is infinite, `error` is the weight's.
 
         Raises
         ------
@@ -208,13 +223,15 @@ class LawRequest:
                 reference=self.reference,
                 support=support,
                 singularities=singularities,
+                breaks=breaks,
                 method=method,
                 given=self.intervals,
+                error=error,
             )
-        except NotNormalizableError as error:
+        except NotNormalizableError as refusal:
             more = f". {remedy}" if remedy else ""
             raise NotNormalizableError(
-                f"the {self.name} has infinite mass with respect to {self.reference}: {error}{more}"
+                f"the {self.name} has infinite mass with respect to {self.reference}: {refusal}{more}"
             ) from None
 
     def refused(self) -> NoReturn:

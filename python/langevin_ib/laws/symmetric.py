@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from ..errors import UnsupportedModelError
 from ..process import Ambient
 from .curves import CurveLaw
 from .families import Block, BlockLaw, ChainLaw, MatrixLaw, SeveralBlocks, TorusLaw
 from .line import Density
 from .request import LawRequest
 
-__all__ = ["symmetric_law"]
+__all__ = ["curve_law", "family_law"]
 
 
-def symmetric_law(request: LawRequest) -> Density | None:
-    """Return the law of a request that is about a symmetry, or None if it is one for the laws without.
+def curve_law(request: LawRequest) -> Density | None:
+    """Return the law of any observable on a slice that is made of curves, or None if it is none.
+
+    Raises
+    ------
+    UnsupportedModelError, NotNormalizableError
+        As `density` says.
+    """
+    curve = CurveLaw.recognise(request)
+    return None if curve is None else curve.density()
+
+
+def family_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
+    """Return the law of a model and an observable that one of the families knows, or None if it is about no symmetry.
 
     Raises
     ------
     InvalidArgumentError, UnsupportedModelError, NotNormalizableError
         As `density` says.
     """
-    try:
-        law = _of_family(request)
-    except UnsupportedModelError:
-        # A family knows some observables of its models; along a curve any will do.
-        law = _along_curves(request)
-        if law is None:
-            raise
-    return law or _along_curves(request)
-
-
-def _along_curves(request: LawRequest) -> Density | None:
-    curve = CurveLaw.recognise(request)
-    return None if curve is None else curve.density()
-
-
-def _of_family(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one for each family
     if request.is_on_slice and request.method == "quadrature":
         torus = TorusLaw.recognise(request)
         if torus is not None:

@@ -1,20 +1,86 @@
-"""Filled moments: sums of powers per walker, whose spread gives errors that pay for autocorrelation."""
+"""`Moments`: sums of powers per walker, whose spread gives errors that pay for autocorrelation; and filled ones."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import checked_kind, real_array, shown
+from ..checks import checked_int, checked_kind, real_array, shown
 from ..errors import InvalidArgumentError
+from .observer import Extent, Kept, Observer, checked_every
 from .provenance import Provenance
-from .specs import Moments
 
-__all__ = ["MomentsResult", "about_zero"]
+__all__ = ["Moments", "MomentsResult", "about_zero"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments(Observer):
+    """Add up the powers x, x², …, x^order of an observable, walker by walker.
+
+    Parameters
+    ----------
+    every : int, default 1
+        Look at the observable after every so many steps.
+    order : int, default 2
+        The highest power, from 1 to 4.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument has a wrong type or lies outside of what is stated above.
+    """
+
+    goes_on = True
+
+    every: int = 1
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the arguments and bring them to plain Python numbers."""
+        object.__setattr__(self, "every", checked_every(self.every))
+        object.__setattr__(self, "order", checked_int("order", self.order, minimum=1, maximum=4))
+
+    @property
+    def width(self) -> int:
+        """How many numbers are kept of each walker: the sums of powers of x - pivot, and the pivot."""
+        return self.order + 1
+
+    def request(self) -> tuple[str, Sequence[float]]:
+        """Return what the core calls it, and its constants."""
+        return "moments", (float(self.order),)
+
+    def form(self, extent: Extent) -> tuple[tuple[int, int], str]:
+        """Return shape and dtype of the sums."""
+        return (extent.walkers, self.width), "float64"
+
+    def bytes(self, extent: Extent, threads: int) -> int:
+        """Return the size of the sums before, in the core, and after."""
+        del threads
+        return 3 * extent.walkers * self.width * 8
+
+    def empty(self, extent: Extent) -> Kept:
+        """Return sums of nothing, without a pivot as yet."""
+        sums = super().empty(extent)
+        sums[:, -1] = np.nan
+        return sums
+
+    def merged(self, before: Kept, after: Kept) -> Kept:
+        """Return the sums, which the core went on with."""
+        del before
+        return after
+
+    def placed(self, whole: Kept, part: Kept, rows: slice) -> None:
+        """Put a shard's sums, which its worker went on with, into the rows of its walkers."""
+        whole[rows] = part
+
+    def filled(self, provenance: Provenance, kept: Kept) -> MomentsResult:
+        """Return the moments."""
+        return MomentsResult(self, provenance, kept)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

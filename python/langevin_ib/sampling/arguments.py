@@ -10,7 +10,7 @@ import numpy as np
 from ..checks import checked_int, checked_rng, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
-from ..observe import Histogram, Moments, Spec, Trace
+from ..observe import KINDS, Observer
 from .loop import MAX_WALKERS
 
 __all__ = ["checked_observers", "checked_walkers", "key_of"]
@@ -36,23 +36,31 @@ def key_of(rng: Any) -> int:
     return int(low) | int(high) << 64
 
 
-def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
+def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Observer], ...]:
     """Return what is observed as pairs of a name and an observer, in order."""
     if observe is None:
         return ()
+    known = ", ".join(kind.__name__ for kind in KINDS)
     if not isinstance(observe, Mapping):
-        raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {shown(observe)}")
+        raise InvalidArgumentError(f"observe must map names to observers ({known}), got {shown(observe)}")
     pairs = []
     for name, specs in observe.items():
-        model.observable(name)
         if specs == ():
             raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):
-            if not isinstance(spec, (Histogram, Moments, Trace)):
-                raise InvalidArgumentError(
-                    f"observe[{name!r}] must be a Histogram, Moments or Trace, got {shown(spec)}"
-                )
-            if isinstance(spec, Histogram) and spec.given is not None:
-                model.observable(spec.given[0])
+            if not isinstance(spec, Observer):
+                raise InvalidArgumentError(f"observe[{name!r}] must be one of {known}, got {shown(spec)}")
+            _check_name(model, name, spec)
             pairs.append((name, spec))
     return tuple(pairs)
+
+
+def _check_name(model: Model, name: Any, spec: Observer) -> None:
+    if not spec.is_of_states:
+        model.observable(name)
+    elif not isinstance(name, str) or not name or name in model.observable_names:
+        raise InvalidArgumentError(
+            f"observe[{name!r}] = {spec!r} keeps whole states; give it a name that is no observable's, such as 'states'"
+        )
+    if spec.condition is not None:
+        model.observable(spec.condition[0])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..observe import Histogram, Moments, Trace
+from ..observe import Histogram, Kept, Moments, Trace
 from .convergence import (
     FEWEST_DRAWS,
     effective_bulk,
@@ -19,7 +19,7 @@ from .convergence import (
     split_rhat,
 )
 from .files import Snapshot
-from .loop import Driver, Kept
+from .loop import Driver
 from .stuck import remark_on_stuck
 
 __all__ = ["Diagnosis", "Diagnostics", "diagnose", "remarked"]
@@ -136,7 +136,7 @@ def diagnose(snapshot: Snapshot, *, most: int = MOST) -> Diagnostics:
     rows = tuple(
         _diagnosis(snapshot, name, spec, kept, most)
         for kept, (name, spec) in zip(progressed.kept, settings.observe, strict=True)
-        if settings.observations(spec, progressed.steps) > 0
+        if settings.observations(spec, progressed.steps) > 0 and not spec.is_of_states
     )
     acceptance = None
     if progressed.acceptance is not None:
@@ -187,6 +187,9 @@ def _diagnosis(snapshot: Snapshot, name: str, spec: Any, kept: Kept, most: int) 
     # Infinite values are told from the others where ranks are taken, and nowhere else.
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         match spec:
+            case Trace() if spec.every is None:
+                # What was looked at at uneven steps has no autocorrelation to speak of.
+                return Diagnosis(name, "trace", math.nan, math.nan, math.nan, math.nan)
             case Trace():
                 return _of_trace(name, kept, most)
             case Moments():

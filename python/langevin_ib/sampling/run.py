@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from ..checks import checked_int
 from ..errors import DivergenceError, InvalidArgumentError
-from ..observe import Histogram, HistogramResult, Moments, MomentsResult, Spec, Trace, TraceResult
+from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
 from ..progress import Progress
-from .diagnostics import Diagnostics, diagnose
 from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
-from .loop import MAX_STEPS, Kept, Machine, stuck_walkers, with_stable_step
+from .loop import MAX_STEPS, Machine, stuck_walkers, with_stable_step
 from .segments import proceed
 from .shards import Shards
 
 __all__ = ["Result", "Run", "load"]
 
-Result: TypeAlias = HistogramResult | MomentsResult | TraceResult
+Result: TypeAlias = HistogramResult | MomentsResult | TraceResult | StatesResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,51 +140,21 @@ class Run(Snapshot):
     def __contains__(self, name: object) -> bool:
         return name in dict(self.settings.observe)
 
-    def _kept(self) -> Iterator[tuple[Kept, str, Spec]]:
+    def _kept(self) -> Iterator[tuple[Kept, str, Observer]]:
         for kept, (name, spec) in zip(self.progressed.kept, self.settings.observe, strict=True):
             yield kept, name, spec
 
-    def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
+    def _filled(self, kept: Kept, name: str, spec: Observer) -> Result:
         provenance = replace(
             self.settings.provenance(self.process, name, spec, self.steps), stuck=len(self.stuck_walkers)
         )
         if provenance.observations == 0:
             raise InvalidArgumentError(
                 f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "
-                f"first look is after step {self.settings.burn_in + spec.every}"
+                f"first look is after step {self.settings.burn_in + spec.first}"
             )
-        match spec:
-            case Histogram():
-                return HistogramResult(spec, provenance, kept)
-            case Moments():
-                return MomentsResult(spec, provenance, kept)
-            case Trace():
-                return TraceResult(spec, provenance, kept)
-
-    def diagnostics(self) -> Diagnostics:
-        """Return what the run says of its own convergence, without any law: R-hat, effective samples, drift.
-
-        Traces tell most: the rank-normalised split R-hat, and effective samples of bulk and tails, of Vehtari, Gelman,
-        Simpson, Carpenter and Bürkner, Bayesian Analysis 16 (2021) 667. Of moments and histograms, which keep no time,
-        the spread between walkers, and whether the final states are distributed as all states were, is what can be
-        told. What deserves attention is also in ``notes``, where long traces are judged by fewer walkers.
-
-        Returns
-        -------
-        Diagnostics
-            One row for each observer; it prints as a table.
-
-        Examples
-        --------
-        >>> import langevin_ib as lib
-        >>> run = lib.sample(
-        ...     lib.models.harmonic(), temperature=0.5, step_size=0.1, steps=20_000, burn_in=1000, walkers=64, rng=0,
-        ...     observe={"x": lib.Trace(every=10)}, progress=False,
-        ... )
-        >>> run.diagnostics()["x"][0].rhat < 1.01
-        True
-        """
-        return diagnose(self)
+        filled: Result = spec.filled(provenance, kept)
+        return filled
 
     def save(self, path: PathLike) -> None:
         """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
@@ -293,11 +262,11 @@ class Run(Snapshot):
 
     def _traces(self) -> dict[str, TraceResult]:
         """Return the traces by names of their own."""
-        results = (self._filled(*each) for each in self._kept() if isinstance(each[2], Trace))
+        results = (self._filled(*each) for each in self._kept())
         filled = [result for result in results if isinstance(result, TraceResult)]
         names = [trace.provenance.observable for trace in filled]
         return {
-            name if names.count(name) == 1 else f"{name}_every_{trace.spec.every}": trace
+            name if names.count(name) == 1 else f"{name}_{trace.spec.label}": trace
             for name, trace in zip(names, filled, strict=True)
         }
 

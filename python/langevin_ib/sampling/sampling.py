@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DivergenceError, InvalidArgumentError
 from ..model import Model
-from ..observe import Spec
+from ..observe import Observer
 from ..process import Dynamics, GaugeFixed, Process
 from ..progress import Progress
 from .approach import with_approach
@@ -55,7 +55,7 @@ def sample(
     dtype: str = "float64",
     noise: str = "native",
     substeps: int = 1,
-    observe: Mapping[str, Spec | tuple[Spec, ...]] | None = None,
+    observe: Mapping[str, Observer | tuple[Observer, ...]] | None = None,
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
@@ -99,8 +99,8 @@ def sample(
         Make each step's noise from that many finer steps, as their normalised sum. A run at step h with ``substeps=2``
         and one at h/2 with the same seed share one Brownian path, so their difference, the discretisation bias that
         ``compare(..., finer=...)`` extrapolates, has little variance.
-    observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
-        What to keep of which observable of the model, besides the final states.
+    observe : mapping from str to Histogram, Moments, Trace, States, or a tuple of them
+        What to keep of which observable of the model, besides the final states; `States` under a name of its own.
     initial : array_like, shape (), (dim,) or (walkers, dim), optional
         Where the walkers start; it is copied; by default at independent standard normals drawn from the same key. Under
         `GaugeFixed` they are moved along their orbits to the slice first, under `Constrained` along its normals.

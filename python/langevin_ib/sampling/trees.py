@@ -32,7 +32,7 @@ def tree_of(traces: Mapping[str, TraceResult], first: int, attributes: Mapping[s
     for name, trace in traces.items():
         values = np.asarray(trace)
         # Traces of different strides have draws of their own.
-        draw = "draw" if len({t.spec.every for t in traces.values()}) == 1 else f"draw_{name}"
+        draw = "draw" if len({t.spec for t in traces.values()}) == 1 else f"draw_{name}"
         coords = {"chain": np.arange(first, first + len(values)), draw: trace.steps}
         variables[name] = xarray.DataArray(values, dims=("chain", draw), coords=coords)
     group = {"/posterior": xarray.Dataset(variables, attrs=dict(attributes))}

@@ -42,6 +42,7 @@ IndexArray = NDArray[np.intp]
 _MOST_PARAMETERS = 8
 _DOUBTFUL = math.log(1e-9)
 """The share of the mass that may be where nothing converges, or beyond where curves were followed."""
+_ERROR = 2.0 * math.exp(_DOUBTFUL)  # of the distribution function: such a share is missing twice, with the total
 _CONSTANT = 1e-13
 _REMEDY = "Give another level, or given=(name, lo, hi) away from there"
 
@@ -95,7 +96,7 @@ class CurveLaw:
         if law.mass[law.top - law.bottom <= _CONSTANT * np.abs(law.top)].sum() > 1e-9 * law.total:
             raise request.unsupported("it is constant on a part of the slice", "ask for another observable")
         law = replace(law, ends=self._support(law))
-        return Density(request.name, request.reference, "quadrature", request.intervals, law)
+        return Density(request.name, request.reference, "quadrature", request.intervals, law, _ERROR)
 
     @cached_property
     def slice(self) -> Slice:

@@ -21,6 +21,7 @@ from ...model.expressions import compiled, exact
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
 from ..integrals import ANGLES, angular_integral, tabulated
 from ..line import Cells, integrate
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
 from .scalings import blocks_of, scaling_weights
@@ -93,7 +94,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class BlockStrength:
+class BlockStrength(Recomputed):
     """The law of the strength of a model that is one block.
 
     Parameters

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ..line import Density
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import scaling_weights
 
@@ -35,7 +36,7 @@ _NEWTON = 200
 
 
 @dataclass(frozen=True)
-class ChainLaw:
+class ChainLaw(Recomputed):
     """The law of the product of all parameters under all scalings that leave it as it is.
 
     Parameters
@@ -120,4 +121,5 @@ class ChainLaw:
             f"leave one of them the smallest, or given=({self.request.observable!r}, lo, hi) away from 0"
         )
         method = "quadrature" if self.request.method == "quadrature" else "closed form"
-        return self.request.weighted(self.log_weight, method=method, remedy=remedy[0].upper() + remedy[1:])
+        remedy = remedy[0].upper() + remedy[1:]
+        return self.request.weighted(self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy)

@@ -28,6 +28,8 @@ def quadratic_form(
         if any(x not in index or power not in {1, 2} for x, power in powers.items()) or sum(powers.values()) > 2:
             return None
         factors = [index[x] for x, power in powers.items() for _ in range(power)]
+        if not coefficient.is_number:  # a sum over data
+            return None
         value = float(coefficient)
         if not factors:
             constant += value

@@ -21,6 +21,7 @@ from ...model.meaning import is_separable
 from ...process import Constrained, GaugeFixed, SoftSlice
 from ..integrals import log_integrals, tabulated
 from ..line import Density
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block import Block
 from .block_law import BlockLaw
@@ -36,7 +37,7 @@ _TINY = 1e-300
 
 
 @dataclass(frozen=True)
-class SeveralBlocks:
+class SeveralBlocks(Recomputed):
     """A law of a model whose scalings act on disjoint blocks.
 
     Parameters

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import sympy
@@ -32,6 +32,7 @@ from ...model.expressions import compiled
 from ...model.meaning import slack_of, telling_points, values_at
 from ..integrals import PanelSeries, log_integrals, tabulated
 from ..line import Density, LogWeight, integrate
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import blocks_of
 
@@ -134,7 +135,7 @@ def _rows(
 
 
 @dataclass(frozen=True)
-class MatrixLaw:
+class MatrixLaw(Recomputed):
     """A law of singular values on the slice of level 0.
 
     Parameters
@@ -252,15 +253,14 @@ class MatrixLaw:
             # Every measure is a power of |T| times a function of the gap.
             gap = np.ones(1)
             D = 2.0 + round(float((self.measure(gap, gap) - self.measure(0.0 * gap, gap))[0]), 9)
-        loss, T = self.request.loss, self.request.T
-
-        def log_weight(norm: FloatArray) -> FloatArray:
-            sigma = norm[:, None] * np.eye(1, form.rank)
-            with np.errstate(divide="ignore"):
-                power = (D - 1.0) * np.log(norm) if D != 1.0 else 0.0
-            return power - loss(*form.canonical(sigma)) / T
-
+        log_weight = partial(self._log_norm, D)
         return self.request.weighted(log_weight, support=(0.0, math.inf), method="closed form", remedy=self._remedy())
+
+    def _log_norm(self, D: float, norm: FloatArray) -> FloatArray:
+        sigma = norm[:, None] * np.eye(1, self.form.rank)
+        with np.errstate(divide="ignore"):
+            power = (D - 1.0) * np.log(norm) if D != 1.0 else 0.0
+        return power - self.request.loss(*self.form.canonical(sigma)) / self.request.T
 
     def _remedy(self) -> str:
         return (
@@ -300,7 +300,7 @@ class MatrixLaw:
         exponent = (self.form.m + self.form.n) / 2.0 - 3.0 + 0.5 * request.is_rigid
         if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
-            return request.weighted(lambda s: exponent * np.log(s) - s, support=(0.0, math.inf), remedy=remedy)
+            return request.weighted(partial(_log_gamma, exponent), support=(0.0, math.inf), remedy=remedy)
         if self.kind == "angle":
             weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
         else:
@@ -329,13 +329,8 @@ class MatrixLaw:
 
     def _tabulated_angle(self) -> LogWeight:
         """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
-
-        def log_difference(angle: FloatArray) -> FloatArray:
-            with np.errstate(divide="ignore"):
-                return np.asarray(np.log(-np.expm1(-_gap(angle))))
-
-        table = tabulated(lambda x: self._angle(x) - log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
-        return lambda angle: table(angle) + log_difference(angle)
+        table = tabulated(lambda x: self._angle(x) - _log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
+        return partial(_log_angle, table)
 
     def _angle(self, angle: FloatArray) -> FloatArray:
         gap = _gap(angle)
@@ -384,6 +379,20 @@ class MatrixLaw:
 def _gap(angle: FloatArray) -> FloatArray:
     """Return log(s_1/s_2) for the angle of (s_1, s_2)."""
     return np.asarray(-np.log(np.tan(np.clip(angle, _TINY, math.pi / 4.0))))
+
+
+def _log_gamma(exponent: float, s: FloatArray) -> FloatArray:
+    return np.asarray(exponent * np.log(s) - s)
+
+
+def _log_difference(angle: FloatArray) -> FloatArray:
+    """Return log(1 - s_2/s_1)."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(-np.expm1(-_gap(angle))))
+
+
+def _log_angle(table: LogWeight, angle: FloatArray) -> FloatArray:
+    return table(angle) + _log_difference(angle)
 
 
 @cache

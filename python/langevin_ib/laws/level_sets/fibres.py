@@ -16,7 +16,6 @@ be solved for, with the shares (x_p df/dx_p)^4 / sum_q (x_q df/dx_q)^4, which ad
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import NotNormalizableError
-from ...model.expressions import Data, compiled, compiled_together, probes, rough_parts
+from ...model.expressions import Data, compiled, compiled_together, probes, rough_parts, uses_data
 from ..integrals import LogWeight
+from .coordinate_block import largest_block
 from .roots import is_affine, solutions
 
 __all__ = ["Fibre", "Gibbs", "Piece", "fibres_of"]
@@ -103,8 +103,11 @@ class Fibre:
         return len(self.pieces[0].rest)
 
 
-def fibres_of(gibbs: Gibbs, f: sympy.Expr) -> list[Fibre]:
-    """Return ways to find the law of f, that with the fewest coordinates left first; none if f cannot be solved.
+def fibres_of(gibbs: Gibbs, f: sympy.Expr, most_left: int) -> list[Fibre] | None:
+    """Return ways to find the law of f, that with the fewest coordinates left first.
+
+    There are none if f cannot be solved, and neither is affine in coordinates in which V is quadratic. If more than
+    `most_left` coordinates would be left in any way, None is returned.
 
     Raises
     ------
@@ -112,39 +115,56 @@ def fibres_of(gibbs: Gibbs, f: sympy.Expr) -> list[Fibre]:
         If V is quadratic in coordinates along some of which it does not grow.
     """
     found: list[Fibre] = []
-    affine = _largest_block(gibbs, f, gibbs.parameters)
-    if any(f.has(y) for y in affine):
+    affine = _largest_block(gibbs, f, gibbs.parameters, most_left)
+    if affine is not None and any(f.has(y) for y in affine):
         found.append(_normal_fibre(_Block.of(gibbs, f, affine)))
     others = tuple(x for x in gibbs.parameters if not f.has(x))
-    pivots = _pivots(f, gibbs.parameters)
-    if pivots:
-        found.append(_solved_fibre(gibbs, _Block.of(gibbs, f, _largest_block(gibbs, f, others)), f, pivots))
+    # One coordinate is solved for, all others of f are left.
+    block = _largest_block(gibbs, f, others, most_left + 1 - (len(gibbs.parameters) - len(others)))
+    if block is None and not found:
+        return None
+    pivots = {} if block is None else _pivots(f, gibbs.parameters)
+    if block is not None and pivots:
+        found.append(_solved_fibre(gibbs, _Block.of(gibbs, f, block), f, pivots))
     # Where f is more than b.y its level sets are steep somewhere, which several pivots can cope with.
-    return sorted(found, key=lambda fibre: (fibre.left, fibre.is_normal and not _is_number(f, affine)))
+    return sorted(found, key=lambda fibre: (fibre.left, fibre.is_normal and not _is_number(f, affine or ())))
 
 
-def _largest_block(gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol]) -> tuple[sympy.Symbol, ...]:
+def _largest_block(
+    gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol], most_left: int
+) -> tuple[sympy.Symbol, ...] | None:
     """Return most of the candidates in which, jointly, V is quadratic and f is affine."""
-    pairs = list(itertools.combinations_with_replacement(candidates, 2))
     # Of several pieces, affine ones for instance, derivatives say nothing.
-    rough = [part.free_symbols for each in (gibbs.potential, f) for part in rough_parts(each)]
-    involved = {
-        pair: set(pair)
-        if any(symbols.issuperset(pair) for symbols in rough)
-        else _second(gibbs.potential, pair).free_symbols | _roughness(f, pair)
-        for pair in pairs
-    }
-    for size in range(len(candidates), 0, -1):
-        for block in itertools.combinations(candidates, size):
-            inside = set(block)
-            if not any(involved[pair] & inside for pair in pairs if inside.issuperset(pair)):
-                return block
-    return ()
+    pieces = [part.free_symbols for each in (gibbs.potential, f) for part in rough_parts(each)]
+
+    def involved(x: sympy.Symbol, y: sympy.Symbol) -> set[sympy.Symbol]:
+        if any(symbols.issuperset((x, y)) for symbols in pieces):
+            return {x, y}
+        rough = _roughness(f, (x, y)) if f.has(x, y) else set()
+        return rough if rough & {x, y} else rough | _second(gibbs.potential, (x, y)).free_symbols
+
+    return largest_block(candidates, involved, most_left) if most_left >= 0 else None
 
 
 def _second(expression: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> sympy.Expr:
     derivative = sympy.diff(expression, *pair)
-    return sympy.expand(derivative) if derivative.free_symbols & set(pair) else derivative
+    suspects = [x for x in dict.fromkeys(pair) if derivative.has(x)]
+    # To expand it may take for ever, and is needed only if the suspects might cancel.
+    return derivative if not suspects or _varies(derivative, suspects) else sympy.expand(derivative)
+
+
+def _varies(expression: sympy.Expr, along: Sequence[sympy.Symbol]) -> bool:
+    """Return whether an expression without data is seen to depend on any of some symbols."""
+    if uses_data(expression):
+        return False
+    if expression.has(sympy.DiracDelta):  # a kink
+        return True
+    points = probes(sorted(expression.free_symbols, key=str), 12)
+    function = compiled(expression, list(points))
+    moved = {x: 1.5 * at if x in along else at for x, at in points.items()}
+    here, there = (function(*where.values()) for where in (points, moved))
+    with np.errstate(all="ignore"):
+        return bool(np.any(np.abs(there - here) > 1e-6 * (np.abs(here) + np.abs(there)) + 1e-9))
 
 
 def _roughness(f: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> set[sympy.Symbol]:

@@ -15,6 +15,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ...checks import shown
 from ...errors import NotNormalizableError, UnsupportedModelError
 from ...model.expressions import Data, compiled, condensed, probes
 from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
@@ -89,27 +90,27 @@ def pushed_forward(
     v, f = (condensed(e, parameters, data, rows=0).xreplace(plain) for e in (potential, observable))
     gibbs = Gibbs(v, tuple(plain.values()), data, temperature)
     shift, f = f.as_independent(*gibbs.parameters, as_Add=True)
-    shown = f"the law of {observable}"
+    what = f"the law of {shown(observable)}"
     if f == 0:
-        raise UnsupportedModelError(f"{shown}: it does not depend on the parameters, and has no density")
-    _refuse_steps(gibbs, f, shown)
-    fibres = fibres_of(gibbs, f)
-    if not fibres:
-        raise UnsupportedModelError(f"{shown}: it could not be solved for any parameter; observe another function")
-    if fibres[0].left > _MOST_LEFT:
+        raise UnsupportedModelError(f"{what}: it does not depend on the parameters, and has no density")
+    _refuse_steps(gibbs, f, what)
+    fibres = fibres_of(gibbs, f, _MOST_LEFT)
+    if fibres is None:
         raise UnsupportedModelError(
-            f"{shown}: {fibres[0].left} coordinates are left to integrate over, and {_MOST_LEFT} are the most (those "
-            "in which the potential is quadratic do not count); observe another function, or sample it"
+            f"{what}: at least {_MOST_LEFT + 1} coordinates are left to integrate over, and {_MOST_LEFT} are the most "
+            "(those in which the potential is quadratic do not count); observe another function, or sample it"
         )
-    return _Quadrature(fibres[0], float(shift), shown).law(name, reference)
+    if not fibres:
+        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; observe another function")
+    return _Quadrature(fibres[0], float(shift), what).law(name, reference)
 
 
-def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, shown: str) -> None:
+def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, what: str) -> None:
     points = probes(gibbs.parameters, 64)
     values, counts = np.unique(compiled(f, gibbs.parameters, gibbs.data)(*points.values()), return_counts=True)
     if counts.max() > 1:
         raise UnsupportedModelError(
-            f"{shown}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no "
+            f"{what}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no "
             "density; observe another function"
         )
 
@@ -120,7 +121,7 @@ class _Quadrature:
 
     fibre: Fibre
     shift: float
-    shown: str
+    what: str
 
     def law(self, name: str, reference: str) -> Density:
         axes = self._axes()
@@ -131,17 +132,18 @@ class _Quadrature:
         missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
         if abs(missing) > _MISMATCH:
             raise UnsupportedModelError(
-                f"{self.shown}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
+                f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
                 "mass, so the observable takes a value with positive probability, has branches that were not found, or "
                 "the temperature is too low for this quadrature; observe another function, or raise the temperature"
             )
         low, high = (end + self.shift for end in table.support())
         return Density.from_log_weight(
-            lambda t: table.log_weight(t - self.shift),
+            table.shifted(self.shift).log_weight,
             name=name,
             reference=reference,
             support=(low, high),
             singularities=(self.shift,),
+            error=max(tolerance, abs(missing)),
         )
 
     def _axes(self) -> dict[sympy.Symbol, Axis]:
@@ -161,7 +163,7 @@ class _Quadrature:
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:
         name, top = str(x).lstrip("_"), float(profile.max())
         if top == -math.inf:
-            raise UnsupportedModelError(f"{self.shown}: the Gibbs weight exp(-V/T) vanishes wherever it was looked at")
+            raise UnsupportedModelError(f"{self.what}: the Gibbs weight exp(-V/T) vanishes wherever it was looked at")
         ends = {"infinity": profile[-1], "0": profile[0]}
         for end, value in ends.items():
             if value >= top - CUT / 2.0:
@@ -210,7 +212,7 @@ class _Quadrature:
 
     def _diverged(self, where: str, doubt: float) -> UnsupportedModelError:
         return UnsupportedModelError(
-            f"{self.shown}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); "
+            f"{self.what}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); "
             "observe another function, or raise the temperature"
         )
 

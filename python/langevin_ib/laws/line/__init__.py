@@ -1,18 +1,25 @@
 """A law on the line from any log-weight, to about 12 digits, infinite peaks included."""
 
+from .averages import Average, Function
 from .distribution import Density
+from .monotone import NotMonotoneError
 from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
 from .quadrature import Interval, LogWeight, integrate
+from .transformed import TransformedLaw
 
 __all__ = [
     "NODES",
     "ORDER",
     "TO_COEFFICIENTS",
     "WEIGHTS",
+    "Average",
     "Cells",
     "Density",
+    "Function",
     "Interval",
     "LogWeight",
+    "NotMonotoneError",
+    "TransformedLaw",
     "antiderivative",
     "integrate",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidArgumentError, NotNormalizableError
 
-__all__ = ["INVISIBLE", "Chart", "Interval", "LogWeight", "Sweep", "guarded", "require_finite_mass", "survey"]
+__all__ = ["INVISIBLE", "Chart", "Interval", "LogWeight", "Sweep", "guarded", "margin", "require_finite_mass", "survey"]
 
 FloatArray = NDArray[np.float64]
 LogWeight = Callable[[FloatArray], FloatArray]
@@ -53,23 +53,58 @@ class Sweep:
         """Log of the weight per unit of y."""
         return self.values + self.y
 
-    def exponent(self, *, far: bool) -> float:
-        """Measure a in weight ~ d**-a over the last or first stretch of the chart; nan where the weight is zero."""
+    def exponent(self, *, far: bool, stretch: int = 0) -> float:
+        """Measure a in weight ~ d**-a over the last or first stretch of the chart; nan where the weight is zero.
+
+        Stretch 1 is the next one, further inside.
+        """
         count = min(self.y.size - 1, round(_FIT / (self.y[1] - self.y[0])))
-        first, last = (-1 - count, -1) if far else (0, count)
+        begin = min(stretch * count, self.y.size - 1 - count)
+        first, last = (-1 - count - begin, -1 - begin) if far else (begin, begin + count)
         with np.errstate(invalid="ignore"):
             return float((self.values[first] - self.values[last]) / (self.y[last] - self.y[first]))
 
 
-def survey(log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float]) -> list[Sweep]:
+def survey(
+    log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float], breaks: FloatArray
+) -> list[Sweep]:
     """Return sweeps of charts, from left to right, such that each feature of the weight is met at its own scale."""
     sweeps: list[Sweep] = []
     for interval in intervals:
-        first_look = [_sweep(log_weight, chart) for chart in _charts(interval, singularities, ())]
-        peaks = _peaks(log_weight, first_look)
-        charts = _charts(interval, singularities, peaks) if peaks else []
+        special = [*singularities, *_poles(log_weight, interval, breaks)]
+        first_look = [_sweep(log_weight, chart) for chart in _charts(interval, special, ())]
+        peaks = _peaks(log_weight, first_look, _lookouts(interval, breaks))
+        charts = _charts(interval, special, peaks) if peaks else []
         sweeps.extend([_sweep(log_weight, chart) for chart in charts] or first_look)
     return sweeps
+
+
+def margin(point: FloatArray) -> FloatArray:
+    """Return how far from a break the weight is looked at: where it is switched is known up to rounding only."""
+    return np.asarray(8.0 * np.spacing(np.abs(point)))
+
+
+def _inside(interval: Interval, points: FloatArray) -> FloatArray:
+    return points[(points > interval[0]) & (points < interval[1])]
+
+
+def _lookouts(interval: Interval, breaks: FloatArray) -> FloatArray:
+    """Return points on both sides of breaks and between them: whatever is narrow lies between two of its ends."""
+    points = _inside(interval, breaks)
+    between = (points[1:] + points[:-1]) / 2.0
+    return _inside(interval, np.unique(np.concatenate([points - margin(points), between, points + margin(points)])))
+
+
+def _poles(log_weight: LogWeight, interval: Interval, breaks: FloatArray) -> FloatArray:
+    """Return the breaks next to which the weight is a power of the distance, so that they need charts of their own."""
+    points = _inside(interval, breaks)
+    scale = np.maximum(np.abs(points), np.spacing(1.0))
+    is_pole = np.zeros(points.shape, dtype=bool)
+    for side in (-1.0, 1.0):
+        near, far = (log_weight(points + side * distance * scale) for distance in (1e-9, 1e-6))
+        with np.errstate(invalid="ignore"):
+            is_pole |= np.abs(near - far) / math.log(1e3) > 1e-3
+    return points[is_pole]
 
 
 def guarded(log_weight: LogWeight, singularities: Sequence[float]) -> LogWeight:
@@ -134,11 +169,13 @@ def _sweep(log_weight: LogWeight, chart: Chart) -> Sweep:
     return Sweep(chart, y, values)
 
 
-def _peaks(log_weight: LogWeight, sweeps: list[Sweep]) -> list[float]:
-    """Find the maxima of the weight that stand out between neighbouring points of the sweeps, by golden section."""
+def _peaks(log_weight: LogWeight, sweeps: list[Sweep], lookouts: FloatArray) -> list[float]:
+    """Find the maxima of the weight that stand out between neighbouring points, by golden section."""
     order = slice(None), slice(None, None, -1)
     x = np.concatenate([s.chart.x(s.y)[order[s.chart.sign < 0]] for s in sweeps])
     values = np.concatenate([s.values[order[s.chart.sign < 0]] for s in sweeps])
+    place = np.searchsorted(x, lookouts)
+    x, values = np.insert(x, place, lookouts), np.insert(values, place, log_weight(lookouts))
     with np.errstate(invalid="ignore"):
         inner = values[1:-1]
         rises = (inner >= values[:-2]) & (inner >= values[2:])

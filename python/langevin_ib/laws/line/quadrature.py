@@ -10,25 +10,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InvalidArgumentError
-from .charts import INVISIBLE, Chart, Interval, LogWeight, Sweep, guarded, require_finite_mass, survey
-from .panels import NODES, ORDER, TO_COEFFICIENTS, Cells
+from .charts import INVISIBLE, Chart, Interval, LogWeight, Sweep, guarded, margin, require_finite_mass, survey
+from .panels import CHECK, CHECKED, LOBATTO, ORDER, SERIES, Cells
 
 __all__ = ["Interval", "LogWeight", "integrate"]
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IndexArray = NDArray[np.intp]
 
 _PANEL = 1.5  # the widest panel in log d
+_CHANGE, _STEEPEST = 8.0, 160.0  # of the log of the weight, in a panel, and in the stretch between two looks
+_MOMENTS = 8.0
 _NEGLIGIBLE = 80.0  # exp(-80) of the mass next to a special point needs no panels
 _TOLERANCE = 1e-13
 _MAX_PANELS = 4096  # more are needed at once only where the formula is noise
+_NARROWEST = 1e-13  # a panel in log d
 
 
-def integrate(log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float]) -> Cells:
+def integrate(
+    log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float], breaks: ArrayLike = ()
+) -> Cells:
     """Integrate exp(log_weight) over `intervals`.
 
     Parameters
@@ -39,13 +47,16 @@ def integrate(log_weight: LogWeight, intervals: Sequence[Interval], singularitie
         Disjoint, in order; ends may be infinite.
     singularities : sequence of float
         Points where the weight may be infinite or not smooth.
+    breaks : array_like of float
+        Points where it may jump or bend, or near which it may have narrow features; hundreds are no burden. Jumps and
+        bends elsewhere are found by bisection.
 
     Returns
     -------
     Cells
-        The integral and everything that follows from it. Relative error about 1e-13 for piecewise analytic weights with
-        singularities |x|**-a, a < 1, or log|x| at 0; at another point s, x - s is only known to the spacing of doubles,
-        and the error of |x - s|**-a is about 1e-10 for a = 1/2.
+        The integral and everything that follows from it, with a bound on its error: mostly about 1e-13 for piecewise
+        analytic weights with singularities |x|**-a, a < 1, or log|x| at 0; at another point s, x - s is only known to
+        the spacing of doubles, and the error of |x - s|**-a is about 1e-10 for a = 1/2.
 
     Raises
     ------
@@ -54,8 +65,10 @@ def integrate(log_weight: LogWeight, intervals: Sequence[Interval], singularitie
     InvalidArgumentError
         If the weight is nan, infinite off the singularities, or zero everywhere.
     """
-    log_weight = guarded(log_weight, singularities)
-    sweeps = survey(log_weight, intervals, singularities)
+    places = np.unique(np.asarray(breaks, dtype=np.float64))
+    places = places[np.isfinite(places)]
+    log_weight = guarded(log_weight, [*singularities, *places])
+    sweeps = survey(log_weight, intervals, singularities, places)
     for sweep in sweeps:
         require_finite_mass(sweep)
     level = max(float(np.max(sweep.integrand)) for sweep in sweeps)
@@ -65,7 +78,7 @@ def integrate(log_weight: LogWeight, intervals: Sequence[Interval], singularitie
         )
     blocks: list[dict[str, FloatArray]] = []
     for sweep in sweeps:
-        pieces = _pieces(log_weight, sweep, level)
+        pieces = _pieces(log_weight, sweep, level, places)
         blocks.extend(pieces if sweep.chart.sign > 0 else [_reversed(piece) for piece in reversed(pieces)])
     return Cells(**{key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]})
 
@@ -74,37 +87,45 @@ def _text(intervals: Sequence[Interval]) -> str:
     return " and ".join(f"({lo:g}, {hi:g})" for lo, hi in intervals)
 
 
-def _pieces(log_weight: LogWeight, sweep: Sweep, level: float) -> list[dict[str, FloatArray]]:
+def _pieces(log_weight: LogWeight, sweep: Sweep, level: float, breaks: FloatArray) -> list[dict[str, FloatArray]]:
     """Return the power cell next to the special point, the panels, and the power cell at infinity if there is one."""
     chart, y = sweep.chart, sweep.y
     near_enough = np.flatnonzero(sweep.integrand > level - _NEGLIGIBLE)
-    # Up to the second moment, so that mean and variance see what the mass does not.
-    far_enough = np.flatnonzero(sweep.integrand + 2.0 * np.maximum(y, 0.0) > level - INVISIBLE)
+    # Up to moments of some order, which see what the mass does not.
+    far_enough = np.flatnonzero(sweep.integrand + _MOMENTS * np.maximum(y, 0.0) > level - INVISIBLE)
     last = min(y.size - 1, int(far_enough[-1]) + 1) if far_enough.size else 0
     first = min(last, max(0, int(near_enough[0]) - 1)) if near_enough.size else 0
-    pieces = [_power_cell(sweep, first, 1.0 - sweep.exponent(far=False), outer=False)]
+    pieces = [_power_cell(sweep, first, outer=False)]
     if first < last:
-        pieces.append(_panels(log_weight, chart, float(y[first]), float(y[last]), level))
+        even = _even_edges(y[first : last + 1], sweep.integrand[first : last + 1])
+        pieces.append(_panels(log_weight, chart, _edges(chart, even, breaks), level))
     if last < y.size - 1:
         pieces.append(_empty_cell(chart, float(y[last])))
     elif chart.open:
-        pieces.append(_power_cell(sweep, last, 1.0 - sweep.exponent(far=True), outer=True))
+        pieces.append(_power_cell(sweep, last, outer=True))
     return pieces
 
 
-def _power_cell(sweep: Sweep, index: int, kappa: float, *, outer: bool) -> dict[str, FloatArray]:
+def _power_cell(sweep: Sweep, index: int, *, outer: bool) -> dict[str, FloatArray]:
     """Integrate a weight w proportional to d**(kappa - 1) up to d, or from d on: d w(d) / |kappa|."""
     end, value = float(sweep.y[index]), float(sweep.integrand[index])
+    kappa, inside = (1.0 - sweep.exponent(far=outer, stretch=stretch) for stretch in (0, 1))
     if value == -math.inf or not math.isfinite(kappa):
         kappa, value = -1.0 if outer else 1.0, -math.inf
-    return _block(sweep.chart, end, outer=outer, kappa=kappa, log_mass=value - math.log(abs(kappa)))
+    log_mass = value - math.log(abs(kappa))
+    # Where the exponent still changes, the mass is as uncertain.
+    doubt = min(abs(kappa - inside) / abs(kappa), 1.0) if math.isfinite(inside) else 1.0
+    log_error = log_mass + math.log(max(doubt, 1e-16))
+    return _block(sweep.chart, end, outer=outer, kappa=kappa, log_mass=log_mass, log_error=log_error)
 
 
 def _empty_cell(chart: Chart, end: float) -> dict[str, FloatArray]:
-    return _block(chart, end, outer=True, kappa=-1.0, log_mass=-math.inf)
+    return _block(chart, end, outer=True, kappa=-1.0, log_mass=-math.inf, log_error=-math.inf)
 
 
-def _block(chart: Chart, end: float, *, outer: bool, kappa: float, log_mass: float) -> dict[str, FloatArray]:
+def _block(
+    chart: Chart, end: float, *, outer: bool, kappa: float, log_mass: float, log_error: float
+) -> dict[str, FloatArray]:
     """One power cell as the columns of `Cells`; `end` is the log of the end of d at which the power law starts."""
     reach = math.inf if chart.open else math.exp(chart.far)
     distances = (math.exp(end), reach) if outer else (0.0, math.exp(end))
@@ -118,53 +139,127 @@ def _block(chart: Chart, end: float, *, outer: bool, kappa: float, log_mass: flo
         "half": 0.0,
         "kappa": kappa,
         "log_mass": log_mass,
+        "log_error": log_error,
     }
     return {key: np.array([number]) for key, number in numbers.items()} | {"coefficients": np.zeros((1, ORDER))}
 
 
-def _panels(log_weight: LogWeight, chart: Chart, low: float, high: float, level: float) -> dict[str, FloatArray]:
-    """Halve panels until the Legendre series of the weight in each has converged or the panel does not matter."""
-    edges = np.linspace(low, high, 1 + math.ceil((high - low) / _PANEL))
-    active = np.stack([edges[:-1], edges[1:]], axis=1)
-    done: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-    while active.size:
-        centre, half = active.mean(axis=1), (active[:, 1] - active[:, 0]) / 2
-        y = centre[:, None] + chart.sign * half[:, None] * NODES
-        values = log_weight(chart.x(y).ravel()).reshape(y.shape)
-        if np.any(np.isnan(values)):
-            place = chart.x(y)[np.isnan(values)][0]
-            raise InvalidArgumentError(f"the log-weight is nan at {place:g}; restrict the support or mend the formula")
+@dataclass(frozen=True)
+class _Edges:
+    """Panels: their ends in y, shape (n, 2), and the ends of where they are looked at in x, which avoids breaks."""
+
+    y: FloatArray
+    x: FloatArray
+
+    def of(self, which: IndexArray) -> _Edges:
+        """Return some of the panels."""
+        return _Edges(self.y[which], self.x[which])
+
+    def halves(self, which: BoolArray) -> _Edges:
+        """Return both halves of some of the panels."""
+        y = self.y[which]
+        centre = y.mean(axis=1)
+        low, high = np.stack([y[:, 0], centre], axis=1), np.stack([centre, y[:, 1]], axis=1)
+        return _Edges(np.concatenate([low, high]), np.tile(self.x[which], (2, 1)))
+
+
+def _even_edges(y: FloatArray, integrand: FloatArray) -> FloatArray:
+    """Divide a range of y so that the panels are short, and the weight does not change by too much in any."""
+    with np.errstate(invalid="ignore"):
+        change = np.nan_to_num(np.abs(np.diff(integrand)), nan=0.0, posinf=_STEEPEST)
+    pieces = np.concatenate([[0.0], np.cumsum(np.diff(y) / _PANEL + np.minimum(change, _STEEPEST) / _CHANGE)])
+    return np.interp(np.linspace(0.0, pieces[-1], 1 + math.ceil(pieces[-1])), pieces, y)
+
+
+def _edges(chart: Chart, even: FloatArray, breaks: FloatArray) -> _Edges:
+    """Divide panels at the breaks in them."""
+    low, high = even[0], even[-1]
+    distance = chart.sign * (breaks - chart.origin)
+    points = breaks[distance > 0.0]
+    with np.errstate(over="ignore"):
+        at = np.log(distance[distance > 0.0])
+    inside = (at > low + _NARROWEST) & (at < high - _NARROWEST)
+    points, at = points[inside], at[inside]
+    # An even edge beside a break would only cut off a sliver.
+    lonely = np.abs(even[:, None] - at).min(axis=1, initial=np.inf) > 1e-6
+    lonely[[0, -1]] = True
+    y = np.concatenate([even[lonely], at])
+    edge = np.concatenate([np.full(int(lonely.sum()), np.nan), points])
+    order = np.argsort(y)
+    y, edge = y[order], edge[order]
+    first, second = edge[:-1] + chart.sign * margin(edge[:-1]), edge[1:] - chart.sign * margin(edge[1:])
+    left, right = (first, second) if chart.sign > 0 else (second, first)
+    limits = np.stack([np.where(np.isnan(left), -np.inf, left), np.where(np.isnan(right), np.inf, right)], axis=1)
+    return _Edges(np.stack([y[:-1], y[1:]], axis=1), limits)
+
+
+def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -> dict[str, FloatArray]:
+    """Halve panels until the Legendre series of the weight in each is right, or the panel does not matter."""
+    done: list[tuple[FloatArray, ...]] = []
+    while active.y.size:
+        centre, half = active.y.mean(axis=1), (active.y[:, 1] - active.y[:, 0]) / 2
+        y, values = _looked_at(log_weight, chart, active, LOBATTO)
         integrand = values + y
         top = np.max(integrand, axis=1)
         base = np.where(top > -np.inf, top, 0.0)
-        coefficients = np.exp(integrand - base[:, None]) @ TO_COEFFICIENTS.T
-        settled = np.abs(coefficients[:, -3:]).max(axis=1) <= _TOLERANCE + _noise(chart, y, values, integrand, base)
-        settled |= top + np.log(2.0 * half) < level - INVISIBLE
-        settled |= (half < 1e-13 * (1.0 + np.abs(centre))) | (len(active) > _MAX_PANELS)
+        coefficients = np.exp(integrand - base[:, None]) @ SERIES.T
+        doubt = np.abs(coefficients[:, -3:]).max(axis=1)
+        allowed = _TOLERANCE + _noise(chart, y, values, integrand, base)
+        nothing = top + np.log(2.0 * half) < level - INVISIBLE
+        (found,) = np.nonzero((doubt <= allowed) & ~nothing)
+        if found.size:
+            deviation = _deviation(log_weight, chart, active.of(found), coefficients[found], base[found])
+            doubt[found] = np.maximum(doubt[found], deviation)
+        settled = (doubt <= allowed) | nothing
+        settled |= (half < _NARROWEST * (1.0 + np.abs(centre))) | (len(half) > _MAX_PANELS)
         with np.errstate(divide="ignore"):
             log_mass = base + np.log(half) + np.log(np.maximum(2.0 * coefficients[:, 0], 0.0))
-        done.append((active[settled], log_mass[settled], coefficients[settled]))
-        low_half = np.stack([active[:, 0], centre], axis=1)[~settled]
-        high_half = np.stack([centre, active[:, 1]], axis=1)[~settled]
-        active = np.concatenate([low_half, high_half])
+            log_error = base + np.log(half) + np.log(2.0 * doubt)
+        columns = (active.y, log_mass, coefficients, log_error)
+        done.append(tuple(column[settled] for column in columns))
+        active = active.halves(~settled)
     return _sorted_panels(chart, done)
+
+
+def _looked_at(log_weight: LogWeight, chart: Chart, panels: _Edges, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return y and the log of the weight at places t in [-1, 1] of panels."""
+    centre, half = panels.y.mean(axis=1), (panels.y[:, 1] - panels.y[:, 0]) / 2
+    y = centre[:, None] + chart.sign * half[:, None] * t
+    x = np.clip(chart.x(y), panels.x[:, :1], panels.x[:, 1:])
+    values = log_weight(x.ravel()).reshape(y.shape)
+    if np.any(np.isnan(values)):
+        place = x[np.isnan(values)][0]
+        raise InvalidArgumentError(f"the log-weight is nan at {place:g}; restrict the support or mend the formula")
+    return y, values
+
+
+def _deviation(
+    log_weight: LogWeight, chart: Chart, panels: _Edges, coefficients: FloatArray, base: FloatArray
+) -> FloatArray:
+    """Return by how much series differ from the weight where they were not made, relative to exp(base)."""
+    y, values = _looked_at(log_weight, chart, panels, CHECKED)
+    with np.errstate(over="ignore"):
+        weight = np.exp(values + y - base[:, None])
+    return np.asarray(np.abs(coefficients @ CHECK.T - weight).max(axis=1))
 
 
 def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArray, base: FloatArray) -> FloatArray:
     """Bound the rounding error of the weight relative to its maximum in each panel: that of log w and that of x."""
     error_of_y = 1.0 + np.abs(y) + abs(chart.origin) * np.exp(-y)
     with np.errstate(invalid="ignore"):
-        error = np.abs(values) + np.abs(np.gradient(values, axis=1) / np.gradient(y, axis=1)) * error_of_y
+        steps = np.abs(np.diff(values, axis=1) / np.diff(y, axis=1))
+        slope = np.maximum(steps[:, [0, *range(ORDER - 1)]], steps[:, [*range(ORDER - 1), ORDER - 2]])
+        error = np.abs(values) + slope * error_of_y
     matters = (integrand > base[:, None] - 40.0) & np.isfinite(error)
     share = np.exp(np.minimum(integrand - base[:, None], 0.0))
     worst: FloatArray = np.max(share * np.where(matters, error, 0.0), axis=1)
     return 4e-16 * worst
 
 
-def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, FloatArray, FloatArray]]) -> dict[str, FloatArray]:
-    bounds, log_mass, coefficients = (np.concatenate(column) for column in zip(*done, strict=True))
-    order = np.argsort(bounds[:, 0])
-    bounds, log_mass, coefficients = bounds[order], log_mass[order], coefficients[order]
+def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, ...]]) -> dict[str, FloatArray]:
+    columns = [np.concatenate(column) for column in zip(*done, strict=True)]
+    order = np.argsort(columns[0][:, 0])
+    bounds, log_mass, coefficients, log_error = (column[order] for column in columns)
     ends = np.sort(chart.x(bounds), axis=1)
     integral = 2.0 * coefficients[:, :1]
     size = np.ones(len(bounds))
@@ -178,6 +273,7 @@ def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, FloatArray, FloatA
         "kappa": np.nan * size,
         "log_mass": log_mass,
         "coefficients": coefficients / np.where(integral > 0.0, integral, 1.0),
+        "log_error": log_error,
     }
 
 

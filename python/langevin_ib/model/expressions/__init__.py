@@ -17,7 +17,8 @@ from .expressions import (
     scalar_expression,
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
-from .jets import function_of, jet, values_of
+from .jets import function_of, jet, values_of, values_together
+from .landmarks import landmarks
 from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of, terms_of_product
 from .pieces import SMOOTH, is_rough, rough_parts
@@ -47,6 +48,7 @@ __all__ = [
     "is_rough",
     "is_small",
     "jet",
+    "landmarks",
     "limits_of",
     "numpy_function",
     "parameters",
@@ -62,4 +64,5 @@ __all__ = [
     "tree_of",
     "uses_data",
     "values_of",
+    "values_together",
 ]

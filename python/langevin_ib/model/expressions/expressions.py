@@ -8,6 +8,7 @@ import math
 import numbers
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -198,8 +199,31 @@ def compiled(
         Takes one array per symbol (any broadcastable shapes), returns the float64 array of values; values out of the
         range of doubles come back as inf or nan.
     """
-    function = compiled_together([expression], symbols, data)
-    return lambda *arguments: function(*arguments)[0]
+    return _First(compiled_together([expression], symbols, data))
+
+
+@dataclass(frozen=True, eq=False)
+class _First:
+    """The only value of a function that returns a list."""
+
+    function: Callable[..., list[NDArray[np.float64]]]
+
+    def __call__(self, *arguments: Any) -> NDArray[np.float64]:
+        return self.function(*arguments)[0]
+
+
+class _Compiled:
+    """A NumPy function of expressions, which is pickled as these: SymPy's functions themselves cannot be."""
+
+    def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data) -> None:
+        self._arguments = (tuple(expressions), tuple(symbols), dict(data))
+        self._function = _compiled_together(expressions, symbols, data)
+
+    def __call__(self, *arguments: Any) -> list[NDArray[np.float64]]:
+        return self._function(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
 
 
 def compiled_together(
@@ -217,8 +241,14 @@ def compiled_together(
     Returns
     -------
     callable
-        As `compiled` does, but a list with the values of each expression.
+        As `compiled` does, but a list with the values of each expression; it can be pickled.
     """
+    return _Compiled(expressions, symbols, data)
+
+
+def _compiled_together(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data
+) -> Callable[..., list[NDArray[np.float64]]]:
     short = [_condensed_sums(expression, symbols, data) for expression in expressions]
     bound = [e.xreplace(sums) for e, sums in zip(expressions, short, strict=True)]
     summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}

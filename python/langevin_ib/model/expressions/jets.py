@@ -7,7 +7,7 @@ parameters. Along with it goes the sum of the absolute values of all its terms: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ from ...errors import InvalidArgumentError
 from .data import Data, index_factors, limits_of
 from .numpy_code import numpy_function
 
-__all__ = ["Jet", "function_of", "jet", "values_of"]
+__all__ = ["Jet", "function_of", "jet", "values_of", "values_together"]
 
 FloatArray = NDArray[np.float64]
 
@@ -66,6 +66,8 @@ def jet(
     points: Mapping[sympy.Symbol, FloatArray],
     data: Data,
     flow: Mapping[sympy.Symbol, FloatArray] | None = None,
+    *,
+    rows: Mapping[sympy.Basic, NDArray[np.int64]] | None = None,
 ) -> Jet:
     """Return value and derivative of an expression.
 
@@ -79,6 +81,8 @@ def jet(
         What `sympy.IndexedBase` of these names stands for.
     flow : mapping from symbol to array, shape (n,), optional
         The components of a vector field at the points; zero where a symbol is missing.
+    rows : mapping from index to array, shape (n,), optional
+        For an expression that stands inside of a sum: the value of its index at each point.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def jet(
     }
     (shape,) = {np.shape(values) for values in points.values()}
     with np.errstate(all="ignore"):
-        found = _Evaluation(data, leaves).visit(expression)
+        found = _Evaluation(data, leaves, {} if rows is None else rows).visit(expression)
     slope = None if found.slope is None else np.broadcast_to(found.slope, shape)
     return Jet(np.broadcast_to(found.value, shape), slope, np.broadcast_to(found.size, shape))
 
@@ -105,6 +109,16 @@ def jet(
 def values_of(expression: sympy.Expr, points: Mapping[sympy.Symbol, FloatArray], data: Data) -> FloatArray:
     """Return the values of an expression, shape (n,), as `jet` does."""
     return jet(expression, points, data).value
+
+
+def values_together(
+    expressions: Sequence[sympy.Expr], points: Mapping[sympy.Symbol, FloatArray], data: Data
+) -> list[FloatArray]:
+    """Return the values of several expressions, shape (n,) each; what they have in common is evaluated once."""
+    shape = np.broadcast_shapes(*(np.shape(values) for values in points.values()))
+    evaluation = _Evaluation(data, {symbol: Jet(values) for symbol, values in points.items()})
+    with np.errstate(all="ignore"):
+        return [np.broadcast_to(evaluation.visit(expression).value, shape) for expression in expressions]
 
 
 @dataclass

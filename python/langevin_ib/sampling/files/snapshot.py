@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ...checks import checked_real, shown
 from ...errors import ArchiveError, InvalidArgumentError
 from ...model import Model
-from ...observe import Histogram, Moments, Spec, Trace, about_zero
+from ...observe import Extent, Moments, Observer, about_zero
 from ...process import Dynamics, Process
-from ..loop import GROUPS, Acceptance, Machine, Progressed, Settings
+from ..loop import Acceptance, Machine, Progressed, Settings
 from . import archive
 from .archive import Archive, PathLike
 from .description import Described, describe, description_hash, restore
@@ -223,7 +223,7 @@ def _fields(found: Archive) -> Fields:
         "machine": Machine(**header["machine"]),
         "progressed": Progressed(
             states=_checked(found.arrays, "states", (settings.count, process.model.dim), settings.dtype),
-            kept=_kept(found, settings, steps),
+            kept=_kept(found, settings, process.model.dim, steps),
             steps=steps,
             acceptance=_acceptance(found, settings, steps, accepted),
             absorbed=_absorbed(found.arrays, settings, process.deaths),
@@ -235,14 +235,17 @@ def _fields(found: Archive) -> Fields:
     }
 
 
-def _kept(found: Archive, settings: Settings, steps: int) -> tuple[NDArray[Any], ...]:
-    return tuple(_kept_by(spec, f"kept_{i}", found, settings, steps) for i, (_, spec) in enumerate(settings.observe))
+def _kept(found: Archive, settings: Settings, dim: int, steps: int) -> tuple[NDArray[Any], ...]:
+    return tuple(
+        _kept_by(spec, f"kept_{i}", found, settings.extent(dim, spec, steps))
+        for i, (_, spec) in enumerate(settings.observe)
+    )
 
 
-def _kept_by(spec: Spec, name: str, found: Archive, settings: Settings, steps: int) -> NDArray[Any]:
-    shape, dtype = _form(spec, settings, steps)
+def _kept_by(spec: Observer, name: str, found: Archive, extent: Extent) -> NDArray[Any]:
+    shape, dtype = spec.form(extent)
     if isinstance(spec, Moments) and found.header["format"] <= _ABOUT_ZERO:
-        return about_zero(_checked(found.arrays, name, (settings.count, spec.order), dtype))
+        return about_zero(_checked(found.arrays, name, (extent.walkers, spec.order), dtype))
     return _checked(found.arrays, name, shape, dtype)
 
 
@@ -262,17 +265,6 @@ def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -
     if not (isinstance(since, int) and 0 <= since <= steps and counts.min() >= 0 and known <= accepted):
         raise ArchiveError(f"accepted_since={shown(since)}, accepted={accepted} cannot be")
     return Acceptance(counts, since, accepted - known)
-
-
-def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], str]:
-    """Return shape and dtype of what an observer has kept after so many steps."""
-    match spec:
-        case Histogram():
-            return (GROUPS, spec.slots), "int64"
-        case Moments():
-            return (settings.count, spec.width), "float64"
-        case Trace():
-            return (settings.count, settings.observations(spec, steps)), settings.dtype
 
 
 def _checked(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int], dtype: str) -> NDArray[Any]:

@@ -2,19 +2,17 @@
 
 from .acceptance import Acceptance, stuck_walkers
 from .driver import Driver
-from .engine import Kept, Progressed, advance
+from .engine import Progressed, advance
 from .mala_step import with_accepted_step
-from .settings import GROUPS, MAX_STEPS, MAX_WALKERS, Machine, Settings
+from .settings import MAX_STEPS, MAX_WALKERS, Machine, Settings
 from .start import starting_states
 from .step_size import with_automatic_step, with_stable_step
 
 __all__ = [
-    "GROUPS",
     "MAX_STEPS",
     "MAX_WALKERS",
     "Acceptance",
     "Driver",
-    "Kept",
     "Machine",
     "Progressed",
     "Settings",

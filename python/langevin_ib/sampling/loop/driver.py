@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ... import _core
 from ...errors import InvalidArgumentError
-from ...observe import Histogram, Spec
+from ...observe import Observer
 from ...process import Ambient, Process
 from ...program import Program, Tape, first_failure
 from .bound import bound_of, brought
@@ -90,12 +90,13 @@ class Driver:
             self._seen[name] = _crossing(self._observable(name)) if known is None else known
         return self._seen[name]
 
-    def look_at(self, observe: Iterable[tuple[str, Spec]]) -> None:
+    def look_at(self, observe: Iterable[tuple[str, Observer]]) -> None:
         """Compile what observers look at, so that what cannot be compiled is refused before anything starts."""
         for name, spec in observe:
-            self.seen(name)
-            if isinstance(spec, Histogram) and spec.given is not None:
-                self.seen(spec.given[0])
+            if not spec.is_of_states:
+                self.seen(name)
+            if spec.condition is not None:
+                self.seen(spec.condition[0])
 
     def observed(self, name: str, states: NDArray[Any]) -> NDArray[np.float64]:
         """Return an observable of the model at states of shape (walkers, dim), as the core computes it: (walkers,)."""

@@ -11,21 +11,18 @@ from numpy.typing import NDArray
 
 from ... import _core
 from ...errors import DivergenceError, InvalidArgumentError
-from ...observe import Histogram, Moments, Spec, Trace
+from ...observe import GROUPS, Kept, Observer
 from ...process import Process
 from .acceptance import Acceptance
 from .driver import Driver
-from .settings import GROUPS, Machine, Settings
+from .settings import Machine, Settings
 
-__all__ = ["Kept", "Progressed", "advance"]
+__all__ = ["Progressed", "advance"]
 
 if TYPE_CHECKING:
     from .driver import Seen
 
-    Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
-
-Kept: TypeAlias = NDArray[Any]
-"""What one observer keeps: counts (groups, slots), sums and pivot (walkers, order + 1) or a trace (walkers, draws)."""
+    Look: TypeAlias = tuple[Seen, int | list[int], str, Sequence[float], tuple[Seen, float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,12 @@ class Progressed:
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
         """Return the beginning of a run: states, and observers that have seen nothing."""
         acceptance = Acceptance.none(settings.count) if settings.is_metropolis else None
-        return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, acceptance)
+        return cls(
+            states,
+            tuple(spec.empty(settings.extent(states.shape[1], spec, steps=0)) for _, spec in settings.observe),
+            0,
+            acceptance,
+        )
 
     @property
     def accepted(self) -> int:
@@ -111,7 +113,7 @@ def advance(
         "level": machine.level,
         "block": machine.block,
     }
-    sums = [_sums(kept, spec) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
+    sums = [spec.carried(kept) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
     offset = before.steps
     callback = None if report is None else lambda made: report(offset + made)
     try:
@@ -123,7 +125,7 @@ def advance(
         raise DivergenceError(f"{message} (it was at {place})", walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
-    merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
+    merged = (spec.merged(*both) for (_, spec), *both in zip(settings.observe, before.kept, kept, strict=True))
     absorbed = _with_deaths(before.absorbed, deaths, settings, process.deaths)
     acceptance = None if before.acceptance is None else replace(before.acceptance, counts=counts)
     return Progressed(states, tuple(merged), before.steps + made, acceptance, absorbed), stopped
@@ -141,48 +143,9 @@ def _with_deaths(
     return absorbed
 
 
-def _look(driver: Driver, name: str, spec: Spec) -> Look:
-    given = None
-    if isinstance(spec, Histogram) and spec.given is not None:
-        condition, lo, hi = spec.given
-        given = driver.seen(condition), lo, hi
-    return driver.seen(name), spec.every, *_request(spec), given
-
-
-def _request(spec: Spec) -> tuple[str, Sequence[float]]:
-    match spec:
-        case Histogram():
-            return "histogram", (float(spec.bins), *spec.range)
-        case Moments():
-            return "moments", (float(spec.order),)
-        case Trace():
-            return "trace", ()
-
-
-def _nothing(spec: Spec, settings: Settings) -> Kept:
-    match spec:
-        case Histogram():
-            return np.zeros((GROUPS, spec.slots), dtype=np.int64)
-        case Moments():
-            sums = np.zeros((settings.count, spec.width))
-            sums[:, -1] = np.nan  # no pivot yet
-            return sums
-        case Trace():
-            return np.zeros((settings.count, 0), dtype=settings.dtype)
-
-
-def _sums(kept: Kept, spec: Spec) -> NDArray[np.float64]:
-    """Return what the core needs to continue: sums go on walker by walker, so that no cut changes their rounding."""
-    return kept.ravel() if isinstance(spec, Moments) else np.empty(0)
-
-
-def _merge(before: Kept, after: Kept, observed: tuple[str, Spec]) -> Kept:
-    match observed[1]:
-        case Histogram():
-            counts: Kept = after.view(np.int64)
-            counts += before
-            return counts
-        case Moments():
-            return after
-        case Trace():
-            return np.concatenate([before, after], axis=1) if before.size else after
+def _look(driver: Driver, name: str, spec: Observer) -> Look:
+    # Whole states are watched at any of the coordinates.
+    seen = driver.seen(str(driver.process.model.parameters[0]) if spec.is_of_states else name)
+    condition = spec.condition
+    given = None if condition is None else (driver.seen(condition[0]), *condition[1:])
+    return seen, spec.when, *spec.request(), given

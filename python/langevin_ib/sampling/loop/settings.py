@@ -12,7 +12,7 @@ import numpy as np
 from ... import _core
 from ...checks import checked_int, checked_real, one_of
 from ...errors import InvalidArgumentError
-from ...observe import Histogram, Moments, Provenance, Spec, Trace
+from ...observe import Extent, Observer, Provenance
 from ...process import Process
 from ...schemes import SCHEMES
 
@@ -20,12 +20,6 @@ __all__ = ["DTYPES", "NOISES", "REACH", "Machine", "Settings"]
 
 DTYPES = ("float64", "float32")
 NOISES = ("native", "single")
-
-GROUPS = 64
-"""Histograms are kept apart for this many groups of walkers; their spread gives the error bars.
-
-The number is the same for every run, however few its walkers: so any shards of a run can be merged.
-"""
 
 REACH = {"float64": 1e100, "float32": 1e18}
 """A coordinate beyond this has run away; its square can still be represented."""
@@ -53,7 +47,7 @@ class Settings:
         The 128-bit key of the noise.
     scheme, dtype, noise : str
         See `SCHEMES`, `DTYPES` and `NOISES`.
-    observe : tuple of (str, Spec)
+    observe : tuple of (str, Observer)
         What is kept, in the order of the results.
     substeps : int
         Finer steps whose normalised sum is the noise of one step; see `sample`.
@@ -69,7 +63,7 @@ class Settings:
     scheme: str
     dtype: str
     noise: str
-    observe: tuple[tuple[str, Spec], ...]
+    observe: tuple[tuple[str, Observer], ...]
     substeps: int = 1
     approach: int = 0
 
@@ -104,7 +98,7 @@ class Settings:
             if self.observations(spec) == 0:
                 raise InvalidArgumentError(
                     f"observe[{name!r}]: {spec} never looks, as only steps - burn_in = {self.steps - self.burn_in} "
-                    "steps are observed; take more steps or a smaller every="
+                    "steps are observed; take more steps or look earlier"
                 )
 
     @property
@@ -117,10 +111,13 @@ class Settings:
         """The number of walkers."""
         return self.walkers[1] - self.walkers[0]
 
-    def observations(self, spec: Spec, steps: int | None = None) -> int:
-        """Return how often a spec has looked at each walker once `steps` steps (by default all) have been made."""
-        made = self.steps if steps is None else steps
-        return max(made - self.burn_in, 0) // spec.every
+    def observations(self, spec: Observer, steps: int | None = None) -> int:
+        """Return how often an observer has looked once `steps` steps (by default all) have been made."""
+        return spec.looks((self.steps if steps is None else steps) - self.burn_in)
+
+    def extent(self, dim: int, spec: Observer, steps: int | None = None) -> Extent:
+        """Return what decides how much an observer keeps, of walkers of `dim` coordinates, after so many steps."""
+        return Extent(self.count, dim, self.dtype, self.observations(spec, steps))
 
     def require_motion(self, process: Process) -> None:
         """Refuse a scheme that cannot follow the process, and what would silently round to zero: a step that is none.
@@ -149,7 +146,7 @@ class Settings:
                     f"{tiny:.3g}; rescale the loss"
                 )
 
-    def provenance(self, process: Process, name: str, spec: Spec, steps: int) -> Provenance:
+    def provenance(self, process: Process, name: str, spec: Observer, steps: int) -> Provenance:
         """Return what a filled result has to know of the run, `steps` steps into it."""
         return Provenance(
             observable=name,
@@ -170,17 +167,10 @@ class Settings:
             If states and observers together need more than the machine has.
         """
         itemsize = np.dtype(self.dtype).itemsize
-        # States exist as the initial array, as the core's blocks and as the result; traces as blocks and as the result.
+        # States exist as the initial array, as the core's blocks and as the result.
         needs = {"states": 3 * self.count * dim * itemsize}
         for name, spec in self.observe:
-            match spec:
-                case Trace():
-                    size = 2 * self.count * self.observations(spec) * itemsize
-                case Moments():
-                    size = 3 * self.count * spec.width * 8
-                case Histogram():
-                    # The core's table for each thread and its totals; the counts before and after.
-                    size = (GROUPS + 1) * (spec.bins + 4) * (4 * threads + 24)
+            size = spec.bytes(self.extent(dim, spec), threads)
             needs[f"observe[{name!r}]"] = needs.get(f"observe[{name!r}]", 0) + size
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
         if sum(needs.values()) > available:

@@ -13,10 +13,10 @@ from ... import plot
 from ...comparison import compare
 from ...laws import Density, absorption_time
 from ...model import Model
-from ...observe import Histogram, HistogramResult, Provenance
+from ...observe import GROUPS, Histogram, HistogramResult, Provenance
 from ...process import GaugeFixed
 from ...progress import Progress
-from ...sampling import GROUPS, Run, sample
+from ...sampling import Run, sample
 from .compared import Compared
 from .row import Row, probability
 

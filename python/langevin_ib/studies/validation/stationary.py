@@ -10,7 +10,7 @@ from typing import Any
 
 from ...laws import Dynamics
 from ...model import Model
-from ...observe import Spec
+from ...observe import Observer
 from ...progress import Progress
 from ...sampling import Run, sample
 from ...schemes import SCHEMES
@@ -57,7 +57,7 @@ class Stationary(Row):
     scheme: str = "euler-maruyama"
 
     @abstractmethod
-    def watched(self, step_size: float) -> Mapping[str, Spec]:
+    def watched(self, step_size: float) -> Mapping[str, Observer]:
         """Return what to keep of a run at this step."""
 
     def system(self) -> Model:
