@@ -111,7 +111,7 @@ CASES: dict[str, Callable[[], list[lib.Run]]] = {
 
 @pytest.fixture(scope="module")
 def interrupted() -> dict[str, list[bool]]:
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, __file__], capture_output=True, encoding="utf-8", timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     answers: dict[str, list[bool]] = json.loads(done.stdout)
     return answers
@@ -141,7 +141,9 @@ def test_a_script_of_nothing_but_a_loop_dies_of_ctrl_c() -> None:
         f"model, settings = lib.models.scalar_product(), {SETTINGS!r}\n"
         "for i in range(3): print(i, lib.sample(model, steps=2**60, progress=press, **settings).interrupted)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGINT
     assert done.stdout == "0 True\n"
     assert "KeyboardInterrupt: Ctrl-C ended the run that this call made before; the loop ends here" in done.stderr

@@ -115,7 +115,7 @@ def density(
     0.84086
     """
     if not isinstance(model, Model):
-        raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
+        raise InvalidArgumentError(f"model must be a Model, got {shown(model)}; take one from models or build one")
     T = resolve_temperature(beta, sigma, temperature)
     asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
     return within(
