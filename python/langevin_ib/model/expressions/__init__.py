@@ -17,7 +17,7 @@ from .expressions import (
     scalar_expression,
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
-from .jets import function_of, jet, values_of
+from .jets import function_of, jet, values_of, values_together
 from .landmarks import landmarks
 from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of, terms_of_product
@@ -64,4 +64,5 @@ __all__ = [
     "tree_of",
     "uses_data",
     "values_of",
+    "values_together",
 ]

@@ -7,7 +7,7 @@ parameters. Along with it goes the sum of the absolute values of all its terms: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ from ...errors import InvalidArgumentError
 from .data import Data, index_factors, limits_of
 from .numpy_code import numpy_function
 
-__all__ = ["Jet", "function_of", "jet", "values_of"]
+__all__ = ["Jet", "function_of", "jet", "values_of", "values_together"]
 
 FloatArray = NDArray[np.float64]
 
@@ -109,6 +109,16 @@ def jet(
 def values_of(expression: sympy.Expr, points: Mapping[sympy.Symbol, FloatArray], data: Data) -> FloatArray:
     """Return the values of an expression, shape (n,), as `jet` does."""
     return jet(expression, points, data).value
+
+
+def values_together(
+    expressions: Sequence[sympy.Expr], points: Mapping[sympy.Symbol, FloatArray], data: Data
+) -> list[FloatArray]:
+    """Return the values of several expressions, shape (n,) each; what they have in common is evaluated once."""
+    shape = np.broadcast_shapes(*(np.shape(values) for values in points.values()))
+    evaluation = _Evaluation(data, {symbol: Jet(values) for symbol, values in points.items()})
+    with np.errstate(all="ignore"):
+        return [np.broadcast_to(evaluation.visit(expression).value, shape) for expression in expressions]
 
 
 @dataclass

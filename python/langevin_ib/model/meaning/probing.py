@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..expressions import Data, parts_of
+from ...errors import InvalidArgumentError
+from ..expressions import NO_DATA, Data, parts_of, uses_data, values_together
 from .guards import guards_of
 from .rounding import Rounded, rounded
 
@@ -33,6 +35,10 @@ _EFFORT = 3e6
 _PER_GUARD, _MOST_ROOTS, _HALVINGS, _SECTIONS = 6, 500, 44, 40
 _OFFSETS = (-1e-3, -1e-8, 1e-8, 1e-3)
 _BESIDE = (-1e-8, 1e-8)
+_FLAT = 1e-7
+_SLOWLY = (RecursionError, NameError, TypeError, ValueError, NotImplementedError, InvalidArgumentError)
+"""What is raised where parts are nested deeply, or NumPy does not have a function."""
+
 _HUNTS, _ROUNDS = 40, 10
 _GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
@@ -54,7 +60,7 @@ def telling_points(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.S
     array, shape (len(symbols), n)
         Points of all sizes, and points on both sides of wherever pieces were found to meet.
     """
-    return _looked_at(expressions, symbols, data)[0]
+    return _looked_at(tuple(expressions), tuple(symbols), data)[0]
 
 
 class Seam(NamedTuple):
@@ -73,12 +79,23 @@ def seams_of(expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol]
     expressions, symbols, data
         As for `telling_points`.
     """
-    return _looked_at(expressions, symbols, data)[1]
+    return _looked_at(tuple(expressions), tuple(symbols), data)[1]
 
 
-def _looked_at(
-    expressions: Sequence[sympy.Basic], symbols: Sequence[sympy.Symbol], data: Data
-) -> tuple[FloatArray, list[Seam]]:
+Looked: TypeAlias = tuple[FloatArray, list[Seam]]
+
+
+def _looked_at(expressions: tuple[sympy.Basic, ...], symbols: tuple[sympy.Symbol, ...], data: Data) -> Looked:
+    used = any(uses_data(expression) for expression in expressions)
+    return _searched(expressions, symbols, data) if used else _without_data(expressions, symbols)
+
+
+@lru_cache(maxsize=64)
+def _without_data(expressions: tuple[sympy.Basic, ...], symbols: tuple[sympy.Symbol, ...]) -> Looked:
+    return _searched(expressions, symbols, NO_DATA)
+
+
+def _searched(expressions: tuple[sympy.Basic, ...], symbols: tuple[sympy.Symbol, ...], data: Data) -> Looked:
     drawn = np.random.default_rng(20260106)
     points = [spread(len(symbols), drawn)]
     guards = guards_of(expressions, symbols, data)
@@ -113,18 +130,35 @@ class _Span(NamedTuple):
     line: int
 
 
+class _Spans(NamedTuple):
+    """The same, many of them."""
+
+    guards: NDArray[np.int64]
+    low: FloatArray
+    high: FloatArray
+    lines: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spans: Sequence[_Span]) -> _Spans:
+        guards, low, high, lines = map(np.array, zip(*spans, strict=True))
+        return cls(guards, low, high, lines)
+
+    def some(self, chosen: NDArray[np.bool_]) -> _Spans:
+        return _Spans(self.guards[chosen], self.low[chosen], self.high[chosen], self.lines[chosen])
+
+
 @dataclass
-class _Line:
-    """Points in a row, shape (dim, steps), and the guards there, shape (guards, steps)."""
+class _Lines:
+    """Points in rows, shape (lines, dim, steps), and the guards there, shape (lines, guards, steps)."""
 
     points: FloatArray
     values: FloatArray
 
-    def at(self, place: FloatArray) -> FloatArray:
-        """Return the points at whole and broken numbers of steps."""
-        low = np.clip(np.floor(place).astype(int), 0, self.points.shape[1] - 2)
-        share = place - low
-        return np.asarray(self.points[:, low] * (1.0 - share) + self.points[:, low + 1] * share)
+    def at(self, line: Any, place: FloatArray) -> FloatArray:
+        """Return points of lines, shape (dim, n), at whole and broken numbers of steps."""
+        low = np.clip(np.floor(place).astype(int), 0, self.points.shape[2] - 2)
+        share = (place - low)[:, None]
+        return np.asarray((self.points[line, :, low] * (1.0 - share) + self.points[line, :, low + 1] * share).T)
 
 
 class _Search:
@@ -144,29 +178,32 @@ class _Search:
 
     def values(self, points: FloatArray) -> FloatArray:
         """Return all guards at points, shape (guards, n)."""
-        at = {symbol: Rounded(row, np.zeros(())) for symbol, row in zip(self.symbols, points, strict=True)}
-        return np.array([found.value for found in rounded(self.functions, at, self.data)])
+        at = dict(zip(self.symbols, points, strict=True))
+        try:
+            return np.array(values_together(self.functions, at, self.data))
+        except _SLOWLY:
+            exactly = {symbol: Rounded(row, np.zeros(())) for symbol, row in at.items()}
+            return np.array([found.value for found in rounded(self.functions, exactly, self.data)])
 
     def along_lines(self) -> list[FloatArray]:
         """Return points around the zeros of guards on lines."""
-        starts = self._lines()
-        values = self.values(np.concatenate(starts, axis=1))
+        points = self._lines()
+        count, dim, steps = points.shape
+        values = self.values(points.transpose(1, 0, 2).reshape(dim, -1)).reshape(-1, count, steps).swapaxes(0, 1)
+        lines = _Lines(points, values)
         for sign, row in ((1.0, 0), (-1.0, 1)):
-            self.seen[row] |= (sign * values > 0.0).any(axis=1)
-        steps = starts[0].shape[1]
-        lines = [_Line(p, values[:, k * steps : (k + 1) * steps]) for k, p in enumerate(starts)]
-        crossings = self._some([span for k, line in enumerate(lines) for span in _crossings(line, k)])
-        dips = self._some([span for k, line in enumerate(lines) for span in _dips(line, k)])
+            self.seen[row] |= (sign * values > 0.0).any(axis=(0, 2))
+        crossings, dips = self._some(_crossings(values)), self._some(_dips(values))
         deepest = self._deepest(lines, dips)
         for dip, (best, crosses, sign) in zip(dips, deepest, strict=True):
             if crosses:
                 self.seen[1 if sign > 0 else 0, dip.guard] = True
                 crossings += [dip._replace(high=best), dip._replace(low=best)]
-        roots = self._roots(lines, crossings)
-        lows = [(dip.line, best) for dip, (best, _, _) in zip(dips, deepest, strict=True)]
-        return [self._around(lines[k], [p for n, p in (*roots, *lows) if n == k]) for k in range(len(lines))]
+        met = self._roots(lines, crossings)
+        met += [(dip.line, best) for dip, (best, _, _) in zip(dips, deepest, strict=True)]
+        return [_around(lines, k, [place for line, place in met if line == k]) for k in range(count)]
 
-    def _lines(self) -> list[FloatArray]:
+    def _lines(self) -> FloatArray:
         half = np.logspace(-_REACH, _REACH, _STEPS)
         steps = np.concatenate([-half[::-1], half])
         dim = len(self.symbols)
@@ -183,7 +220,8 @@ class _Search:
                 line[axis] = steps
                 lines.append(line)
         most = max(4, int(_EFFORT / (self.parts * len(steps))))
-        return lines if len(lines) <= most else [lines[k] for k in sorted(self.drawn.choice(len(lines), most, False))]
+        kept = range(len(lines)) if len(lines) <= most else sorted(self.drawn.choice(len(lines), most, False))
+        return np.array([lines[k] for k in kept])
 
     def _some(self, found: list[_Span]) -> list[_Span]:
         """Return some of what was found for each guard, on different lines, if there is much."""
@@ -195,60 +233,59 @@ class _Search:
                 kept.append(found[k])
         return kept[:_MOST_ROOTS]
 
-    def _of_guards(self, lines: list[_Line], spans: list[_Span], places: FloatArray) -> FloatArray:
+    def _of_guards(self, lines: _Lines, spans: _Spans, places: FloatArray) -> FloatArray:
         """Return the value of the guard of each span at a place on its line."""
-        points = np.stack([lines[s.line].at(np.array([p]))[:, 0] for s, p in zip(spans, places, strict=True)], axis=1)
-        return np.asarray(self.values(points)[[span.guard for span in spans], np.arange(len(spans))])
+        values = self.values(lines.at(spans.lines, places))
+        return np.asarray(values[spans.guards, np.arange(len(places))])
 
-    def _deepest(self, lines: list[_Line], dips: list[_Span]) -> list[tuple[float, bool, float]]:
+    def _deepest(self, lines: _Lines, dips: list[_Span]) -> list[tuple[float, bool, float]]:
         """Return where guards are nearest to 0, by golden sections, whether they change sign, and which they had."""
         if not dips:
             return []
-        low, high = (np.array([span[k] for span in dips]) for k in (1, 2))
-        sign = np.sign(self._of_guards(lines, dips, 0.5 * (low + high)))
-
-        def size(place: FloatArray) -> FloatArray:
-            values = sign * self._of_guards(lines, dips, place)
-            return np.where(np.isfinite(values), values, np.inf)
-
+        all_spans = _Spans.of(dips)
+        low, high = all_spans.low, all_spans.high
+        sign = np.sign(self._of_guards(lines, all_spans, 0.5 * (low + high)))
         inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        f_inner, f_outer = size(inner), size(outer)
+        f_inner, f_outer = (sign * self._of_guards(lines, all_spans, place) for place in (inner, outer))
+        active = np.ones(len(dips), dtype=bool)
         for _ in range(_SECTIONS):
             left = f_inner < f_outer
             low, high = np.where(left, low, inner), np.where(left, outer, high)
             new = np.where(left, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
-            f_new = size(new)
-            inner, outer = np.where(left, new, outer), np.where(left, inner, new)
-            f_inner, f_outer = np.where(left, f_new, f_outer), np.where(left, f_inner, f_new)
-            if (np.minimum(f_inner, f_outer) < 0.0).all():
+            # What does not change any more will not come to 0.
+            active &= (np.minimum(f_inner, f_outer) > 0.0) & ~(np.abs(f_inner - f_outer) < _FLAT * np.abs(f_inner))
+            if not active.any():
                 break
+            f_new = np.full(new.shape, np.inf)
+            f_new[active] = sign[active] * self._of_guards(lines, all_spans.some(active), new[active])
+            f_new = np.where(np.isnan(f_new), np.inf, f_new)
+            inner, outer = (
+                np.where(active, np.where(left, new, outer), inner),
+                np.where(active, np.where(left, inner, new), outer),
+            )
+            f_inner, f_outer = (
+                np.where(active, np.where(left, f_new, f_outer), f_inner),
+                np.where(active, np.where(left, f_inner, f_new), f_outer),
+            )
         best, least = np.where(f_inner < f_outer, inner, outer), np.minimum(f_inner, f_outer)
         return list(zip(best.tolist(), (least < 0.0).tolist(), sign.tolist(), strict=True))
 
-    def _roots(self, lines: list[_Line], spans: list[_Span]) -> list[tuple[int, float]]:
+    def _roots(self, lines: _Lines, found: list[_Span]) -> list[tuple[int, float]]:
         """Return zeros between places where a guard has different signs, as the number of the line and the place."""
-        if not spans:
+        if not found:
             return []
-        low, high = (np.array([span[k] for span in spans]) for k in (1, 2))
+        spans = _Spans.of(found)
+        low, high = spans.low, spans.high
         first = np.sign(self._of_guards(lines, spans, low))
-        for _ in range(_HALVINGS if self.parts * len(spans) < _EFFORT / 10 else _HALVINGS // 2):
+        for _ in range(_HALVINGS if self.parts * len(found) < _EFFORT / 10 else _HALVINGS // 2):
             middle = 0.5 * (low + high)
             same = np.sign(self._of_guards(lines, spans, middle)) == first
             low, high = np.where(same, middle, low), np.where(same, high, middle)
-        places = (0.5 * (low + high)).tolist()
-        for span, place in zip(spans, places, strict=True):
-            beside = lines[span.line].at(place + np.array(_BESIDE))
-            self.seams.append(Seam(self.functions[span.guard], beside[:, 0], beside[:, 1]))
-        return list(zip([span.line for span in spans], places, strict=True))
-
-    def _around(self, line: _Line, places: list[float]) -> FloatArray:
-        """Return points on both sides of places on a line, and between neighbouring ones."""
-        if not places:
-            return np.zeros((len(self.symbols), 0))
-        roots = np.unique(np.array(places))
-        beside = [roots + offset for offset in _OFFSETS]
-        between = 0.5 * (roots[1:] + roots[:-1])
-        return line.at(np.concatenate([roots, *beside, between]))
+        places = 0.5 * (low + high)
+        before, after = (lines.at(spans.lines, places + offset) for offset in _BESIDE)
+        for k, span in enumerate(found):
+            self.seams.append(Seam(self.functions[span.guard], before[:, k], after[:, k]))
+        return list(zip(spans.lines.tolist(), places.tolist(), strict=True))
 
     def hunted(self, edges: int, starts: FloatArray) -> list[FloatArray]:
         """Return points on both sides of edges of which the lines saw one only."""
@@ -258,8 +295,8 @@ class _Search:
             hunt = _Search((self.functions[k],), self.symbols, self.data, self.drawn)
             pair = hunt._downhill(starts)
             if pair is not None:
-                line = _Line(np.stack(pair, axis=1), np.zeros((1, 2)))
-                found.append(hunt._around(line, [p for _, p in hunt._roots([line], [_Span(0, 0.0, 1.0, 0)])]))
+                lines = _Lines(np.stack(pair, axis=1)[None], np.zeros((1, 1, 2)))
+                found.append(_around(lines, 0, [place for _, place in hunt._roots(lines, [_Span(0, 0.0, 1.0, 0)])]))
                 found.append(np.stack(pair, axis=1))
                 self.seams += hunt.seams
         return found
@@ -299,16 +336,27 @@ class _Search:
         return np.concatenate([*tried, 0.0 * here[:, None]], axis=1)
 
 
-def _crossings(line: _Line, number: int) -> list[_Span]:
-    """Return where guards change their sign."""
-    signs = np.sign(line.values)
-    changed = (signs[:, 1:] * signs[:, :-1] < 0.0) | ((signs[:, 1:] == 0.0) & (signs[:, :-1] != 0.0))
-    return [_Span(int(guard), float(k), float(k + 1), number) for guard, k in np.argwhere(changed)]
+def _around(lines: _Lines, line: int, places: list[float]) -> FloatArray:
+    """Return points on both sides of places on a line, and between neighbouring ones."""
+    if not places:
+        return np.zeros((lines.points.shape[1], 0))
+    roots = np.unique(np.array(places))
+    beside = [roots + offset for offset in _OFFSETS]
+    return lines.at(line, np.concatenate([roots, *beside, 0.5 * (roots[1:] + roots[:-1])]))
 
 
-def _dips(line: _Line, number: int) -> list[_Span]:
+def _crossings(values: FloatArray) -> list[_Span]:
+    """Return where guards, shape (lines, guards, steps), change their sign."""
+    signs = np.sign(values)
+    before, after = signs[..., :-1], signs[..., 1:]
+    changed = (before * after < 0.0) | ((after == 0.0) & (before != 0.0))
+    return [_Span(int(guard), float(k), float(k + 1), int(line)) for line, guard, k in np.argwhere(changed)]
+
+
+def _dips(values: FloatArray) -> list[_Span]:
     """Return where guards come nearer to 0 without a change of sign that was seen."""
-    size, signs = np.abs(line.values), np.sign(line.values)
-    alike = (signs[:, 1:-1] == signs[:, 2:]) & (signs[:, 1:-1] == signs[:, :-2]) & (signs[:, 1:-1] != 0.0)
-    dips = alike & (size[:, 1:-1] < size[:, 2:]) & (size[:, 1:-1] < size[:, :-2])
-    return [_Span(int(guard), float(k), float(k + 2), number) for guard, k in np.argwhere(dips)]
+    size, signs = np.abs(values), np.sign(values)
+    middle = signs[..., 1:-1]
+    alike = (middle == signs[..., 2:]) & (middle == signs[..., :-2]) & (middle != 0.0)
+    dips = alike & (size[..., 1:-1] < size[..., 2:]) & (size[..., 1:-1] < size[..., :-2])
+    return [_Span(int(guard), float(k), float(k + 2), int(line)) for line, guard, k in np.argwhere(dips)]
