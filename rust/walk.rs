@@ -241,7 +241,7 @@ where
         for coordinate in 0..dim {
             states[walker / lanes * dim + coordinate].store(&mut row);
             let value = row[walker % lanes].to_f64();
-            if !(value.abs() <= farthest.value.abs()) {
+            if value.is_nan() || value.abs() > farthest.value.abs() {
                 farthest = Place { coordinate, value };
             }
             if value.is_nan() {

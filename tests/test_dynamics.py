@@ -268,6 +268,17 @@ class TestZero:
             warnings.simplefilter("error")
             lib.sample(lib.models.relu_neuron(3), dynamics=lib.GaugeFixed(), **settings)
 
+    @pytest.mark.parametrize("neurons", [1, 4, 7])
+    def test_of_many_neurons_it_is_one_warning_that_names_them(self, neurons):
+        settings = {"temperature": 0.3, "step_size": 0.01, "steps": 2, "walkers": 2, "rng": 1, "progress": False}
+        with pytest.warns(UserWarning, match=r"O\(sqrt\(h\)\)") as caught:
+            lib.sample(lib.models.relu_network(2, neurons), dynamics=lib.GaugeFixed(), **settings)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        message = str(caught[0].message)
+        assert all(f"v{i})" in message for i in range(min(neurons, 4)))
+        assert ("(7 pieces)" in message) == (neurons == 7)
+
 
 class TestStart:
     def test_initial_states_are_moved_along_their_orbits(self):

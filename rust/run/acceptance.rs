@@ -22,20 +22,15 @@ pub struct Acceptance {
 #[inline(always)]
 pub fn recall<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &Block<T>) {
     let lanes = T::Pack::<S>::LANES;
-    let mut rows = [[T::default(); 16]; 2];
+    let number = |count: u64| T::from_f64(count as f64);
+    let (mut refused, mut most) = ([T::default(); 16], [T::default(); 16]);
     for pack in 0..walk.refused.len() {
-        for lane in 0..lanes {
-            let walker = pack * lanes + lane;
-            let counts = if block.live.contains(&walker) {
-                block.acceptance[walker - block.live.start]
-            } else {
-                Acceptance::default()
-            };
-            rows[0][lane] = T::from_f64(counts.refused as f64);
-            rows[1][lane] = T::from_f64(counts.most_refused as f64);
+        for (lane, (refused, most)) in refused.iter_mut().zip(&mut most).take(lanes).enumerate() {
+            let counts = block.acceptance_of(pack * lanes + lane).copied().unwrap_or_default();
+            (*refused, *most) = (number(counts.refused), number(counts.most_refused));
         }
-        walk.refused[pack] = Pack::load(&rows[0]);
-        walk.most_refused[pack] = Pack::load(&rows[1]);
+        walk.refused[pack] = Pack::load(&refused);
+        walk.most_refused[pack] = Pack::load(&most);
     }
 }
 
@@ -43,18 +38,18 @@ pub fn recall<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V,
 #[inline(always)]
 pub fn note<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
     let lanes = T::Pack::<S>::LANES;
-    let mut rows = [[T::default(); 16]; 3];
+    let (mut accepted, mut refused, mut most) = ([T::default(); 16], [T::default(); 16], [T::default(); 16]);
     for pack in 0..walk.accepted.len() {
-        walk.accepted[pack].store(&mut rows[0]);
-        walk.refused[pack].store(&mut rows[1]);
-        walk.most_refused[pack].store(&mut rows[2]);
-        for lane in 0..lanes {
+        walk.accepted[pack].store(&mut accepted);
+        walk.refused[pack].store(&mut refused);
+        walk.most_refused[pack].store(&mut most);
+        let rows = accepted.iter().zip(&refused).zip(&most).take(lanes);
+        for (lane, ((accepted, refused), most)) in rows.enumerate() {
             let walker = pack * lanes + lane;
             if block.live.contains(&walker) {
                 let counts = &mut block.acceptance[walker - block.live.start];
-                counts.accepted += rows[0][lane].to_f64() as u64;
-                counts.refused = rows[1][lane].to_f64() as u64;
-                counts.most_refused = rows[2][lane].to_f64() as u64;
+                counts.accepted += accepted.to_f64() as u64;
+                (counts.refused, counts.most_refused) = (refused.to_f64() as u64, most.to_f64() as u64);
             }
         }
         walk.accepted[pack] = Real::constant(0.0);

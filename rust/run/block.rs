@@ -73,6 +73,11 @@ impl<T: Scalar> Block<T> {
         (walker / lanes * dim + coordinate) * lanes + walker % lanes
     }
 
+    /// What became of the proposals of a walker, counted within the block, if it is live and makes any.
+    pub fn acceptance_of(&self, walker: usize) -> Option<&Acceptance> {
+        self.acceptance.get(walker.checked_sub(self.live.start)?)
+    }
+
     /// Writes the states of the live walkers, (walkers, dim) in C order.
     pub fn read(&self, dim: usize, states: &mut [T]) {
         for (walker, row) in self.live.clone().zip(states.chunks_exact_mut(dim)) {

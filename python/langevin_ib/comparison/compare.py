@@ -93,7 +93,7 @@ def compare(
     slots = Slots.of(histogram, law)
     sample = Proportions.of(slots, *runs)
     cells, test = _test(sample, slots, _most_cells(bins, _enough_groups(sample, law)), law)
-    impossible = any(part.counts[:, slots.impossible].any() for part in sample.parts)
+    impossible = any(slots.refute(part.counts) for part in sample.parts)
     origin = histogram.provenance
     return Comparison(
         pvalue=0.0 if impossible else test.pvalue,
