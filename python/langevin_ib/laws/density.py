@@ -19,6 +19,7 @@ from ..model.expressions import compiled, condensed, landmarks, vanishes
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
 from .composition import Composition
+from .confirmation import Target, require_confirmation
 from .families import Product, affine_observable, quadratic_form
 from .families import product as product_law
 from .level_sets import pushed_forward
@@ -118,10 +119,22 @@ def density(
     asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
     return within(
         timeout,
-        lambda: _density(asked),
+        lambda: _confirmed(asked),
         what=f"the law of {observable!r}",
         remedy="observe a simpler function, or sample the model and compare two independent runs",
     )
+
+
+def _confirmed(asked: LawRequest) -> Density:
+    """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    law, model = _density(asked), asked.model
+    if isinstance(asked.dynamics, Ambient | SoftSlice):
+        condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
+        target = Target(
+            asked.dynamics.potential(model), asked.expression, model.parameters, model.data, asked.T, condition
+        )
+        require_confirmation(law, target, f"the law of {asked.observable!r} = {shown(asked.expression)}")
+    return law
 
 
 def _density(asked: LawRequest) -> Density:
