@@ -22,7 +22,7 @@ from .composition import Composition
 from .confirmation import Target, require_confirmation
 from .families import Product, affine_observable, quadratic_form
 from .families import product as product_law
-from .level_sets import pushed_forward
+from .level_sets import Gibbs, pushed_forward
 from .line import Density, LogWeight, integrate
 from .request import Dynamics, Given, LawRequest
 from .symmetric import curve_law, family_law
@@ -302,12 +302,7 @@ class _Request:
                 "known: u*v (closed form) in the product model, and Gaussian laws of affine functions of a "
                 "quadratic potential; leave out method="
             )
-        return pushed_forward(
-            self.dynamics.potential(self.model),
-            self.expression,
-            self.model.parameters,
-            self.model.data,
-            self.T,
-            name=self.name,
-            reference=self.reference,
-        )
+        model, scalings = self.model, [each.weights for each in self.model.symmetries if isinstance(each, Scaling)]
+        rest = self.dynamics.potential(model) - model.loss
+        gibbs = Gibbs(model.loss, rest, self.expression, model.parameters, model.data, self.T)
+        return pushed_forward(gibbs, scalings, name=self.name, reference=self.reference)

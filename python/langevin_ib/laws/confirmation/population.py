@@ -9,7 +9,6 @@ and in log x, to follow hyperbolas. What comes out is only used to place proposa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
