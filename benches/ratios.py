@@ -126,7 +126,7 @@ def surroundings() -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = None
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     models = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return {
         "cpu": next(models, platform.processor()),
@@ -170,7 +170,7 @@ def main() -> int:
             "results": rows,
             "missing": missing(),
         }
-        options.out.write_text(json.dumps(report, indent=2) + "\n")
+        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if all(row["right"] for row in rows) else 1
 
 

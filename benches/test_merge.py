@@ -20,9 +20,7 @@ def settings(shards: int) -> Settings:
     """A run of so many shards."""
     observe = (("theta", lib.Histogram(bins=200, range=(-1.0, 3.0))), ("theta", lib.Moments(order=4)))
     plain = {"burn_in": 0, "key": 1, "scheme": "euler-maruyama", "dtype": "float64", "noise": "native"}
-    return Settings(
-        temperature=0.1, step_size=0.01, steps=1000, walkers=(0, shards * WALKERS), observe=observe, **plain
-    )
+    return Settings(step_size=0.01, steps=1000, walkers=(0, shards * WALKERS), observe=observe, **plain)
 
 
 def parts(shards: int, source: np.random.Generator) -> Iterator[Part]:
@@ -30,7 +28,7 @@ def parts(shards: int, source: np.random.Generator) -> Iterator[Part]:
     counts = source.integers(0, 10**6, size=(64, 203))
     states, sums = source.normal(size=(WALKERS, 2)), source.normal(size=(WALKERS, 4))
     for first in range(0, shards * WALKERS, WALKERS):
-        yield (first, first + WALKERS), Progressed(states, (counts, sums), 1000, 0)
+        yield (first, first + WALKERS), Progressed(states, (counts, sums), 1000)
 
 
 @pytest.mark.parametrize("shards", [100, 1_000, 10_000])

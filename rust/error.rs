@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// A request that cannot be carried out.
     InvalidArgument,
@@ -15,7 +15,19 @@ pub enum Kind {
         step: u64,
         /// What had happened.
         cause: Cause,
+        /// Where it was.
+        place: Place,
     },
+}
+
+/// The coordinate of a walker that was farthest from zero, counted from 0, and its value: where the step led, or if that is not
+/// finite, where the walker was before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Which coordinate.
+    pub coordinate: usize,
+    /// Its value.
+    pub value: f64,
 }
 
 /// Why a walker could not go on.
@@ -23,6 +35,8 @@ pub enum Kind {
 pub enum Cause {
     /// A coordinate became NaN, or too large.
     OutOfRange,
+    /// A step led so far out that no way from there leads back to the slice.
+    TooFarOut,
     /// No way along its orbit led back to the slice.
     NoReturn,
     /// No way along the normals led back to the slice.
@@ -36,7 +50,7 @@ impl Cause {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::OutOfRange => "out of range",
+            Self::OutOfRange | Self::TooFarOut => "out of range",
             Self::NoReturn => "no return",
             Self::NoProjection => "no projection",
             Self::ReachedZero => "reached zero",
@@ -45,7 +59,7 @@ impl Cause {
 }
 
 /// The crate's error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Error {
     /// What went wrong.
     pub kind: Kind,

@@ -163,6 +163,8 @@ pub trait Scalar: Real<Scalar = Self> + PartialOrd + Default + Debug + 'static {
     fn own(double: &'static [f64], single: &'static [f32]) -> &'static [Self];
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
+    /// The least number of this type that is not below `x`: numbers of this type compare with it as they do with `x`.
+    fn at_least(x: f64) -> Self;
     /// The same number as `f64` (exact).
     fn to_f64(self) -> f64;
     /// The same integer as a lane of [`Real::Bits`]; the low half if that is 32 bits wide.
@@ -278,6 +280,11 @@ macro_rules! scalar {
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $float
+            }
+            #[inline(always)]
+            fn at_least(x: f64) -> Self {
+                let near = x as $float;
+                if f64::from(near) < x { near.next_up() } else { near }
             }
             #[inline(always)]
             fn to_f64(self) -> f64 {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
-use crate::error::Cause;
+use crate::error::{Cause, Place};
 use crate::metric::Metric;
 use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
@@ -86,6 +86,12 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) proposed_energy: Vec<T::Pack<S>>,
     /// Accepted proposals since the last check, one a pack.
     pub(crate) accepted: Vec<T::Pack<S>>,
+    /// How many proposals in a row have been refused by now, and the most that were: exact up to 2^53, 2^24 in single precision,
+    /// and then no larger.
+    pub(crate) refused: Vec<T::Pack<S>>,
+    pub(crate) most_refused: Vec<T::Pack<S>>,
+    /// Room for ones where walkers of a strip have not moved in this step.
+    pub(crate) moving: Vec<T::Pack<S>>,
     /// Walkers of the block that reached zero.
     pub(crate) deaths: Vec<Death>,
     /// Walkers of the block that became NaN since the last check for another reason than their potential.
@@ -130,6 +136,9 @@ where
             energy: Vec::new(),
             proposed_energy: Vec::new(),
             accepted: Vec::new(),
+            refused: Vec::new(),
+            most_refused: Vec::new(),
+            moving: Vec::new(),
             deaths: Vec::new(),
             failures: Vec::new(),
             increments: Vec::new(),
@@ -152,8 +161,10 @@ where
         self.slopes.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
         self.proposal.resize(self.x.len(), zero);
-        self.accepted.clear();
-        self.accepted.resize(walkers / lanes, zero);
+        for counts in [&mut self.accepted, &mut self.refused, &mut self.most_refused, &mut self.moving] {
+            counts.clear();
+            counts.resize(walkers / lanes, zero);
+        }
         self.deaths.clear();
         self.failures.clear();
         self.increments = Q::counters::<S>(first, walkers);
@@ -166,6 +177,27 @@ where
         for (x, lanes) in self.x.iter().zip(state.chunks_exact_mut(T::Pack::<S>::LANES)) {
             x.store(lanes);
         }
+    }
+
+    /// Moves a pack of walkers to proposal `i` of the strip where the mask holds; energies and slopes go with them.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, i: usize, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
+        let dim = self.potential.dim();
+        self.energy[pack] = Real::select(accept, self.proposed_energy[i], self.energy[pack]);
+        for j in 0..dim {
+            let (there, here) = (i * dim + j, pack * dim + j);
+            self.x[here] = Real::select(accept, self.proposal[there], self.x[here]);
+            self.kept[here] = Real::select(accept, self.slopes[there], self.kept[here]);
+        }
+    }
+
+    /// Counts the proposals of a pack of walkers: accepted where the mask holds, refused elsewhere.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
+        let (zero, one) = (Real::constant(0.0), Real::constant(1.0));
+        self.accepted[pack] = self.accepted[pack] + Real::select(accept, one, zero);
+        self.refused[pack] = Real::select(accept, zero, self.refused[pack] + one);
+        self.most_refused[pack] = self.refused[pack].greater(self.most_refused[pack]);
     }
 
     /// Packs of coordinates that move together: a unit's, or the block's if the potential prefers that.
@@ -185,6 +217,38 @@ where
     #[inline(always)]
     pub(crate) fn increments(&self, step: u64) -> Source<'a> {
         Source { noise: self.noise, stream: Stream::Increment, step, substeps: self.substeps }
+    }
+
+    /// The cause of what became of a walker that was at `before` ahead of the step, and where it came to. Whose orbit led nowhere
+    /// from a place more than `FAR` times as far out did not fail for the slice but for the step.
+    #[cold]
+    pub(crate) fn blame(&self, walker: usize, before: &[T::Pack<S>], cause: Cause) -> (Cause, Place) {
+        const FAR: f64 = 10.0;
+        let was = self.farthest(before, walker);
+        let is_lost = matches!(cause, Cause::NoReturn | Cause::NoProjection);
+        // The schemes that look for a way back leave here where they looked from.
+        let came = self.farthest(if is_lost { &self.proposal } else { &self.x }, walker);
+        let is_far = came.value.abs() > FAR * (1.0 + was.value.abs());
+        let cause = if cause == Cause::NoReturn && is_far { Cause::TooFarOut } else { cause };
+        (cause, if came.value.is_finite() { came } else { was })
+    }
+
+    /// The coordinate of a walker that is farthest from zero, or the first that is NaN.
+    fn farthest(&self, states: &[T::Pack<S>], walker: usize) -> Place {
+        let (dim, lanes) = (self.potential.dim(), T::Pack::<S>::LANES);
+        let mut row = [T::default(); 16];
+        let mut farthest = Place { coordinate: 0, value: 0.0 };
+        for coordinate in 0..dim {
+            states[walker / lanes * dim + coordinate].store(&mut row);
+            let value = row[walker % lanes].to_f64();
+            if value.is_nan() || value.abs() > farthest.value.abs() {
+                farthest = Place { coordinate, value };
+            }
+            if value.is_nan() {
+                break;
+            }
+        }
+        farthest
     }
 
     /// The first of the `live` walkers whose state is NaN or beyond `bound`.

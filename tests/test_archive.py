@@ -17,6 +17,7 @@ from langevin_ib.errors import ArchiveError, InvalidArgumentError
 from langevin_ib.sampling.files import archive
 from langevin_ib.sampling.files.archive import DamagedFile
 from langevin_ib.sampling.files.description import description_hash
+from langevin_ib.sampling.files.snapshot import FORMAT
 
 ARRAYS = {"states": np.arange(12.0).reshape(6, 2), "counts": np.arange(5), "none": np.empty((3, 0), dtype=np.float32)}
 
@@ -280,8 +281,8 @@ class TestVersions:
             lib.load(self.written_by(tmp_path / "a", version=version))
 
     def test_a_newer_format_is_refused_by_name(self, tmp_path) -> None:
-        with pytest.raises(ArchiveError, match=r"in format 3; this is .* reads formats up to 2"):
-            lib.load(self.written_by(tmp_path / "a", format=3))
+        with pytest.raises(ArchiveError, match=rf"in format {FORMAT + 1}; this is .* reads formats up to {FORMAT}"):
+            lib.load(self.written_by(tmp_path / "a", format=FORMAT + 1))
 
     def test_a_later_patch_is_read(self, tmp_path) -> None:
         series = ".".join(lib.__version__.split(".")[:2])

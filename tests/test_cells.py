@@ -45,7 +45,9 @@ def empty(bins: int) -> HistogramResult:
 def test_cells_are_a_partition_into_whole_slots(masses, wanted) -> None:
     probability = np.array(masses) / sum(masses)
     ends = np.arange(len(masses) + 1.0)
-    slots = Slots(np.ones(len(masses), bool), probability, ends[:-1], ends[1:], np.zeros(len(masses), bool))
+    slots = Slots(
+        np.ones(len(masses), bool), probability, ends[:-1], ends[1:], np.zeros(len(masses), bool), 0.0 * probability
+    )
     cells = merge(slots, wanted)
     assert 1 <= len(cells) <= wanted
     assert cells.starts[0] == 0

@@ -45,7 +45,7 @@ class TestValidate:
         for path in out.iterdir():
             assert str(path) in said.out
         assert (out / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
-        numbers = json.loads((out / f"{NAME}.json").read_text(), parse_constant=pytest.fail)
+        numbers = json.loads((out / f"{NAME}.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
         assert numbers["passed"] is True
         assert 0.0 <= numbers["comparison"]["pvalue"] <= 1.0
         assert all(rival["pvalue"] < 1e-6 for rival in numbers["rivals"].values())
@@ -56,7 +56,7 @@ class TestValidate:
         for seed, threads in (("1", "1"), ("1", "2"), ("2", "1")):
             arguments = ["validate", "--only", NAME, "--seed", seed, "--threads", threads, "--out", str(tmp_path)]
             assert main(arguments) == 0
-            found.append(json.loads((tmp_path / f"{NAME}.json").read_text()))
+            found.append(json.loads((tmp_path / f"{NAME}.json").read_text(encoding="utf-8")))
         assert [numbers["threads"] for numbers in found] == [1, 2, 1]
         assert found[0]["comparison"] == found[1]["comparison"]
         assert found[0]["comparison"]["pvalue"] != found[2]["comparison"]["pvalue"]
@@ -69,7 +69,7 @@ class TestValidate:
         said = capsys.readouterr().out
         assert "FAILED: a right law" in said
         assert said.endswith(f"VALIDATION FAILED: {NAME}\n")
-        assert json.loads((tmp_path / f"{NAME}.json").read_text())["passed"] is False
+        assert json.loads((tmp_path / f"{NAME}.json").read_text(encoding="utf-8"))["passed"] is False
 
     @pytest.mark.usefixtures("short")
     def test_a_rival_that_is_not_rejected_fails(self, tmp_path, capsys, monkeypatch) -> None:
@@ -82,7 +82,7 @@ class TestValidate:
 
     @pytest.mark.parametrize("where", ["file", "file/below"])
     def test_a_folder_that_cannot_be_made_is_known_before_sampling(self, where, tmp_path, capsys, monkeypatch) -> None:
-        (tmp_path / "file").write_text("in the way")
+        (tmp_path / "file").write_text("in the way", encoding="utf-8")
         monkeypatch.setattr(Case, "validate", lambda *_, **__: pytest.fail("sampled"))
         assert main(["validate", "--quick", "--out", str(tmp_path / where)]) == 2
         said = capsys.readouterr()
@@ -152,7 +152,9 @@ def test_the_installed_command_is_this_one() -> None:
 
 def test_the_command_ends_with_its_status() -> None:
     call = "import sys; from langevin_ib.__main__ import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", call, "info"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", call, "info"], capture_output=True, encoding="utf-8", check=True, timeout=60
+    )
     assert lib.__version__ in done.stdout
     done = subprocess.run([sys.executable, "-c", call, "validate", "--out", __file__], capture_output=True, check=False)
     assert done.returncode == 2

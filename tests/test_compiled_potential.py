@@ -10,6 +10,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import ArchiveError, DivergenceError, InvalidArgumentError
+from langevin_ib.process.compiled_potential import SIGNATURE
 from scipy import LowLevelCallable
 
 DOUBLES = ctypes.POINTER(ctypes.c_double)
@@ -109,7 +110,7 @@ def test_other_types_of_numba_are_refused():
 def test_the_function_of_the_example_runs_under_every_scheme():
     """Only MALA asks for values; for the others there is no room for them."""
     pytest.importorskip("numba")
-    text = (Path(__file__).parents[1] / "examples" / "compiled_potential.py").read_text()
+    text = (Path(__file__).parents[1] / "examples" / "compiled_potential.py").read_text(encoding="utf-8")
     own: dict = {}
     exec(text.split("# Derive")[0], own)
     for scheme in ("mala", "euler-maruyama", "leimkuhler-matthews"):
@@ -183,3 +184,10 @@ def test_neither_step_nor_law_come_without_a_formula():
         sample(product, step_size="auto")
     with pytest.raises(InvalidArgumentError, match="no law"):
         lib.density(MODEL, "theta", dynamics=lib.Ambient(compiled=product), temperature=0.1)
+
+
+def test_the_signature_is_where_sample_says() -> None:
+    assert "see Notes" in lib.sample.__doc__
+    notes = lib.sample.__doc__.split("Notes\n")[1]
+    assert SIGNATURE in notes
+    assert "x[coordinate * walkers + walker]" in notes

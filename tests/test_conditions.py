@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import langevin_ib as lib
 import numpy as np
 import pytest
 import scipy.special
@@ -133,3 +134,35 @@ def test_unknown_observables_and_conditions_that_never_held_are_named() -> None:
     law = Density.from_scipy(scipy.stats.norm(), name="normal", reference="d theta")
     with pytest.raises(InvalidArgumentError, match="its condition given = "):
         compare(never, law)
+
+
+@pytest.mark.parametrize(
+    ("model", "observable", "dynamics"),
+    [
+        (lib.models.scalar_product(), "theta", lib.Ambient(0.3)),
+        (lib.models.scalar_product(), "u", lib.Ambient(0.3)),
+        (lib.models.scalar_product(), "u", lib.SoftSlice(stiffness=3.0)),
+        (lib.models.scalar_product(), "theta", lib.GaugeFixed(level=0.5)),
+        (lib.models.relu_neuron(2), "w0", lib.Ambient(0.3)),
+        (lib.models.hadamard(2), "u0", lib.Ambient(0.3)),
+        (lib.models.harmonic(dim=2), "x0", lib.Ambient()),
+    ],
+)
+def test_a_law_given_the_observable_itself_is_the_law_conditioned(model, observable, dynamics) -> None:
+    law = lib.density(model, observable, dynamics=dynamics, temperature=0.3)
+    lo, median, hi = (float(law.ppf(p)) for p in (0.2, 0.4, 0.8))
+    given = lib.density(model, observable, dynamics=dynamics, temperature=0.3, given=(observable, lo, hi))
+    assert given.cdf(lo) == 0.0
+    assert given.cdf(hi) == 1.0
+    assert given.cdf(median) == pytest.approx(1.0 / 3.0, abs=1e-6)
+
+
+def test_a_histogram_and_a_law_given_the_observable_itself_belong_together() -> None:
+    model, given = lib.models.scalar_product(), ("theta", 0.2, 0.9)
+    system = {"dynamics": lib.Ambient(0.3), "temperature": 0.3}
+    keep = {"theta": lib.Histogram(bins=14, range=(0.2, 0.9), every=20, given=given)}
+    settings = {"step_size": 0.02, "steps": 4000, "burn_in": 1000, "walkers": 2048, "rng": 4, "progress": False}
+    run = lib.sample(model, scheme="mala", observe=keep, **system, **settings)
+    # A right law is called wrong in one of a thousand seeds; the law without its condition is no law of this histogram.
+    assert lib.compare(run["theta"], lib.density(model, "theta", given=given, **system)).consistent(1e-3)
+    assert not lib.compare(run["theta"], lib.density(model, "theta", **system)).consistent(1e-3)

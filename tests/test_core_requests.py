@@ -27,7 +27,7 @@ def test_what_the_core_refuses_is_a_langevin_error() -> None:
     run = sampled()
     start = Progressed.start(run.states, run.settings)
     with pytest.raises(InvalidArgumentError, match="threads"):
-        advance(MODEL, lib.Ambient(), run.settings, Machine(threads=10**6), before=start, steps=10, report=None)
+        advance(run.process, run.settings, Machine(threads=10**6), before=start, steps=10, report=None)
 
 
 @pytest.fixture(scope="module")

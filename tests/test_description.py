@@ -19,6 +19,7 @@ from langevin_ib.errors import ArchiveError
 from langevin_ib.model.expressions import formulas
 from langevin_ib.model.expressions.expressions import same_expression
 from langevin_ib.model.expressions.formulas import read_tree, tree_of
+from langevin_ib.process import Process
 from langevin_ib.program import lowering
 from langevin_ib.program.conditions import CONDITIONS
 from langevin_ib.program.rewriting import REWRITTEN
@@ -72,7 +73,6 @@ WITH_DATA = {
 }
 
 SETTINGS = Settings(
-    temperature=0.1,
     step_size=1 / 3,
     steps=2**61 + 1,
     burn_in=3,
@@ -88,7 +88,8 @@ SETTINGS = Settings(
 def snapshot(model: lib.Model) -> Run:
     settings = replace(SETTINGS, observe=(), walkers=(0, 3), steps=9)
     start = Progressed.start(np.zeros((3, model.dim), np.float32), settings)
-    return Run(model, lib.Ambient(), settings, Machine(threads=1), start, seconds=0.0, interrupted=True, origin="here")
+    process, machine = Process(model, lib.Ambient(), 0.1), Machine(threads=1)
+    return Run(process, settings, machine, start, seconds=0.0, interrupted=True, origin="here")
 
 
 class TestModelsWithData:
@@ -204,7 +205,7 @@ class TestHash:
         )
         environment = os.environ | {"PYTHONHASHSEED": "12345"}
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+            [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=environment
         )
         model = lib.models.scalar_product(loss=lambda z: sympy.cosh(z) + z**4 + sympy.Abs(z))
         assert done.stdout.strip() == content_hash(model)

@@ -11,6 +11,7 @@ import pytest
 import sympy
 from langevin_ib import _core
 from langevin_ib.errors import DivergenceError, InvalidArgumentError, UnsupportedModelError
+from langevin_ib.process import Process
 from langevin_ib.sampling.loop.bound import bound_of
 
 UV = lib.models.scalar_product(target=1.0)
@@ -129,7 +130,7 @@ def test_the_way_along_the_orbit_is_that_of_balance_and_leaves_the_predictor(cas
     """`balance` shares no code with the core: it works on the group, by Newton's method in NumPy."""
     model, dynamics, _ = CASES[case]
     states = np.random.default_rng(2).normal(size=(200, model.dim))
-    found = _core.lead(bound_of(model, dynamics), states)
+    found = _core.lead(bound_of(Process(model, dynamics, 0.1)), states)
     np.testing.assert_allclose(found, lib.balance(model, states, level=dynamics.level), rtol=0, atol=2e-12)
     for component in model.predictor.values():
         function = sympy.lambdify(model.parameters, component)
@@ -141,7 +142,7 @@ def test_larger_general_linear_groups_find_their_way(rows, columns):
     (m, n), r = rows, columns
     model = lib.models.matrix_factorization(m, n, r, group="gl")
     states = np.random.default_rng(0).normal(size=(100, model.dim))
-    found = _core.lead(bound_of(model, lib.GaugeFixed()), states)
+    found = _core.lead(bound_of(Process(model, lib.GaugeFixed(), 0.1)), states)
     U, V = found[:, : m * r].reshape(-1, m, r), found[:, m * r :].reshape(-1, n, r)
     before = states[:, : m * r].reshape(-1, m, r) @ states[:, m * r :].reshape(-1, n, r).swapaxes(1, 2)
     np.testing.assert_allclose(U.swapaxes(1, 2) @ U, V.swapaxes(1, 2) @ V, rtol=0, atol=1e-11)
@@ -151,7 +152,7 @@ def test_larger_general_linear_groups_find_their_way(rows, columns):
 @pytest.mark.parametrize("case", ["chain", "gl", "columns"])
 def test_the_way_of_a_walker_does_not_depend_on_its_neighbours(case):
     model, dynamics, _ = CASES[case]
-    bound = bound_of(model, dynamics)
+    bound = bound_of(Process(model, dynamics, 0.1))
     states = np.random.default_rng(2).normal(size=(33, model.dim))
     together = _core.lead(bound, states)
     # A neighbour that finds no way at all, and one from very far away.
@@ -166,7 +167,7 @@ def test_orbits_from_far_away_find_their_way():
     scales = np.exp(np.random.default_rng(1).uniform(-11, 11, size=(300, 2)))
     scales = np.column_stack([scales, 1.0 / scales.prod(axis=1)])
     states = np.random.default_rng(2).normal(size=(300, 3))
-    bound = bound_of(CHAIN, lib.GaugeFixed(level=(0.4, 0.3)))
+    bound = bound_of(Process(CHAIN, lib.GaugeFixed(level=(0.4, 0.3)), 0.1))
     np.testing.assert_allclose(_core.lead(bound, states * scales), _core.lead(bound, states), rtol=1e-9)
 
 
@@ -243,21 +244,21 @@ class TestZero:
     @pytest.mark.parametrize("model", [UV, CHAIN, lib.models.hadamard(2, depth=2)])
     def test_products_of_numbers_need_a_decision(self, model):
         with pytest.raises(InvalidArgumentError, match="at_zero='absorb' or at_zero='error'"):
-            bound_of(model, lib.GaugeFixed())
+            bound_of(Process(model, lib.GaugeFixed(), 0.1))
 
     def test_a_decision_without_need_is_refused(self):
         for model, level in [(UV, 0.5), (GL, 0.0), (lib.models.relu_neuron(3), 0.0)]:
             with pytest.raises(InvalidArgumentError, match="at_zero='absorb' has no effect"):
-                bound_of(model, lib.GaugeFixed(level=level, at_zero="absorb"))
+                bound_of(Process(model, lib.GaugeFixed(level=level, at_zero="absorb"), 0.1))
 
     def test_an_edge_of_the_slice_is_refused(self):
         with pytest.raises(UnsupportedModelError, match="can vanish together"):
-            bound_of(CHAIN, lib.GaugeFixed(level=(0.0, -0.3)))
-        bound_of(CHAIN, lib.GaugeFixed(level=(0.0, 0.3)))
+            bound_of(Process(CHAIN, lib.GaugeFixed(level=(0.0, -0.3)), 0.1))
+        bound_of(Process(CHAIN, lib.GaugeFixed(level=(0.0, 0.3)), 0.1))
 
     def test_square_matrices_have_no_law(self):
         with pytest.raises(UnsupportedModelError, match="no stationary law"):
-            bound_of(lib.models.matrix_factorization(2, 2, 2, group="gl"), lib.GaugeFixed())
+            bound_of(Process(lib.models.matrix_factorization(2, 2, 2, group="gl"), lib.GaugeFixed(), 0.1))
 
     def test_slow_convergence_is_a_warning(self):
         settings = {"temperature": 0.3, "step_size": 0.01, "steps": 2, "walkers": 2, "rng": 1, "progress": False}
@@ -266,6 +267,17 @@ class TestZero:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             lib.sample(lib.models.relu_neuron(3), dynamics=lib.GaugeFixed(), **settings)
+
+    @pytest.mark.parametrize("neurons", [1, 4, 7])
+    def test_of_many_neurons_it_is_one_warning_that_names_them(self, neurons):
+        settings = {"temperature": 0.3, "step_size": 0.01, "steps": 2, "walkers": 2, "rng": 1, "progress": False}
+        with pytest.warns(UserWarning, match=r"O\(sqrt\(h\)\)") as caught:
+            lib.sample(lib.models.relu_network(2, neurons), dynamics=lib.GaugeFixed(), **settings)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        message = str(caught[0].message)
+        assert all(f"v{i})" in message for i in range(min(neurons, 4)))
+        assert ("(7 pieces)" in message) == (neurons == 7)
 
 
 class TestStart:
@@ -305,8 +317,10 @@ class TestRefusals:
         u, v = lib.parameters("u v")
         model = lib.Model(parameters=(u, v), predictor={"z": v}, loss=v**2, symmetry=lib.Scaling({u: 1}))
         with pytest.raises(InvalidArgumentError, match="do not reach"):
-            bound_of(model, lib.GaugeFixed(level=-1.0))
-        states = _core.lead(bound_of(model, lib.GaugeFixed(level=2.0)), np.array([[1e-5, 3.0], [7.0, 1.0]]))
+            bound_of(Process(model, lib.GaugeFixed(level=-1.0), 0.1))
+        states = _core.lead(
+            bound_of(Process(model, lib.GaugeFixed(level=2.0), 0.1)), np.array([[1e-5, 3.0], [7.0, 1.0]])
+        )
         np.testing.assert_allclose(states, [[2.0, 3.0], [2.0, 1.0]], rtol=1e-15)
 
     def test_groups_that_are_neither_scalings_nor_general_linear(self):
@@ -314,17 +328,17 @@ class TestRefusals:
         boost = lib.Linear([[[0, 1], [1, 0]]])
         model = lib.Model(parameters=(x, y), predictor={"z": x**2 - y**2}, loss=(x**2 - y**2) ** 2, symmetry=boost)
         with pytest.raises(UnsupportedModelError, match="take Constrained"):
-            bound_of(model, lib.GaugeFixed(level=1.0))
-        assert bound_of(model, lib.Constrained(level=1.0)) is not None
+            bound_of(Process(model, lib.GaugeFixed(level=1.0), 0.1))
+        assert bound_of(Process(model, lib.Constrained(level=1.0), 0.1)) is not None
 
     def test_general_linear_groups_at_other_levels(self):
         with pytest.raises(UnsupportedModelError, match="level 0 only"):
-            bound_of(GL, lib.GaugeFixed(level=0.5))
+            bound_of(Process(GL, lib.GaugeFixed(level=0.5), 0.1))
 
     def test_a_slice_law_of_infinite_mass(self):
         with pytest.raises(InvalidArgumentError, match="infinite mass at zero"):
-            bound_of(UV, lib.Constrained(fixman=True))
-        assert bound_of(UV, lib.Constrained()) is not None
+            bound_of(Process(UV, lib.Constrained(fixman=True), 0.1))
+        assert bound_of(Process(UV, lib.Constrained(), 0.1)) is not None
 
     def test_models_without_symmetry(self):
         for dynamics in (lib.SoftSlice(1.0), lib.GaugeFixed(1.0), lib.Constrained(1.0)):

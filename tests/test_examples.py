@@ -60,13 +60,13 @@ def test_the_gallery_is_complete() -> None:
         "normalised_weight",
         "two_relu_neurons",
     }
-    told = re.findall(r"\]\(([\w.]+\.py)\)", (FOLDER / "README.md").read_text())
+    told = re.findall(r"\]\(([\w.]+\.py)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
     assert told == [path.name for path in EXAMPLES]
 
 
 @every_example
 def test_a_script_is_short_and_uses_public_names_alone(path) -> None:
-    code = path.read_text()
+    code = path.read_text(encoding="utf-8")
     assert len(code.splitlines()) < 40
     assert modules_of(code) <= ALLOWED
     assert private_names_of(code) == set()
@@ -86,12 +86,12 @@ def test_a_private_import_would_be_seen(code) -> None:
 
 def test_most_examples_go_on_to_a_slice() -> None:
     slices = ("GaugeFixed", "SoftSlice", "Constrained")
-    assert sum(any(name in path.read_text() for name in slices) for path in EXAMPLES) == 4
+    assert sum(any(name in path.read_text(encoding="utf-8") for name in slices) for path in EXAMPLES) == 4
 
 
 @every_example
 def test_the_law_is_confirmed_and_the_naive_one_refuted(path, tmp_path, monkeypatch, capsys) -> None:
-    if "numba" in modules_of(path.read_text()):
+    if "numba" in modules_of(path.read_text(encoding="utf-8")):
         pytest.importorskip("numba")
     picture = tmp_path / "figure.png"
     mpl.use("Agg")

@@ -72,6 +72,39 @@ def test_parameters_that_nothing_depends_on() -> None:
     assert (len(found.noncompact), len(found.compact), len(found.mixed)) == (1, 0, 2)
 
 
+CLIPPED = sympy.Min(6, sympy.Max(0, B))
+PIECES = {
+    "a clip": (A * CLIPPED, 0),
+    "no clip": (A * sympy.Max(0, B), 1),
+    "a kink far out": (A * B + sympy.Max(0, B - 1000), 0),
+    "two slopes": (sympy.Piecewise((A * B, A > 50), (2 * A * B, True)), 0),
+    "a jump far out": (A * B + sympy.Heaviside(A + B - 300), 0),
+    "a jump of an invariant": (A * B * sympy.sign(A * B - 1), 1),
+    "a sign": (sympy.sign(B), 3),
+    "a saturation": (sympy.tanh(1000 * A * CLIPPED), 0),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_it_is_a_symmetry_on_all_pieces(name) -> None:
+    """What holds near 0 alone is none; signs of b are kept by the scalings of both, and by a -> a + t b."""
+    predictor, dimension = PIECES[name]
+    model = lib.Model(parameters=(A, B), predictor={"z": predictor}, loss=A)
+    found = lib.find_symmetries(model, rng=1)
+    assert found.dimension == dimension
+    if found.dimension:
+        made = lib.Model(parameters=(A, B), predictor=model.predictor, loss=sympy.S.Zero, symmetry=found.symmetry())
+        assert len(made.generators()) == dimension
+
+
+def test_functions_are_looked_at_far_out() -> None:
+    clipped, unclipped = (
+        lib.find_symmetries(lambda x, top=top: x[:, 0] * np.clip(x[:, 1], 0.0, top), dim=2, rng=1)
+        for top in (60.0, np.inf)
+    )
+    assert (clipped.dimension, unclipped.dimension) == (0, 1)
+
+
 def test_models_with_data() -> None:
     x, y = RNG.normal(size=(20, 3)), RNG.normal(size=20)
     found = lib.find_symmetries(models.relu_neuron(3, data=(x, y)), rng=1)

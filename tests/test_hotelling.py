@@ -11,11 +11,21 @@ EXPECTED = np.array([0.1, 0.2, 0.3, 0.25, 0.15])
 
 
 def gaussian_groups(rng, groups: int, weights, inflation: float = 1.0):
-    """Deviations with the covariance of multinomial proportions of w_g draws each, times an inflation."""
-    covariance = inflation * (np.diag(EXPECTED) - np.outer(EXPECTED, EXPECTED))
-    # The covariance is singular because proportions add up to one.
-    rows = rng.multivariate_normal(np.zeros(5), covariance, size=groups, method="eigh")
-    return rows / np.sqrt(weights)[:, None]
+    """Deviations with the covariance of multinomial proportions of w_g draws each, times an inflation.
+
+    They are z - p Σ z with independent z_i ~ N(0, p_i): the covariance is diag(p) - p pᵀ, and a row adds up to zero
+    because the p do. (It is singular, so what a factorisation makes of its zero eigenvalue depends on the machine.)
+    """
+    z = np.sqrt(inflation * EXPECTED) * rng.normal(size=(groups, EXPECTED.size))
+    return (z - EXPECTED * z.sum(axis=1, keepdims=True)) / np.sqrt(weights)[:, None]
+
+
+def test_groups_have_the_covariance_of_proportions() -> None:
+    rows = gaussian_groups(np.random.default_rng(6), 40_000, np.full(40_000, 2.0), 3.0)
+    np.testing.assert_allclose(rows.sum(axis=1), 0.0, atol=1e-15)
+    covariance = 1.5 * (np.diag(EXPECTED) - np.outer(EXPECTED, EXPECTED))
+    # An entry of the mean of n products has a standard error of at most sqrt(2 / n) times the largest variance.
+    np.testing.assert_allclose(rows.T @ rows / len(rows), covariance, atol=5 * 1.5 * 0.21 * (2 / len(rows)) ** 0.5)
 
 
 def test_it_is_the_textbook_statistic_for_equal_groups() -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import langevin_ib as lib
 import pytest
+from children import answers_of, hear_ctrl_c, press_ctrl_c, press_once_sampling
 from langevin_ib.errors import InvalidArgumentError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to processes")
@@ -40,10 +40,6 @@ def sampled(**changes) -> lib.Run:
     return lib.sample(lib.models.scalar_product(), **(settings | changes))
 
 
-def press_ctrl_c() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 def interrupted(case: dict) -> tuple[float, lib.Run, warnings.WarningMessage]:
     """Return the time from Ctrl-C to the return, what was returned, and the warning."""
     pressed: list[float] = []
@@ -52,10 +48,9 @@ def interrupted(case: dict) -> tuple[float, lib.Run, warnings.WarningMessage]:
         pressed.append(time.perf_counter())
         press_ctrl_c()
 
-    timer = threading.Timer(0.25, press)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        timer.start()
+        press_once_sampling(0.25, press)
         run = sampled(steps=ENDLESS, **case)
         delay = time.perf_counter() - pressed[0]
     (warning,) = caught
@@ -70,6 +65,7 @@ def uninterrupted(case: dict, steps: int) -> lib.Run:
 def report(case: dict) -> dict:
     # On a loaded machine the best of several tries tells what the program itself takes.
     for _ in range(TRIES):
+        sampled(steps=1)  # so that no try is the next turn of an interrupted loop
         delay, run, warning = interrupted(case)
         if delay < LIMIT:
             break
@@ -96,10 +92,11 @@ def thread_report() -> dict:
     finished: list[lib.Run] = []
     thread = threading.Thread(target=lambda: finished.append(sampled(steps=100_000, threads=1)))
     thread.start()
-    threading.Timer(0.05, press_ctrl_c).start()
     heard = False
     while not (heard and finished):
         try:
+            if not heard:
+                press_ctrl_c()
             time.sleep(0.01)
         except KeyboardInterrupt:
             heard = True
@@ -113,8 +110,8 @@ def handler_report() -> dict:
         raise TimeoutError
 
     before = signal.signal(signal.SIGINT, shut_down)
-    threading.Timer(0.2, press_ctrl_c).start()
     try:
+        threading.Timer(0.2, press_ctrl_c).start()
         sampled(steps=ENDLESS, threads=2)
     except TimeoutError:
         came_through = True
@@ -122,11 +119,28 @@ def handler_report() -> dict:
     return {"came through": came_through, "steps": sampled(steps=100, threads=2).steps}
 
 
+def deaf_report(disposition: Any) -> dict:
+    """Press Ctrl-C again and again on a run in a process that does not hear it, such as a background job."""
+    before = signal.signal(signal.SIGINT, disposition)
+    during = []
+
+    def press(made: int, steps: int) -> None:
+        press_ctrl_c()
+        during.append(signal.getsignal(signal.SIGINT))
+
+    run = sampled(steps=100_000, threads=2, progress=press)
+    after = signal.signal(signal.SIGINT, before)
+    return {
+        "pressed": len(during) > 1,
+        "interrupted": run.interrupted,
+        "steps": run.steps,
+        "left alone": all(found is disposition for found in (*during, after)),
+    }
+
+
 @pytest.fixture(scope="module")
 def reports() -> dict[str, dict]:
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    answers: dict[str, dict] = json.loads(done.stdout)
+    answers: dict[str, dict] = answers_of(__file__, timeout=120)
     return answers
 
 
@@ -170,6 +184,14 @@ def test_another_signal_handler_is_respected(reports) -> None:
     assert reports["another handler"] == {"came through": True, "steps": 100}
 
 
+@pytest.mark.parametrize("case", ["ignored", "a handler that does nothing"])
+def test_where_ctrl_c_is_ignored_it_stays_ignored(case, reports) -> None:
+    assert reports[case] == {"pressed": True, "interrupted": False, "steps": 100_000, "left alone": True}
+
+
 if __name__ == "__main__":
+    hear_ctrl_c()
     answers = {name: report(case) for name, case in CASES.items()}
-    print(json.dumps(answers | {"another thread": thread_report(), "another handler": handler_report()}))
+    answers |= {"another thread": thread_report(), "another handler": handler_report()}
+    answers |= {"ignored": deaf_report(signal.SIG_IGN), "a handler that does nothing": deaf_report(lambda *_: None)}
+    print(json.dumps(answers))

@@ -15,7 +15,9 @@ HEAVY = ("sympy", "scipy", "matplotlib", "numpy")
 def loaded_after(code: str) -> set[str]:
     """Return the top-level modules that a new process has after some code."""
     report = "import sys; print(*{name.split('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], check=True, capture_output=True, encoding="utf-8"
+    )
     return set(done.stdout.split())
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
-from langevin_ib.model.expressions.expressions import compiled, vanishes
+from langevin_ib.model.expressions.expressions import compiled
+from langevin_ib.model.meaning import vanishes
 from langevin_ib.model.model import Model, Scaling, parameters
 from langevin_ib.process import Ambient
 

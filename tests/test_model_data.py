@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
-from langevin_ib.model.expressions.expressions import compiled, vanishes
+from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.expressions.jets import jet
+from langevin_ib.model.meaning import vanishes
 from langevin_ib.process import Ambient
 from sympy import Abs, Max, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
@@ -219,10 +220,10 @@ class TestInvariance:
         assert value != 0.0
 
     def test_the_tolerance_is_what_it_says(self) -> None:
-        """Violations far below 1e-11 of the terms are not seen with data, those far above it are."""
+        """Violations far below 1e-11 of the terms are not seen with data, those far above it are, wherever they are."""
         data = {"y": np.ones(3)}
-        for share, seen in ((1e-14, False), (1e-9, True)):
-            loss = Sum(U * V * Y[K] * (1 + sympy.Float(share) * U**2), (K, 0, 2))
+        for violation, seen in ((1e-14 * sympy.sin(U), False), (1e-9 * sympy.sin(U), True), (1e-14 * U**2, True)):
+            loss = Sum(U * V * Y[K] * (1 + violation), (K, 0, 2))
             if seen:
                 with pytest.raises(InvarianceError):
                     model(loss=loss, data=data)
@@ -260,9 +261,9 @@ class TestInvariance:
         loss = Sum((V * Max(0, sympy.Add(*(X[K, j] * w[j] for j in range(p)))) - Y[K]) ** 2, (K, 0, n - 1)) / n
         data = {"X": RNG.normal(size=(n, p)), "y": RNG.normal(size=n)}
         symmetry = lib.Scaling(dict.fromkeys(w, 1) | {V: -1})
-        started = time.perf_counter()
+        started = time.process_time()
         made = lib.Model(parameters=(*w, V), predictor={"one": w[0] * V}, loss=loss, symmetry=symmetry, data=data)
-        assert time.perf_counter() - started < 10.0  # about one second on an idle machine
+        assert time.process_time() - started < 10.0  # about one second
         assert len(repr(made)) < 20_000
 
     @pytest.mark.parametrize("loss", [
@@ -295,7 +296,8 @@ class TestJets:
         ids=str,
     )
     def test_values_and_derivatives_against_finite_differences(self, expression) -> None:
-        u, v = RNG.uniform(-2, 2, (2, 50))
+        # Away from zero, where the next term of the differences counts.
+        u, v = RNG.uniform(0.2, 2, (2, 50)) * RNG.choice([-1.0, 1.0], (2, 50))
         a, b = RNG.normal(size=(2, 50))
         found = jet(expression, {U: u, V: v}, {}, {U: a, V: b})
         f, h = compiled(expression, (U, V)), 1e-5
@@ -365,7 +367,7 @@ class TestIdentity:
         )
         seen = {
             subprocess.run(
-                [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+                [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True,
                 env=os.environ | {"PYTHONHASHSEED": seed},
             ).stdout.strip()
             for seed in ("0", "1", "4711")

@@ -262,6 +262,21 @@ class TestMomentsResult:
             assert moments.moment(k) == pytest.approx((self.values**k).mean(), rel=1e-13)
         np.testing.assert_allclose(moments.walker_means, self.values.mean(axis=1), rtol=1e-13)
 
+    def test_a_variance_far_from_zero_keeps_its_digits(self) -> None:
+        values = np.random.default_rng(5).normal(1e8, 1.0, size=(6, 5))
+        away = values - values[:, :1]
+        kept = np.column_stack([*(np.sum(away**k, axis=1) for k in range(1, 5)), values[:, 0]])
+        moments = MomentsResult(Moments(order=4), ORIGIN, kept)
+        assert moments.mean() == pytest.approx(values.mean(), rel=1e-15)
+        assert moments.var() == pytest.approx(values.var(), rel=1e-7)
+        np.testing.assert_array_equal(moments.pivots, values[:, 0])
+        for k in (1, 2, 3, 4):
+            assert moments.moment(k) == pytest.approx((values**k).mean(), rel=1e-13)
+        np.testing.assert_allclose(moments.sums[:, 1], (values**2).sum(axis=1), rtol=1e-14)
+        # Negative control: sums of x and x² have lost all but two digits.
+        about_zero = MomentsResult(Moments(), ORIGIN, np.stack([(values**k).sum(axis=1) for k in (1, 2)], axis=1))
+        assert abs(about_zero.var() - values.var()) > 0.01
+
     @pytest.mark.parametrize("k", [1, 2])
     def test_errors_come_from_the_spread_between_walkers(self, k) -> None:
         means = (self.values**k).mean(axis=1)

@@ -10,7 +10,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
+from langevin_ib.errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
 from langevin_ib.model.expressions.expressions import canonical_text, compiled, same_expression
 from langevin_ib.model.expressions.parts import has_part, is_small, parts_of, symbols_of
 
@@ -120,7 +120,7 @@ def test_what_is_a_function_of_invariants_is_seen_at_any_depth() -> None:
         x = sympy.tanh(x)
     group = lib.Scaling({U: 1, V: -1})
     assert model(x, predictor={"p": U * V}, symmetry=group).dim == 2
-    with pytest.raises(UnsupportedModelError, match="setrecursionlimit"):
+    with pytest.raises(InvarianceError, match="loss is not invariant"):
         model(nested(200), predictor={"p": U * V}, symmetry=group)
 
 

@@ -24,7 +24,7 @@ from langevin_ib.program.lowering import LARGEST
 
 U, V, W = SYMBOLS = sympy.symbols("u v w", real=True)
 PRODUCT = (U * V - 1) ** 2 / 2
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "program.md").read_text()
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "program.md").read_text(encoding="utf-8")
 
 
 def names(tape: Tape) -> list[str]:
@@ -111,7 +111,7 @@ class TestAProgram:
         for seed in ("1", "31337"):
             environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(lib.__file__).parents[1])}
             run = subprocess.run(
-                [sys.executable, "-c", MANY], env=environment, check=True, capture_output=True, text=True
+                [sys.executable, "-c", MANY], env=environment, check=True, capture_output=True, encoding="utf-8"
             )
             digests.add(run.stdout)
         assert len(digests) == 1
@@ -346,6 +346,6 @@ class TestTheDocument:
         order = re.findall(r"^\| `(\w+)` \| ", DOCUMENT.split("in reading order")[1], flags=re.MULTILINE)
         assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
         for place, name in enumerate(order):
-            tree = ast.parse((folder / f"{name}.py").read_text())
+            tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
             used = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1}
             assert used <= set(order[:place]), name

@@ -14,7 +14,7 @@ from langevin_ib import __main__ as cli
 from langevin_ib.studies import validation
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 
 RUN, TEST = "pip install . && langevin-ib validate", "pip install '.[test]' && pytest"
@@ -37,7 +37,7 @@ def test_the_example_prints_what_is_shown(tmp_path, monkeypatch, capsys) -> None
     assert len(code) <= 20
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
-    Path("example.py").write_text(example)
+    Path("example.py").write_text(example, encoding="utf-8")
     runpy.run_path("example.py")
     mpl.pyplot.close("all")
     assert capsys.readouterr().out == blocks("text")[0]
@@ -80,7 +80,7 @@ def test_the_thresholds_are_those_of_the_code() -> None:
 
 
 def test_the_map_names_every_folder() -> None:
-    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()}
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.*"))}
     mapped = {path.split("/")[0] for path in re.findall(r"^\| \[`([^`]+)`\]", README, flags=re.MULTILINE)}
     assert {f for f in folders - ignored if not f.startswith(".") and not f.endswith(".egg-info")} == mapped - {".ci"}
@@ -89,13 +89,15 @@ def test_the_map_names_every_folder() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_somewhere(document) -> None:
     path = ROOT / document
-    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (path.parent / target).exists(), f"{document}: {target}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_in_backticks_exists(document) -> None:
-    for name in re.findall(r"`((?:rust|python|tests|benches|docs|\.ci)/[\w./-]*)`", (ROOT / document).read_text()):
+    for name in re.findall(
+        r"`((?:rust|python|tests|benches|docs|\.ci)/[\w./-]*)`", (ROOT / document).read_text(encoding="utf-8")
+    ):
         assert (ROOT / name).exists(), f"{document}: {name}"
 
 
@@ -114,7 +116,7 @@ def test_ci_finds_the_test_command_on_a_line_of_its_own() -> None:
 
 
 def test_the_citation_has_this_version_and_the_paper() -> None:
-    citation = (ROOT / "CITATION.cff").read_text()
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(r"^version: (.*)$", citation, flags=re.MULTILINE).group(1) == langevin_ib.__version__
     assert "arXiv:2601.06597" in citation
-    assert f"## [{langevin_ib.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## [{langevin_ib.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

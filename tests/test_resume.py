@@ -6,6 +6,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import ArchiveError, DivergenceError, InvalidArgumentError
+from langevin_ib.process import Process
 
 MODELS = {"product": (lib.models.scalar_product(target=0.7), "theta"), "harmonic": (lib.models.harmonic(dim=3), "x1")}
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
@@ -150,7 +151,9 @@ def test_time_and_notes_go_on(tmp_path) -> None:
     run = sampled(step_size="auto", burn_in=0)
     run.save(tmp_path / "run.npz")
     longer = lib.load(tmp_path / "run.npz").resume(10, progress=False)
-    assert longer.notes == run.notes != ()
+    # Remarks on convergence are made anew.
+    assert longer.notes[0] == run.notes[0]
+    assert "step_size='auto' took" in run.notes[0]
     assert longer.seconds > run.seconds > 0.0
 
 
@@ -173,7 +176,7 @@ def test_a_runaway_is_found_where_the_whole_run_finds_it() -> None:
 
 def test_a_model_that_no_file_can_hold_is_refused_before_anything_is_written(tmp_path) -> None:
     run = sampled()
-    object.__setattr__(run, "dynamics", object())
+    object.__setattr__(run, "process", Process(run.model, object(), 0.1))
     with pytest.raises(ArchiveError, match="object"):
         run.save(tmp_path / "run.npz")
     assert not list(tmp_path.iterdir())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import langevin_ib
 import pytest
@@ -13,7 +15,7 @@ import pytest
 ROOT = Path(langevin_ib.__file__).parent
 
 FLOORS = (
-    ("errors", "checks", "temperature", "deadline", "progress", "_core"),
+    ("errors", "checks", "schemes", "temperature", "deadline", "progress", "_core"),
     ("model", "observe"),
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
@@ -46,7 +48,7 @@ MODULES = modules()
 @cache
 def tree_of(path: Path) -> ast.Module:
     """Return the code of a module, taken apart."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -134,9 +136,20 @@ class TestTheOrderOfRooms:
     def test_rooms_are_named_and_not_their_files(self) -> None:
         assert [each for name, path in MODULES.items() if name for each in around_the_face(name, path)] == []
 
+    def test_no_file_takes_the_place_of_what_a_face_exports(self) -> None:
+        """An import of `.tabulated` makes it an attribute of its package, whatever had that name before."""
+        rooms = [name for name, path in MODULES.items() if name and path.name == "__init__.py"]
+        faces = {room: importlib.import_module(f"langevin_ib.{room}") for room in rooms}
+        exported = {
+            f"{room}.{name}": getattr(face, name)
+            for room, face in faces.items()
+            for name in getattr(face, "__all__", ())
+        }
+        assert [name for name, what in exported.items() if isinstance(what, ModuleType)] == []
+
     def test_files_stand_in_rooms(self) -> None:
         loose = {path.stem for path in ROOT.glob("*.py")}
-        assert loose == {"__init__", "__main__", "errors", "checks", "temperature", "deadline", "progress"}
+        assert loose == {"__init__", "__main__", "errors", "checks", "schemes", "temperature", "deadline", "progress"}
 
     @pytest.mark.parametrize(
         ("name", "code"),

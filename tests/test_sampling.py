@@ -76,7 +76,7 @@ class TestNoise:
         reference = sampled(temperature=0.4)
         assert np.array_equal(sampled(beta=10.0, sigma=2.0).states, reference.states)
         assert np.array_equal(sampled(beta=2.5).states, reference.states)
-        assert sampled(beta=2.0, sigma=0.0).settings.temperature == 0.0
+        assert sampled(beta=2.0, sigma=0.0).process.temperature == 0.0
 
     def test_walkers_and_coordinates_are_independent(self) -> None:
         run = sampled(lib.models.harmonic(dim=4), step_size=1.0, steps=1, walkers=20_000)
@@ -121,6 +121,66 @@ class TestObservers:
             assert histogram.invalid == 0
             by_group = [(np.abs(seen[g::64]) < 1.0).sum() for g in range(64)]
             np.testing.assert_array_equal(histogram.group_counts.sum(axis=1), by_group)
+
+    @pytest.mark.parametrize("level", lib.levels())
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("span", [(0.0, 1.0), (-1.0, 2.5), (0.1, 0.7), (1e6, 1e6 + 1.0), (-1e60, 1e60)])
+    def test_counts_are_those_of_numpy_to_the_last_digit_of_an_edge(self, span, dtype, level) -> None:
+        """Walkers stand still on the edges and on the numbers beside them."""
+        (x,) = lib.parameters("x")
+        still = lib.Model(parameters=(x,), predictor={"x": x}, loss=0 * x)
+        spec = lib.Histogram(bins=70, range=span)
+        edges = np.linspace(*span, spec.bins + 1)
+        near = edges[np.abs(edges) < 1e17].astype(dtype)
+        values = np.concatenate(
+            [near, np.nextafter(near, -np.inf, dtype=dtype), np.nextafter(near, np.inf, dtype=dtype)]
+        )
+        run = sampled(
+            still,
+            temperature=0.0,
+            steps=1,
+            initial=values[:, None],
+            walkers=len(values),
+            observe={"x": spec},
+            dtype=dtype,
+            level=level,
+        )
+        expected, _ = np.histogram(values.astype(np.float64), edges)
+        # NumPy counts the upper end itself into the last bin.
+        expected[-1] -= (values == edges[-1]).sum()
+        np.testing.assert_array_equal(run["x"].to_numpy()[0], expected)
+        assert run["x"].underflow == (values < edges[0]).sum()
+        assert run["x"].overflow == (values >= edges[-1]).sum()
+
+    def test_a_condition_holds_from_its_lower_end_to_below_its_upper_one_in_single_precision(self) -> None:
+        (x,) = lib.parameters("x")
+        still = lib.Model(parameters=(x,), predictor={"x": x}, loss=0 * x)
+        near = np.array([0.1, 0.3, 0.7], dtype=np.float32)
+        values = np.concatenate([near, np.nextafter(near, np.float32(-1)), np.nextafter(near, np.float32(1))])
+        for lo, hi in [(0.1, 0.3), (0.3, 0.7), (0.1, np.inf), (-np.inf, 0.7)]:
+            run = sampled(
+                still,
+                temperature=0.0,
+                steps=1,
+                initial=values[:, None],
+                walkers=len(values),
+                dtype="float32",
+                observe={"x": lib.Histogram(bins=1, range=(0.0, 1.0), given=("x", lo, hi))},
+            )
+            doubles = values.astype(np.float64)
+            assert run["x"].total == ((lo <= doubles) & (doubles < hi)).sum()
+
+    @pytest.mark.parametrize("cut", [1, 40])
+    def test_a_variance_far_from_zero_keeps_its_digits(self, cut) -> None:
+        (x,) = lib.parameters("x")
+        far = lib.Model(parameters=(x,), predictor={"x": x}, loss=(x - 10**8) ** 2 / 2)
+        observe = {"x": (lib.Moments(), lib.Trace(every=1))}
+        settings = {"temperature": 1.0, "step_size": 0.1, "burn_in": 30, "initial": 1e8, "observe": observe}
+        run = sampled(far, steps=cut, **settings | ({"burn_in": 0} if cut < 30 else {})).resume(200)
+        moments, trace = run["x"]
+        assert moments.var() == pytest.approx(np.var(trace), rel=1e-6)
+        assert moments.mean() == pytest.approx(np.mean(trace), rel=1e-14)
+        assert np.array_equal(moments.pivots, trace.values[:, 0])
 
     def test_observables_are_those_of_the_model(self) -> None:
         observe = dict.fromkeys(("u", "v", "theta", "imbalance", "norm"), lib.Trace(every=100))
@@ -198,6 +258,7 @@ class TestDivergence:
         assert np.array_equal(sampled().states, reference)
 
     def test_mala_refuses_what_would_diverge(self) -> None:
-        run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
+        with pytest.warns(lib.StuckWalkers, match="MALA refused up to 200 proposals in a row"):
+            run = sampled(lib.models.scalar_product(), step_size=10.0, scheme="mala", steps=200)
         assert np.isfinite(run.states).all()
         assert run.acceptance < 0.2

@@ -20,6 +20,8 @@ def bits(run: lib.Run) -> list[tuple[str, tuple[int, ...], bytes]]:
     return [(str(array.dtype), array.shape, array.tobytes()) for array in arrays]
 
 
+# Two walkers of "mala_single" are, which version 0.1 did not see.
+@pytest.mark.filterwarnings("ignore:2 of 96 walkers were stuck")
 @pytest.mark.parametrize("name", CASES)
 def test_a_saved_run_is_read_and_goes_on_to_the_same_bits(name) -> None:
     half, whole = (lib.load(FOLDER / f"{name}.{part}.npz") for part in ("half", "whole"))

@@ -8,13 +8,15 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.process import Process
 from langevin_ib.sampling.loop import settings as module
 from langevin_ib.sampling.loop.settings import GROUPS, Machine, Settings
 
 TRACE, MOMENTS, HISTOGRAM = lib.Trace(every=10), lib.Moments(), lib.Histogram(range=(0.0, 1.0))
 
+PROCESS = Process(lib.models.scalar_product(), lib.Ambient(), 0.5)
+
 SETTINGS = Settings(
-    temperature=0.5,
     step_size=0.01,
     steps=100,
     burn_in=20,
@@ -60,7 +62,7 @@ def test_observations_count_from_the_end_of_the_burn_in(made, every, expected) -
 
 
 def test_provenance_tells_where_a_result_comes_from() -> None:
-    provenance = replace(SETTINGS, walkers=(100, 1000)).provenance("x", TRACE, 57)
+    provenance = replace(SETTINGS, walkers=(100, 1000)).provenance(PROCESS, "x", TRACE, 57)
     assert provenance.walkers == 900
     assert provenance.observations == 3
     assert provenance.key == (7, 1)

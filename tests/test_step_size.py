@@ -8,8 +8,11 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
+from langevin_ib import schemes
 from langevin_ib.errors import DivergenceError, InvalidArgumentError
-from langevin_ib.sampling.loop import stability
+from langevin_ib.process import Process
+from langevin_ib.sampling.loop import curvature as measured
+from langevin_ib.sampling.loop import step_size
 
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
 PRODUCT, AMBIENT = lib.models.scalar_product(), lib.Ambient(weight_decay=0.5)
@@ -27,20 +30,25 @@ def hessian(states: np.ndarray, target: float = 1.0, weight_decay: float = 0.5) 
     return np.moveaxis(np.array([[v**2 + weight_decay, mixed], [mixed, u**2 + weight_decay]]), -1, 0)
 
 
+def curvature(model: lib.Model, dynamics: lib.Ambient, states: np.ndarray) -> float:
+    """The largest curvature of a process at some states."""
+    return measured.Curvature(Process(model, dynamics, 0.1)).largest(states)
+
+
 class TestCurvature:
     def test_of_the_product_model(self) -> None:
         states = np.random.default_rng(1).normal(size=(50, 2))
         expected = np.abs(np.linalg.eigvalsh(hessian(states))).max()
-        assert stability.curvature(PRODUCT, AMBIENT, states) == pytest.approx(expected, rel=1e-14)
+        assert curvature(PRODUCT, AMBIENT, states) == pytest.approx(expected, rel=1e-14)
 
     def test_a_negative_one_counts_by_its_size(self) -> None:
-        assert stability.curvature(lib.models.scalar_product(target=3.0), lib.Ambient(), np.zeros((1, 2))) == 3.0
+        assert curvature(lib.models.scalar_product(target=3.0), lib.Ambient(), np.zeros((1, 2))) == 3.0
 
     @pytest.mark.parametrize("dim", [1, 2, 100])
     @pytest.mark.parametrize("weight_decay", [0.0, 0.25])
     def test_of_a_harmonic_model_is_its_stiffness(self, dim, weight_decay) -> None:
         model, dynamics = lib.models.harmonic(stiffness=3.5, dim=dim), lib.Ambient(weight_decay=weight_decay)
-        assert stability.curvature(model, dynamics, np.ones((5, dim))) == 3.5 + weight_decay
+        assert curvature(model, dynamics, np.ones((5, dim))) == 3.5 + weight_decay
 
     def test_parameters_that_share_no_term_are_taken_apart(self) -> None:
         a, b, c, d, e = lib.parameters("a b c d e")
@@ -51,33 +59,33 @@ class TestCurvature:
         whole = sympy.lambdify((a, b, c, d, e), sympy.hessian(model.loss, (a, b, c, d, e)))
         expected = max(np.abs(np.linalg.eigvalsh(np.array(whole(*row), dtype=float))).max() for row in states)
         # By differences of the gradient, whose rounding is what is left.
-        assert stability.curvature(model, lib.Ambient(), states) == pytest.approx(expected, rel=1e-8)
+        assert curvature(model, lib.Ambient(), states) == pytest.approx(expected, rel=1e-8)
 
     def test_is_zero_where_nothing_is_curved(self) -> None:
         x, y = lib.parameters("x y")
         flat = lib.Model(parameters=(x, y), predictor={"x": x}, loss=2 * x + 1)
-        assert stability.curvature(flat, lib.Ambient(), np.ones((3, 2))) == 0.0
+        assert curvature(flat, lib.Ambient(), np.ones((3, 2))) == 0.0
 
     @pytest.mark.parametrize("value", [NAN, INF, 1e200])
     def test_is_infinite_where_it_is_no_number(self, value) -> None:
         states = np.ones((3, 2))
         states[1, 0] = value
-        assert stability.curvature(PRODUCT, AMBIENT, states) == INF
+        assert curvature(PRODUCT, AMBIENT, states) == INF
 
     @pytest.mark.parametrize("walkers", [65_535, 65_536, 65_537, 131_071, 200_000])
     def test_of_many_walkers_looks_at_some_from_the_first_to_the_last(self, walkers, monkeypatch) -> None:
         states = np.zeros((walkers, 2))
         looked = []
-        block = stability._Block
+        block = measured._HessianBlock
         original = block.largest_eigenvalue
         monkeypatch.setattr(block, "largest_eigenvalue", lambda self, rows: looked.append(rows) or original(self, rows))
-        stability.curvature(PRODUCT, AMBIENT, states)
+        curvature(PRODUCT, AMBIENT, states)
         assert walkers / 4 <= len(looked[0]) <= 65_536 if walkers > 65_536 else len(looked[0]) == walkers
 
 
 class TestAutomatic:
     @pytest.mark.parametrize(
-        ("scheme", "numerator"), [("euler-maruyama", 0.05), ("leimkuhler-matthews", 0.2), ("mala", 0.5)]
+        ("scheme", "numerator"), [("euler-maruyama", 0.05), ("leimkuhler-matthews", 0.2), ("mala", 1.0)]
     )
     @pytest.mark.parametrize("stiffness", [1e-6, 0.7, 3.0, 1e9])
     def test_on_a_harmonic_model_it_is_a_number_over_the_stiffness(self, scheme, numerator, stiffness) -> None:
@@ -148,7 +156,7 @@ class TestAutomatic:
     def test_looks_where_they_go(self, scheme) -> None:
         """At the saddle point the curvature is 1.5, and at least 2 in the valleys next to which all of them end."""
         run = sampled(initial=0.0, scheme=scheme)
-        numerator = stability.PROPOSED[scheme] / (2 ** (1 / 3) if scheme == "mala" else 1.0)
+        numerator = {"mala": 1.5}.get(scheme, schemes.SCHEMES[scheme].proposed)
         assert run.settings.step_size < numerator / 2.0
 
     @pytest.mark.parametrize("scheme", SCHEMES)
@@ -158,19 +166,42 @@ class TestAutomatic:
         run = sampled(model, dynamics=None, initial=1e-3, temperature=1.0, scheme=scheme)
         assert np.isfinite(run.states).all()
         assert run.settings.step_size < 1.0
-        assert run.acceptance is None or run.acceptance > 0.8
+        assert run.acceptance is None or run.acceptance > 0.57
 
     @pytest.mark.parametrize("dim", [1, 2, 10, 100])
-    def test_mala_accepts_about_9_in_10_steps_in_any_dimension(self, dim) -> None:
+    @pytest.mark.parametrize("burn_in", [0, 200])
+    def test_mala_accepts_60_to_85_per_cent_in_any_dimension(self, dim, burn_in) -> None:
         model = lib.models.harmonic(stiffness=3.0, dim=dim)
-        run = sampled(model, dynamics=None, scheme="mala", walkers=64)
-        assert 0.85 < run.acceptance < 0.97
+        run = sampled(model, dynamics=None, scheme="mala", walkers=64, burn_in=burn_in)
+        assert 0.57 < run.acceptance < 0.9
 
     @pytest.mark.parametrize("temperature", [0.01, 0.2, 3.0])
     @pytest.mark.parametrize("target", [0.0, 1.0, 30.0])
-    def test_mala_accepts_most_steps_of_the_product_model(self, target, temperature) -> None:
-        run = sampled(lib.models.scalar_product(target=target), temperature=temperature, scheme="mala", steps=2000)
-        assert run.acceptance > 0.8
+    def test_mala_accepts_as_much_of_the_product_model_and_leaves_nobody_stuck(self, target, temperature) -> None:
+        model = lib.models.scalar_product(target=target)
+        run = sampled(model, temperature=temperature, scheme="mala", steps=3000, burn_in=1000)
+        # At T = 3 its valleys are narrow in places, so that steps are smaller.
+        assert 0.57 < run.acceptance < (0.9 if temperature < 1.0 else 0.97)
+        assert len(run.stuck_walkers) == 0
+        assert run.walker_acceptance.min() > 0.3
+
+    @pytest.mark.parametrize("burn_in", [0, 2000])
+    def test_mala_at_low_temperature(self, burn_in) -> None:
+        """From N(0, 1) at T = 1e-6 a step of a thousandth is refused for ever; after an approach .4 is not."""
+        run = sampled(
+            dynamics=lib.Ambient(weight_decay=0.1), temperature=1e-6, scheme="mala", steps=4000, burn_in=burn_in
+        )
+        assert len(run.stuck_walkers) == 0
+        if burn_in:
+            assert 0.57 < run.acceptance < 0.9
+            assert run.settings.step_size > 0.2
+        else:
+            assert run.settings.step_size < 0.02
+
+    def test_a_mala_step_does_not_depend_on_how_long_the_run_is(self) -> None:
+        """Or a run could not be made in two parts."""
+        steps = {sampled(scheme="mala", steps=n, burn_in=100).settings.step_size for n in (101, 400, 5000)}
+        assert len(steps) == 1
 
     def test_gradient_descent_has_a_step_too(self) -> None:
         run = sampled(temperature=0.0, steps=20_000)
@@ -206,8 +237,8 @@ class TestAutomatic:
             sampled(steps=0)
 
     def test_ctrl_c_during_the_pilot_is_not_lost(self, monkeypatch) -> None:
-        advance = stability.advance
-        monkeypatch.setattr(stability, "advance", lambda *a, **k: (advance(*a, **k)[0], KeyboardInterrupt()))
+        advance = step_size.advance
+        monkeypatch.setattr(step_size, "advance", lambda *a, **k: (advance(*a, **k)[0], KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             sampled()
 
@@ -289,6 +320,73 @@ class TestDivergence:
             lib.models.scalar_product(target=0.0), dynamics=None, initial=0.0, temperature=1e50, step_size=1e50
         )
         assert "the curvature of V where the walkers started gives no stable step" in str(error)
+
+
+class TestPlace:
+    """The error names the coordinate that was farthest out, and what it was."""
+
+    CHAIN = lib.models.scalar_product(4)
+
+    def test_a_gauge_fixed_chain_that_blows_up_has_diverged(self) -> None:
+        """A step leads so far out that no orbit leads back: not for the slice's sake, nor for the precision's."""
+        run = {"dynamics": lib.GaugeFixed(level=(0.5, 0.4, 0.3)), "temperature": 0.3, "walkers": 1024, "rng": 1}
+        error = diverged(self.CHAIN, step_size=0.02, **run)
+        message = str(error)
+        assert error.cause == "out of range"
+        assert message.startswith(
+            f"walker {error.walker} diverged at step {error.step}: it came so far out that no way"
+        )
+        assert "dtype" not in message
+        place = re.search(r"\(it was at (u[1-4]) = (\S+)\)", message)
+        assert abs(float(place[2])) > 1e10
+        stable = named_step(error, STABLE_AT_START)
+        assert stable < 0.02
+        assert np.isfinite(sampled(self.CHAIN, step_size=stable, **run).states).all()
+        # The drift of the last step, by hand; the noise is nothing beside it.
+        x = sampled(self.CHAIN, step_size=0.02, **(run | {"steps": error.step - 1})).states[error.walker]
+        came = x - 0.02 * (x.prod() - 1.0) * x.prod() / x
+        farthest = int(np.argmax(np.abs(came)))
+        assert place[1] == f"u{farthest + 1}"
+        assert float(place[2]) == pytest.approx(came[farthest], rel=1e-2)
+
+    @pytest.mark.parametrize(
+        ("model", "level"),
+        [
+            (lib.models.matrix_factorization(4, 3, 2, group="gl"), 0.0),
+            (lib.models.relu_network(3, 2), 0.5),
+            (lib.models.scalar_product(3), 0.5),
+        ],
+        ids=["GL(2)", "neurons", "chain"],
+    )
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_so_has_every_other_gauge_that_blows_up(self, model, level, dtype) -> None:
+        run = {"temperature": 0.3, "dynamics": lib.GaugeFixed(level=level), "walkers": 64, "dtype": dtype}
+        error = diverged(model, step_size=5.0, **run)
+        assert error.cause == "out of range"
+        stable = named_step(error, STABLE_AT_START)
+        assert np.isfinite(sampled(model, step_size=stable / 4, **run).states).all()
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("scheme", SCHEMES[:2])
+    def test_of_a_free_walker(self, scheme, dtype) -> None:
+        model, start = lib.models.harmonic(stiffness=4.0, dim=3), [0.1, -2.0, 0.3]
+        run = {"dynamics": None, "step_size": 50.0, "temperature": 1e-10, "dtype": dtype, "scheme": scheme}
+        error = diverged(model, initial=start, **run)
+        place = re.search(r"\(it was at x1 = (\S+)\)", str(error))
+        # x -> -199 x in each step.
+        assert float(place[1]) == pytest.approx(-2.0 * (-199.0) ** error.step, rel=1e-2)
+
+    def test_of_a_walker_that_comes_to_infinity_it_is_the_place_before(self) -> None:
+        model = lib.models.scalar_product(loss=lambda theta: theta**8)
+        error = diverged(model, dynamics=None, step_size=1.0, temperature=1e-10, initial=[1e6, 1.1e6], walkers=2)
+        # The gradient is 8 u^7 v^8 and overflows in the second step.
+        assert error.step == 2
+        assert "(it was at u = -1.71e+91)" in str(error)
+
+    def test_a_walker_that_mala_cannot_move_is_not_told_to_take_it(self) -> None:
+        run = {"dynamics": lib.GaugeFixed(level=0.5), "temperature": 3.0, "walkers": 4096, "steps": 100}
+        error = diverged(self.CHAIN, step_size=0.05, initial=[1.2, 1.0, 0.9, 0.7], **run)
+        named_step(error, r"the step was stable .*: try {} or scheme='mala' with Constrained\(level, fixman=True\)")
 
 
 class TestReach:

@@ -10,15 +10,14 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
-import threading
 import time
 import warnings
 from pathlib import Path
 
 import langevin_ib as lib
 import pytest
+from children import answers_of, hear_ctrl_c, press_ctrl_c, press_once_sampling
 from langevin_ib.errors import ArchiveError
 
 MODEL = lib.models.scalar_product()
@@ -153,10 +152,10 @@ def out_of_space_on_the_way(folder: Path) -> dict:
 
 def interrupted(folder: Path) -> dict:
     """Press Ctrl-C on a checkpointed run."""
-    path, timer = folder / "run.npz", threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    path = folder / "run.npz"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        timer.start()
+        press_once_sampling(0.2)
         run = sampled(steps=ENDLESS, checkpoint=path, checkpoint_every=100_000)
     loaded = lib.load(path)
     return {
@@ -176,7 +175,7 @@ def interrupted_while_writing(folder: Path) -> dict:
     def pressed(descriptor: int) -> None:
         calls.append(descriptor)
         if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+            press_ctrl_c()
         real(descriptor)
 
     os.fsync = pressed
@@ -199,10 +198,7 @@ CASES = (interrupted_while_writing, killed, stopped_at_every_call, out_of_space,
 def reports(tmp_path_factory) -> dict[str, dict]:
     if os.name != "posix":
         pytest.skip("NOT TESTED: this system has no fork and no SIGKILL")
-    command = [sys.executable, __file__, str(tmp_path_factory.mktemp("runs"))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    answers: dict[str, dict] = json.loads(done.stdout)
+    answers: dict[str, dict] = answers_of(__file__, str(tmp_path_factory.mktemp("runs")), timeout=300)
     return answers
 
 
@@ -253,6 +249,7 @@ class TestSurviving:
 
 
 if __name__ == "__main__":
+    hear_ctrl_c()
     reported = {}
     for case in CASES:
         folder = Path(sys.argv[1]) / case.__name__

@@ -9,8 +9,8 @@ import pytest
 import sympy
 from langevin_ib import _core
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
-from langevin_ib.sampling.loop import drive
-from langevin_ib.sampling.loop.drive import driver_of, is_taped
+from langevin_ib.process import Process
+from langevin_ib.sampling.loop import Driver, driver
 
 U, V = lib.parameters("u v")
 SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
@@ -54,8 +54,9 @@ def same(one, other) -> bool:
 
 def as_a_tape(monkeypatch) -> None:
     """Hide the closed forms."""
-    monkeypatch.setattr(drive, "kernel_of", lambda model: None)
-    monkeypatch.setattr(drive, "watchable", lambda model, name: None)
+    monkeypatch.setattr(driver, "kernel_of", lambda model: None)
+    monkeypatch.setattr(driver, "watchable", lambda model, name, kernel: None)
+    driver._made.cache_clear()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -66,7 +67,7 @@ def test_the_product_model_moves_like_its_own_tape(monkeypatch, scheme, dtype, n
     model = lib.models.scalar_product(target=1.0)
     closed = lib.sample(model, dynamics=lib.Ambient(weight_decay=0.1), **settings)
     as_a_tape(monkeypatch)
-    assert is_taped(model, lib.Ambient())
+    assert Driver.of(Process(model, lib.Ambient(), 0.1)).is_taped
     taped, wrong = (lib.sample(model, dynamics=lib.Ambient(weight_decay=w), **settings) for w in (0.1, 0.1001))
     tolerance = 1e-12 if dtype == "float64" else 1e-4
     assert np.abs(taped.states - closed.states).max() < tolerance
@@ -152,7 +153,7 @@ def test_an_unsupported_function_is_named():
 def test_auto_steps_by_the_measured_curvature():
     """V = (u² + 9 v²)/2 written so that it is a tape: the largest curvature is 9."""
     model = lib.Model(parameters=(U, V), predictor={"u": U}, loss=(U**2 + 9 * V**2) / 2)
-    assert is_taped(model, lib.Ambient())
+    assert Driver.of(Process(model, lib.Ambient(), 0.1)).is_taped
     run = lib.sample(model, temperature=0.1, step_size="auto", steps=5, walkers=8)
     assert run.settings.step_size == pytest.approx(0.05 / 9.0, rel=1e-6)
 
@@ -167,7 +168,8 @@ def test_auto_steps_by_power_iteration_in_many_dimensions():
 
 
 def test_a_driver_is_the_same_in_every_process():
-    one, other = driver_of(neuron(), lib.Ambient()), driver_of(pickle.loads(pickle.dumps(neuron())), lib.Ambient())
+    models = neuron(), pickle.loads(pickle.dumps(neuron()))
+    one, other = (Driver.of(Process(model, lib.Ambient(), 0.1)).potential for model in models)
     for mine, theirs in zip(one, other, strict=True):
         assert np.array_equal(mine["code"], theirs["code"])
         assert np.array_equal(mine["constants"], theirs["constants"])

@@ -86,7 +86,7 @@ class TestTheRightLaw:
     def test_files_are_written(self, right, tmp_path) -> None:
         picture, data = write(right, tmp_path / "a" / "b")
         assert picture.read_bytes().startswith(b"\x89PNG")
-        found = json.loads(data.read_text(), parse_constant=no_constants)
+        found = json.loads(data.read_text(encoding="utf-8"), parse_constant=no_constants)
         assert found == json.loads(json.dumps(summary(right)))
         assert found["passed"] is True
         assert found["comparison"]["pvalue"] == right.comparison.pvalue
@@ -117,7 +117,7 @@ class TestAWrongLaw:
         assert "FAILED: a right law has" in table(validation)
         assert summary(validation)["passed"] is False
         _, data = write(validation, tmp_path)
-        assert json.loads(data.read_text(), parse_constant=no_constants)["passed"] is False
+        assert json.loads(data.read_text(encoding="utf-8"), parse_constant=no_constants)["passed"] is False
         # Nothing else has changed.
         assert validation.coarse["theta"] == right.coarse["theta"]
 

@@ -126,7 +126,9 @@ class Battery:
         results = [
             {k: v.item() if isinstance(v, np.generic) else v for k, v in asdict(r).items()} for r in self.results
         ]
-        path.write_text(json.dumps({"about": about, "results": results, **self.extra}, indent=1) + "\n")
+        path.write_text(
+            json.dumps({"about": about, "results": results, **self.extra}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 GROUPS: dict[str, Callable[[Battery], None]] = {

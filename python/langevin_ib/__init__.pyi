@@ -7,9 +7,9 @@ from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
 from .laws import Density, absorption_time, density, rivals
 from .model import Linear, Model, Scaling, parameters
-from .observe import Histogram, HistogramResult, Moments, MomentsResult, Trace, TraceResult
+from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import Ambient, Constrained, GaugeFixed, SoftSlice
-from .sampling import Run, SamplingInterrupted, load, sample
+from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
 
 __version__: str
 
@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "Constrained",
     "Density",
+    "Diagnostics",
     "GaugeFixed",
     "Histogram",
     "HistogramResult",
@@ -29,6 +30,9 @@ __all__ = [
     "SamplingInterrupted",
     "Scaling",
     "SoftSlice",
+    "States",
+    "StatesResult",
+    "StuckWalkers",
     "Trace",
     "TraceResult",
     "absorption_time",

@@ -84,7 +84,7 @@ def _validate(parsed: argparse.Namespace) -> int:
     if parsed.only is None:
         overview(verdicts).savefig(parsed.out / "overview.png", dpi=150)
         orbits().savefig(parsed.out / "orbits.png", dpi=150)
-        (parsed.out / "table.md").write_text(markdown(verdicts))
+        (parsed.out / "table.md").write_text(markdown(verdicts), encoding="utf-8")
         print(f"all rows: {', '.join(str(parsed.out / name) for name in ('table.md', 'overview.png', 'orbits.png'))}")
     failed = [verdict.name for verdict in verdicts if not verdict.passed]
     print(f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be")

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 class DivergedError(ArithmeticError):
-    """A walker diverged; args are (message, walker, step, cause)."""
+    """A walker diverged; args are (message, walker, step, cause, coordinate, value)."""
 
 @type_check_only
 class Tape(TypedDict):
@@ -56,7 +56,8 @@ class Request(TypedDict):
     walkers: tuple[int, int]
     steps: tuple[int, int]
     burn_in: int
-    observe: Sequence[tuple[str | Tape, int, str, Sequence[float], tuple[str | Tape, float, float] | None]]
+    approach: int
+    observe: Sequence[tuple[str | Tape, int | list[int], str, Sequence[float], tuple[str | Tape, float, float] | None]]
     groups: int
     threads: int
     level: str | None
@@ -68,7 +69,8 @@ def sample(
     states: NDArray[np.floating[Any]],
     sums: Sequence[NDArray[np.float64]] = ...,
     progress: Callable[[int], object] | None = None,
-) -> tuple[NDArray[Any], list[NDArray[Any]], int, int, NDArray[np.int64], BaseException | None]: ...
+    acceptance: NDArray[np.int64] | None = None,
+) -> tuple[NDArray[Any], list[NDArray[Any]], int, NDArray[np.int64], NDArray[np.int64], BaseException | None]: ...
 def lead(bound: _Bound, points: NDArray[Any], level: str | None = None) -> NDArray[Any]: ...
 def normal_sums(key: int, walkers: int, steps: int, *, level: str | None = None) -> NDArray[np.float64]: ...
 def normals(

@@ -1,4 +1,4 @@
-"""Checks of single numbers that a user hands in; each failure names the argument, its value and the remedy."""
+"""Checks of numbers and arrays that a user hands in; each failure names the argument, its value and the remedy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .errors import InvalidArgumentError
 
-__all__ = ["checked_int", "checked_real", "shown"]
+__all__ = ["checked_int", "checked_real", "real_array", "shown"]
 
 MAX_SHOWN = 200
 """The longest piece of a user's value that a message repeats."""
@@ -60,6 +63,37 @@ def checked_int(name: str, value: Any, *, minimum: int, maximum: int) -> int:
     if not minimum <= number <= maximum:
         raise InvalidArgumentError(f"{name} must lie between {minimum} and {maximum}, got {shown(number)}")
     return number
+
+
+def real_array(name: str, value: Any) -> NDArray[Any]:
+    """Return `value` as an array, a view where it is one, once it is known to hold integers or floats and no gaps.
+
+    This is what is usable as data anywhere in the package. Whether numbers are finite is for the caller to ask.
+
+    Parameters
+    ----------
+    name : str
+        How the caller's user knows this argument.
+    value : array_like
+        What was passed. Booleans, complex numbers, texts, objects, masked entries and ragged rows are refused.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the value is no such array.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidArgumentError(f"{name} = {shown(value)} is no array of numbers: {error}") from None
+    if array.dtype.kind not in "iuf":
+        raise InvalidArgumentError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}; give real numbers, such as "
+            f"numpy.asarray({name}, dtype=float)"
+        )
+    if np.ma.is_masked(value):
+        raise InvalidArgumentError(f"{name} = {shown(value)} is masked in places; remove them, or fill them in")
+    return array
 
 
 def shown(value: Any) -> str:

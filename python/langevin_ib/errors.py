@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = [
     "ArchiveError",
@@ -21,6 +21,17 @@ __all__ = [
 class LangevinError(Exception):
     """Base of every error that langevin_ib raises on purpose."""
 
+    _named: ClassVar[tuple[str, ...]] = ()
+    """The attributes that the constructor takes by name."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What `from None` hides is told to nobody and may hold anything, but where tblib is active (dask imports it),
+        # an exception takes its context along to another process.
+        if self.__suppress_context__:
+            self.__context__ = None
+        named = {name: getattr(self, name) for name in self._named}
+        return partial(type(self), **named), self.args, vars(self)
+
 
 class InvalidArgumentError(LangevinError, ValueError):
     """An argument has a wrong value, shape or dtype; the message names it, its value and the remedy."""
@@ -37,13 +48,12 @@ class InvarianceError(LangevinError, ValueError):
         The derivative of the expression along the generator; zero if it were invariant.
     """
 
+    _named = ("generator", "residual")
+
     def __init__(self, message: str, *, generator: str, residual: str) -> None:
         super().__init__(message)
         self.generator = generator
         self.residual = residual
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), generator=self.generator, residual=self.residual), self.args, vars(self)
 
 
 class NotNormalizableError(LangevinError, ValueError):
@@ -76,14 +86,13 @@ class DivergenceError(LangevinError, ArithmeticError):
         slice, along the orbit or along the normals; "reached zero" if it came to the tip of the slice.
     """
 
+    _named = ("walker", "step", "cause")
+
     def __init__(self, message: str, *, walker: int, step: int, cause: str = "out of range") -> None:
         super().__init__(message)
         self.walker = walker
         self.step = step
         self.cause = cause
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), walker=self.walker, step=self.step, cause=self.cause), self.args, vars(self)
 
 
 class ArchiveError(LangevinError):

@@ -3,11 +3,13 @@
 //! Counts are integers; moments and traces are kept walker by walker. So no sum depends on threads, blocks or shards.
 
 mod histogram;
+mod looks;
 mod moments;
 mod sight;
 mod tally;
 
 pub use histogram::Histogram;
+pub use looks::Looks;
 pub use moments::Moments;
 pub use tally::{BATCH, Tally};
 
@@ -21,8 +23,8 @@ use sight::Sight;
 pub struct Watch {
     /// What is watched.
     pub observable: Observable,
-    /// Every how many steps after the burn-in.
-    pub every: u64,
+    /// When it is looked at.
+    pub looks: Looks,
     /// What is kept of it.
     pub keep: Keep,
 }
@@ -36,6 +38,8 @@ pub enum Keep {
     Moments(Moments),
     /// Every value.
     Trace,
+    /// Every state, all coordinates; what is watched does not matter.
+    States,
 }
 
 /// A condition on the state: an observable is in [lo, hi).
@@ -54,7 +58,7 @@ pub struct Given {
 pub struct Column<T> {
     /// Sums of powers: for each power a row of walkers.
     pub sums: Vec<f64>,
-    /// Values: for each draw a row of walkers.
+    /// Values: for each draw a row of walkers, or of states a row for each coordinate.
     pub trace: Vec<T>,
 }
 
@@ -86,7 +90,7 @@ impl Watch {
                 }
                 let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
                 if let (Some(given), Some(view)) = (given, &mut view.condition) {
-                    let (from, to) = (Real::constant(given.lo), Real::constant(given.hi));
+                    let [from, to] = [given.lo, given.hi].map(|end| Real::splat(T::at_least(end)));
                     let conditions = given.observable.values::<S, T, V>(potential, x, view);
                     for ((&value, &condition), (offsets, slots)) in values.iter().zip(conditions).zip(rows) {
                         ruler.slot_given(value, condition, from, to).store_truncated(ruler.invalid, offsets, slots);
@@ -109,6 +113,16 @@ impl Watch {
                 column.trace.resize(start + packs * lanes, T::default());
                 for (value, to) in values.iter().zip(column.trace[start..].chunks_exact_mut(lanes)) {
                     value.store(to);
+                }
+            }
+            Keep::States => {
+                let start = column.trace.len();
+                column.trace.resize(start + x.len() * lanes, T::default());
+                let rows = &mut column.trace[start..];
+                for (pack, coordinates) in x.chunks_exact(potential.dim()).enumerate() {
+                    for (i, value) in coordinates.iter().enumerate() {
+                        value.store(&mut rows[(i * packs + pack) * lanes..][..lanes]);
+                    }
                 }
             }
         }

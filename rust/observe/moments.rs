@@ -3,7 +3,8 @@
 use crate::real::Scalar;
 use crate::simd::Pack;
 
-/// Sums of x, x², … up to a power.
+/// Sums of d, d², … up to a power, where d = x - pivot and the pivot is what the walker's first look saw: so the spread of an
+/// observable keeps its digits, however far from 0 the observable is.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments {
     /// The highest power.
@@ -11,15 +12,37 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Adds one pack of values; `sums` has a row of `walkers` for each power, and the pack starts at `first`.
+    /// Numbers kept of each walker: the sums, and the pivot.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.order + 1
+    }
+
+    /// What is kept before the first look, a row of walkers for each number: no sums, and NaN for a pivot.
+    #[must_use]
+    pub fn nothing(&self, walkers: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; self.width() * walkers];
+        sums[self.order * walkers..].fill(f64::NAN);
+        sums
+    }
+
+    /// Adds one pack of values to rows of `walkers`; the pack starts at `first`.
     #[inline(always)]
     pub fn add<P: Pack>(&self, values: P, sums: &mut [f64], first: usize, walkers: usize) {
         let mut lanes = [P::Scalar::default(); 16];
         values.store(&mut lanes);
-        let mut powers = lanes.map(|_| 1.0);
-        for row in sums.chunks_exact_mut(walkers).take(self.order) {
-            for ((sum, power), x) in row[first..first + P::LANES].iter_mut().zip(&mut powers).zip(lanes) {
-                *power *= x.to_f64();
+        let (sums, pivots) = sums.split_at_mut(self.order * walkers);
+        let mut away = [0.0; 16];
+        for ((away, pivot), x) in away.iter_mut().zip(&mut pivots[first..first + P::LANES]).zip(lanes) {
+            let x = x.to_f64();
+            let begun = if x.is_finite() { x } else { 0.0 };
+            *pivot = if pivot.is_nan() { begun } else { *pivot };
+            *away = x - *pivot;
+        }
+        let mut powers = [1.0; 16];
+        for row in sums.chunks_exact_mut(walkers) {
+            for ((sum, power), away) in row[first..first + P::LANES].iter_mut().zip(&mut powers).zip(away) {
+                *power *= away;
                 *sum += *power;
             }
         }

@@ -22,15 +22,15 @@ create_exception!(
     _core,
     DivergedError,
     PyArithmeticError,
-    "A walker diverged; args are (message, walker, step, cause)."
+    "A walker diverged; args are (message, walker, step, cause, coordinate, value)."
 );
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error.kind {
             Kind::InvalidArgument => PyValueError::new_err(error.message),
-            Kind::Diverged { walker, step, cause } => {
-                DivergedError::new_err((error.message, walker, step, cause.name()))
+            Kind::Diverged { walker, step, cause, place } => {
+                DivergedError::new_err((error.message, walker, step, cause.name(), place.coordinate, place.value))
             }
         }
     }

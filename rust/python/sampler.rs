@@ -13,9 +13,9 @@ use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
-use crate::observe::{Given, Histogram, Keep, Moments, Watch};
+use crate::observe::{Given, Histogram, Keep, Looks, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
-use crate::run::{self, Kept, Outcome, Plan};
+use crate::run::{self, Acceptance, Before, Kept, Outcome, Plan};
 use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
 use crate::simd::Element;
 use crate::walk::Step;
@@ -44,6 +44,8 @@ pub struct Request<'py> {
     walkers: (u64, u64),
     steps: (u64, u64),
     burn_in: u64,
+    /// Steps before the first proposal.
+    approach: u64,
     observe: Vec<Look<'py>>,
     groups: u64,
     threads: usize,
@@ -62,8 +64,18 @@ enum Driver<'py> {
     Tapes(Tape<'py>, Tape<'py>),
 }
 
-/// Observable, every, kind, the kind's constants, and the condition under which it counts: observable, lower and upper end.
-type Look<'py> = (Seen<'py>, u64, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
+/// Observable, when it is looked at, kind, the kind's constants, and the condition under which it counts: observable, lower and
+/// upper end.
+type Look<'py> = (Seen<'py>, When, String, Vec<f64>, Option<(Seen<'py>, f64, f64)>);
+
+/// When an observer looks, counted from the end of the burn-in.
+#[derive(FromPyObject)]
+enum When {
+    /// After every so many steps.
+    Every(u64),
+    /// After these steps.
+    At(Vec<u64>),
+}
 
 /// What an observer looks at.
 #[derive(FromPyObject)]
@@ -74,20 +86,24 @@ enum Seen<'py> {
     Tape(Tape<'py>),
 }
 
-/// What a run gives back: states, what each observer kept, steps made, proposals accepted, rows (walker, part, step)
-/// of those who reached zero, the exception that stopped it.
-type Answer<'py> = (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, u64, Bound<'py, PyAny>, Option<PyErr>);
+/// What a run gives back: states, what each observer kept, steps made, rows (accepted, refused by now, most
+/// refused) of each walker that makes proposals, rows (walker, part, step) of those who reached zero, the exception that stopped it.
+type Answer<'py> =
+    (Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>, u64, Bound<'py, PyAny>, Bound<'py, PyAny>, Option<PyErr>);
 
-/// Runs a request from the given states, (walkers, dim); `sums` continue the moments of an earlier part of the run.
+/// Runs a request from the given states, (walkers, dim); `sums` continue the moments of an earlier part of the run, and
+/// `acceptance` what became of its proposals.
 #[pyfunction]
-#[pyo3(signature = (request, states, sums=Vec::new(), progress=None))]
+#[pyo3(signature = (request, states, sums=Vec::new(), progress=None, acceptance=None))]
 pub fn sample<'py>(
     py: Python<'py>,
     request: Request<'py>,
     states: &Bound<'py, PyAny>,
     sums: Vec<PyReadonlyArray1<'py, f64>>,
     progress: Option<Py<PyAny>>,
+    acceptance: Option<PyReadonlyArray2<'py, i64>>,
 ) -> PyResult<Answer<'py>> {
+    let acceptance = acceptance.map_or_else(|| Ok(Vec::new()), |counts| rows_of(&counts))?;
     let sums = sums.iter().map(|sums| Ok(sums.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
     if let Ok(states) = states.extract::<PyReadonlyArray2<'py, f64>>() {
         let job = Job {
@@ -95,6 +111,7 @@ pub fn sample<'py>(
             dim: states.shape()[1],
             states: states.as_slice()?,
             sums,
+            acceptance,
             progress,
             bound: BOUND.0,
         };
@@ -109,6 +126,7 @@ pub fn sample<'py>(
             dim: states.shape()[1],
             states: states.as_slice()?,
             sums,
+            acceptance,
             progress,
             bound: BOUND.1,
         };
@@ -124,6 +142,7 @@ struct Job<'a, 'py, T> {
     dim: usize,
     states: &'a [T],
     sums: Vec<Vec<f64>>,
+    acceptance: Vec<Acceptance>,
     progress: Option<Py<PyAny>>,
     bound: f64,
 }
@@ -169,7 +188,10 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         match self.request.scheme.as_str() {
             "euler-maruyama" => self.run(py, precision, &potential, EulerMaruyama),
             "leimkuhler-matthews" => self.run(py, precision, &potential, LeimkuhlerMatthews),
-            "mala" => self.run(py, precision, &potential, Metropolis),
+            "mala" => {
+                let mala = self.mala();
+                self.run(py, precision, &potential, mala)
+            }
             other => Err(PyValueError::new_err(format!(
                 "scheme={other:?}: expected 'euler-maruyama', 'leimkuhler-matthews' or 'mala'"
             ))),
@@ -187,10 +209,10 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         let scheme = match (self.request.scheme.as_str(), &bound) {
             ("euler-maruyama", None) => Any::EulerMaruyama,
             ("leimkuhler-matthews", None) => Any::LeimkuhlerMatthews,
-            ("mala", None) => Any::Metropolis,
+            ("mala", None) => Any::Metropolis(self.mala()),
             ("euler-maruyama", Some(Checked::Gauge(gauge))) => Any::GaugeFixed(gauge),
-            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: false }),
-            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: true }),
+            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: None }),
+            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: Some(self.mala()) }),
             (other, _) => {
                 return Err(PyValueError::new_err(format!("scheme={other:?} does not move walkers that are bound so")));
             }
@@ -199,6 +221,10 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             return Err(PyValueError::new_err("metric: bound walkers know the Euclidean one only"));
         }
         self.run(py, precision, potential, scheme)
+    }
+
+    fn mala(&self) -> Metropolis {
+        Metropolis { approach: self.request.approach }
     }
 
     fn run<V: Potential, C: Scheme, Q: Precision<T>>(
@@ -210,7 +236,8 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     ) -> PyResult<Answer<'py>> {
         let plan =
             self.request.plan(potential, self.states.len(), self.bound, level(self.request.level.as_deref())?)?;
-        let Self { states, sums, progress, .. } = self;
+        let Self { states, sums, acceptance, progress, .. } = self;
+        let before = Before { sums: &sums, acceptance: &acceptance };
         let mut stopped = None;
         let go_on = |steps| {
             stopped = Python::attach(|py| {
@@ -220,20 +247,37 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             .err();
             stopped.is_none()
         };
-        let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, &sums, go_on))?;
-        let Outcome { states, kept, steps, accepted, deaths } = outcome;
+        let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, before, go_on))?;
+        let Outcome { states, kept, steps, acceptance, deaths } = outcome;
         let rows = (plan.walkers.end - plan.walkers.start) as usize;
         let states = states.into_pyarray(py).reshape([rows, potential.dim()])?.into_any();
         let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
+        let proposing = acceptance.len();
+        let counts = acceptance.iter().flat_map(|walker| [walker.accepted, walker.refused, walker.most_refused]);
+        let counts: Vec<i64> = counts.map(|count| count as i64).collect();
+        let counts = counts.into_pyarray(py).reshape([proposing, 3])?.into_any();
         let died = deaths.len();
         let deaths: Vec<i64> =
             deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
         let deaths = deaths.into_pyarray(py).reshape([died, 3])?.into_any();
-        Ok((states, kept, steps, accepted, deaths, stopped))
+        Ok((states, kept, steps, counts, deaths, stopped))
     }
 }
 
-/// What a watch kept, as a matrix: (groups, slots), (walkers, order) or (walkers, draws).
+/// What became of the proposals of an earlier part of a run, from rows (accepted, refused by now, most refused).
+fn rows_of(counts: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<Acceptance>> {
+    let count =
+        |&count: &i64| u64::try_from(count).map_err(|_| PyValueError::new_err("acceptance: counts are at least 0"));
+    let rows = counts.as_slice()?.chunks_exact(counts.shape()[1].max(1)).map(|row| match row {
+        [accepted, refused, most] => {
+            Ok(Acceptance { accepted: count(accepted)?, refused: count(refused)?, most_refused: count(most)? })
+        }
+        _ => Err(PyValueError::new_err("acceptance: expected three counts for each walker")),
+    });
+    rows.collect()
+}
+
+/// What a watch kept, as a matrix: (groups, slots), (walkers, order + 1) or (walkers, draws).
 fn shaped<'py, T: NumpyElement>(
     py: Python<'py>,
     kept: Kept<T>,
@@ -293,7 +337,7 @@ impl Request<'_> {
     }
 
     fn watch<V: Potential>(&self, look: &Look, potential: &V) -> Result<Watch> {
-        let (observable, every, kind, constants, given) = look;
+        let (observable, when, kind, constants, given) = look;
         let keep = match (kind.as_str(), &constants[..]) {
             ("histogram", &[bins, lo, hi]) => {
                 let slots = (bins + 4.0) * (self.groups as f64 + 1.0);
@@ -307,12 +351,14 @@ impl Request<'_> {
             }
             ("moments", &[order]) if (1.0..=16.0).contains(&order) => Keep::Moments(Moments { order: order as usize }),
             ("trace", &[]) => Keep::Trace,
+            ("states", &[]) => Keep::States,
             _ => return Err(Error::invalid(format!("no observer {kind:?} with constants {constants:?}"))),
         };
-        if *every == 0 {
-            return Err(Error::invalid("an observer's every must be at least 1"));
-        }
-        Ok(Watch { observable: observable.find(potential)?, every: *every, keep })
+        let looks = match when {
+            When::Every(every) => Looks::Every(*every),
+            When::At(steps) => Looks::At(steps.clone()),
+        };
+        Ok(Watch { observable: observable.find(potential)?, looks: looks.checked()?, keep })
     }
 }
 

@@ -3,27 +3,35 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Plan;
 use super::block::Block;
+use super::{Plan, acceptance};
 use crate::dynamics::gauge::Death;
-use crate::error::Cause;
+use crate::error::{Cause, Place};
 use crate::noise::{BoxMuller, Precision};
 use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Element, Job, Pack, Simd};
+use crate::simd::{Element, Job, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
 const CHECK_EVERY: u64 = 64;
 
 /// A walker that diverged, and the step after which it had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub struct Runaway {
     pub step: u64,
     pub walker: u64,
     pub cause: Cause,
+    pub place: Place,
+}
+
+impl Runaway {
+    /// What came first is reported, whatever the order in which blocks were moved.
+    pub fn order(&self) -> (u64, u64) {
+        (self.step, self.walker)
+    }
 }
 
 /// Moves some blocks through some steps.
@@ -56,9 +64,12 @@ where
         for block in &mut *self.blocks {
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
+            if self.scheme.is_metropolis() {
+                acceptance::recall(&mut walk, block);
+            }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
-            first = [first, runaway].into_iter().flatten().min();
+            first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
         }
         first
     }
@@ -91,6 +102,10 @@ where
         let to = steps.end.min(from + stride);
         start.copy_from_slice(&walk.x);
         for step in from..to {
+            if step == plan.burn_in {
+                // What was refused so far counts only if it goes on.
+                walk.most_refused.fill(Real::constant(0.0));
+            }
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
                 walk.tally.settle();
@@ -107,7 +122,8 @@ where
                 // The next block may be of another size.
                 walk.tally.settle();
                 let cause = walk.failures.iter().find(|failure| failure.0 == walker).map_or(Cause::OutOfRange, |f| f.1);
-                return Some(Runaway { step: to, walker: block.first + walker as u64, cause });
+                let (cause, place) = walk.blame(walker, &start, cause);
+                return Some(Runaway { step: to, walker: block.first + walker as u64, cause, place });
             }
             // Repeats the steps since the last check one by one. What observers see twice goes the way of the whole run.
             stride = 1;
@@ -116,7 +132,9 @@ where
             scheme.begin(room, walk, from);
             continue;
         }
-        collect_accepted(walk, block);
+        if scheme.is_metropolis() {
+            acceptance::note(walk, block);
+        }
         walk.failures.clear();
         from = to;
     }
@@ -125,19 +143,4 @@ where
     let number = |death: &Death| Death { walker: block.first + death.walker, ..*death };
     block.deaths.extend(walk.deaths.iter().filter(is_live).map(number));
     None
-}
-
-/// Adds the packs' counts of accepted proposals to the block's.
-#[inline(always)]
-fn collect_accepted<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
-    let mut lanes = [T::default(); 16];
-    for (pack, accepted) in walk.accepted.iter_mut().enumerate() {
-        accepted.store(&mut lanes);
-        for (lane, count) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
-            if block.live.contains(&(pack * T::Pack::<S>::LANES + lane)) {
-                block.accepted += count.to_f64() as u64;
-            }
-        }
-        *accepted = Real::constant(0.0);
-    }
 }

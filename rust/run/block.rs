@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::acceptance::Acceptance;
 use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep, Watch};
@@ -20,8 +21,8 @@ pub struct Block<T> {
     pub state: Vec<T>,
     /// What each observer keeps of these walkers.
     pub columns: Vec<Column<T>>,
-    /// Accepted proposals of live walkers.
-    pub accepted: u64,
+    /// What became of the proposals of each live walker; nothing if there are none.
+    pub acceptance: Vec<Acceptance>,
     /// Live walkers that reached zero.
     pub deaths: Vec<Death>,
 }
@@ -46,8 +47,8 @@ impl<T: Scalar> Block<T> {
 
     fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
         let columns = watches.iter().map(|watch| match &watch.keep {
-            Keep::Moments(moments) => Column { sums: vec![0.0; moments.order * walkers], trace: Vec::new() },
-            Keep::Histogram(..) | Keep::Trace => Column::default(),
+            Keep::Moments(moments) => Column { sums: moments.nothing(walkers), trace: Vec::new() },
+            Keep::Histogram(..) | Keep::Trace | Keep::States => Column::default(),
         });
         let mut block = Self {
             first,
@@ -55,7 +56,7 @@ impl<T: Scalar> Block<T> {
             live,
             state: vec![T::default(); walkers * dim],
             columns: columns.collect(),
-            accepted: 0,
+            acceptance: Vec::new(),
             deaths: Vec::new(),
         };
         for (walker, row) in block.live.clone().zip(states.chunks_exact(dim)) {
@@ -70,6 +71,11 @@ impl<T: Scalar> Block<T> {
     fn index(walker: usize, coordinate: usize, dim: usize) -> usize {
         let lanes = 64 / size_of::<T>();
         (walker / lanes * dim + coordinate) * lanes + walker % lanes
+    }
+
+    /// What became of the proposals of a walker, counted within the block, if it is live and makes any.
+    pub fn acceptance_of(&self, walker: usize) -> Option<&Acceptance> {
+        self.acceptance.get(walker.checked_sub(self.live.start)?)
     }
 
     /// Writes the states of the live walkers, (walkers, dim) in C order.

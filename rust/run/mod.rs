@@ -1,5 +1,6 @@
 //! A run: settings in, blocks cut, steps made in epochs short enough to stop for progress and Ctrl-C, results merged.
 
+mod acceptance;
 mod advance;
 mod block;
 mod pool;
@@ -21,6 +22,7 @@ use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
 use crate::walk::Step;
+pub use acceptance::Acceptance;
 use advance::{Advance, Runaway};
 use block::Block;
 
@@ -65,12 +67,12 @@ impl Plan {
     /// The first observed step after `step`; `u64::MAX` if there is none.
     fn next_look(&self, step: u64) -> u64 {
         let since = step.saturating_sub(self.burn_in);
-        let next = |every: u64| self.burn_in.saturating_add((since / every + 1).saturating_mul(every));
-        self.watches.iter().map(|watch| next(watch.every)).min().unwrap_or(u64::MAX)
+        let next = self.watches.iter().filter_map(|watch| watch.looks.next(since)).min();
+        next.map_or(u64::MAX, |next| self.burn_in.saturating_add(next))
     }
 
     fn is_due(&self, watch: &Watch, step: u64) -> bool {
-        step > self.burn_in && (step - self.burn_in).is_multiple_of(watch.every)
+        step > self.burn_in && watch.looks.is_due(step - self.burn_in)
     }
 
     /// Finds the first slot of each walker's group for every histogram; walkers that are not live count into a group of
@@ -126,8 +128,8 @@ pub struct Outcome<T> {
     pub kept: Vec<Kept<T>>,
     /// Steps made: all of them, unless the caller stopped the run.
     pub steps: u64,
-    /// Proposals accepted by all walkers together.
-    pub accepted: u64,
+    /// What became of the proposals of each walker; nothing if there are none.
+    pub acceptance: Vec<Acceptance>,
     /// Who reached zero, in the order of the walkers.
     pub deaths: Vec<Death>,
 }
@@ -137,24 +139,32 @@ pub struct Outcome<T> {
 pub enum Kept<T> {
     /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
     Counts(Vec<u64>),
-    /// Sums, (walkers, order) in C order.
+    /// Sums and pivot, (walkers, order + 1) in C order.
     Sums(Vec<f64>),
-    /// Values, (walkers, draws) in C order.
+    /// Values, (walkers, draws) in C order; states, (walkers, draws, dim).
     Trace(Vec<T>),
 }
 
-/// Runs a plan. `sums_before` continue the moments of an earlier part, a vector for each watch; `go_on` hears how many
-/// steps were made and says whether to make more.
+/// What an earlier part of a run has kept that this part goes on with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// The sums of powers, a vector for each watch; nothing at the beginning.
+    pub sums: &'a [Vec<f64>],
+    /// What became of the proposals of each walker; nothing at the beginning.
+    pub acceptance: &'a [Acceptance],
+}
+
+/// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
 ///
 /// # Errors
-/// If a walker diverges, or `sums_before` do not belong to the watches.
+/// If a walker diverges, or what was kept `before` does not belong to the walkers and watches.
 pub fn run<T, V, C, Q>(
     plan: &Plan,
     potential: &V,
     scheme: C,
     _precision: Q,
     states: &[T],
-    sums_before: &[Vec<f64>],
+    before: Before,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Outcome<T>>
 where
@@ -172,7 +182,10 @@ where
         None => numbers.map(cut).collect(),
         Some(pool) => pool.install(|| numbers.into_par_iter().map(cut).collect()),
     };
-    restore_sums(plan, &mut blocks, sums_before)?;
+    restore_sums(plan, &mut blocks, before.sums)?;
+    if scheme.is_metropolis() {
+        restore_acceptance(plan, &mut blocks, before.acceptance)?;
+    }
     let workers: Vec<Mutex<Tally>> =
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
     let mut totals = vec![0; plan.slots()];
@@ -194,13 +207,16 @@ where
                 let share = blocks.len().div_ceil(8 * plan.threads);
                 pool.install(|| {
                     let shares = blocks.par_chunks_mut(share);
-                    shares.map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0)))).flatten().min()
+                    shares
+                        .map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0))))
+                        .flatten()
+                        .min_by_key(Runaway::order)
                 })
             }
         };
         if let Some(runaway) = runaway {
             potential.check()?;
-            return Err(diverged(runaway, plan));
+            return Err(diverged(runaway, plan, T::MANTISSA));
         }
         for worker in &workers {
             worker.lock().unwrap_or_else(PoisonError::into_inner).merge_into(&mut totals);
@@ -216,7 +232,7 @@ where
         states: gather(&blocks, dim, pool.as_deref()),
         kept: collect(plan, &blocks, &totals),
         steps: done - plan.steps.start,
-        accepted: blocks.iter().map(|block| block.accepted).sum(),
+        acceptance: blocks.iter().flat_map(|block| block.acceptance.iter().copied()).collect(),
         deaths: deaths_of(&blocks),
     })
 }
@@ -241,7 +257,8 @@ impl Epoch {
     }
 }
 
-fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
+fn diverged(Runaway { step, walker, cause, place }: Runaway, plan: &Plan, mantissa: u32) -> Error {
+    let wider = if mantissa > 30 { "" } else { ", or dtype='float64'" };
     let message = match cause {
         Cause::OutOfRange => format!(
             "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
@@ -249,9 +266,15 @@ fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
              initial states",
             plan.bound, plan.step.h
         ),
+        Cause::TooFarOut => format!(
+            "walker {walker} diverged at step {step}: it came so far out that no way leads back to the slice. The step size {} is \
+             too large for this potential where the walker was, or the walker started too far out; take a smaller step_size or \
+             nearer initial states",
+            plan.step.h
+        ),
         Cause::NoReturn => format!(
             "walker {walker} found no way back to the slice at step {step}: its orbit does not meet the slice, or only too far \
-             away for this precision; take a smaller step_size (now {}), another level, or dtype='float64'",
+             away for this precision; take a smaller step_size (now {}), another level{wider}",
             plan.step.h
         ),
         Cause::NoProjection => format!(
@@ -265,7 +288,7 @@ fn diverged(Runaway { step, walker, cause }: Runaway, plan: &Plan) -> Error {
              at_zero='absorb', or a level other than 0"
         ),
     };
-    Error { kind: Kind::Diverged { walker, step, cause }, message }
+    Error { kind: Kind::Diverged { walker, step, cause, place }, message }
 }
 
 /// Those of all blocks, in the order of the walkers.
@@ -275,21 +298,36 @@ fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
     deaths
 }
 
-/// Hands the sums of an earlier part of the run, (walkers, order) in C order, back to the walkers.
+/// Hands the sums of an earlier part of the run, (walkers, order + 1) in C order, back to the walkers.
 fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
     for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
         let Keep::Moments(moments) = &watch.keep else { continue };
-        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.order as u64 {
-            return Err(Error::invalid(format!("sums of watch {i}: expected {} powers of each walker", moments.order)));
+        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.width() as u64 {
+            return Err(Error::invalid(format!(
+                "sums of watch {i}: expected {} numbers of each walker",
+                moments.width()
+            )));
         }
-        let mut rows = sums.chunks_exact(moments.order);
+        let mut rows = sums.chunks_exact(moments.width());
         for block in &mut *blocks {
             for (walker, row) in block.live.clone().zip(&mut rows) {
-                for (power, &sum) in row.iter().enumerate() {
-                    block.columns[i].sums[power * block.walkers + walker] = sum;
+                for (column, &sum) in row.iter().enumerate() {
+                    block.columns[i].sums[column * block.walkers + walker] = sum;
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Hands what became of the proposals of an earlier part of the run back to the walkers.
+fn restore_acceptance<T>(plan: &Plan, blocks: &mut [Block<T>], before: &[Acceptance]) -> Result<()> {
+    if !before.is_empty() && before.len() as u64 != plan.walkers.end - plan.walkers.start {
+        return Err(Error::invalid("acceptance: expected the counts of each walker"));
+    }
+    let mut rows = before.iter().copied();
+    for block in blocks {
+        block.acceptance = block.live.clone().map(|_| rows.next().unwrap_or_default()).collect();
     }
     Ok(())
 }
@@ -315,7 +353,7 @@ fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kep
             Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
         }
         Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
-        Keep::Trace => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
+        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
     });
     kept.collect()
 }

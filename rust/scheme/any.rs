@@ -17,7 +17,7 @@ pub enum Any<'a> {
     /// Leimkuhler–Matthews.
     LeimkuhlerMatthews,
     /// MALA.
-    Metropolis,
+    Metropolis(Metropolis),
     /// A step of Euler–Maruyama, and then along the orbit back to the slice. Higher order within the step gives nothing, as the way
     /// back is only right to first order in h.
     GaugeFixed(&'a Gauge),
@@ -43,6 +43,15 @@ impl<'a> Scheme for Any<'a> {
     }
 
     #[inline(always)]
+    fn is_metropolis(self) -> bool {
+        match self {
+            Self::Metropolis(_) => true,
+            Self::Rigid(rigid) => rigid.is_metropolis(),
+            _ => false,
+        }
+    }
+
+    #[inline(always)]
     fn begin<S, T, V, Q>(self, room: &mut Room<'a, S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64)
     where
         S: Simd,
@@ -52,7 +61,7 @@ impl<'a> Scheme for Any<'a> {
     {
         match (self, &mut room.rigid) {
             (Self::LeimkuhlerMatthews, _) => one(LeimkuhlerMatthews, &mut (), walk, step, None),
-            (Self::Metropolis, _) => one(Metropolis, &mut (), walk, step, None),
+            (Self::Metropolis(mala), _) => one(mala, &mut (), walk, step, None),
             (Self::Rigid(rigid), Some(room)) => one(rigid, room, walk, step, None),
             _ => {}
         }
@@ -68,7 +77,7 @@ impl<'a> Scheme for Any<'a> {
     {
         match (self, &mut room.rigid) {
             (Self::LeimkuhlerMatthews, _) => one(LeimkuhlerMatthews, &mut (), walk, step, Some(size)),
-            (Self::Metropolis, _) => one(Metropolis, &mut (), walk, step, Some(size)),
+            (Self::Metropolis(mala), _) => one(mala, &mut (), walk, step, Some(size)),
             (Self::Rigid(rigid), Some(room)) => one(rigid, room, walk, step, Some(size)),
             _ => {
                 if let Self::GaugeFixed(_) = self {
@@ -76,6 +85,7 @@ impl<'a> Scheme for Any<'a> {
                 }
                 one(EulerMaruyama, &mut (), walk, step, Some(size));
                 if let Self::GaugeFixed(gauge) = self {
+                    walk.proposal.copy_from_slice(&walk.x);
                     S::call(Return::<S, T> {
                         gauge,
                         step: step + 1,

@@ -1,7 +1,10 @@
 //! MALA: an Euler–Maruyama step as a proposal, accepted or refused so that exp(-V/T) dx is exactly stationary
 //! (Roberts and Tweedie, Bernoulli 2 (1996) 341).
 
+use std::ops::Range;
+
 use super::Scheme;
+use super::approach::ATTEMPTS;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
@@ -10,13 +13,21 @@ use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Metropolis-adjusted Langevin algorithm.
-#[derive(Clone, Copy, Debug)]
-pub struct Metropolis;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metropolis {
+    /// The first step that is a proposal; those before it lead the walkers to where they belong.
+    pub approach: u64,
+}
 
 impl Scheme for Metropolis {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
+
+    #[inline(always)]
+    fn is_metropolis(self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn begin<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, _step: u64)
@@ -43,38 +54,94 @@ impl Scheme for Metropolis {
     {
         let dim = walk.potential.dim();
         let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
-        let (normals, proposals) = (&mut walk.normals[..strip], &mut walk.proposal[..strip]);
-        let (slopes, energies) = (&mut walk.slopes[..strip], &mut walk.proposed_energy[..strip / dim]);
+        let increments = std::mem::take(&mut walk.increments);
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
+        let is_approach = step < self.approach;
         for start in (0..walk.x.len()).step_by(strip) {
-            for normals in normals.chunks_exact_mut(unit) {
+            for normals in walk.normals[..strip].chunks_exact_mut(unit) {
                 draws.next(normals);
                 walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             }
-            proposals.copy_from_slice(&walk.x[start..start + strip]);
-            size.displace(1.0, walk.metric, &walk.kept[start..start + strip], normals, slopes, proposals);
-            walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
-            whiten(walk.metric, slopes);
-            for (i, &energy) in energies.iter().enumerate() {
-                let (there, pack) = (i * dim..(i + 1) * dim, start / dim + i);
-                let (x, slope) =
-                    (&mut walk.x[pack * dim..(pack + 1) * dim], &mut walk.kept[pack * dim..(pack + 1) * dim]);
-                let (y, slope_at_y) = (&proposals[there.clone()], &slopes[there.clone()]);
-
-                let log_ratio = size.log_ratio(slope, slope_at_y, &normals[there], walk.energy[pack] - energy);
-                // A proposal whose ratio is NaN is refused.
-                let accept =
-                    walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
-                walk.energy[pack] = Real::select(accept, energy, walk.energy[pack]);
-                for j in 0..dim {
-                    x[j] = Real::select(accept, y[j], x[j]);
-                    slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
+            walk.moving[..strip / dim].fill(Real::constant(1.0));
+            for attempt in 0..if is_approach { ATTEMPTS } else { 1 } {
+                let size = size.quartered(attempt);
+                propose(walk, start..start + strip, size);
+                let is_done = if is_approach {
+                    approach(walk, start..start + strip, size)
+                } else {
+                    decide(walk, start..start + strip, step, size);
+                    true
+                };
+                if is_done {
+                    break;
                 }
-                let (one, zero) = (Real::constant(1.0), Real::constant(0.0));
-                walk.accepted[pack] = walk.accepted[pack] + Real::select(accept, one, zero);
             }
         }
+        walk.increments = increments;
     }
+}
+
+/// Writes proposals for the walkers of a strip, and what V and its slopes are there.
+#[inline(always)]
+fn propose<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, size: Step)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let (packs, length) = (strip.len() / walk.potential.dim(), strip.len());
+    let (proposals, slopes) = (&mut walk.proposal[..length], &mut walk.slopes[..length]);
+    proposals.copy_from_slice(&walk.x[strip.clone()]);
+    size.displace(1.0, walk.metric, &walk.kept[strip], &walk.normals[..length], slopes, proposals);
+    let energies = &mut walk.proposed_energy[..packs];
+    walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
+    whiten(walk.metric, slopes);
+}
+
+/// Accepts or refuses them.
+#[inline(always)]
+fn decide<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, step: u64, size: Step)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let dim = walk.potential.dim();
+    for (i, pack) in (strip.start / dim..strip.end / dim).enumerate() {
+        let (there, here) = (i * dim..(i + 1) * dim, pack * dim..(pack + 1) * dim);
+        let descent = walk.energy[pack] - walk.proposed_energy[i];
+        let log_ratio = size.log_ratio(&walk.kept[here], &walk.slopes[there.clone()], &walk.normals[there], descent);
+        // A proposal whose ratio is NaN is refused.
+        let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
+        walk.take(i, pack, accept);
+        walk.count(pack, accept);
+    }
+}
+
+/// Takes those that do not lead too far uphill, of walkers that have not moved yet; returns whether all have.
+#[inline(always)]
+fn approach<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, size: Step) -> bool
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let dim = walk.potential.dim();
+    let (zero, rise) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(size.rise(dim)));
+    let mut is_done = true;
+    for (i, pack) in (strip.start / dim..strip.end / dim).enumerate() {
+        let nowhere = Real::constant(f64::NEG_INFINITY);
+        let most = Real::select(zero.less(walk.moving[i]), walk.energy[pack] + rise, nowhere);
+        // Where V is NaN is too far.
+        let accept = walk.proposed_energy[i].less(most);
+        walk.take(i, pack, accept);
+        walk.moving[i] = Real::select(accept, zero, walk.moving[i]);
+        is_done &= !T::Pack::<S>::any(zero.less(walk.moving[i]));
+    }
+    is_done
 }
 
 impl Step {

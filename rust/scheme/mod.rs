@@ -1,6 +1,7 @@
 //! Schemes: how a block of walkers makes one step of d x = -grad V dt + sqrt(2 T) dW. One scheme a file.
 
 mod any;
+mod approach;
 mod euler_maruyama;
 mod leimkuhler_matthews;
 mod metropolis;
@@ -24,6 +25,11 @@ pub trait Scheme: Copy + Send + Sync {
     type Room<S: Simd, T: Element>;
     /// Prepares a worker.
     fn room<S: Simd, T: Element>(self) -> Self::Room<S, T>;
+    /// Whether it proposes, and counts what is accepted.
+    #[inline(always)]
+    fn is_metropolis(self) -> bool {
+        false
+    }
     /// Prepares a block whose walkers are at x before `step`.
     #[inline(always)]
     fn begin<S, T, V, Q>(self, room: &mut Self::Room<S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64)

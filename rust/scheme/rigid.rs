@@ -6,7 +6,8 @@
 //! with min(1, exp(-V(y)/T) p_y(v') / (exp(-V(x)/T) p_x(v))), v' = Π_y (x - y), if the way back from y + v' leads to x again:
 //! exp(-V/T) dS is then exactly stationary (Zappa, Holmes-Cerf and Goodman, Comm. Pure Appl. Math. 71 (2018) 2609).
 
-use super::Scheme;
+use super::approach::ATTEMPTS;
+use super::{Metropolis, Scheme};
 use crate::dynamics::slice::{Slice, Tools};
 use crate::error::Cause;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
@@ -20,8 +21,8 @@ use crate::walk::{Step, Walk};
 pub struct Rigid<'a> {
     /// The surface.
     pub slice: &'a Slice,
-    /// Whether moves are proposals.
-    pub metropolis: bool,
+    /// Whether moves are proposals, and from where on.
+    pub metropolis: Option<Metropolis>,
 }
 
 /// What a worker needs for a block.
@@ -56,6 +57,11 @@ impl<'a> Scheme for Rigid<'a> {
     }
 
     #[inline(always)]
+    fn is_metropolis(self) -> bool {
+        self.metropolis.is_some()
+    }
+
+    #[inline(always)]
     fn begin<S, T, V, Q>(self, room: &mut Room<'a, S, T>, walk: &mut Walk<'_, S, T, V, Q>, _step: u64)
     where
         S: Simd,
@@ -75,7 +81,7 @@ impl<'a> Scheme for Rigid<'a> {
             points.resize(walk.x.len(), zero);
         }
         room.tools.look(&walk.x, &mut room.here);
-        if self.metropolis {
+        if self.metropolis.is_some() {
             walk.kept.clone_from(&walk.x);
             walk.energy.clone_from(&walk.accepted);
             walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
@@ -98,16 +104,30 @@ impl<'a> Scheme for Rigid<'a> {
             draws.next(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
         }
-        if self.metropolis {
-            propose(room, walk, step, size);
+        if let Some(Metropolis { approach }) = self.metropolis {
+            room.tools.flatten(&room.here, &mut walk.normals);
+            walk.moving.fill(Real::constant(1.0));
+            for attempt in 0..if step < approach { ATTEMPTS } else { 1 } {
+                let size = size.quartered(attempt);
+                propose(room, walk, size);
+                if step < approach {
+                    if come(room, walk, size) {
+                        break;
+                    }
+                } else {
+                    room.go_back(&walk.x, &walk.proposal);
+                    decide(room, walk, step, size);
+                }
+            }
             return;
         }
         walk.potential.gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.slopes);
         walk.proposal.fill(T::Pack::<S>::constant(0.0));
         size.displace(1.0, None, &walk.slopes, &walk.normals, &mut [], &mut walk.proposal);
         room.tools.flatten(&room.here, &mut walk.proposal);
-        for (x, &v) in walk.x.iter_mut().zip(&walk.proposal) {
-            *x = *x + v;
+        for (x, v) in walk.x.iter_mut().zip(&mut walk.proposal) {
+            *x = *x + *v;
+            *v = *x;
         }
         room.tools.project(Some(&room.here), &mut walk.x, &mut room.there, &mut room.lost);
         std::mem::swap(&mut room.here, &mut room.there);
@@ -119,15 +139,15 @@ impl<'a> Scheme for Rigid<'a> {
 #[inline(always)]
 fn drop_lost<S: Simd, T: Element, V: Potential, Q>(lost: &[T::Pack<S>], walk: &mut Walk<'_, S, T, V, Q>) {
     let (zero, dim) = (T::Pack::<S>::constant(0.0), walk.potential.dim());
-    let moves = walk.proposal.chunks_exact(dim);
-    for (pack, ((&lost, x), moves)) in lost.iter().zip(walk.x.chunks_exact_mut(dim)).zip(moves).enumerate() {
+    let before = walk.proposal.chunks_exact(dim);
+    for (pack, ((&lost, x), before)) in lost.iter().zip(walk.x.chunks_exact_mut(dim)).zip(before).enumerate() {
         if !T::Pack::<S>::any(zero.less(lost)) {
             continue;
         }
         // Whoever came as NaN was lost before.
         let mut sum = zero;
-        for &v in moves {
-            sum = sum + v;
+        for &y in before {
+            sum = sum + y;
         }
         let mut row = [T::default(); 16];
         Real::select(sum.is_nan(), zero, lost).store(&mut row);
@@ -140,16 +160,15 @@ fn drop_lost<S: Simd, T: Element, V: Potential, Q>(lost: &[T::Pack<S>], walk: &m
     }
 }
 
-/// One step of MALA for the whole block. `walk.kept` holds the tangent parts of the gradients, `walk.normals` normals.
+/// Proposals for the whole block. `walk.kept` holds the tangent parts of the gradients, `walk.normals` those of the normals.
 #[inline(always)]
-fn propose<S, T, V, Q>(room: &mut Room<'_, S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
+fn propose<S, T, V, Q>(room: &mut Room<'_, S, T>, walk: &mut Walk<'_, S, T, V, Q>, size: Step)
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    room.tools.flatten(&room.here, &mut walk.normals);
     walk.proposal.copy_from_slice(&walk.x);
     size.displace(1.0, None, &walk.kept, &walk.normals, &mut [], &mut walk.proposal);
     room.tools.project(Some(&room.here), &mut walk.proposal, &mut room.there, &mut room.lost);
@@ -160,8 +179,30 @@ where
         &mut walk.slopes,
     );
     room.tools.flatten(&room.there, &mut walk.slopes);
-    room.go_back(&walk.x, &walk.proposal);
-    decide(room, walk, step, size);
+}
+
+/// Takes proposals that do not lead too far uphill, of walkers that have not moved yet; returns whether all have.
+#[inline(always)]
+fn come<S, T, V, Q>(room: &mut Room<'_, S, T>, walk: &mut Walk<'_, S, T, V, Q>, size: Step) -> bool
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let (zero, rise) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(size.rise(walk.potential.dim())));
+    let mut is_done = true;
+    for pack in 0..room.lost.len() {
+        let may = Real::select(room.lost[pack].less_equal(zero), walk.moving[pack], zero);
+        let nowhere = Real::constant(f64::NEG_INFINITY);
+        let most = Real::select(zero.less(may), walk.energy[pack] + rise, nowhere);
+        let accept = walk.proposed_energy[pack].less(most);
+        walk.take(pack, pack, accept);
+        room.take(pack, accept);
+        walk.moving[pack] = Real::select(accept, zero, walk.moving[pack]);
+        is_done &= !T::Pack::<S>::any(zero.less(walk.moving[pack]));
+    }
+    is_done
 }
 
 impl<S: Simd, T: Element> Room<'_, S, T> {
@@ -177,6 +218,15 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
         }
         self.tools.project(Some(&self.there), &mut self.back, &mut self.elsewhere, &mut self.lost_back);
     }
+
+    /// chi and its gradients go with those walkers of a pack that move.
+    #[inline(always)]
+    fn take(&mut self, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
+        let width = self.here.len() / self.lost.len();
+        for i in pack * width..(pack + 1) * width {
+            self.here[i] = Real::select(accept, self.there[i], self.here[i]);
+        }
+    }
 }
 
 /// Accepts or refuses.
@@ -188,30 +238,20 @@ where
     V: Potential,
     Q: Precision<T>,
 {
-    let (dim, width) = (walk.potential.dim(), room.here.len() / room.lost.len());
-    let (zero, one) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(1.0));
+    let (dim, zero) = (walk.potential.dim(), T::Pack::<S>::constant(0.0));
     for pack in 0..room.lost.len() {
         let point = pack * dim..(pack + 1) * dim;
-        let (x, y) = (&mut walk.x[point.clone()], &walk.proposal[point.clone()]);
-        let (slope, slope_at_y) = (&mut walk.kept[point.clone()], &walk.slopes[point.clone()]);
         let descent = walk.energy[pack] - walk.proposed_energy[pack];
-        let log_ratio =
-            size.tangent_log_ratio(slope_at_y, &walk.normals[point.clone()], &room.moves[point.clone()], descent);
+        let (slope_at_y, normals) = (&walk.slopes[point.clone()], &walk.normals[point.clone()]);
+        let log_ratio = size.tangent_log_ratio(slope_at_y, normals, &room.moves[point.clone()], descent);
         // Who found no way, there or back, stays; so does who came back to another point, and where anything is NaN.
-        let strayed = strayed(x, &room.back[point]);
+        let strayed = strayed(&walk.x[point.clone()], &room.back[point]);
         let lost = room.lost[pack] + room.lost_back[pack] + strayed;
         let possible = Real::select(lost.less_equal(zero), log_ratio, T::Pack::<S>::constant(f64::NEG_INFINITY));
         let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(possible);
-
-        walk.energy[pack] = Real::select(accept, walk.proposed_energy[pack], walk.energy[pack]);
-        for j in 0..dim {
-            x[j] = Real::select(accept, y[j], x[j]);
-            slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
-        }
-        for (here, &there) in room.here[pack * width..].iter_mut().zip(&room.there[pack * width..(pack + 1) * width]) {
-            *here = Real::select(accept, there, *here);
-        }
-        walk.accepted[pack] = walk.accepted[pack] + Real::select(accept, one, zero);
+        walk.take(pack, pack, accept);
+        room.take(pack, accept);
+        walk.count(pack, accept);
     }
 }
 

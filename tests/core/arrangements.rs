@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use langevin_ib::observe::Watch;
 use langevin_ib::potential::Observable;
-use langevin_ib::run::{Kept, Plan};
+use langevin_ib::run::{Before, Kept, Plan};
 use langevin_ib::simd::Level;
 
 use crate::support::{CASES, Case, Numbers, Record, assert_same, histogram, moments, plan, trace};
@@ -96,7 +96,7 @@ fn joined(earlier: Record, later: Record) -> Record {
         kept: kept.collect(),
         states: later.states,
         steps: earlier.steps + later.steps,
-        accepted: earlier.accepted + later.accepted,
+        acceptance: later.acceptance,
     }
 }
 
@@ -108,7 +108,9 @@ fn sums(record: &Record) -> Vec<Vec<f64>> {
 
 fn resumed(case: &Case, plan: &Plan, earlier: Record, steps: Range<u64>) -> Record {
     let plan = Plan { steps, ..plan.clone() };
-    let later = case.resume(&plan, &earlier.states, &sums(&earlier)).expect("the run is stable");
+    let sums = sums(&earlier);
+    let before = Before { sums: &sums, acceptance: &earlier.acceptance };
+    let later = case.resume(&plan, &earlier.states, before).expect("the run is stable");
     joined(earlier, later)
 }
 
@@ -177,7 +179,7 @@ fn merged(shards: Vec<Record>) -> Record {
     let mut merged = shards.next().expect("there is a shard");
     for shard in shards {
         merged.states.extend(shard.states);
-        merged.accepted += shard.accepted;
+        merged.acceptance.extend(shard.acceptance);
         for pair in merged.kept.iter_mut().zip(shard.kept) {
             match pair {
                 (Kept::Counts(merged), Kept::Counts(shard)) => merged.iter_mut().zip(shard).for_each(|(m, s)| *m += s),

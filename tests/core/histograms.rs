@@ -14,8 +14,10 @@ fn naive_slot(value: f64, edges: &[f64]) -> usize {
     if value.is_nan() { edges.len() + 1 } else { edges.partition_point(|&edge| edge <= value) }
 }
 
+/// The edges that `numpy.linspace(lo, hi, bins + 1)` gives.
 fn edges(bins: u32, lo: f64, hi: f64) -> Vec<f64> {
-    (0..=bins).map(|i| lo + f64::from(i) * (hi - lo) / f64::from(bins)).collect()
+    let step = (hi - lo) / f64::from(bins);
+    (0..bins).map(|i| f64::from(i) * step + lo).chain([hi]).collect()
 }
 
 /// Counts of a trace, (walkers, draws), by group of walkers.
@@ -56,20 +58,16 @@ fn counts_are_those_of_a_naive_binning_of_the_trace() {
         for (every, burn_in) in [(1, 0), (1, 20), (3, 0), (3, 20)] {
             let observable = Observable::Named(0);
             let (found, walkers) = watched(case, every, burn_in, &histogram(observable, every, bins, lo, hi));
-            // No value of these runs lies within rounding of an edge in double precision. In single precision some may,
-            // so there the edges are those of the dyadic histogram below.
-            if !case.is_single() {
-                let expected = naive_counts(found.trace(1), walkers, &edges(bins, lo, hi));
-                let (below, beyond) = outside(&expected, bins);
-                assert!(below > 100 && beyond > 100, "underflow {below} and overflow {beyond} are not tested");
-                assert_eq!(found.counts(0), expected, "{}, every {every}, burn-in {burn_in}", case.name);
-            }
+            let expected = naive_counts(found.trace(1), walkers, &edges(bins, lo, hi));
+            let (below, beyond) = outside(&expected, bins);
+            assert!(below > 100 && beyond > 100, "underflow {below} and overflow {beyond} are not tested");
+            assert_eq!(found.counts(0), expected, "{}, every {every}, burn-in {burn_in}", case.name);
         }
     }
 }
 
 #[test]
-fn counts_are_exact_in_every_precision_where_edges_are_dyadic() {
+fn counts_of_a_coordinate_are_exact_where_edges_are_dyadic() {
     let (bins, lo, hi) = (96, -0.25, 1.25);
     for case in &CASES {
         for every in [1, 3] {
@@ -160,6 +158,36 @@ fn a_value_just_below_the_upper_end_is_not_overflow() {
                 let table = level.run(Count(Histogram { bins, lo, hi }, &values));
                 assert_eq!(table[bins as usize], 32, "{bins} bins on [{lo}, {hi}) at level {}", level.name());
             }
+        }
+    }
+}
+
+/// Every edge, in both precisions, and the numbers beside it.
+fn near_edges(edges: &[f64]) -> Vec<f64> {
+    let double = edges.iter().flat_map(|edge| [edge.next_down(), *edge, edge.next_up()]);
+    let single = edges.iter().map(|&edge| edge as f32).flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
+    double.chain(single.map(f64::from)).collect()
+}
+
+#[test]
+fn values_beside_edges_are_on_their_side_in_every_precision_at_every_level() {
+    for bins in [1, 3, 10, 49, 100, 1009] {
+        for (lo, hi) in [
+            (0.0, 1.0_f64),
+            (-1.0, 3.0),
+            (0.1, 0.7),
+            (-0.3, 0.1),
+            (1e6, 1e6 + 1.0),
+            (-1e-30, 2e-30),
+            (0.0, 1e-300),
+            (-1e300, 1e300),
+            (1e16, 1e16 + 4e4),
+        ] {
+            let edges = edges(bins, lo, hi);
+            let mut values = near_edges(&edges);
+            values.resize(values.len().next_multiple_of(32), f64::NAN);
+            count::<f64>(Histogram { bins, lo, hi }, &values);
+            count::<f32>(Histogram { bins, lo, hi }, &values);
         }
     }
 }

@@ -50,11 +50,20 @@ fn averages(case: &Case, kh: f64) -> ([[Mean; 4]; 2], f64) {
     let found = case.run_in(&HARMONIC, &plan, &states).expect("the run is stable");
     let draws = (STEPS - burn_in) as f64;
     let mean = |watch: usize, power: usize| {
-        let samples: Vec<f64> = found.sums(watch).chunks_exact(4).map(|sums| sums[power] / draws).collect();
+        let samples: Vec<f64> = found.sums(watch).chunks_exact(5).map(|row| raw_moment(row, power, draws)).collect();
         Mean::of(&samples)
     };
     let means = [0, 1].map(|watch| std::array::from_fn(|power| mean(watch, power)));
-    (means, found.accepted as f64 / (WALKERS * STEPS) as f64)
+    (means, found.acceptance.iter().map(|walker| walker.accepted).sum::<u64>() as f64 / (WALKERS * STEPS) as f64)
+}
+
+/// E x^(power + 1) of a walker, from its sums of powers of x - pivot, and the pivot.
+fn raw_moment(row: &[f64], power: usize, draws: f64) -> f64 {
+    const PASCAL: [[f64; 5]; 4] =
+        [[1.0, 1.0, 0.0, 0.0, 0.0], [1.0, 2.0, 1.0, 0.0, 0.0], [1.0, 3.0, 3.0, 1.0, 0.0], [1.0, 4.0, 6.0, 4.0, 1.0]];
+    let pivot = row[4];
+    let central = |j: usize| if j == 0 { 1.0 } else { row[j - 1] / draws };
+    (0..=power + 1).map(|j| PASCAL[power][j] * pivot.powi((power + 1 - j) as i32) * central(j)).sum()
 }
 
 /// Fails unless the law of a coordinate is normal with this variance, as far as four moments can tell.

@@ -8,8 +8,8 @@ use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
 use langevin_ib::potential::Harmonic;
 use langevin_ib::potential::program::{Parts, Program};
-use langevin_ib::run::{self, Outcome, Plan};
-use langevin_ib::scheme::{Any, Rigid};
+use langevin_ib::run::{self, Acceptance, Before, Outcome, Plan};
+use langevin_ib::scheme::{Any, Metropolis, Rigid};
 use langevin_ib::simd::{Element, Level};
 
 use crate::support::{Model, Numbers, PRODUCT, plan};
@@ -156,8 +156,18 @@ fn coordinates_that_move_twice_are_refused() {
 
 /// Runs the product model under a scheme that binds walkers.
 fn bound<T: Element + BoxMuller>(plan: &Plan, scheme: Any, states: &[f64]) -> Result<Outcome<T>> {
+    bound_after(plan, scheme, states, &[])
+}
+
+/// The same after an earlier part.
+fn bound_after<T: Element + BoxMuller>(
+    plan: &Plan,
+    scheme: Any,
+    states: &[f64],
+    acceptance: &[Acceptance],
+) -> Result<Outcome<T>> {
     let states: Vec<T> = states.iter().map(|&x| T::from_f64(x)).collect();
-    run::run(plan, &Model::Product(PRODUCT), scheme, Native, &states, &[], |_| true)
+    run::run(plan, &Model::Product(PRODUCT), scheme, Native, &states, Before { sums: &[], acceptance }, |_| true)
 }
 
 fn start(walkers: usize) -> Vec<f64> {
@@ -177,13 +187,14 @@ fn same<T: Element + BoxMuller>(scheme: Any, states: &[f64], what: &str) {
     for plan in plans {
         let found = bound::<T>(&plan, scheme, states).expect("the run is stable");
         assert_eq!(numbers(&found), numbers(&expected), "{what}");
-        assert_eq!((found.accepted, &found.deaths), (expected.accepted, &expected.deaths), "{what}");
+        assert_eq!((&found.acceptance, &found.deaths), (&expected.acceptance, &expected.deaths), "{what}");
     }
     let first = bound::<T>(&Plan { steps: 0..41, ..reference.clone() }, scheme, states).expect("the run is stable");
     let middle: Vec<f64> = first.states.iter().map(|x| x.to_f64()).collect();
-    let second = bound::<T>(&Plan { steps: 41..130, ..reference }, scheme, &middle).expect("the run is stable");
+    let second = bound_after::<T>(&Plan { steps: 41..130, ..reference }, scheme, &middle, &first.acceptance);
+    let second = second.expect("the run is stable");
     assert_eq!(numbers(&second), numbers(&expected), "{what}, cut");
-    assert_eq!(first.accepted + second.accepted, expected.accepted, "{what}, cut");
+    assert_eq!(second.acceptance, expected.acceptance, "{what}, cut");
     let mut deaths = [first.deaths, second.deaths].concat();
     deaths.sort_unstable();
     assert_eq!(deaths, expected.deaths, "{what}, cut");
@@ -195,7 +206,7 @@ fn bits_of_bound_walkers_do_not_depend_on_the_arrangement() {
     let mortal = Gauge::new(2, vec![Part::new(pair(0.0)).mortal()], AtZero::Absorb).expect("the gauge is sound");
     let tip = led(Way::Orbits(&mortal), &Numbers(8).units(2 * 301));
     let gauge = gauge(2, pair(LEVEL));
-    for metropolis in [false, true] {
+    for metropolis in [None, Some(Metropolis { approach: 0 }), Some(Metropolis { approach: 60 })] {
         let scheme = Any::Rigid(Rigid { slice: &slice, metropolis });
         same::<f64>(scheme, &start(301), "rigid, f64");
         same::<f32>(scheme, &start(301), "rigid, f32");
@@ -210,9 +221,11 @@ fn bits_of_bound_walkers_do_not_depend_on_the_arrangement() {
 fn a_scheme_told_at_run_time_is_the_scheme() {
     let plan = plan(0..70, 0..90, 0.02, 0.3);
     let states = Numbers(9).units(2 * 70);
-    for (case, scheme) in
-        ["em", "lm", "mala"].iter().zip([Any::EulerMaruyama, Any::LeimkuhlerMatthews, Any::Metropolis])
-    {
+    for (case, scheme) in ["em", "lm", "mala"].iter().zip([
+        Any::EulerMaruyama,
+        Any::LeimkuhlerMatthews,
+        Any::Metropolis(Metropolis { approach: 0 }),
+    ]) {
         let expected = crate::support::cases_of(case).next().expect("there is one").run(&plan, &states);
         let found = bound::<f64>(&plan, scheme, &states).expect("the run is stable");
         assert_eq!(bits(&found.states), bits(&expected.expect("the run is stable").states), "{case}");
@@ -242,7 +255,7 @@ fn whoever_reaches_zero_is_named_and_stays_there() {
     }
     let first = found.deaths.iter().map(|death| (death.step, death.walker)).min().expect("some died");
     let fail = Gauge::new(2, part(), AtZero::Fail).expect("the gauge is sound");
-    let Err(Error { kind: Kind::Diverged { walker, step, cause }, message }) =
+    let Err(Error { kind: Kind::Diverged { walker, step, cause, .. }, message }) =
         bound::<f64>(&plan, Any::GaugeFixed(&fail), &states)
     else {
         panic!("nobody was reported")
@@ -259,8 +272,9 @@ fn whoever_finds_no_way_along_the_normals_is_named() {
     let circle = Slice::new(Program::new(parts).expect("the tape is sound"), vec![0.5]).expect("the surface is sound");
     let plan = plan(0..64, 0..200, 0.1, 0.3);
     let model = Model::Harmonic(Harmonic { dim: 2, stiffness: 1.0 });
-    let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: false });
-    let outcome = run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &[1.0, 0.0].repeat(64), &[], |_| true);
+    let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: None });
+    let outcome =
+        run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &[1.0, 0.0].repeat(64), Before::default(), |_| true);
     let Err(Error { kind: Kind::Diverged { cause, .. }, message }) = outcome else { panic!("nobody was reported") };
     assert_eq!(cause, Cause::NoProjection, "{message}");
 }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use langevin_ib::dynamics::Ambient;
 use langevin_ib::error::Result;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
-use langevin_ib::observe::{Histogram, Keep, Moments, Watch};
+use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product};
 use langevin_ib::real::Real;
-use langevin_ib::run::{self, Kept, Plan};
+use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
 use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use langevin_ib::simd::{Element, Level};
 use langevin_ib::walk::Step;
@@ -42,7 +42,7 @@ pub struct Record {
     pub states: Vec<f64>,
     pub kept: Vec<Kept<f64>>,
     pub steps: u64,
-    pub accepted: u64,
+    pub acceptance: Vec<Acceptance>,
 }
 
 impl Record {
@@ -69,7 +69,8 @@ fn bits(numbers: &[f64]) -> Vec<u64> {
 /// Fails unless two runs agree in every bit that they hand back.
 pub fn assert_same(expected: &Record, found: &Record, what: &str) {
     assert_eq!(bits(&expected.states), bits(&found.states), "{what}: states");
-    assert_eq!((expected.steps, expected.accepted), (found.steps, found.accepted), "{what}: steps, accepted");
+    assert_eq!(expected.steps, found.steps, "{what}: steps");
+    assert_eq!(expected.acceptance, found.acceptance, "{what}: acceptance");
     assert_eq!(expected.kept.len(), found.kept.len(), "{what}: watches");
     for (watch, pair) in expected.kept.iter().zip(&found.kept).enumerate() {
         match pair {
@@ -92,20 +93,20 @@ fn record<T: Element + BoxMuller, V: Potential, C: Scheme, Q: Precision<T>>(
 ) -> Result<Record> {
     let numbers = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
     let states: Vec<T> = start.states.iter().map(|&x| T::from_f64(x)).collect();
-    let outcome = run::run(plan, potential, scheme, precision, &states, start.sums, start.go_on)?;
+    let outcome = run::run(plan, potential, scheme, precision, &states, start.before, start.go_on)?;
     let kept = outcome.kept.into_iter().map(|kept| match kept {
         Kept::Counts(counts) => Kept::Counts(counts),
         Kept::Sums(sums) => Kept::Sums(sums),
         Kept::Trace(trace) => Kept::Trace(numbers(trace)),
     });
     let kept = kept.collect();
-    Ok(Record { states: numbers(outcome.states), kept, steps: outcome.steps, accepted: outcome.accepted })
+    Ok(Record { states: numbers(outcome.states), kept, steps: outcome.steps, acceptance: outcome.acceptance })
 }
 
 /// Where a run starts from, and whom it asks whether to go on.
 struct Start<'a> {
     states: &'a [f64],
-    sums: &'a [Vec<f64>],
+    before: Before<'a>,
     go_on: &'a mut dyn FnMut(u64) -> bool,
 }
 
@@ -161,23 +162,32 @@ impl Formula for Model {
 /// The product model that most tests run.
 pub const PRODUCT: Ambient<Product> = Ambient { potential: Product { target: 1.0 }, weight_decay: 0.1 };
 
+/// MALA that begins at once.
+const MALA: Metropolis = Metropolis { approach: 0 };
+
+/// MALA that approaches for so long.
+pub const LATE: Metropolis = Metropolis { approach: 40 };
+
 /// A scheme in a precision.
 pub struct Case {
     pub name: &'static str,
     run: fn(&Plan, &Model, Start) -> Result<Record>,
 }
 
-/// All three schemes in all three precisions.
-pub const CASES: [Case; 9] = [
+/// All three schemes in all three precisions, and MALA after an approach.
+pub const CASES: [Case; 12] = [
     Case { name: "em f64", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Native, s) },
     Case { name: "em f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Single, s) },
     Case { name: "em f32", run: |p, v, s| record::<f32, _, _, _>(p, v, EulerMaruyama, Native, s) },
     Case { name: "lm f64", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
     Case { name: "lm f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Single, s) },
     Case { name: "lm f32", run: |p, v, s| record::<f32, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
-    Case { name: "mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, Metropolis, Native, s) },
-    Case { name: "mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, Metropolis, Single, s) },
-    Case { name: "mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, Metropolis, Native, s) },
+    Case { name: "mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, MALA, Native, s) },
+    Case { name: "mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, MALA, Single, s) },
+    Case { name: "mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, MALA, Native, s) },
+    Case { name: "late mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, LATE, Native, s) },
+    Case { name: "late mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, LATE, Single, s) },
+    Case { name: "late mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, LATE, Native, s) },
 ];
 
 /// The cases of one scheme: `em`, `lm` or `mala`.
@@ -193,17 +203,17 @@ impl Case {
 
     /// Runs in some potential.
     pub fn run_in(&self, model: &Model, plan: &Plan, states: &[f64]) -> Result<Record> {
-        (self.run)(plan, model, Start { states, sums: &[], go_on: &mut |_| true })
+        (self.run)(plan, model, Start { states, before: Before::default(), go_on: &mut |_| true })
     }
 
-    /// Runs on from the sums of an earlier part.
-    pub fn resume(&self, plan: &Plan, states: &[f64], sums: &[Vec<f64>]) -> Result<Record> {
-        (self.run)(plan, &Model::Product(PRODUCT), Start { states, sums, go_on: &mut |_| true })
+    /// Runs on from what an earlier part kept.
+    pub fn resume(&self, plan: &Plan, states: &[f64], before: Before) -> Result<Record> {
+        (self.run)(plan, &Model::Product(PRODUCT), Start { states, before, go_on: &mut |_| true })
     }
 
     /// Runs as long as `go_on` agrees.
     pub fn run_while(&self, plan: &Plan, states: &[f64], go_on: &mut dyn FnMut(u64) -> bool) -> Result<Record> {
-        (self.run)(plan, &Model::Product(PRODUCT), Start { states, sums: &[], go_on })
+        (self.run)(plan, &Model::Product(PRODUCT), Start { states, before: Before::default(), go_on })
     }
 
     pub fn is_single(&self) -> bool {
@@ -233,13 +243,13 @@ pub fn plan(walkers: Range<u64>, steps: Range<u64>, h: f64, temperature: f64) ->
 }
 
 pub fn histogram(observable: Observable, every: u64, bins: u32, lo: f64, hi: f64) -> Watch {
-    Watch { observable, every, keep: Keep::Histogram(Histogram { bins, lo, hi }, None) }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Histogram(Histogram { bins, lo, hi }, None) }
 }
 
 pub fn moments(observable: Observable, every: u64, order: usize) -> Watch {
-    Watch { observable, every, keep: Keep::Moments(Moments { order }) }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Moments(Moments { order }) }
 }
 
 pub fn trace(observable: Observable, every: u64) -> Watch {
-    Watch { observable, every, keep: Keep::Trace }
+    Watch { observable, looks: Looks::Every(every), keep: Keep::Trace }
 }

@@ -79,7 +79,9 @@ def halves(number: int) -> Words:
 
 def check() -> int:
     """Compare with every known answer of the project; return how many there are."""
-    lines = [line for line in KNOWN_ANSWERS.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in KNOWN_ANSWERS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
     for line in lines:
         rounds, *words = line.split()
         counter, key, answer = (

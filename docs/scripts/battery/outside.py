@@ -71,7 +71,9 @@ def dieharder(order: str, repetitions: float = 1.0) -> list[Result]:
             options = ["-g", "200", "-d", str(number), "-p", str(max(int(repeat * repetitions), 2))]
             options += SHOWN
             options += [] if size is None else ["-n", str(size)]
-            run = subprocess.run([program, *options], stdin=source.stdout, capture_output=True, text=True, check=True)
+            run = subprocess.run(
+                [program, *options], stdin=source.stdout, capture_output=True, encoding="utf-8", check=True
+            )
             for name, values in parse(run.stdout):
                 distance, p = stats.kstest(np.array(values), "uniform", method="exact")
                 note = f"KS distance of {len(values)} p-values, expected: median; p one-sided"

@@ -13,6 +13,12 @@ from ..observe import HistogramResult
 
 __all__ = ["Cells", "Law", "Slots", "merge", "split"]
 
+_ROUNDING = 16.0 * float(np.finfo(np.float32).eps)
+"""What a few operations in single precision do to a number, as a share of the largest that the histogram resolves."""
+
+_MARGIN = 4.0
+"""Walkers stay together for a while, so that there may be more at an end of the support than there are on average."""
+
 
 @runtime_checkable
 class Law(Protocol):
@@ -51,6 +57,9 @@ class Slots:
         Their ends.
     impossible : array of bool, shape (kept,)
         Whether the slot lies outside of the support of the law.
+    rounded : array, shape (kept,)
+        The share of observations that rounding may carry into an impossible slot: from next to an end of the support
+        into the slot that begins there. Observables are computed in single precision perhaps.
     """
 
     kept: NDArray[np.bool_]
@@ -58,6 +67,7 @@ class Slots:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     impossible: NDArray[np.bool_]
+    rounded: NDArray[np.float64]
 
     @classmethod
     def of(cls, histogram: HistogramResult, law: Law) -> Slots:
@@ -84,7 +94,15 @@ class Slots:
             )
         lower, upper = (ends[kept] for ends in histogram.slot_bounds())
         start, end = law.support()
-        return cls(kept, inside / inside.sum(), lower, upper, (upper <= start) | (lower > end))
+        reach = _ROUNDING * float(np.abs(histogram.edges).max())
+        near = np.asarray(law.cdf([start + reach, end - reach]), dtype=np.float64) / inside.sum()
+        beside = np.where(upper > start - reach, near[0], 0.0) + np.where(lower < end + reach, 1.0 - near[1], 0.0)
+        return cls(kept, inside / inside.sum(), lower, upper, (upper <= start) | (lower > end), _MARGIN * beside)
+
+    def refute(self, counts: NDArray[np.int64]) -> bool:
+        """Return whether counts in the kept slots, shape (groups, kept), are impossible under the law."""
+        seen = counts[:, self.impossible].sum(axis=0)
+        return bool(np.any(seen > self.rounded[self.impossible] * counts.sum()))
 
     def counts(self, histogram: HistogramResult) -> NDArray[np.int64]:
         """Return the counts of a histogram in the kept slots, shape (groups, kept)."""

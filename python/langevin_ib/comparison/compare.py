@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
+from ..schemes import SCHEMES
 from .cells import Cells, Law, Slots, merge, split
 from .comparison import RESOLVED, Comparison, Discretisation, WorstCell
 from .hotelling import MeanTest
@@ -34,9 +35,6 @@ truth fall below 0.1 %, however few the draws; with 10 draws per cell alone up t
 
 REFUTED = 1e-6
 """A law that the bins do not resolve is reported as rejected below this p-value, and refused above."""
-
-FIRST_ORDER_SCHEMES = ("euler-maruyama",)
-"""The schemes whose stationary law has a bias proportional to the step, which 2 p_{h/2} - p_h removes."""
 
 
 def compare(
@@ -73,9 +71,9 @@ def compare(
     Raises
     ------
     InvalidArgumentError
-        If there are fewer than 8 groups with observations, nothing or NaN was observed, ``law`` has not the members
-        named above, the bins do not resolve it, or ``finer`` is not the same observable, scheme, temperature and
-        histogram at half the step.
+        If there are fewer than 8 groups with observations, nothing or NaN was observed, walkers were stuck under
+        ``mala``, ``law`` has not the members named above, the bins do not resolve it, or ``finer`` is not the same
+        observable, scheme, temperature and histogram at half the step.
 
     Notes
     -----
@@ -95,7 +93,7 @@ def compare(
     slots = Slots.of(histogram, law)
     sample = Proportions.of(slots, *runs)
     cells, test = _test(sample, slots, _most_cells(bins, _enough_groups(sample, law)), law)
-    impossible = any(part.counts[:, slots.impossible].any() for part in sample.parts)
+    impossible = any(slots.refute(part.counts) for part in sample.parts)
     origin = histogram.provenance
     return Comparison(
         pvalue=0.0 if impossible else test.pvalue,
@@ -205,6 +203,12 @@ def _check_histogram(name: str, histogram: HistogramResult) -> None:
             f"{name} holds {histogram.invalid} NaN observations of {histogram.provenance.observable}, which no law "
             "describes; find out where the observable is undefined, or use a smaller step"
         )
+    if histogram.provenance.stuck:
+        raise InvalidArgumentError(
+            f"{name} was filled by {histogram.provenance.walkers} walkers of which {histogram.provenance.stuck} were "
+            "stuck where mala refused everything (run.stuck_walkers): their points make the spread between groups, and "
+            "no p-value is right; use a smaller step, or a burn_in, whose first half leads walkers to where they belong"
+        )
     if histogram.spec.given is not None and histogram.total == 0:
         raise InvalidArgumentError(
             f"{name} was never counted: its condition given = {histogram.spec.given!r} held in none of "
@@ -234,10 +238,12 @@ def _check_half_step(coarse: HistogramResult, finer: HistogramResult) -> None:
     h, half = coarse.provenance.step_size, finer.provenance.step_size
     if not math.isclose(2.0 * half, h, rel_tol=1e-9):
         raise InvalidArgumentError(f"finer has step_size {half!r}, which is not half of {h!r}; run it at {h / 2.0!r}")
-    if coarse.provenance.scheme not in FIRST_ORDER_SCHEMES:
+    # 2 p_{h/2} - p_h removes a bias that is proportional to the step, and no other.
+    linear = [scheme.name for scheme in SCHEMES.values() if scheme.order == 1.0]
+    if coarse.provenance.scheme not in linear:
         raise InvalidArgumentError(
             f"finer= removes a bias of first order in the step, and scheme {coarse.provenance.scheme!r} is not known "
-            f"to have one (known: {', '.join(FIRST_ORDER_SCHEMES)}); compare without finer="
+            f"to have one (known: {', '.join(linear)}); compare without finer="
         )
     shapes = [(run.spec.bins, run.spec.range, run.groups) for run in (coarse, finer)]
     if shapes[0] != shapes[1]:

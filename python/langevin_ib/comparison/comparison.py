@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..schemes import SCHEMES
+
 __all__ = ["RESOLVED", "Comparison", "Discretisation", "WorstCell"]
 
 RESOLVED = 0.01
@@ -157,7 +159,7 @@ class Comparison:
 
     def _discretisation_rows(self) -> list[tuple[str, str]]:
         if self.discretisation is None:
-            if self.scheme != "euler-maruyama":
+            if self.scheme not in SCHEMES or SCHEMES[self.scheme].order != 1.0:
                 return []
             return [("discretisation", "O(h) bias not separated from the law: pass finer=, the same run at step h/2")]
         d = self.discretisation

@@ -14,8 +14,8 @@ import scipy.sparse
 from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
 from ..model import Linear, Metric, Model, metric_for, numeric
-from ..model.expressions import jet
 from .points import FloatArray
+from .seams import equations_on_pieces, points_against, slopes_of
 
 __all__ = ["SymmetryReport", "find_symmetries"]
 
@@ -33,6 +33,9 @@ _ROUND = 1e-6
 
 _STEP, _SMOOTH = 1e-3, 1e-9
 """The step of finite differences; how much those of order four and six may differ where a function is smooth."""
+
+_FARTHEST, _NEAR = 3.0, 6.0
+"""Functions without formulas are also looked at so many orders of magnitude from 0; the first of these is near."""
 
 _ROUGH = 0.9
 """If more differences than this are unusable, a function is not almost everywhere smooth."""
@@ -116,10 +119,12 @@ def find_symmetries(
 ) -> SymmetryReport:
     """Find the linear vector fields A x along which a predictor does not change, whether they are declared or not.
 
-    At each random point x and for each component h of the predictor, (grad h)(x) . A x = 0 is a linear equation for the
-    entries of A. With more equations than entries the solutions are the symmetries: the right singular vectors whose
-    singular values vanish. The predictor of a matrix product U Vᵀ, for example, has all of GL(r), r² generators, and
-    not only the r scalings of its columns. Symmetries that are not linear or not continuous are not found.
+    At each point x and for each component h of the predictor, (grad h)(x) . A x = 0 is a linear equation for the
+    entries of A. Points are random, and of a model's predictor there are some on each piece; where it jumps, the normal
+    of the set on which it does takes the place of the gradient. With more equations than entries the solutions are the
+    symmetries: the right singular vectors whose singular values vanish. The predictor of a matrix product U Vᵀ, for
+    example, has all of GL(r), r² generators, and not only the r scalings of its columns. Symmetries that are not linear
+    or not continuous are not found.
 
     Parameters
     ----------
@@ -162,16 +167,23 @@ def find_symmetries(
     g = metric_for(metric, source.names)
     if samples is not None:
         points = source.points(checked_int("samples", samples, minimum=1, maximum=10**7))
-        return _report(*_null_space(source.jacobian(points), points, source.noise), source.declared, g)
+        return _report(*_null_space(*source.equations(points), source.noise), source.declared, g)
     count = math.ceil(1.5 * size**2 / min(source.components, size)) + 4
     for _ in range(_DOUBLINGS):
         points = source.points(count)
-        values, algebra = _null_space(source.jacobian(points), points, source.noise)
+        values, algebra = _null_space(*source.equations(points), source.noise)
         fresh = source.points(size)
         if not len(algebra) or _change(algebra, source.jacobian(fresh), fresh) <= _CONFIRMED * source.noise:
             break
         count *= 2
-    return _report(values, algebra, source.declared, g)
+    report = _report(values, algebra, source.declared, g)
+    for _ in range(_DOUBLINGS):
+        against = source.against(report)
+        if not len(against):
+            break
+        points = np.concatenate([points, against])
+        report = _report(*_null_space(*source.equations(points), source.noise), source.declared, g)
+    return report
 
 
 @dataclass(frozen=True)
@@ -184,13 +196,30 @@ class _Source:
     jacobian: Predictor
     noise: float
     generator: np.random.Generator
+    further: tuple[FloatArray, FloatArray]
+    model: Model | None = None
 
     @property
     def size(self) -> int:
         return len(self.names)
 
     def points(self, count: int) -> FloatArray:
-        return self.generator.normal(size=(count, self.size))
+        points = self.generator.normal(size=(count, self.size))
+        # Of a model's pieces it is known where they are; a function may have some far out.
+        far = np.arange(count) % 3 == 2 if self.model is None else np.zeros(count, dtype=bool)
+        return np.where(far[:, None], points * 10.0 ** self.generator.uniform(0.0, _FARTHEST, size=(count, 1)), points)
+
+    def against(self, report: SymmetryReport) -> FloatArray:
+        """Return points whose orbits leave the piece on which what was found is a symmetry; none if all is well."""
+        symmetry = None if self.model is None else report.symmetry()
+        if self.model is None or symmetry is None:
+            return np.zeros((0, self.size))
+        return points_against(self.model, symmetry.generators)
+
+    def equations(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return slopes at points, and the points, with further ones of the model's own."""
+        slopes, (more, more_points) = self.jacobian(points), self.further
+        return np.concatenate([slopes, more]), np.concatenate([points, more_points])
 
 
 def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Source:
@@ -199,8 +228,9 @@ def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Sou
         if dim not in {None, given.dim}:
             raise InvalidArgumentError(f"dim={dim!r}, but the model has {given.dim} parameters; leave it out")
         declared = [numeric(matrix) for matrix in given.generator_matrices()]
-        jacobian = partial(_exact_jacobian, given)
-        return _Source(tuple(map(str, given.parameters)), len(given.predictor), declared, jacobian, _EXACT, generator)
+        jacobian = partial(slopes_of, given)
+        names, further = tuple(map(str, given.parameters)), equations_on_pieces(given)
+        return _Source(names, len(given.predictor), declared, jacobian, _EXACT, generator, further, given)
     if not callable(given):
         raise InvalidArgumentError(f"give a Model or a function of arrays, got {shown(given)}")
     if dim is None:
@@ -208,20 +238,8 @@ def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Sou
     size = checked_int("dim", dim, minimum=1, maximum=MAX_DIM)
     components = _values(given, generator.normal(size=(2, size))).shape[1]
     names = tuple(f"x[{i}]" for i in range(size))
-    return _Source(names, components, [], partial(_differences, given), _DIFFERENCES, generator)
-
-
-def _exact_jacobian(model: Model, points: FloatArray) -> FloatArray:
-    """Return the derivatives of the predictor, shape (n, k, dim), carried along node by node."""
-    columns = dict(zip(model.parameters, points.T.copy(), strict=True))
-    out = np.zeros((len(points), len(model.predictor), model.dim))
-    for j, x in enumerate(model.parameters):
-        flow = {x: np.ones(len(points))}
-        for k, component in enumerate(model.predictor.values()):
-            if x in component.free_symbols:
-                slope = jet(component, columns, model.data, flow).slope
-                out[:, k, j] = 0.0 if slope is None else slope
-    return out
+    nothing = np.zeros((0, components, size)), np.zeros((0, size))
+    return _Source(names, components, [], partial(_differences, given), _DIFFERENCES, generator, nothing)
 
 
 def _values(function: Predictor, points: FloatArray) -> FloatArray:
@@ -231,23 +249,26 @@ def _values(function: Predictor, points: FloatArray) -> FloatArray:
             f"the function returned shape {values.shape} for points of shape {points.shape}; it must return "
             f"({len(points)},) or ({len(points)}, k)"
         )
-    if not np.isfinite(values).all():
+    values = values.reshape(len(points), -1)
+    near = np.abs(points).max(axis=1) <= _NEAR
+    if not np.isfinite(values[near]).all():
         raise InvalidArgumentError(
             "the function is not finite at random points near 0; it must be, and be smooth there"
         )
-    return values.reshape(len(points), -1)
+    return values
 
 
 def _differences(function: Predictor, points: FloatArray) -> FloatArray:
     """Return derivatives by central differences of order six; 0 = 0 takes the place of those across a kink."""
     columns = []
+    step = _STEP * np.maximum(1.0, np.abs(points).max(axis=1, keepdims=True) / _NEAR)
     for j in range(points.shape[1]):
-        shift = np.zeros(points.shape[1])
-        shift[j] = _STEP
-        near = [_values(function, points + k * shift) - _values(function, points - k * shift) for k in (1, 2, 3)]
-        sixth = (45.0 * near[0] - 9.0 * near[1] + near[2]) / (60.0 * _STEP)
-        fourth = (8.0 * near[0] - near[1]) / (12.0 * _STEP)
-        columns.append(np.where(np.abs(sixth - fourth) <= _SMOOTH * (1.0 + np.abs(sixth)), sixth, np.nan))
+        shift = np.where(np.arange(points.shape[1]) == j, step, 0.0)
+        with np.errstate(all="ignore"):
+            near = [_values(function, points + k * shift) - _values(function, points - k * shift) for k in (1, 2, 3)]
+            sixth = (45.0 * near[0] - 9.0 * near[1] + near[2]) / (60.0 * step)
+            fourth = (8.0 * near[0] - near[1]) / (12.0 * step)
+            columns.append(np.where(np.abs(sixth - fourth) <= _SMOOTH * (1.0 + np.abs(sixth)), sixth, np.nan))
     jacobian = np.stack(columns, axis=-1)
     rough = np.isnan(jacobian).any(axis=-1, keepdims=True)
     if rough.mean() > _ROUGH:
@@ -266,7 +287,8 @@ def _equations(jacobian: FloatArray, points: FloatArray) -> FloatArray:
     if slopes.shape[1] > size:
         # The same equations, but not more of them at a point than A x has components.
         slopes = np.asarray(np.linalg.qr(slopes, mode="r"))
-    directions = points / np.linalg.norm(points, axis=1, keepdims=True)
+    sizes = np.linalg.norm(points, axis=1, keepdims=True)
+    directions = points / np.where(sizes > 0.0, sizes, 1.0)
     rows = (slopes[:, :, :, None] * directions[:, None, None, :]).reshape(-1, size**2)
     return np.asarray(rows[np.abs(rows).max(axis=1) > 0.0])
 

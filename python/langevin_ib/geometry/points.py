@@ -10,7 +10,7 @@ import scipy.sparse
 import sympy
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import real_array, shown
 from ..errors import InvalidArgumentError
 from ..model import Model, numeric
 
@@ -45,12 +45,7 @@ def checked_points(model: Model, x: Any) -> FloatArray:
     InvalidArgumentError
         If they are no finite real numbers, or the last axis is not as long as there are parameters.
     """
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise InvalidArgumentError(f"x={shown(x)} is no array of numbers: {error}") from None
-    if array.dtype.kind not in "iuf":
-        raise InvalidArgumentError(f"x has dtype {array.dtype}; give real numbers")
+    array = real_array("x", x)
     if array.ndim == 0 or array.shape[-1] != model.dim:
         names = ", ".join(map(str, model.parameters[:8])) + (", ..." if model.dim > 8 else "")
         raise InvalidArgumentError(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _ORDER, _NODES, _ELEMENTS = 16, 40, 24
+_ROUNDING = 1e-13
 _ERROR = 1e-9  # of the distribution functions: the modes have about ten digits
 _DROP = 60.0  # the domain ends where exp(-l/T) has fallen by exp(-60)
 
@@ -131,7 +133,7 @@ def absorption_time(
         f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, life, _ERROR
     )
     survivors = Density.from_log_weight(
-        lambda theta: modes.log_survivors(np.abs(theta)),
+        modes.log_survivors,
         name=f"quasi-stationary law given survival under {name}",
         reference="d theta",
         support=(0.0, modes.end) if sign > 0.0 else (-modes.end, 0.0),
@@ -144,12 +146,14 @@ def _loss_of_theta(model: Model, block: Block, sign: float) -> Callable[[FloatAr
     """Return l as a function of |theta|, on the sheet u > 0."""
     loss = compiled(model.loss, model.parameters, model.data)
 
-    def function(theta: FloatArray) -> FloatArray:
-        root = np.sqrt(theta)
-        values = {block.left[0]: root, block.right[0]: sign * root}
-        return loss(*(values[x] for x in model.parameters))
+    # u is the root of |theta|, v that with the sign of theta.
+    factors = tuple({block.left[0]: 1.0, block.right[0]: sign}[x] for x in model.parameters)
+    return partial(_loss_at, loss, factors)
 
-    return function
+
+def _loss_at(loss: Callable[..., FloatArray], factors: tuple[float, ...], theta: FloatArray) -> FloatArray:
+    root = np.sqrt(theta)
+    return loss(*(factor * root for factor in factors))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,10 +218,11 @@ class _Modes:
         return self.rates, self._values(start) * totals
 
     def log_survivors(self, theta: FloatArray) -> FloatArray:
-        """Return the log of f_0 e^(-l/T) / theta.
+        """Return the log of f_0 e^(-l/T) / |theta|, on the side of 0 on which the process is.
 
         On the first element f_0/theta is the mean of f_0' over (0, theta), which has no cancellation at 0.
         """
+        theta = np.abs(theta)
         first = self.series[:, :, 0]
         e = np.clip(np.searchsorted(self.edges, theta, side="right") - 1, 0, _ELEMENTS - 1)
         t = 2.0 * (theta - self.edges[e]) / (self.edges[e + 1] - self.edges[e]) - 1.0
@@ -294,9 +299,10 @@ class _Life:
         return np.where(t <= 0.0, 0.0, np.clip(1.0 - self._sum(t, self.shares), 0.0, 1.0))
 
     def logpdf(self, t: FloatArray) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            values = np.log(np.maximum(self._sum(t, self.shares * self.rates), 0.0))
-        return np.where(t <= 0.0, -np.inf, values)
+        rate, size = (self._sum(t, factors * self.rates) for factors in (self.shares, np.abs(self.shares)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # Of a life that is short against all rates nothing is left but rounding errors.
+            return np.where((t > 0.0) & (rate > _ROUNDING * size), np.log(rate), -np.inf)
 
     def ppf(self, q: FloatArray) -> FloatArray:
         return self.isf(1.0 - q)

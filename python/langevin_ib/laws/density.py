@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import scipy.stats
@@ -15,7 +16,8 @@ from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model, Scaling
-from ..model.expressions import compiled, condensed, landmarks, vanishes
+from ..model.expressions import compiled, condensed, landmarks
+from ..model.meaning import is_invariant
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
 from .composition import Composition
@@ -180,7 +182,7 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
         return composed.density(_density)
     law = curve_law(asked)
     # In the plane there is still the quadrature over level sets.
-    if law is None and refusal is not None and not (in_plane and asked.given is None and asked.method != "closed form"):
+    if law is None and refusal is not None and not (in_plane and asked.shell is None and asked.method != "closed form"):
         raise refusal
     return law
 
@@ -257,11 +259,7 @@ class _Request:
         product = [] if known else [Product.recognise(self.model)]
         known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
         for scaling in (each for each in known if isinstance(each, Scaling)):
-            fields = scaling.generators(parameters)
-            changes = [
-                sympy.Add(*(c * sympy.diff(confining, x) for x, c in zip(parameters, f, strict=True))) for f in fields
-            ]
-            if all(vanishes(change, parameters, self.model.data) for change in changes):
+            if is_invariant(confining, scaling.matrices(parameters), parameters, self.model.data):
                 raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
 
     def _escape(self, weights: dict[sympy.Symbol, sympy.Expr]) -> NotNormalizableError:
@@ -293,7 +291,7 @@ class _Request:
             return None
         potential = self.potential()
         places = landmarks(self.dynamics.potential(self.model), self.model.parameters[0], self.model.data)
-        return self.weighted(lambda x: -potential(x) / self.T, breaks=places)
+        return self.weighted(partial(_log_gibbs, potential, self.T), breaks=places)
 
     def pushed_forward(self) -> Density:
         if self.method == "closed form":
@@ -306,3 +304,7 @@ class _Request:
         rest = self.dynamics.potential(model) - model.loss
         gibbs = Gibbs(model.loss, rest, self.expression, model.parameters, model.data, self.T)
         return pushed_forward(gibbs, scalings, name=self.name, reference=self.reference)
+
+
+def _log_gibbs(potential: Callable[..., FloatArray], T: float, x: FloatArray) -> FloatArray:
+    return -potential(x) / T

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model
-from ..model.expressions import SWITCHES, compiled, has_part, landmarks
+from ..model.expressions import compiled, landmarks, rough_parts
 from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .line import Density, Interval, LogWeight
+from .recomputed import Recomputed
 
 __all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
 
@@ -29,7 +30,7 @@ METHODS = ("auto", "closed form", "quadrature")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LawRequest:
+class LawRequest(Recomputed):
     """The arguments of `density`.
 
     Parameters
@@ -187,7 +188,7 @@ class LawRequest:
     @cached_property
     def breaks(self) -> FloatArray:
         """Where the loss jumps or bends as a function of the predictor, if it does and is one of a single component."""
-        if len(self.model.predictor) != 1 or not has_part(self.model.loss, *SWITCHES):
+        if len(self.model.predictor) != 1 or not rough_parts(self.model.loss):
             return np.zeros(0)
         try:
             loss = self.model.loss_of_predictor()

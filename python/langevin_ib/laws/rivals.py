@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checks import checked_real
 from ..errors import InvalidArgumentError, NotNormalizableError
@@ -13,11 +16,13 @@ from ..process import Ambient
 from ..temperature import resolve_temperature
 from .density import density
 from .families import Product
-from .line import Density, LogWeight
+from .line import Density
 from .request import Dynamics, Given, LawRequest
 from .slice_rivals import slice_rivals
 
 __all__ = ["rivals"]
+
+FloatArray = NDArray[np.float64]
 
 
 def rivals(
@@ -81,14 +86,6 @@ def rivals(
     reach = right.std() / 10.0 if cutoff is None else checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
     loss = product.loss_function()
 
-    def power_law(exponent: float) -> LogWeight:
-        def log_weight(theta: np.ndarray) -> np.ndarray:
-            with np.errstate(divide="ignore"):
-                prefactor = -exponent * np.log(np.abs(theta)) if exponent else 0.0
-            return prefactor - loss(theta) / T
-
-        return log_weight
-
     outside = ((-math.inf, -reach), (reach, math.inf))
     formulas = {
         "no correction": (0.0, "exp(-L/T)", None),
@@ -98,14 +95,23 @@ def rivals(
     laws: dict[str, Density] = {}
     for key, (exponent, formula, where) in formulas.items():
         name = f"{formula.replace('theta', observable)}, T = {T:.12g}"
+        weight = partial(_log_power_law, loss, T, exponent)
         try:
             laws[key] = Density.from_log_weight(
-                power_law(exponent), name=name, reference=right.reference, method="closed form", given=where
+                weight, name=name, reference=right.reference, method="closed form", given=where
             )
         except NotNormalizableError:
             continue
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T)
     return laws
+
+
+def _log_power_law(
+    loss: Callable[[FloatArray], FloatArray], T: float, exponent: float, theta: FloatArray
+) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        prefactor = -exponent * np.log(np.abs(theta)) if exponent else 0.0
+    return prefactor - loss(theta) / T
 
 
 def _of_symmetry(

@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotNormalizableError
-from .families import Block, BlockLaw, ChainLaw, MatrixLaw, SeveralBlocks
+from .families import Block, BlockLaw, ChainLaw, Factorization, MatrixLaw, SeveralBlocks
 from .line import Density, LogWeight
 from .request import LawRequest
 
@@ -72,73 +73,56 @@ def _of_block(law: BlockLaw) -> dict[str, Density] | None:
     kind = law.block.kind(law.request.expression)[0]
     if kind not in {"theta", "strength"}:
         return None
-    excess = law.m + law.n - 2
-    tail = law.log_sheets if kind == "theta" else law.log_gibbs
     support = (-math.inf if kind == "theta" else 0.0, math.inf)
-
-    def weight(correction: Callable[[FloatArray], FloatArray]) -> LogWeight:
-        def log_weight(x: FloatArray) -> FloatArray:
-            s = np.maximum(np.abs(x), 1e-300)
-            return correction(s) + (excess * np.log(s) if excess else 0.0) + tail(x)
-
-        return log_weight
-
     laws = {
-        key: _made(law.request, key, formula, weight(lambda s, e=e: e * law.measure.log_radial(s)), support)  # type: ignore[misc]
-        for key, (e, formula) in _POWERS.items()
+        key: _made(law.request, key, formula, partial(_log_block, law, kind, exponent), support)
+        for key, (exponent, formula) in _POWERS.items()
     }
-    laws["equation (6)"] = _made(law.request, "equation (6)", _LITERAL, weight(lambda s: -0.5 * np.log(s)), support)
+    weight = partial(_log_block, law, kind, None)
+    laws["equation (6)"] = _made(law.request, "equation (6)", _LITERAL, weight, support)
     return _kept(laws)
+
+
+def _log_block(law: BlockLaw, kind: str, exponent: float | None, x: FloatArray) -> FloatArray:
+    """Return the log-weight with a power of the right correction, or with s**(-1/2) if there is no exponent."""
+    excess = law.m + law.n - 2
+    s = np.maximum(np.abs(x), 1e-300)
+    correction = -0.5 * np.log(s) if exponent is None else exponent * law.measure.log_radial(s)
+    tail = law.log_sheets(x) if kind == "theta" else law.log_gibbs(x)
+    return np.asarray(correction + (excess * np.log(s) if excess else 0.0) + tail)
 
 
 def _of_chain(law: ChainLaw) -> dict[str, Density]:
-    everywhere, depth = (-math.inf, math.inf), law.shifts.size
-
-    def weight(exponent: float) -> LogWeight:
-        return lambda z: law.log_sheets(z) - exponent * law.share * law.log_gram(z)
-
-    laws = {key: _made(law.request, key, text, weight(e), everywhere) for key, (e, text) in _POWERS.items()}
-    laws["equation (6)"] = _made(
-        law.request,
-        "equation (6)",
-        _LITERAL,
-        lambda z: law.log_sheets(z) - (1.0 - 1.0 / depth) * np.log(np.maximum(np.abs(z), 1e-300)),
-        everywhere,
-    )
+    everywhere = (-math.inf, math.inf)
+    laws = {
+        key: _made(law.request, key, text, partial(_log_chain, law, exponent), everywhere)
+        for key, (exponent, text) in _POWERS.items()
+    }
+    weight = partial(_log_literal_chain, law)
+    laws["equation (6)"] = _made(law.request, "equation (6)", _LITERAL, weight, everywhere)
     return _kept(laws)
+
+
+def _log_chain(law: ChainLaw, exponent: float, z: FloatArray) -> FloatArray:
+    return law.log_sheets(z) - exponent * law.share * law.log_gram(z)
+
+
+def _log_literal_chain(law: ChainLaw, z: FloatArray) -> FloatArray:
+    depth = law.shifts.size
+    return np.asarray(law.log_sheets(z) - (1.0 - 1.0 / depth) * np.log(np.maximum(np.abs(z), 1e-300)))
 
 
 def _of_matrix(law: MatrixLaw) -> dict[str, Density] | None:
     form = law.form
     if form.rank != 2:
         return None
-    total_power = float(form.m + form.n)
-
-    def flat(log_first: FloatArray, gap: FloatArray) -> FloatArray:
-        return _log_vandermonde(log_first, gap) + (total_power - 4.0) * (2.0 * log_first - gap)
-
-    def powered(exponent: float) -> Measure:
-        def measure(log_first: FloatArray, gap: FloatArray) -> FloatArray:
-            base = flat(log_first, gap)
-            return base + exponent * (law.log_measure(log_first, gap) - base)
-
-        return measure
-
-    def compact(log_first: FloatArray, gap: FloatArray) -> FloatArray:
-        return law.log_measure(log_first, gap) - 0.5 * _log_sum(log_first, gap)
-
-    def haar(log_first: FloatArray, gap: FloatArray) -> FloatArray:
-        return _log_vandermonde(log_first, gap) + (total_power / 2.0 - 2.0) * (2.0 * log_first - gap)
-
-    def literal(log_first: FloatArray, gap: FloatArray) -> FloatArray:
-        log_det = 2.0 * log_first - gap + (2.0 * _log_sum(log_first, gap) if form.is_full else 0.0)
-        return flat(log_first, gap) - 0.5 * log_det
-
-    measures = {key: (powered(e), text) for key, (e, text) in _POWERS.items()}
-    measures["equation (6)"] = (literal, _LITERAL)
+    measures: dict[str, tuple[Measure, str]] = {
+        key: (partial(_log_powered, law, exponent), text) for key, (exponent, text) in _POWERS.items()
+    }
+    measures["equation (6)"] = (partial(_log_literal_matrix, form), _LITERAL)
     if form.is_full:
-        measures["compact generators"] = (compact, "(det H)^(-1/2) with the compact generators")
-        measures["Haar quotient"] = (haar, "all of GL(2) as gauge")
+        measures["compact generators"] = (partial(_log_compact, law), "(det H)^(-1/2) with the compact generators")
+        measures["Haar quotient"] = (partial(_log_haar, form), "all of GL(2) as gauge")
     laws: dict[str, Density | None] = {}
     for key, (measure, text) in measures.items():
         try:
@@ -146,6 +130,28 @@ def _of_matrix(law: MatrixLaw) -> dict[str, Density] | None:
         except NotNormalizableError:
             continue
     return _kept(laws)
+
+
+def _log_flat(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return _log_vandermonde(log_first, gap) + (float(form.m + form.n) - 4.0) * (2.0 * log_first - gap)
+
+
+def _log_powered(law: MatrixLaw, exponent: float, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    base = _log_flat(law.form, log_first, gap)
+    return base + exponent * (law.log_measure(log_first, gap) - base)
+
+
+def _log_compact(law: MatrixLaw, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return law.log_measure(log_first, gap) - 0.5 * _log_sum(log_first, gap)
+
+
+def _log_haar(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return _log_vandermonde(log_first, gap) + (float(form.m + form.n) / 2.0 - 2.0) * (2.0 * log_first - gap)
+
+
+def _log_literal_matrix(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    log_det = 2.0 * log_first - gap + (2.0 * _log_sum(log_first, gap) if form.is_full else 0.0)
+    return _log_flat(form, log_first, gap) - 0.5 * log_det
 
 
 def _log_sum(log_first: FloatArray, gap: FloatArray) -> FloatArray:

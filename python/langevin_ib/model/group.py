@@ -179,5 +179,5 @@ def _labels(symmetries: Sequence[Symmetry], parameters: Sequence[sympy.Symbol]) 
         if isinstance(symmetry, Scaling):
             yield shown(symmetry)
         else:
-            names = symmetry.names or range(len(symmetry.matrices(parameters)))
-            yield from (f"generator {name!r} of {symmetry!r}" for name in names)
+            names, whole = symmetry.names or range(len(symmetry.matrices(parameters))), repr(symmetry)
+            yield from (f"generator {name!r} of {whole}" for name in names)

@@ -35,10 +35,9 @@ from .expressions import (
     parameters,
     sketch,
     uses_data,
-    vanishes,
 )
 from .group import checked_group, noncompact_part, quadratic, vector_field
-from .invariance import require_invariance
+from .meaning import Orbits, require_invariance, vanishes
 from .metric import metric_for, tidied
 from .symmetry import Linear, Scaling, Symmetry
 
@@ -71,8 +70,7 @@ class Model:
     data : mapping from str to array_like, shape (n,) or (n, p), optional
         Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
         name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
-        ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``. With data, invariance is looked at in random points
-        in double precision (see `invariance.require_invariance`).
+        ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``.
 
     Raises
     ------
@@ -159,9 +157,9 @@ class Model:
             object.__setattr__(self, name, MappingProxyType(mapping))
 
     def _check_invariance(self) -> None:
+        orbits = Orbits(self.generator_matrices(), self.parameters)
         for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
-            for generator in self.generators():
-                require_invariance(what, expression, generator, self.parameters, self.data)
+            require_invariance(what, expression, orbits, self.data)
 
     @property
     def dim(self) -> int:

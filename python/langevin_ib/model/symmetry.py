@@ -84,7 +84,7 @@ class Scaling:
         InvalidArgumentError
             If the scaling moves something that is no parameter.
         """
-        strangers = [str(s) for s in self.weights if s not in parameters]
+        strangers = [str(s) for s in self.weights.keys() - set(parameters)]
         if strangers:
             raise InvalidArgumentError(
                 f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, parameters))}"

@@ -152,7 +152,8 @@ def relu_network(
 
 
 def _relu(w: tuple[sympy.Symbol, ...], row: Callable[[int], sympy.Expr]) -> sympy.Expr:
-    return sympy.Max(0, sympy.Add(*(row(i) * each for i, each in enumerate(w))))
+    # SymPy would look for a simpler form, and takes most of a second for thirty neurons to find none.
+    return sympy.Max(0, sympy.Add(*(row(i) * each for i, each in enumerate(w))), evaluate=False)
 
 
 def _refuse_both(target: Any, loss: Any) -> None:

@@ -1,21 +1,33 @@
-"""What to keep from a run (`Histogram`, `Moments`, `Trace`) and the filled results that come back."""
+"""What to keep of a run, as a request; and the same, filled. One observer a file; `KINDS` lists them."""
 
 from __future__ import annotations
 
-from .histogram import HistogramResult, RegularAxis
-from .moments import MomentsResult
+from .histogram import GROUPS, Histogram
+from .histogram_result import HistogramResult, RegularAxis
+from .moments import Moments, MomentsResult, about_zero
+from .observer import Extent, Kept, Observer
 from .provenance import Provenance
-from .specs import Histogram, Moments, Spec, Trace
-from .trace import TraceResult
+from .states import States, StatesResult
+from .trace import Trace, TraceResult
+
+KINDS: tuple[type[Observer], ...] = (Histogram, Moments, Trace, States)
+"""All observers."""
 
 __all__ = [
+    "GROUPS",
+    "KINDS",
+    "Extent",
     "Histogram",
     "HistogramResult",
+    "Kept",
     "Moments",
     "MomentsResult",
+    "Observer",
     "Provenance",
     "RegularAxis",
-    "Spec",
+    "States",
+    "StatesResult",
     "Trace",
     "TraceResult",
+    "about_zero",
 ]

@@ -1,293 +1,155 @@
-"""A filled histogram: exact integer counts per group of walkers, so that error bars pay for autocorrelation."""
+"""`Histogram`: count how often an observable visits each of equal intervals."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..checks import checked_int, checked_real
 from ..errors import InvalidArgumentError
+from .histogram_result import HistogramResult
+from .observer import Extent, Kept, Observer, checked_every
 from .provenance import Provenance
-from .specs import Histogram
 
-__all__ = ["AxisTraits", "HistogramResult", "RegularAxis"]
+__all__ = ["GROUPS", "MAX_BINS", "Histogram", "checked_condition"]
+
+MAX_BINS = 1_000_000
+"""The largest number of bins that a histogram may have; 64 groups of them take half a gigabyte."""
+
+GROUPS = 64
+"""Histograms are kept apart for this many groups of walkers; their spread gives the error bars.
+
+The number is the same for every run, however few its walkers: so any shards of a run can be merged.
+"""
 
 
-@dataclass(frozen=True)
-class AxisTraits:
-    """The two facts that the UHI plotting protocol asks of an axis."""
+@dataclass(frozen=True, kw_only=True)
+class Histogram(Observer):
+    """Count how often an observable visits each of ``bins`` equal intervals.
 
-    circular: bool = False
-    discrete: bool = False
-
-
-@dataclass(frozen=True)
-class RegularAxis:
-    """An axis of equal bins that satisfies UHI's ``PlottableAxis``: item i is the pair of edges of bin i.
+    Bin i is the half-open interval [edge_i, edge_{i+1}). What falls below or above the range is counted as underflow
+    or overflow and NaN as invalid, so nothing is lost.
 
     Parameters
     ----------
-    bins : int
-        The number of bins.
+    bins : int, default 200
+        The number of bins, from 1 to 1 000 000.
     range : (float, float)
-        The ends of the axis.
-    label : str
-        The name of what is on the axis.
-    """
-
-    bins: int
-    range: tuple[float, float]
-    label: str = ""
-
-    @property
-    def traits(self) -> AxisTraits:
-        """Neither circular nor discrete."""
-        return AxisTraits()
-
-    @property
-    def edges(self) -> NDArray[np.float64]:
-        """The bins + 1 edges, shape (bins + 1,)."""
-        return np.linspace(*self.range, self.bins + 1)
-
-    def __len__(self) -> int:
-        return self.bins
-
-    def __getitem__(self, index: int) -> tuple[float, float]:
-        position = range(self.bins)[index]
-        return self._edge(position), self._edge(position + 1)
-
-    def __iter__(self) -> Iterator[tuple[float, float]]:
-        edges = self.edges.tolist()
-        return itertools.pairwise(edges)
-
-    def _edge(self, position: int) -> float:
-        # The arithmetic of numpy.linspace, without the other edges.
-        lo, hi = self.range
-        return hi if position == self.bins else position * ((hi - lo) / self.bins) + lo
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class HistogramResult:
-    """Counts of one observable, kept apart for groups of independent walkers.
-
-    Walker w belongs to group w mod groups. Counts are integers, so merging is exact; the groups are independent, so
-    the spread between them gives errors that are honest whatever the autocorrelation along a walker. It is a UHI
-    ``PlottableHistogram``.
-
-    Parameters
-    ----------
-    spec : Histogram
-        The request.
-    provenance : Provenance
-        The settings of the run.
-    raw_counts : array of int64, shape (groups, spec.slots)
-        One row per group; the columns are underflow, the bins from left to right, overflow, invalid (NaN) and, if the
-        request has a condition, looks while it did not hold.
+        The finite ends lo < hi of the binned interval, in the units of the observable.
+    every : int, default 1
+        Look at the observable after every so many steps.
+    given : (str, float, float), optional
+        A condition: count only while the model's observable of this name is in [lo, hi), of which one end may be
+        infinite. The histogram is then that of the conditional law; looks at other times are counted apart, as
+        elsewhere.
 
     Raises
     ------
     InvalidArgumentError
-        If ``raw_counts`` has another shape or dtype, or a negative entry.
+        If an argument has a wrong type or lies outside of what is stated above.
+
+    Examples
+    --------
+    >>> Histogram(bins=4, range=(0, 1))
+    Histogram(bins=4, range=(0.0, 1.0), every=1)
+    >>> Histogram(bins=4, range=(0, 1), given=("imbalance", -0.1, 0.1))
+    Histogram(bins=4, range=(0.0, 1.0), every=1, given=('imbalance', -0.1, 0.1))
     """
 
-    spec: Histogram
-    provenance: Provenance
-    raw_counts: NDArray[np.int64]
+    bins: int = 200
+    range: tuple[float, float]
+    every: int = 1
+    given: tuple[str, float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Check the counts and make them read-only."""
-        raw = np.asarray(self.raw_counts)
-        columns = self.spec.slots
-        if raw.ndim != 2 or raw.shape[0] < 1 or raw.shape[1] != columns or raw.dtype != np.int64:
+        """Check the arguments and bring them to plain Python numbers."""
+        object.__setattr__(self, "bins", checked_int("bins", self.bins, minimum=1, maximum=MAX_BINS))
+        object.__setattr__(self, "range", _interval(self.range))
+        object.__setattr__(self, "every", checked_every(self.every))
+        object.__setattr__(self, "given", checked_condition(self.given))
+        lo, hi = self.range
+        width = hi / self.bins - lo / self.bins
+        if not (lo + width > lo and hi - width < hi and hi - lo < float("inf")):
             raise InvalidArgumentError(
-                f"raw_counts has shape {raw.shape} and dtype {raw.dtype}; give int64 of shape (groups, {columns}): "
-                f"underflow, {self.spec.bins} bins, overflow, invalid{', elsewhere' if self.spec.given else ''}"
+                f"range = ({lo!r}, {hi!r}) cannot be cut into bins = {self.bins} distinct floating-point intervals; "
+                "use fewer bins or another range"
             )
-        if raw.size and raw.min() < 0:
-            raise InvalidArgumentError(f"raw_counts has the negative entry {raw.min()}; counts are at least 0")
-        frozen = raw.view()
-        frozen.flags.writeable = False
-        object.__setattr__(self, "raw_counts", frozen)
 
     @property
-    def edges(self) -> NDArray[np.float64]:
-        """The edges of the bins, shape (bins + 1,)."""
-        return self.axes[0].edges
+    def slots(self) -> int:
+        """The number of counts of each group: underflow, the bins, overflow, NaN and, under a condition, elsewhere."""
+        return self.bins + (3 if self.given is None else 4)
 
     @property
-    def groups(self) -> int:
-        """The number of groups of walkers."""
-        return int(self.raw_counts.shape[0])
+    def condition(self) -> tuple[str, float, float] | None:
+        """The condition under which it counts."""
+        return self.given
 
-    @property
-    def group_counts(self) -> NDArray[np.int64]:
-        """The counts in the bins, shape (groups, bins)."""
-        return self.raw_counts[:, 1 : self.spec.bins + 1]
+    def request(self) -> tuple[str, Sequence[float]]:
+        """Return what the core calls it, and its constants."""
+        return "histogram", (float(self.bins), *self.range)
 
-    @property
-    def slot_counts(self) -> NDArray[np.int64]:
-        """The counts of underflow, the bins and overflow, shape (groups, bins + 2)."""
-        return self.raw_counts[:, : self.spec.bins + 2]
+    def form(self, extent: Extent) -> tuple[tuple[int, int], str]:
+        """Return shape and dtype of the counts, whoever many walkers were looked at."""
+        del extent
+        return (GROUPS, self.slots), "int64"
 
-    @property
-    def group_totals(self) -> NDArray[np.int64]:
-        """The number of observations of each group, tails included and NaN excluded, shape (groups,)."""
-        totals: NDArray[np.int64] = self.slot_counts.sum(axis=1)
-        return totals
+    def bytes(self, extent: Extent, threads: int) -> int:
+        """Return the size of the core's table for each thread and its totals, and of the counts before and after."""
+        del extent
+        return (GROUPS + 1) * (self.bins + 4) * (4 * threads + 24)
 
-    @property
-    def group_looks(self) -> NDArray[np.int64]:
-        """The number of looks of each group, whether its condition held or not, NaN excluded, shape (groups,)."""
-        looks: NDArray[np.int64] = self.group_totals + self.raw_counts[:, self.spec.bins + 3 :].sum(axis=1)
-        return looks
+    def merged(self, before: Kept, after: Kept) -> Kept:
+        """Return the sum of the counts."""
+        counts: Kept = after.view(np.int64)
+        counts += before
+        return counts
 
-    @property
-    def underflow(self) -> int:
-        """How many observations fell below the range (-inf included)."""
-        return int(self.raw_counts[:, 0].sum())
+    def placed(self, whole: Kept, part: Kept, rows: slice) -> None:
+        """Add a shard's counts."""
+        del rows
+        np.add(whole, part, out=whole)
 
-    @property
-    def overflow(self) -> int:
-        """How many observations fell on or above the upper end of the range (+inf included)."""
-        return int(self.raw_counts[:, self.spec.bins + 1].sum())
-
-    @property
-    def invalid(self) -> int:
-        """How many observations were NaN."""
-        return int(self.raw_counts[:, self.spec.bins + 2].sum())
-
-    @property
-    def elsewhere(self) -> int:
-        """How many looks found the condition not holding; 0 without a condition."""
-        return int(self.raw_counts[:, self.spec.bins + 3 :].sum())
-
-    @property
-    def total(self) -> int:
-        """The number of observations, tails included and NaN excluded."""
-        return int(self.group_totals.sum())
-
-    def to_numpy(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return counts (bins,) and edges (bins + 1,), as `numpy.histogram` does."""
-        counts: NDArray[np.int64] = self.group_counts.sum(axis=0)
-        return counts, self.edges
-
-    def density(self) -> NDArray[np.float64]:
-        """Return the mean density over each bin, shape (bins,), in units of 1 / observable.
-
-        It is normalised by all observations, tails included: it estimates the bin averages of the pdf of the
-        observable itself and not of the observable given that it is in range. Zeros if nothing was observed.
-        """
-        return self.values() * self._density_scale()
-
-    def density_error(self) -> NDArray[np.float64]:
-        """Return one standard error of `density`, shape (bins,), from the spread between groups.
-
-        NaN if there are fewer than two groups.
-        """
-        variances = self.variances()
-        return np.full(self.spec.bins, np.nan) if variances is None else np.sqrt(variances) * self._density_scale()
-
-    def slots_inside(self, intervals: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-        """Say which of underflow, bins and overflow lie wholly inside one of the intervals.
-
-        Parameters
-        ----------
-        intervals : sequence of (float, float)
-            Closed intervals; ends may be infinite. An edge that misses an end by rounding alone (1e-9 of a bin)
-            counts as lying on it.
-
-        Returns
-        -------
-        array of bool, shape (bins + 2,)
-            In the order underflow, bins, overflow.
-        """
-        lower, upper = self.slot_bounds()
-        slack = 1e-9 * (self.spec.range[1] - self.spec.range[0]) / self.spec.bins
-        inside = np.zeros(self.spec.bins + 2, dtype=np.bool_)
-        for lo, hi in intervals:
-            inside |= (lower >= lo - slack) & (upper <= hi + slack)
-        return inside
-
-    def slot_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the lower and upper ends of underflow, bins and overflow, each of shape (bins + 2,)."""
-        ends = np.concatenate(([-np.inf], self.edges, [np.inf]))
-        return ends[:-1], ends[1:]
-
-    @property
-    def kind(self) -> str:
-        """UHI's kind of histogram."""
-        return "COUNT"
-
-    @property
-    def axes(self) -> tuple[RegularAxis]:
-        """The one axis, as UHI's ``PlottableAxis``."""
-        return (RegularAxis(self.spec.bins, self.spec.range, self.provenance.observable),)
-
-    def values(self) -> NDArray[np.float64]:
-        """Return the counts of all groups together as floats, shape (bins,)."""
-        return self.to_numpy()[0].astype(np.float64)
-
-    def counts(self) -> NDArray[np.float64]:
-        """Return the number of entries, which for unweighted entries is `values`, shape (bins,)."""
-        return self.values()
-
-    def variances(self) -> NDArray[np.float64] | None:
-        r"""Return the variances of `values`, shape (bins,), estimated from the spread between groups.
-
-        With c_g counts out of n_g observations in group g, N = Σ n_g and p = Σ c_g / N it is
-        N / (G - 1) · Σ_g (c_g - n_g p)² / n_g: unbiased for independent groups whose variance is proportional to
-        their size, whatever the autocorrelation inside. None if fewer than two groups saw anything.
-        """
-        sizes = self.group_totals
-        seen = sizes > 0
-        if int(seen.sum()) < 2:
-            return None
-        weights = sizes[seen].astype(np.float64)[:, None]
-        counts = self.group_counts[seen]
-        residuals = counts - weights * (counts.sum(axis=0) / weights.sum())
-        variances: NDArray[np.float64] = (residuals**2 / weights).sum(axis=0) * weights.sum() / (len(weights) - 1)
-        return variances
-
-    def __add__(self, other: HistogramResult) -> HistogramResult:
-        """Merge the shards of one run: disjoint sets of its walkers, counted into the same groups and bins."""
-        if not isinstance(other, HistogramResult):
-            return NotImplemented
-        if self.spec != other.spec:
-            raise InvalidArgumentError(
-                f"histograms of different specs cannot be merged: {self.spec} and {other.spec}; bin both alike"
-            )
-        if self.groups != other.groups:
-            raise InvalidArgumentError(
-                f"histograms of {self.groups} and {other.groups} groups cannot be merged; "
-                "count every shard into the same groups"
-            )
-        names = ("observable", "scheme", "step_size", "temperature", "observations", "key")
-        self.provenance.require_same(other.provenance, *names, remedy="only shards of one run can be merged")
-        walkers = self.provenance.walkers + other.provenance.walkers
-        return HistogramResult(self.spec, replace(self.provenance, walkers=walkers), self.raw_counts + other.raw_counts)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, HistogramResult):
-            return NotImplemented
-        same = self.spec == other.spec and self.provenance == other.provenance
-        return same and np.array_equal(self.raw_counts, other.raw_counts)
-
-    __hash__ = None  # type: ignore[assignment] # arrays are compared by value, so there is no cheap hash
+    def filled(self, provenance: Provenance, kept: Kept) -> HistogramResult:
+        """Return the histogram."""
+        return HistogramResult(self, provenance, kept)
 
     def __repr__(self) -> str:
-        lo, hi = self.spec.range
-        tails = f"{self.underflow} underflow, {self.overflow} overflow, {self.invalid} invalid"
-        if self.spec.given is not None:
-            name, start, end = self.spec.given
-            tails += f"; given {name} in [{start:g}, {end:g}), {self.elsewhere} elsewhere"
-        return (
-            f"HistogramResult({self.provenance.observable}: {self.total} observations of {self.provenance.walkers} "
-            f"walkers, {self.spec.bins} bins over [{lo:g}, {hi:g}), {self.groups} groups; {tails})"
-        )
+        given = "" if self.given is None else f", given={self.given!r}"
+        return f"Histogram(bins={self.bins}, range={self.range}, every={self.every}{given})"
 
-    def _density_scale(self) -> float:
-        lo, hi = self.spec.range
-        return self.spec.bins / ((hi - lo) * max(self.total, 1))
+
+def checked_condition(value: object) -> tuple[str, float, float] | None:
+    """Return a condition (name, lo, hi) on an observable, or None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) != 3 or not isinstance(value[0], str):
+        raise InvalidArgumentError(
+            f'given = {value!r} is no condition; give (name, lo, hi), such as ("imbalance", -0.1, 0.1)'
+        )
+    ends = []
+    for which, end in (("lo", value[1]), ("hi", value[2])):
+        is_infinite = isinstance(end, float) and math.isinf(end)
+        ends.append(end if is_infinite else checked_real(f"{which} of given", end))
+    lo, hi = ends
+    if not lo < hi:
+        raise InvalidArgumentError(f"given = {tuple(value)!r} holds nowhere; give (name, lo, hi) with lo < hi")
+    return value[0], lo, hi
+
+
+def _interval(value: object) -> tuple[float, float]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise InvalidArgumentError(f"range = {value!r} is not a pair; give (lo, hi)")
+    lo, hi = checked_real("range[0]", value[0]), checked_real("range[1]", value[1])
+    if not lo < hi:
+        raise InvalidArgumentError(f"range = ({lo!r}, {hi!r}) is empty; give (lo, hi) with lo < hi")
+    return lo, hi

@@ -28,7 +28,9 @@ class Provenance:
     observations : int
         The number of observations of each walker.
     key : (int, int)
-        The two 64-bit halves of the key of the noise.
+        The two 64-bit halves of the key of the noise, the lower one first.
+    stuck : int
+        How many of the walkers stayed at one point for much of the run, so that they say nothing of the law.
     """
 
     observable: str
@@ -38,6 +40,12 @@ class Provenance:
     walkers: int
     observations: int
     key: tuple[int, int]
+    stuck: int = 0
+
+    @staticmethod
+    def halves(key: int) -> tuple[int, int]:
+        """Return the two halves of a 128-bit key, the lower one first."""
+        return key & (2**64 - 1), key >> 64
 
     def require_same(self, other: Provenance, *names: str, remedy: str) -> None:
         """Raise if the two differ in one of the named settings.

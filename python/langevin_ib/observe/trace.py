@@ -1,4 +1,4 @@
-"""A filled trace: the thinned path of an observable, walker by walker."""
+"""`Trace`: the path of an observable, walker by walker; and the same, filled."""
 
 from __future__ import annotations
 
@@ -8,15 +8,46 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import InvalidArgumentError
+from .observer import Kept
 from .provenance import Provenance
-from .specs import Trace
+from .recorded import Recorded
 
-__all__ = ["TraceResult"]
+__all__ = ["Trace", "TraceResult"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Trace(Recorded):
+    """Keep the observable itself, at every so many steps or at given ones: memory grows with the number of looks.
+
+    Parameters
+    ----------
+    every : int, optional
+        Keep one value per so many steps. There is no default, because 8 bytes per walker and value add up.
+    at : sequence of int, optional
+        Keep the values after these steps instead, counted from the end of the burn-in, such as
+        ``np.geomspace(1, steps, 100).astype(int)``. They are kept in order, each once.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If not just one of both is given, or it is no integer of at least 1, or no sequence of such.
+
+    Examples
+    --------
+    >>> Trace(every=10)
+    Trace(every=10)
+    >>> Trace(at=[100, 1, 10, 10])
+    Trace(at=[1, 10, 100])
+    """
+
+    def filled(self, provenance: Provenance, kept: Kept) -> TraceResult:
+        """Return the trace."""
+        return TraceResult(self, provenance, kept)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TraceResult:
-    """The values of an observable after every so many steps.
+    """The values of an observable after every so many steps, or after given ones.
 
     Parameters
     ----------
@@ -25,7 +56,7 @@ class TraceResult:
     provenance : Provenance
         The settings of the run.
     values : array of float, shape (walkers, draws)
-        Draw i was taken after step (i + 1)·every, counted from the end of the burn-in.
+        Draw i was taken after step ``steps[i]``, counted from the end of the burn-in.
 
     Raises
     ------
@@ -53,7 +84,7 @@ class TraceResult:
     @property
     def steps(self) -> NDArray[np.int64]:
         """The step after which each draw was taken, counted from the end of the burn-in, shape (draws,)."""
-        return self.spec.every * np.arange(1, self.values.shape[1] + 1, dtype=np.int64)
+        return self.spec.steps_of(self.values.shape[1])
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -75,5 +106,4 @@ class TraceResult:
 
     def __repr__(self) -> str:
         walkers, draws = self.values.shape
-        name, every = self.provenance.observable, self.spec.every
-        return f"TraceResult({name}: {walkers} walkers × {draws} draws, every {every} steps)"
+        return f"TraceResult({self.provenance.observable}: {walkers} walkers × {draws} draws, {self.spec.said})"

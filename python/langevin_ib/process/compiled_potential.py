@@ -16,15 +16,7 @@ from ..errors import InvalidArgumentError
 __all__ = ["SIGNATURE", "CompiledPotential"]
 
 SIGNATURE = "int32_t (int64_t walkers, int64_t dim, const double *x, double *gradient, double *value, void *user_data)"
-"""What a function must be.
-
-It reads ``x[coordinate * walkers + walker]``, writes grad V to ``gradient`` in the same layout and, unless ``value`` is
-NULL, V to ``value[walker]``; only MALA asks for values, and to write to NULL ends the process (numba tells by
-``numba.carray(value, (walkers,)).ctypes.data != 0``). It returns 0. Any other number ends the run with an error that
-names it. It is called from several threads at once without the GIL, with any number of walkers, some of which (where
-their number is no multiple of 32) are nobody's and move on from 0: a NaN there harms nothing. It must not raise, unwind
-or call Python.
-"""
+"""What a function must be; what it must do is in the notes of `sample`."""
 
 ARGUMENTS = 6
 

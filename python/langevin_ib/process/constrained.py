@@ -58,6 +58,10 @@ class Constrained(OnSlice):
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "mala")
+    why: ClassVar[str] = (
+        "the noise that it keeps for the next step belongs to another tangent space; take 'mala', which is exact, or "
+        "'euler-maruyama'"
+    )
 
     fixman: bool = False
     metric: InitVar[Any] = None

@@ -11,6 +11,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..model import Metric, Model, Rows, metric_for
+from ..schemes import SCHEMES
 
 __all__ = ["Dynamics", "decay"]
 
@@ -19,8 +20,11 @@ __all__ = ["Dynamics", "decay"]
 class Dynamics(ABC):
     """What all dynamics have in common: a potential, and schemes that can follow them."""
 
-    schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "leimkuhler-matthews", "mala")
+    schemes: ClassVar[tuple[str, ...]] = tuple(SCHEMES)
     """The schemes of `sample` that can move walkers so."""
+
+    why: ClassVar[str] = ""
+    """Why others cannot, and what to take instead."""
 
     @property
     def needs_temperature(self) -> bool:

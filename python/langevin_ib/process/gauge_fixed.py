@@ -67,6 +67,11 @@ class GaugeFixed(OnSlice):
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama",)
+    why: ClassVar[str] = (
+        "whatever the step, going back along the orbits is right to first order in h only, as scalings are no "
+        "isometries. Take 'euler-maruyama' and extrapolate from two steps (compare(..., finer=...)), or sample the "
+        "same law exactly: scheme='mala' with Constrained(level, fixman=True)"
+    )
 
     at_zero: Literal["absorb", "error"] | None = None
     metric: InitVar[Any] = None

@@ -12,7 +12,7 @@ import sympy
 
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..model.expressions import checked_parameters, same_expression
+from ..model.expressions import checked_parameters, same_expression, scalar_expression
 from .algebra import Algebra
 from .assembly import assembled
 from .columns import Columns
@@ -152,11 +152,8 @@ class Program:
 
 
 def _checked(expression: Any) -> sympy.Expr:
-    try:
-        checked = sympy.sympify(expression, strict=True)
-    except sympy.SympifyError:
-        checked = None
-    if not isinstance(checked, sympy.Expr) or getattr(checked, "is_Matrix", False):
+    checked = scalar_expression(expression)
+    if checked is None:
         raise InvalidArgumentError(f"{shown(expression)} is no scalar SymPy expression")
     return checked
 

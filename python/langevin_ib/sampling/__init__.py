@@ -1,13 +1,15 @@
 """The run of a process: sampled here or by workers, stopped, kept, and gone on with."""
 
-from .loop import GROUPS
+from .diagnostics import Diagnostics
 from .run import Run, load
 from .sampling import SamplingInterrupted, sample
+from .stuck import StuckWalkers
 
 __all__ = [
-    "GROUPS",
+    "Diagnostics",
     "Run",
     "SamplingInterrupted",
+    "StuckWalkers",
     "load",
     "sample",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,16 +13,16 @@ from numpy.typing import NDArray
 
 from ..checks import checked_int
 from ..errors import DivergenceError, InvalidArgumentError
-from ..observe import Histogram, HistogramResult, Moments, MomentsResult, Spec, Trace, TraceResult
+from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
 from ..progress import Progress
 from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
-from .loop import MAX_STEPS, Kept, Machine, mortal_pieces, with_stable_step
+from .loop import MAX_STEPS, Machine, stuck_walkers, with_stable_step
 from .segments import proceed
 from .shards import Shards
 
 __all__ = ["Result", "Run", "load"]
 
-Result: TypeAlias = HistogramResult | MomentsResult | TraceResult
+Result: TypeAlias = HistogramResult | MomentsResult | TraceResult | StatesResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,10 +31,8 @@ class Run(Snapshot):
 
     Attributes
     ----------
-    model : Model
-        What was sampled.
-    dynamics : Dynamics
-        Where the walkers went.
+    process : Process
+        What was sampled: ``run.model`` under ``run.dynamics`` at ``run.process.temperature``.
     settings : Settings
         Everything that decided the numbers.
     machine : Machine
@@ -68,10 +67,29 @@ class Run(Snapshot):
 
     @property
     def acceptance(self) -> float | None:
-        """The share of proposals that were accepted, for ``mala``; else None."""
-        if self.settings.scheme != "mala" or self.steps == 0:
+        """The share of proposals that were accepted, for ``mala``; else, and before the first proposal, None."""
+        proposals = self.settings.count * max(self.steps - self.settings.approach, 0)
+        if self.progressed.acceptance is None or proposals == 0:
             return None
-        return self.progressed.accepted / self.walker_steps
+        return self.progressed.accepted / proposals
+
+    @property
+    def walker_acceptance(self) -> NDArray[np.float64] | None:
+        """The same for each walker, shape (walkers,).
+
+        In a run that version 0.1 began they are counted from where this version went on.
+        """
+        counted = self.progressed.acceptance
+        return None if counted is None else counted.rates(self.settings, self.steps)
+
+    @property
+    def stuck_walkers(self) -> NDArray[np.int64]:
+        """The numbers of walkers whose proposals ``mala`` refused for a quarter of the observed steps or more in a row.
+
+        They have not sampled the law. Walkers that stay as long as the acceptance of the others explains are not among
+        them.
+        """
+        return stuck_walkers(self.progressed.acceptance, self.settings, self.steps)
 
     @property
     def absorption_times(self) -> NDArray[np.float64]:
@@ -85,7 +103,7 @@ class Run(Snapshot):
         InvalidArgumentError
             If the dynamics absorbs nobody.
         """
-        pieces = mortal_pieces(self.model, self.dynamics)
+        pieces = self.process.deaths
         if pieces == 0:
             raise InvalidArgumentError(f"{self.dynamics!r} absorbs no walkers; GaugeFixed(at_zero='absorb') does")
         steps = self.progressed.absorbed
@@ -122,24 +140,21 @@ class Run(Snapshot):
     def __contains__(self, name: object) -> bool:
         return name in dict(self.settings.observe)
 
-    def _kept(self) -> Iterator[tuple[Kept, str, Spec]]:
+    def _kept(self) -> Iterator[tuple[Kept, str, Observer]]:
         for kept, (name, spec) in zip(self.progressed.kept, self.settings.observe, strict=True):
             yield kept, name, spec
 
-    def _filled(self, kept: Kept, name: str, spec: Spec) -> Result:
-        provenance = self.settings.provenance(name, spec, self.steps)
+    def _filled(self, kept: Kept, name: str, spec: Observer) -> Result:
+        provenance = replace(
+            self.settings.provenance(self.process, name, spec, self.steps), stuck=len(self.stuck_walkers)
+        )
         if provenance.observations == 0:
             raise InvalidArgumentError(
                 f"{name!r} has not been looked at: the run was interrupted after {self.steps} steps and the "
-                f"first look is after step {self.settings.burn_in + spec.every}"
+                f"first look is after step {self.settings.burn_in + spec.first}"
             )
-        match spec:
-            case Histogram():
-                return HistogramResult(spec, provenance, kept)
-            case Moments():
-                return MomentsResult(spec, provenance, kept)
-            case Trace():
-                return TraceResult(spec, provenance, kept)
+        filled: Result = spec.filled(provenance, kept)
+        return filled
 
     def save(self, path: PathLike) -> None:
         """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
@@ -209,13 +224,14 @@ class Run(Snapshot):
         try:
             return proceed(run, progress=progress, checkpoint=saved, shards=farm)
         except DivergenceError as error:
-            raise with_stable_step(error, self.model, self.dynamics, settings, self.states) from None
+            raise with_stable_step(error, self.process, settings, self.states) from None
 
     def to_datatree(self) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
 
-        Walkers are chains. Where an observable has several traces, "_every_<stride>" is appended to its name. Needs
-        xarray, which is no dependency of langevin_ib.
+        ``arviz.summary(run.to_datatree())`` and ArviZ's other functions take it as it is. Walkers are chains. Where an
+        observable has several traces, "_every_<stride>" is appended to its name; traces of different strides have draws
+        of their own, for which ArviZ has no place. Needs xarray, which is no dependency of langevin_ib.
 
         Raises
         ------
@@ -228,33 +244,29 @@ class Run(Snapshot):
         if not traces:
             raise InvalidArgumentError("the run kept no trace; observe with Trace(every=...) for a chain x draw layout")
         try:
-            import xarray  # noqa: PLC0415 - optional
+            import xarray  # noqa: F401, PLC0415 - optional
         except ImportError as error:
             raise ImportError("to_datatree needs xarray >= 2024.10, which is not there: pip install xarray") from error
+        from .trees import tree_of  # noqa: PLC0415 - it needs xarray
 
-        first, count = self.settings.walkers[0], self.settings.count
-        variables = {}
-        for name, trace in traces.items():
-            # Traces of different strides have draws of their own.
-            draw = "draw" if len({t.spec.every for t in traces.values()}) == 1 else f"draw_{name}"
-            coords = {"chain": np.arange(first, first + count), draw: trace.steps}
-            variables[name] = xarray.DataArray(np.asarray(trace), dims=("chain", draw), coords=coords)
         attributes = {
             "inference_library": "langevin_ib",
+            "inference_library_version": version("langevin-ib"),
             "scheme": self.settings.scheme,
             "step_size": self.settings.step_size,
-            "temperature": self.settings.temperature,
+            "temperature": self.process.temperature,
+            "tuning_steps": self.settings.burn_in,
             "sampling_time": self.seconds,
         }
-        return xarray.DataTree.from_dict({"/posterior": xarray.Dataset(variables, attrs=attributes)})
+        return tree_of(traces, self.settings.walkers[0], attributes)
 
     def _traces(self) -> dict[str, TraceResult]:
         """Return the traces by names of their own."""
-        results = (self._filled(*each) for each in self._kept() if isinstance(each[2], Trace))
+        results = (self._filled(*each) for each in self._kept())
         filled = [result for result in results if isinstance(result, TraceResult)]
         names = [trace.provenance.observable for trace in filled]
         return {
-            name if names.count(name) == 1 else f"{name}_every_{trace.spec.every}": trace
+            name if names.count(name) == 1 else f"{name}_{trace.spec.label}": trace
             for name, trace in zip(names, filled, strict=True)
         }
 
@@ -269,7 +281,7 @@ class Run(Snapshot):
         observed = f", observed {', '.join(self)}" if len(self) else ""
         return (
             f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
-            f"{settings.temperature:g} by {settings.scheme}{observed}{rate}>"
+            f"{self.process.temperature:g} by {settings.scheme}{observed}{rate}>"
         )
 
 

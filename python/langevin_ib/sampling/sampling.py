@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -10,28 +11,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
-from ..checks import checked_int
 from ..errors import DivergenceError, InvalidArgumentError
 from ..model import Model
-from ..observe import Histogram, Moments, Spec, Trace
-from ..process import Ambient, CompiledPotential, Dynamics, compiled_of
+from ..observe import Observer
+from ..process import Dynamics, GaugeFixed, Process
 from ..progress import Progress
-from ..temperature import resolve_temperature
+from .approach import with_approach
+from .arguments import checked_observers, checked_walkers, key_of
 from .files import DRAWN, Checkpoint, PathLike
 from .loop import (
-    MAX_WALKERS,
-    REACH,
+    Driver,
     Machine,
     Progressed,
     Settings,
-    bound_of,
-    brought,
-    driver_of,
-    require_finite_start,
-    require_scheme,
-    seen,
-    warn_of_slow_convergence,
+    starting_states,
+    with_accepted_step,
     with_automatic_step,
     with_stable_step,
 )
@@ -41,7 +35,7 @@ from .shards import Shards
 
 __all__ = ["SamplingInterrupted", "sample"]
 
-SCOUTS = 256
+SCOUTS, METROPOLIS_SCOUTS = 256, 1024
 """So many first walkers of a key choose an automatic step, whichever and however many walkers are sampled."""
 
 
@@ -61,7 +55,7 @@ def sample(
     dtype: str = "float64",
     noise: str = "native",
     substeps: int = 1,
-    observe: Mapping[str, Spec | tuple[Spec, ...]] | None = None,
+    observe: Mapping[str, Observer | tuple[Observer, ...]] | None = None,
     initial: ArrayLike | None = None,
     threads: int | None = None,
     level: str | None = None,
@@ -105,8 +99,8 @@ def sample(
         Make each step's noise from that many finer steps, as their normalised sum. A run at step h with ``substeps=2``
         and one at h/2 with the same seed share one Brownian path, so their difference, the discretisation bias that
         ``compare(..., finer=...)`` extrapolates, has little variance.
-    observe : mapping from str to Histogram, Moments, Trace, or a tuple of them
-        What to keep of which observable of the model, besides the final states.
+    observe : mapping from str to Histogram, Moments, Trace, States, or a tuple of them
+        What to keep of which observable of the model, besides the final states; `States` under a name of its own.
     initial : array_like, shape (), (dim,) or (walkers, dim), optional
         Where the walkers start; it is copied; by default at independent standard normals drawn from the same key. Under
         `GaugeFixed` they are moved along their orbits to the slice first, under `Constrained` along its normals.
@@ -129,17 +123,20 @@ def sample(
         Who makes the steps, if not this process: a process pool, ``Client.get_executor()`` of dask.distributed, ... The
         walkers are cut into shards, each of which uses one thread unless `threads` says more; the result has the same
         bits. Progress is told, and Ctrl-C goes back to, where all shards had last been gathered: every few seconds.
+        If this process is killed, the processes that it had started for a pool, and that have worked for it, end, too.
     shards : int, optional
         How many shards; by default four per worker, and never more than one per 32 walkers.
     potential : scipy.LowLevelCallable, numba cfunc or ctypes function, optional
-        A compiled gradient in place of the model's loss and confinement, for code that is not an expression; see
-        `CompiledPotential` for its signature. Weight decay and metric of the dynamics still apply.
+        A compiled gradient in place of the model's loss and confinement, for code that is not an expression. Weight
+        decay and metric of the dynamics still apply. What it must be, see Notes.
 
     Returns
     -------
     Run
         ``run.states`` of shape (walkers, dim) and ``run[name]`` for each observed name. After Ctrl-C it holds what was
-        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so.
+        sampled until then, ``run.interrupted`` is true and a `SamplingInterrupted` warning says so. In a loop of runs
+        the loop ends with it: where the same call comes next, it raises KeyboardInterrupt and samples nothing. Where
+        Ctrl-C is ignored (a background job, nohup), or has a handler of its own, that stays.
 
     Raises
     ------
@@ -153,65 +150,81 @@ def sample(
     ArchiveError
         If `checkpoint` holds another run, which is then left alone, or cannot be written; in that case the error's
         ``run`` is what was sampled until then.
+    KeyboardInterrupt
+        If Ctrl-C comes a second time before the run has stopped, or in a loop ended the run before.
+
+    Notes
+    -----
+    A compiled potential is a function::
+
+        int32_t (int64_t walkers, int64_t dim, const double *x, double *gradient, double *value, void *user_data)
+
+    It reads ``x[coordinate * walkers + walker]``, writes grad V to ``gradient`` in the same layout and, unless
+    ``value`` is NULL, V to ``value[walker]``; only MALA asks for values, and to write to NULL ends the process (numba
+    tells by ``numba.carray(value, (walkers,)).ctypes.data != 0``). It returns 0. Any other number ends the run with an
+    error that names it. It is called from several threads at once without the GIL, with any number of walkers, some of
+    which (where their number is no multiple of 32) are nobody's and move on from 0: a NaN there harms nothing. It must
+    not raise, unwind or call Python.
     """
-    dynamics = Ambient() if dynamics is None else dynamics
-    if not isinstance(model, Model):
-        raise InvalidArgumentError(f"model must be a Model, got {model!r}")
-    if not isinstance(dynamics, Dynamics):
-        raise InvalidArgumentError(
-            f"dynamics must be an Ambient, SoftSlice, GaugeFixed or Constrained, got {dynamics!r}"
-        )
-    if potential is not None:
-        if not isinstance(dynamics, Ambient):
-            raise InvalidArgumentError(f"potential= is driven by Ambient dynamics only, not by {dynamics!r}")
-        dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
-    if compiled_of(dynamics) is not None and checkpoint is not None:
+    process = Process.of(
+        model, dynamics, beta=beta, sigma=sigma, temperature=temperature, potential=potential, allow_zero=True
+    )
+    if process.compiled is not None and checkpoint is not None:
         raise InvalidArgumentError("checkpoint= cannot hold a compiled potential, which is an address in this process")
     if isinstance(step_size, str) and step_size != "auto":
         raise InvalidArgumentError(f"step_size={step_size!r} must be a real number or 'auto'")
     saved, farm = Checkpoint.opened(checkpoint, checkpoint_every), Shards.checked(executor, shards)
     settings = Settings(
-        temperature=resolve_temperature(beta, sigma, temperature, allow_zero=True),
         # Any valid number serves until the states are known, from which "auto" takes its own.
         step_size=1.0 if isinstance(step_size, str) else step_size,
         steps=steps,
         burn_in=burn_in,
-        walkers=_walkers(walkers),
-        key=saved.key if rng is None and saved and saved.key is not None else _key(rng),
+        walkers=checked_walkers(walkers),
+        key=saved.key if rng is None and saved and saved.key is not None else key_of(rng),
         scheme=scheme,
         dtype=dtype,
         noise=noise,
-        observe=_observe(model, observe),
+        observe=checked_observers(model, observe),
         substeps=substeps,
     )
+    settings = with_approach(settings, saved)
     machine = Machine.checked(1 if farm and threads is None else threads, level, block)
-    require_scheme(dynamics, settings.scheme)
-    bound_of(model, dynamics)
-    driver_of(model, dynamics, settings.temperature)
-    for name, _ in settings.observe:
-        seen(model, dynamics, name)
-    dynamics.metric_of(model)
+    settings.require_motion(process)
     settings.require_memory(model.dim, machine.threads)
-    warn_of_slow_convergence(model, dynamics, stacklevel=3)
-    states = _initial(initial, model, dynamics, settings)
-    require_finite_start(model, dynamics, states, first=settings.walkers[0], temperature=settings.temperature)
+    driver = Driver.of(process)
+    driver.look_at(settings.observe)
+    _warn_of_slow_convergence(process, stacklevel=2)
+    states = starting_states(initial, driver, settings)
+    driver.require_finite_start(states, first=settings.walkers[0])
     notes: tuple[str, ...] = ()
     if isinstance(step_size, str):
-        settings, note = _with_automatic_step(model, dynamics, settings, states, initial=initial, walkers=walkers)
+        settings, note = _with_automatic_step(process, settings, states, initial=initial, walkers=walkers)
+        settings.require_motion(process)
         notes = (note,)
     start = Progressed.start(states, settings)
     origin = DRAWN if initial is None else None
-    run = Run(model, dynamics, settings, machine, start, seconds=0.0, interrupted=False, origin=origin, notes=notes)
+    run = Run(process, settings, machine, start, seconds=0.0, interrupted=False, origin=origin, notes=notes)
     run = run if saved is None else saved.joined(run)
     try:
         return proceed(run, progress=progress, checkpoint=saved, shards=farm)
     except DivergenceError as error:
-        raise with_stable_step(error, model, dynamics, settings, states) from None
+        raise with_stable_step(error, process, settings, states) from None
+
+
+def _warn_of_slow_convergence(process: Process, *, stacklevel: int) -> None:
+    """Warn where walkers reach zero and leave it again, so that the error of a step is O(sqrt(h)) and not O(h)."""
+    place = process.slice
+    if place is not None and isinstance(process.dynamics, GaugeFixed) and place.slow:
+        warnings.warn(
+            f"at level 0 walkers reach zero of {place.named(*place.slow)} and leave it again, where a step makes an "
+            "error of O(sqrt(h)) and not O(h); take another level, such as 0.5, or a much smaller step_size",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _with_automatic_step(
-    model: Model,
-    dynamics: Dynamics,
+    process: Process,
     settings: Settings,
     states: NDArray[Any],
     *,
@@ -219,92 +232,14 @@ def _with_automatic_step(
     walkers: int | slice,
 ) -> tuple[Settings, str]:
     """Choose the step from states that are the same for every shard of a run."""
+    choose = with_accepted_step if settings.is_metropolis else with_automatic_step
     if initial is None:
-        scouts = replace(settings, walkers=(0, SCOUTS))
-        chosen, note = with_automatic_step(model, dynamics, scouts, _initial(None, model, dynamics, scouts))
+        scouts = replace(settings, walkers=(0, METROPOLIS_SCOUTS if settings.is_metropolis else SCOUTS))
+        chosen, note = choose(process, scouts, starting_states(None, Driver.of(process), scouts))
         return replace(settings, step_size=chosen.step_size), note
     if isinstance(walkers, slice) and np.ndim(initial) == 2:
         raise InvalidArgumentError(
             "step_size='auto' with walkers=slice(a, b) and initial states of their own would give "
             "each shard another step; give a number"
         )
-    return with_automatic_step(model, dynamics, settings, states)
-
-
-def _walkers(walkers: Any) -> tuple[int, int]:
-    if not isinstance(walkers, slice):
-        return 0, checked_int("walkers", walkers, minimum=1, maximum=MAX_WALKERS)
-    if walkers.stop is None or not (walkers.step is None or (isinstance(walkers.step, int) and walkers.step == 1)):
-        raise InvalidArgumentError(f"walkers={walkers!r}: give an int, or slice(a, b) without a step")
-    first = 0 if walkers.start is None else walkers.start
-    start = checked_int("walkers.start", first, minimum=0, maximum=MAX_WALKERS)
-    stop = checked_int("walkers.stop", walkers.stop, minimum=0, maximum=MAX_WALKERS)
-    if start >= stop:
-        raise InvalidArgumentError(f"walkers={walkers!r} is empty; give slice(a, b) with a < b")
-    return start, stop
-
-
-def _key(rng: Any) -> int:
-    try:
-        generator = np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"rng={rng!r}: numpy.random.default_rng refuses it ({error})") from None
-    low, high = generator.integers(0, 2**64, size=2, dtype=np.uint64)
-    return int(low) | int(high) << 64
-
-
-def _observe(model: Model, observe: Any) -> tuple[tuple[str, Spec], ...]:
-    if observe is None:
-        return ()
-    if not isinstance(observe, Mapping):
-        raise InvalidArgumentError(f"observe must map names to Histogram, Moments or Trace, got {observe!r}")
-    pairs = []
-    for name, specs in observe.items():
-        model.observable(name)
-        if specs == ():
-            raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
-        for spec in specs if isinstance(specs, tuple) else (specs,):
-            if not isinstance(spec, (Histogram, Moments, Trace)):
-                raise InvalidArgumentError(f"observe[{name!r}] must be a Histogram, Moments or Trace, got {spec!r}")
-            if isinstance(spec, Histogram) and spec.given is not None:
-                model.observable(spec.given[0])
-            pairs.append((name, spec))
-    return tuple(pairs)
-
-
-def _initial(initial: ArrayLike | None, model: Model, dynamics: Dynamics, settings: Settings) -> NDArray[Any]:
-    """Return the initial states, (walkers, dim) in the run's dtype, where the dynamics wants them."""
-    return brought(model, dynamics, _given(initial, model, settings), first=settings.walkers[0])
-
-
-def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArray[Any]:
-    """Return the states asked for; never the caller's own array."""
-    shape = (settings.count, model.dim)
-    if initial is None:
-        drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
-        return drawn.reshape(shape)
-    try:
-        states = np.asarray(initial)
-        if states.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {states.dtype}")
-        if np.ma.is_masked(initial):
-            raise TypeError("some are masked")
-        # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
-        if states.ndim > 0 and states.shape[-1] != model.dim:
-            raise ValueError(f"shape {states.shape}")
-        with np.errstate(over="ignore"):
-            states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
-    except (TypeError, ValueError) as error:
-        given = getattr(initial, "shape", type(initial).__name__)
-        raise InvalidArgumentError(
-            f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
-            f"{error}"
-        ) from None
-    # Not walker by walker, which takes ten times as long: NaN is neither below nor above.
-    if states.size and not (-REACH[settings.dtype] < states.min() and states.max() < REACH[settings.dtype]):
-        walker = int(np.argmin((np.abs(states) < REACH[settings.dtype]).all(axis=1)))
-        raise InvalidArgumentError(
-            f"initial: walker {walker} starts at {states[walker].tolist()}; in {settings.dtype} every coordinate must "
-            f"be finite and below {REACH[settings.dtype]:g}"
-        )
-    return states
+    return choose(process, settings, states)

@@ -9,10 +9,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..progress import Progress, Reporter
+from .diagnostics import REMARK, remarked
 from .files import Checkpoint, Snapshot
 from .interrupts import CtrlC
 from .loop import Progressed, advance
+from .precision import lost_steps
 from .shards import Shards
+from .stuck import warn_of_stuck
 
 __all__ = ["SamplingInterrupted", "proceed"]
 
@@ -65,6 +68,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     -------
     Snapshot
         Where the run stands then: at its end, or where Ctrl-C stopped it; a `SamplingInterrupted` warning says so.
+        Where steps are too small for the precision, another says that, and so do its notes.
 
     Raises
     ------
@@ -75,6 +79,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
     Exception
         Whatever `progress` raised, once the checkpoint has been written.
     """
+    lost = lost_steps(snapshot)
     with Reporter(progress, snapshot.settings.steps) as reporter, CtrlC() as ctrl_c:
         run, stopped = _segments(snapshot, ctrl_c, ctrl_c.after(reporter.callback()), checkpoint, shards)
     if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
@@ -83,6 +88,11 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         run = replace(run, interrupted=True)
         message = f"interrupted after {run.progressed.steps} of {run.settings.steps} steps"
         warnings.warn(SamplingInterrupted(message), stacklevel=3)
+    warn_of_stuck(run, stacklevel=3)
+    lost = lost or lost_steps(run)
+    if lost is not None:
+        warnings.warn(lost, UserWarning, stacklevel=3)
+        run = replace(run, notes=(*run.notes, f"{REMARK}{lost}"))
     return run
 
 
@@ -113,8 +123,11 @@ def _segments(
         seconds += snapshot.seconds
         interrupted = isinstance(stopped, KeyboardInterrupt)
         snapshot = replace(snapshot, progressed=progressed, seconds=seconds, interrupted=interrupted)
+        last = stopped is not None or progressed.steps == steps
+        if last:
+            snapshot = replace(snapshot, notes=remarked(snapshot))
         if checkpoint is not None:
-            checkpoint.offer(snapshot, last=stopped is not None or progressed.steps == steps)
+            checkpoint.offer(snapshot, last=last)
     return snapshot, stopped
 
 
@@ -122,8 +135,7 @@ def _advance(
     snapshot: Snapshot, steps: int, report: Callable[[int], None] | None
 ) -> tuple[Progressed, BaseException | None]:
     return advance(
-        snapshot.model,
-        snapshot.dynamics,
+        snapshot.process,
         snapshot.settings,
         snapshot.machine,
         before=snapshot.progressed,
@@ -140,9 +152,7 @@ def _advance_shards(
         # Nobody asks while this process waits for others, and there is nothing that could get lost.
         ctrl_c.at_once = True
         ctrl_c.raise_if_pressed()
-        progressed = shards.advance(
-            snapshot.model, snapshot.dynamics, snapshot.settings, snapshot.machine, before=before, steps=steps
-        )
+        progressed = shards.advance(snapshot.process, snapshot.settings, snapshot.machine, before=before, steps=steps)
         ctrl_c.at_once = False
     except KeyboardInterrupt as stopped:
         return before, stopped

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ..checks import checked_int, shown
 from ..errors import DivergenceError, InvalidArgumentError
-from ..model import Model
-from ..observe import Histogram, Moments, Spec, Trace
-from ..process import Dynamics
-from .loop import Kept, Machine, Progressed, Settings, advance
+from ..observe import Kept, Observer
+from ..process import Process
+from .loop import Acceptance, Machine, Progressed, Settings, advance
+from .orphans import end_with_parent
 
 __all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
 
@@ -42,24 +42,29 @@ class Task:
 
     Parameters
     ----------
-    model, dynamics, settings, machine
+    process, settings, machine
         As `loop.advance` takes them; the walkers of the settings are those of the shard.
     states : array, shape (walkers, dim)
         Where the shard's walkers stand.
-    sums : tuple of array, shape (walkers, order)
-        The sums of each `Moments`.
+    sums : tuple of array, shape (walkers, n)
+        What each observer that goes on has kept, such as the sums and pivots of `Moments`.
+    acceptance : Acceptance or None
+        What became of the shard's proposals.
     made, steps : int
         The steps made, and to be made.
+    owner : int
+        The process that the run is made for.
     """
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     states: NDArray[Any]
     sums: tuple[NDArray[Any], ...]
+    acceptance: Acceptance | None
     made: int
     steps: int
+    owner: int
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,7 @@ class Shards:
 
     def advance(
         self,
-        model: Model,
-        dynamics: Dynamics,
+        process: Process,
         settings: Settings,
         machine: Machine,
         *,
@@ -125,9 +129,11 @@ class Shards:
         try:
             for walkers in cut(settings.walkers, self._number(settings.count)):
                 rows = _rows(walkers, settings)
-                sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if isinstance(spec, Moments))
+                sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if spec.goes_on)
                 shard = replace(settings, walkers=walkers)
-                task = Task(model, dynamics, shard, machine, before.states[rows], sums, before.steps, steps)
+                acceptance = None if before.acceptance is None else before.acceptance.of(rows)
+                states = before.states[rows]
+                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
         except BrokenExecutor as error:
@@ -199,17 +205,18 @@ def advance_shard(task: Task) -> Progressed:
     KeyboardInterrupt
         If the worker heard Ctrl-C; or whatever else a signal handler there raised.
     """
+    end_with_parent(task.owner)
     settings = task.settings
     # What comes over a network may lie anywhere in a message, also where no number of its size may be.
     states, *sums = (np.require(array, requirements=["C", "ALIGNED"]) for array in (task.states, *task.sums))
+    acceptance = None if task.acceptance is None else task.acceptance.aligned()
     nothing, left = Progressed.start(states, settings), iter(sums)
-    kept = tuple(next(left) if isinstance(spec, Moments) else new for new, spec in _observed(nothing, settings))
+    kept = tuple(next(left) if spec.goes_on else new for new, spec in _observed(nothing, settings))
     progressed, stopped = advance(
-        task.model,
-        task.dynamics,
+        task.process,
         settings,
         task.machine,
-        before=Progressed(states, kept, task.made, 0),
+        before=Progressed(states, kept, task.made, acceptance),
         steps=task.steps,
         report=None,
     )
@@ -235,27 +242,23 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Pa
         The shards, which together have each walker once, as `advance_shard` returns them.
     """
     states = np.empty_like(before.states)
-    kept = [_room(old, spec, settings, before.steps, steps) for old, spec in _observed(before, settings)]
-    accepted = before.accepted
+    dim = before.states.shape[1]
+    kept = [spec.room(old, settings.extent(dim, spec, steps)) for old, spec in _observed(before, settings)]
+    acceptance = None if before.acceptance is None else before.acceptance.copy()
     absorbed = None if before.absorbed is None else before.absorbed.copy()
     for walkers, part in parts:
         rows = _rows(walkers, settings)
         states[rows] = part.states
-        accepted += part.accepted
+        if acceptance is not None and part.acceptance is not None:
+            acceptance.counts[rows] = part.acceptance.counts
         if part.absorbed is not None:
             if absorbed is None:
                 absorbed = np.full((settings.count, part.absorbed.shape[1]), -1, dtype=np.int64)
             # A shard knows of this stretch only.
             absorbed[rows] = np.maximum(absorbed[rows], part.absorbed)
         for whole, (new, spec) in zip(kept, _observed(part, settings), strict=True):
-            match spec:
-                case Histogram():
-                    np.add(whole, new, out=whole)
-                case Moments():
-                    whole[rows] = new
-                case Trace():
-                    whole[rows, whole.shape[1] - new.shape[1] :] = new
-    return Progressed(states, tuple(kept), steps, accepted, absorbed)
+            spec.placed(whole, new, rows)
+    return Progressed(states, tuple(kept), steps, acceptance, absorbed)
 
 
 def _rows(walkers: tuple[int, int], settings: Settings) -> slice:
@@ -263,22 +266,8 @@ def _rows(walkers: tuple[int, int], settings: Settings) -> slice:
     return slice(walkers[0] - settings.walkers[0], walkers[1] - settings.walkers[0])
 
 
-def _observed(progressed: Progressed, settings: Settings) -> Iterator[tuple[Kept, Spec]]:
+def _observed(progressed: Progressed, settings: Settings) -> Iterator[tuple[Kept, Observer]]:
     return zip(progressed.kept, (spec for _, spec in settings.observe), strict=True)
-
-
-def _room(old: Kept, spec: Spec, settings: Settings, made: int, steps: int) -> Kept:
-    """Return where shards are merged into: what was kept before them, and room for what they add."""
-    match spec:
-        case Histogram():
-            return old.copy()
-        case Moments():
-            return np.empty_like(old)
-        case Trace():
-            draws = settings.observations(spec, steps)
-            room: Kept = np.empty((settings.count, draws), dtype=settings.dtype)
-            room[:, : settings.observations(spec, made)] = old
-            return room
 
 
 def _finished(futures: dict[Future[Progressed], tuple[int, int]]) -> Iterator[Part]:

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..line import NODES, TO_COEFFICIENTS, WEIGHTS, antiderivative
+from ..line import NODES, TO_COEFFICIENTS, Average, Function, antiderivative
 
 __all__ = ["Branches", "crossings", "series_of"]
 
@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _CHUNK = 4096
+_DRAWN = 2**15
+_FIRST_PIECES = 6
 _GRID = np.concatenate([[-1.0], NODES, [1.0]])
 
 
@@ -215,19 +217,38 @@ class Branches:
                 break
         return x
 
-    @cached_property
-    def _rule(self) -> tuple[FloatArray, FloatArray]:
-        """Values of the quantity, and their probabilities."""
-        half = (self.high - self.low)[:, None] / 2.0
-        t = (self.high + self.low)[:, None] / 2.0 + half * NODES
-        row = np.repeat(np.arange(self.low.size), NODES.size)
-        values, weights = (legendre.legval(t.ravel(), s[row].T, tensor=False) for s in (self.quantity, self.weight))
-        return np.asarray(values), np.asarray(weights * (half * WEIGHTS).ravel() / self.total)
-
-    def expect(self, func: Callable[[FloatArray], ArrayLike]) -> float:
+    def expect(self, func: Function) -> float:
         """Return the expectation of a function of the quantity."""
-        values, probability = self._rule
-        return float(np.sum(np.broadcast_to(np.asarray(func(values), dtype=np.float64), values.shape) * probability))
+
+        def weighted(row: IndexArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+            values, weights = (
+                legendre.legval(t.T, series[row].T[:, None, :], tensor=False).T
+                for series in (self.quantity, self.weight)
+            )
+            return np.asarray(values), np.maximum(weights, 0.0) / self.total
+
+        edges = self.low + (self.high - self.low) * np.linspace(0.0, 1.0, _FIRST_PIECES + 1)[:, None]
+        average = Average(func)
+        rows = np.tile(np.arange(self.low.size), _FIRST_PIECES)
+        average.add(weighted, rows, edges[:-1].ravel(), edges[1:].ravel())
+        return average.value()
+
+    def draw(self, uniform: FloatArray) -> FloatArray:
+        """Return independent values for numbers between 0 and 1: the branches one after the other, each by inversion.
+
+        That is as good as the quantile, but not monotone.
+        """
+        below = np.cumsum(self.mass)
+        reached = uniform * below[-1]
+        row = np.minimum(np.searchsorted(below, reached), below.size - 1)
+        parts = []
+        for start in range(0, uniform.size, _DRAWN):
+            k = row[start : start + _DRAWN]
+            from_low = legendre.legval(self.low[k], self._integral[k].T, tensor=False)
+            target = from_low + reached[start : start + _DRAWN] - (below[k] - self.mass[k])
+            t = _inverse(self._integral[k], target, self.low[k], self.high[k])
+            parts.append(legendre.legval(t, self.quantity[k].T, tensor=False))
+        return np.concatenate([np.zeros(0), *parts])
 
     def mean(self) -> float:
         """Return the expectation."""

@@ -5,7 +5,7 @@ from .block_law import BlockLaw
 from .chain import ChainLaw
 from .gaussian import affine_observable, quadratic_form
 from .hadamard import SeveralBlocks
-from .matrix import MatrixLaw
+from .matrix import Factorization, MatrixLaw
 from .product import Product
 from .torus import TorusLaw
 
@@ -13,6 +13,7 @@ __all__ = [
     "Block",
     "BlockLaw",
     "ChainLaw",
+    "Factorization",
     "MatrixLaw",
     "Product",
     "SeveralBlocks",

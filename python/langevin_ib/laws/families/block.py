@@ -17,9 +17,11 @@ import sympy
 from numpy.typing import NDArray
 
 from ...model import Model
-from ...model.expressions import compiled
+from ...model.expressions import compiled, exact
+from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
 from ..integrals import ANGLES, angular_integral, tabulated
 from ..line import Cells, integrate
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
 from .scalings import blocks_of, scaling_weights
@@ -63,7 +65,8 @@ class Block:
     def kind(self, expression: sympy.Expr) -> tuple[str, float]:
         """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor.
 
-        The observable is compared with each of them at random points, so it may be written in any way.
+        Values at random points tell which of them it can be, and then it is decided whether it is that everywhere: it
+        may be written in any way.
         """
         if not expression.free_symbols <= set(self.symbols):
             return "", 1.0
@@ -71,19 +74,27 @@ class Block:
         u, v = x[: len(self.left)], x[len(self.left) :]
         p, q = (u**2).sum(axis=0), (v**2).sum(axis=0)
         value = compiled(expression, self.symbols)(*x)
-        if any(_same(value, a * b) for a, b in itertools.product(u, v)):
-            return ("theta" if self.is_scalar else "component"), 1.0
-        if _same(value, np.sqrt(p * q)):
-            return "strength", 1.0
-        for name, form in (("imbalance", p - q), ("size", p + q)):
-            factor = float(value[0] / form[0])
-            if factor != 0.0 and _same(value, factor * form):
-                return name, round(factor, 12)
+        squares = [sympy.Add(*(x**2 for x in side)) for side in (self.left, self.right)]
+        factors = {name: round(float(value[0] / form[0]), 12) for name, form in (("imbalance", p - q), ("size", p + q))}
+        product = "theta" if self.is_scalar else "component"
+        candidates = [
+            *(
+                (product, 1.0, a * b, self.left[i] * self.right[j])
+                for (i, a), (j, b) in itertools.product(enumerate(u), enumerate(v))
+            ),
+            ("strength", 1.0, np.sqrt(p * q), sympy.sqrt(squares[0]) * sympy.sqrt(squares[1])),
+            ("imbalance", factors["imbalance"], factors["imbalance"] * (p - q), squares[0] - squares[1]),
+            ("size", factors["size"], factors["size"] * (p + q), squares[0] + squares[1]),
+        ]
+        for name, factor, values, form in candidates:
+            likely = factor != 0.0 and _same(value, values)
+            if likely and same_function(expression, exact(factor) * form, self.symbols):
+                return name, factor
         return "", 1.0
 
 
 @dataclass(frozen=True)
-class BlockStrength:
+class BlockStrength(Recomputed):
     """The law of the strength of a model that is one block.
 
     Parameters
@@ -153,12 +164,20 @@ class BlockStrength:
 
     @cached_property
     def is_isotropic(self) -> bool:
-        """Whether the loss depends on s alone, up to rounding, at 16 directions and 6 strengths."""
+        """Whether the loss depends on s alone: no rotation and no reflection of U or of V changes it."""
         source = np.random.default_rng(20260106)
         a, b = (_unit(source.standard_normal((_PROBES, dim))) for dim in (self.m, self.n))
         values = self.loss_at(np.array([[1e-3], [0.1], [0.5], [1.0], [2.5], [7.0]]), a, b)
         spread = np.ptp(values, axis=1)
-        return bool(np.all(spread <= 1e-11 * (np.abs(values).max(axis=1) + np.abs(values).max() * 1e-3)))
+        if np.any(spread > 1e-11 * (np.abs(values).max(axis=1) + np.abs(values).max() * 1e-3)):
+            return False
+        model, sides = self.request.model, (self.block.left, self.block.right)
+        places = [[model.parameters.index(x) for x in side] for side in sides]
+        turns = tuple(_turn(model.dim, i, j) for side in places for i, j in itertools.pairwise(side))
+        flips = [LinearMap.reflection(model.dim, [side[0]]) for side in places]
+        return is_invariant(model.loss, turns, model.parameters, model.data) and is_unchanged(
+            model.loss, flips, model.parameters, model.data
+        )
 
     @cached_property
     def log_gibbs(self) -> Callable[[FloatArray], FloatArray]:
@@ -205,6 +224,11 @@ class BlockStrength:
 
 def _same(one: FloatArray, other: FloatArray) -> bool:
     return bool(np.all(np.abs(one - other) <= 1e-10 * np.maximum(np.abs(other), 1e-3)))
+
+
+def _turn(dim: int, i: int, j: int) -> sympy.ImmutableSparseMatrix:
+    """Return the generator of the rotations that mix two coordinates."""
+    return sympy.ImmutableSparseMatrix(dim, dim, {(i, j): sympy.Integer(-1), (j, i): sympy.Integer(1)})
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

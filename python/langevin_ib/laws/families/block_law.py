@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,19 +120,18 @@ class BlockLaw(BlockStrength):
             )
         if not self.is_isotropic:
             return self._component_by_directions()
+        return self._log_component
+
+    def _log_component(self, z: FloatArray) -> FloatArray:
         dim = max(self.m, self.n)
+        size = np.maximum(np.abs(z), _TINY)
+        reach = np.maximum(np.log(2.0 * self.largest / size), 0.0) + 40.0
 
-        def log_weight(z: FloatArray) -> FloatArray:
-            size = np.maximum(np.abs(z), _TINY)
-            reach = np.maximum(np.log(2.0 * self.largest / size), 0.0) + 40.0
+        def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
+            return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
 
-            def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
-                return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
-
-            values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
-            return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
-
-        return log_weight
+        values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
+        return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
 
     def _component_by_directions(self) -> LogWeight:
         """Integrate over the other components: z_perp = |z_i| sinh(y) times a direction; two or three dimensions."""
@@ -187,6 +187,7 @@ class BlockLaw(BlockStrength):
         log_rho, nodes, gap = self._strength_rule()
         log_core = float(self.log_gibbs(np.array([gap]))[0]) if self.m == self.n == 1 else -math.inf
 
+        # It is tabulated, so that it need not be kept.
         def log_weight(q: FloatArray) -> FloatArray:
             q = q / factor
             result = np.empty(q.shape)
@@ -225,24 +226,24 @@ class BlockLaw(BlockStrength):
             return self._size_on_slice(factor, 2.0 * abs(self.measure.level))
         low, high = self.measure.window or (-math.inf, math.inf)
         smallest = max(low, -high, 0.0)
-
-        def log_weight(total: FloatArray) -> FloatArray:
-            total = np.maximum(total / factor, _TINY)
-            reach = np.maximum(np.log(2.0 * total), 0.0) + 50.0
-            with np.errstate(divide="ignore"):  # q = N tanh t; all of t where the window is wider than N
-                left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
-
-            def log_f(row: IndexArray, t: FloatArray) -> FloatArray:
-                n = total[row]
-                cosh = np.logaddexp(t, -t)
-                shape = ((self.m - 1) * (t - cosh) + (self.n - 1) * (-t - cosh)) / 2.0 - cosh
-                return shape + self.log_gibbs(n * np.exp(-cosh)) + self._log_confinement(n * np.tanh(t), n)
-
-            values = log_integrals(log_f, np.maximum(left, -reach), np.minimum(right, reach), width=6.0)
-            return values + self.measure.power * np.log(total)
-
+        log_weight = partial(self._log_size, factor, low, high)
         weight = tabulated(log_weight, signs=(1.0,)) if smallest == 0.0 else log_weight
         return self._weighted(weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+
+    def _log_size(self, factor: float, low: float, high: float, total: FloatArray) -> FloatArray:
+        total = np.maximum(total / factor, _TINY)
+        reach = np.maximum(np.log(2.0 * total), 0.0) + 50.0
+        with np.errstate(divide="ignore"):  # q = N tanh t; all of t where the window is wider than N
+            left, right = (np.arctanh(np.clip(end / total, -1.0, 1.0)) for end in (low, high))
+
+        def log_f(row: IndexArray, t: FloatArray) -> FloatArray:
+            n = total[row]
+            cosh = np.logaddexp(t, -t)
+            shape = ((self.m - 1) * (t - cosh) + (self.n - 1) * (-t - cosh)) / 2.0 - cosh
+            return shape + self.log_gibbs(n * np.exp(-cosh)) + self._log_confinement(n * np.tanh(t), n)
+
+        values = log_integrals(log_f, np.maximum(left, -reach), np.minimum(right, reach), width=6.0)
+        return values + self.measure.power * np.log(total)
 
     def _size_on_slice(self, factor: float, smallest: float) -> Density:
         """N = 2 sqrt(c**2 + s**2): ds = N dN / 4s."""
@@ -250,10 +251,10 @@ class BlockLaw(BlockStrength):
             raise self.request.unsupported(
                 f"it differs from {factor * smallest:.6g} by less than doubles resolve well", "use a smaller level"
             )
-
-        def log_weight(total: FloatArray) -> FloatArray:
-            total = total / factor
-            s = np.maximum(np.sqrt(np.maximum((total - smallest) * (total + smallest), 0.0)) / 2.0, _TINY)
-            return self.log_strength(s) + np.log(np.maximum(total, _TINY)) - np.log(s)
-
+        log_weight = partial(self._log_size_on_slice, factor, smallest)
         return self._weighted(log_weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+
+    def _log_size_on_slice(self, factor: float, smallest: float, total: FloatArray) -> FloatArray:
+        total = total / factor
+        s = np.maximum(np.sqrt(np.maximum((total - smallest) * (total + smallest), 0.0)) / 2.0, _TINY)
+        return self.log_strength(s) + np.log(np.maximum(total, _TINY)) - np.log(s)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ..line import Density
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import scaling_weights
 
@@ -35,7 +36,7 @@ _NEWTON = 200
 
 
 @dataclass(frozen=True)
-class ChainLaw:
+class ChainLaw(Recomputed):
     """The law of the product of all parameters under all scalings that leave it as it is.
 
     Parameters

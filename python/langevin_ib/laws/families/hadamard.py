@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ...model import Model, Scaling
+from ...model.meaning import is_separable
 from ...process import Constrained, GaugeFixed, SoftSlice
 from ..integrals import log_integrals, tabulated
 from ..line import Density
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block import Block
 from .block_law import BlockLaw
@@ -32,11 +34,10 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _TINY = 1e-300
-_PROBES = 8
 
 
 @dataclass(frozen=True)
-class SeveralBlocks:
+class SeveralBlocks(Recomputed):
     """A law of a model whose scalings act on disjoint blocks.
 
     Parameters
@@ -67,14 +68,9 @@ class SeveralBlocks:
 
     @cached_property
     def is_separable(self) -> bool:
-        """Whether the loss is one of this block plus one of the others, at random points, up to rounding."""
-        source, symbols = np.random.default_rng(20260106), self.request.model.parameters
-        loss, own = self.request.loss, set(self.blocks[self.place].symbols)
-        here, there = (source.standard_normal((len(symbols), _PROBES)) for _ in range(2))
-        inside = np.array([x in own for x in symbols])[:, None]
-        mixed = [loss(*np.where(inside, a, b)) for a, b in itertools.product((here, there), repeat=2)]
-        size = np.max(np.abs(mixed), axis=0)
-        return bool(np.all(np.abs(mixed[0] - mixed[1] - mixed[2] + mixed[3]) <= 1e-11 * size))
+        """Whether the loss is one of this block plus one of the others."""
+        model = self.request.model
+        return is_separable(model.loss, set(self.blocks[self.place].symbols), model.parameters, model.data)
 
     def of_one_block(self) -> BlockLaw:
         """Return the law of the block alone, the parameters of others being set to 1 in the loss."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import sympy
@@ -29,8 +29,10 @@ from scipy.special import logsumexp
 
 from ...model import Model
 from ...model.expressions import compiled
+from ...model.meaning import slack_of, telling_points, values_at
 from ..integrals import PanelSeries, log_integrals, tabulated
 from ..line import Density, LogWeight, integrate
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import blocks_of
 
@@ -40,7 +42,9 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _TINY = 1e-300
-_PROBES = 12
+_PROBES, _MOST_PROBES, _SMALLEST = 12, 200, 1e-4
+_ROUNDING, _ROUNDING_OF_VALUES = 1e-9, 1e-14
+"""Of values that are compared, and of singular values."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def _rows(
 
 
 @dataclass(frozen=True)
-class MatrixLaw:
+class MatrixLaw(Recomputed):
     """A law of singular values on the slice of level 0.
 
     Parameters
@@ -157,27 +161,52 @@ class MatrixLaw:
     @cached_property
     def kind(self) -> str:
         """Which of "norm", "sigma1", "sigma2", "angle" the observable is; "" for none of them."""
-        u, v, sigma = self._samples()
-        value = compiled(self.request.expression, self.request.model.parameters)(*self.form.values(u, v))
-        forms = {"norm": np.sqrt((sigma**2).sum(axis=1)), "sigma1": sigma[:, 0]}
+        points, sigma = self._samples(self.request.expression)
+        value = compiled(self.request.expression, self.request.model.parameters)(*points)
+        norm = np.sqrt((sigma**2).sum(axis=1))
+        forms = {"norm": norm, "sigma1": sigma[:, 0]}
         if self.form.rank == 2:
             forms |= {"sigma2": sigma[:, 1], "angle": np.arctan2(sigma[:, 1], sigma[:, 0])}
-        return next((name for name, exact in forms.items() if np.allclose(value, exact, rtol=1e-9, atol=1e-9)), "")
+        size = {"angle": np.ones_like(norm)}
+        known = np.isfinite(value)
+        return next(
+            (
+                name
+                for name, exact in forms.items()
+                if np.all(np.abs(value - exact)[known] <= _ROUNDING * size.get(name, norm)[known])
+            ),
+            "",
+        )
 
-    def _samples(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        source = np.random.default_rng(20260106)
-        u, v = (source.standard_normal((_PROBES, rows, self.form.rank)) for rows in (self.form.m, self.form.n))
-        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : self.form.rank]
-        return u, v, np.asarray(sigma, dtype=np.float64)
+    def _samples(self, expression: sympy.Expr) -> tuple[FloatArray, FloatArray]:
+        """Return points, shape (dim, n), random ones and some on all pieces of an expression; and singular values."""
+        form, model, source = self.form, self.request.model, np.random.default_rng(20260106)
+        drawn = source.standard_normal((model.dim, _PROBES))
+        telling = telling_points([expression], model.parameters, model.data)
+        sizes = np.abs(telling).max(axis=0)
+        telling = telling[:, (sizes > _SMALLEST) & (sizes < 1.0 / _SMALLEST)]
+        points = np.concatenate([drawn, telling[:, source.permutation(telling.shape[1])[:_MOST_PROBES]]], axis=1)
+        u, v = (np.moveaxis(points[np.array(side)], -1, 0) for side in (form.left, form.right))
+        sigma = np.linalg.svd(u @ v.transpose(0, 2, 1), compute_uv=False)[:, : form.rank]
+        return points, np.asarray(sigma, dtype=np.float64)
 
     def _loss_is(self, of_norm: bool) -> bool:
         """Whether the loss is that of the diagonal matrix of singular values; or of one with the norm as the first."""
-        u, v, sigma = self._samples()
+        model = self.request.model
+        points, sigma = self._samples(model.loss)
+        error = _ROUNDING_OF_VALUES * sigma[:, :1] * np.ones_like(sigma)
         if of_norm:
             sigma = np.sqrt((sigma**2).sum(axis=1))[:, None] * np.eye(1, self.form.rank)
-        loss = self.request.loss
-        values, exact = loss(*self.form.values(u, v)), loss(*self.form.canonical(sigma))
-        return bool(np.allclose(values, exact, rtol=1e-9, atol=1e-9 * np.abs(values).max()))
+            error = error * np.eye(1, self.form.rank)
+        places = np.array(self.form.canonical(sigma))
+        errors = np.array(self.form.canonical(sigma + error)) - np.array(
+            self.form.canonical(np.maximum(sigma - error, 0.0))
+        )
+        one = values_at(model.loss, model.parameters, points, model.data)
+        other = values_at(model.loss, model.parameters, places, model.data, errors)
+        bound = slack_of(model.loss, model.data) * (one.error + other.error)
+        with np.errstate(invalid="ignore"):
+            return not np.any(np.isfinite(bound) & (np.abs(one.value - other.value) > bound))
 
     def density(self) -> Density:
         """Return the law.
@@ -224,15 +253,14 @@ class MatrixLaw:
             # Every measure is a power of |T| times a function of the gap.
             gap = np.ones(1)
             D = 2.0 + round(float((self.measure(gap, gap) - self.measure(0.0 * gap, gap))[0]), 9)
-        loss, T = self.request.loss, self.request.T
-
-        def log_weight(norm: FloatArray) -> FloatArray:
-            sigma = norm[:, None] * np.eye(1, form.rank)
-            with np.errstate(divide="ignore"):
-                power = (D - 1.0) * np.log(norm) if D != 1.0 else 0.0
-            return power - loss(*form.canonical(sigma)) / T
-
+        log_weight = partial(self._log_norm, D)
         return self.request.weighted(log_weight, support=(0.0, math.inf), method="closed form", remedy=self._remedy())
+
+    def _log_norm(self, D: float, norm: FloatArray) -> FloatArray:
+        sigma = norm[:, None] * np.eye(1, self.form.rank)
+        with np.errstate(divide="ignore"):
+            power = (D - 1.0) * np.log(norm) if D != 1.0 else 0.0
+        return power - self.request.loss(*self.form.canonical(sigma)) / self.request.T
 
     def _remedy(self) -> str:
         return (
@@ -272,7 +300,7 @@ class MatrixLaw:
         exponent = (self.form.m + self.form.n) / 2.0 - 3.0 + 0.5 * request.is_rigid
         if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
-            return request.weighted(lambda s: exponent * np.log(s) - s, support=(0.0, math.inf), remedy=remedy)
+            return request.weighted(partial(_log_gamma, exponent), support=(0.0, math.inf), remedy=remedy)
         if self.kind == "angle":
             weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
         else:
@@ -301,13 +329,8 @@ class MatrixLaw:
 
     def _tabulated_angle(self) -> LogWeight:
         """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
-
-        def log_difference(angle: FloatArray) -> FloatArray:
-            with np.errstate(divide="ignore"):
-                return np.asarray(np.log(-np.expm1(-_gap(angle))))
-
-        table = tabulated(lambda x: self._angle(x) - log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
-        return lambda angle: table(angle) + log_difference(angle)
+        table = tabulated(lambda x: self._angle(x) - _log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
+        return partial(_log_angle, table)
 
     def _angle(self, angle: FloatArray) -> FloatArray:
         gap = _gap(angle)
@@ -356,6 +379,20 @@ class MatrixLaw:
 def _gap(angle: FloatArray) -> FloatArray:
     """Return log(s_1/s_2) for the angle of (s_1, s_2)."""
     return np.asarray(-np.log(np.tan(np.clip(angle, _TINY, math.pi / 4.0))))
+
+
+def _log_gamma(exponent: float, s: FloatArray) -> FloatArray:
+    return np.asarray(exponent * np.log(s) - s)
+
+
+def _log_difference(angle: FloatArray) -> FloatArray:
+    """Return log(1 - s_2/s_1)."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(-np.expm1(-_gap(angle))))
+
+
+def _log_angle(table: LogWeight, angle: FloatArray) -> FloatArray:
+    return table(angle) + _log_difference(angle)
 
 
 @cache

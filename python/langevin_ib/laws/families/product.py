@@ -35,6 +35,7 @@ __all__ = ["Product", "imbalance", "norm", "parameter", "theta_closed_form", "th
 
 FloatArray = NDArray[np.float64]
 Loss: TypeAlias = Callable[[FloatArray], FloatArray]
+Potential: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 _BLOCK = 2**20  # entries of the largest temporary array
 _CUT = 45.0  # exp(-45) is what the truncation of an inner integral leaves out
@@ -89,42 +90,75 @@ class Product:
 
 def theta_closed_form(loss: Loss, weight_decay: float, temperature: float) -> LogWeight:
     """Return log of 2 K0(lam |theta| / T) exp(-l(theta) / T), w.r.t. dtheta; +inf at theta = 0."""
-
-    def log_weight(theta: FloatArray) -> FloatArray:
-        x = weight_decay / temperature * np.abs(theta)
-        with np.errstate(divide="ignore"):
-            log_bessel: FloatArray = np.log(2.0 * k0e(x)) - x
-        return log_bessel - loss(theta) / temperature
-
-    return log_weight
+    return partial(_log_closed_form, loss, weight_decay, temperature)
 
 
-def theta_pushed_forward(
-    potential: Callable[[FloatArray, FloatArray], FloatArray], weight_decay: float, temperature: float
-) -> LogWeight:
+def _log_closed_form(loss: Loss, weight_decay: float, temperature: float, theta: FloatArray) -> FloatArray:
+    x = weight_decay / temperature * np.abs(theta)
+    with np.errstate(divide="ignore"):
+        log_bessel: FloatArray = np.log(2.0 * k0e(x)) - x
+    return log_bessel - loss(theta) / temperature
+
+
+def theta_pushed_forward(potential: Potential, weight_decay: float, temperature: float) -> LogWeight:
     """Return the log of int exp(-V(u, v) / T) ds over both branches of u v = theta, w.r.t. dtheta.
 
     V is evaluated as it stands. The trapezoidal rule converges geometrically on an analytic integrand that decays
     double-exponentially; the weight decay only tells where it has dropped by exp(-45), which is where s is cut.
     """
+    return partial(_log_pushed_forward, potential, weight_decay, temperature)
 
-    def log_weight(theta: FloatArray) -> FloatArray:
-        result = np.full(theta.shape, np.inf)
-        (known,) = np.nonzero(theta)
-        with np.errstate(over="ignore"):
-            reach = 0.5 * np.arccosh(1.0 + _CUT * temperature / (weight_decay * np.abs(theta[known])))
-        half = np.ceil(np.maximum(16.0, reach / 0.12)).astype(int)
-        for start, stop in _blocks(2 * half + 1):
-            rows = known[start:stop]
-            count = int(half[start:stop].max())
-            s = reach[start:stop, None] * np.linspace(-1.0, 1.0, 2 * count + 1)
-            root = np.sqrt(np.abs(theta[rows, None]))
-            u, v = root * np.exp(s), np.sign(theta[rows, None]) * root * np.exp(-s)
-            branches = np.logaddexp(-potential(u, v) / temperature, -potential(-u, -v) / temperature)
-            result[rows] = logsumexp(branches, axis=1) + np.log(reach[start:stop] / count)
-        return result
 
-    return log_weight
+def _log_pushed_forward(potential: Potential, weight_decay: float, temperature: float, theta: FloatArray) -> FloatArray:
+    result = np.full(theta.shape, np.inf)
+    (known,) = np.nonzero(theta)
+    with np.errstate(over="ignore"):
+        reach = 0.5 * np.arccosh(1.0 + _CUT * temperature / (weight_decay * np.abs(theta[known])))
+    half = np.ceil(np.maximum(16.0, reach / 0.12)).astype(int)
+    for start, stop in _blocks(2 * half + 1):
+        rows = known[start:stop]
+        count = int(half[start:stop].max())
+        s = reach[start:stop, None] * np.linspace(-1.0, 1.0, 2 * count + 1)
+        root = np.sqrt(np.abs(theta[rows, None]))
+        u, v = root * np.exp(s), np.sign(theta[rows, None]) * root * np.exp(-s)
+        branches = np.logaddexp(-potential(u, v) / temperature, -potential(-u, -v) / temperature)
+        result[rows] = logsumexp(branches, axis=1) + np.log(reach[start:stop] / count)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Rule:
+    """An integral over theta by the nodes of its law.
+
+    Parameters
+    ----------
+    weight_decay, temperature : float
+        lam and T.
+    theta, log_measure : (n,) arrays
+        The nodes, and the logs of exp(-l/T) dtheta there.
+    gap : float
+        The distance from 0 where the nodes begin.
+    log_core : float
+        The log of exp(-l/T) nearer to 0.
+    """
+
+    weight_decay: float
+    temperature: float
+    theta: FloatArray
+    log_measure: FloatArray
+    gap: float
+    log_core: float
+
+    @classmethod
+    def of(cls, loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> _Rule:
+        """Take the nodes from the law of theta."""
+        inner = cells.right[(cells.origin == 0.0) & (cells.sign > 0.0) & (cells.kappa > 0.0)]
+        gap = float(inner[0])
+        seen = (np.abs(cells.nodes) > gap * (1.0 + 1e-9)) & (cells.node_probability > 1e-30)
+        theta = cells.nodes[seen]
+        log_measure = np.log(cells.measure[seen]) - loss(theta) / temperature
+        log_core = -float(loss(np.array([gap]))[0]) / temperature
+        return cls(weight_decay, temperature, theta, log_measure, gap, log_core)
 
 
 def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
@@ -132,19 +166,18 @@ def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Cells)
 
     `cells` hold the law of theta, whose nodes do the integral.
     """
-    theta, log_loss_measure, gap = _theta_rule(loss, temperature, cells)
+    return partial(_log_imbalance, _Rule.of(loss, weight_decay, temperature, cells))
 
-    def log_weight(q: FloatArray) -> FloatArray:
-        def terms(rows: FloatArray) -> FloatArray:
-            r = np.hypot(rows, 2.0 * theta)
-            return log_loss_measure - weight_decay * r / (2.0 * temperature) - np.log(r)
 
-        # Between the innermost nodes only 1/r varies: its integral over |theta| < gap is asinh(2 gap / |q|).
-        with np.errstate(divide="ignore"):
-            core = np.log(np.arcsinh(2.0 * gap / np.abs(q))) - weight_decay * np.abs(q) / (2.0 * temperature)
-        return np.logaddexp(_summed(terms, q, theta.size), core - _core_loss(loss, gap) / temperature)
+def _log_imbalance(rule: _Rule, q: FloatArray) -> FloatArray:
+    def terms(rows: FloatArray) -> FloatArray:
+        r = np.hypot(rows, 2.0 * rule.theta)
+        return rule.log_measure - rule.weight_decay * r / (2.0 * rule.temperature) - np.log(r)
 
-    return log_weight
+    # Between the innermost nodes only 1/r varies: its integral over |theta| < gap is asinh(2 gap / |q|).
+    with np.errstate(divide="ignore"):
+        core = np.log(np.arcsinh(2.0 * rule.gap / np.abs(q))) - rule.weight_decay * np.abs(q) / (2.0 * rule.temperature)
+    return np.logaddexp(_summed(terms, q, rule.theta.size), core + rule.log_core)
 
 
 def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
@@ -152,23 +185,23 @@ def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Cells)
 
     `cells` hold the law of theta, whose nodes do the integral.
     """
-    theta, log_loss_measure, gap = _theta_rule(loss, temperature, cells)
-    rate = weight_decay / (2.0 * temperature)
+    return partial(_log_parameter, _Rule.of(loss, weight_decay, temperature, cells))
 
-    def log_weight(u: FloatArray) -> FloatArray:
-        def terms(rows: FloatArray) -> FloatArray:
-            return log_loss_measure - rate * (rows**2 + (theta / rows) ** 2) - np.log(np.abs(rows))
 
-        # Between the innermost nodes the loss is constant, and the rest is a Gaussian integral over v = theta / u.
-        with np.errstate(divide="ignore", over="ignore"):
-            core = np.log(np.sqrt(math.pi / rate) * erf(gap * math.sqrt(rate) / np.abs(u))) - rate * u**2
-        (known,) = np.nonzero(u)
-        outer = np.full(u.shape, -np.inf)
-        outer[known] = _summed(terms, u[known], theta.size)
-        weight: FloatArray = np.logaddexp(outer, core - _core_loss(loss, gap) / temperature)
-        return weight
+def _log_parameter(rule: _Rule, u: FloatArray) -> FloatArray:
+    rate = rule.weight_decay / (2.0 * rule.temperature)
 
-    return log_weight
+    def terms(rows: FloatArray) -> FloatArray:
+        return rule.log_measure - rate * (rows**2 + (rule.theta / rows) ** 2) - np.log(np.abs(rows))
+
+    # Between the innermost nodes the loss is constant, and the rest is a Gaussian integral over v = theta / u.
+    with np.errstate(divide="ignore", over="ignore"):
+        core = np.log(np.sqrt(math.pi / rate) * erf(rule.gap * math.sqrt(rate) / np.abs(u))) - rate * u**2
+    (known,) = np.nonzero(u)
+    outer = np.full(u.shape, -np.inf)
+    outer[known] = _summed(terms, u[known], rule.theta.size)
+    weight: FloatArray = np.logaddexp(outer, core + rule.log_core)
+    return weight
 
 
 def norm(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
@@ -181,19 +214,34 @@ def norm(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> L
     seen = cells.node_probability > 0.0
     lowest = float(np.min(loss(cells.nodes[seen])))
     scale = math.sqrt(float(np.sum((cells.node_probability * cells.nodes**2)[seen])))
+    return _LogNorm(loss, weight_decay, temperature, lowest, scale, cells.log_total)
 
-    def log_weight(total: FloatArray) -> FloatArray:
+
+@dataclass(frozen=True, eq=False)
+class _LogNorm:
+    """The law of N: the lowest loss, the scale of theta, and the log of the mass of its law tell where to look."""
+
+    loss: Loss
+    weight_decay: float
+    temperature: float
+    lowest: float
+    scale: float
+    log_total: float
+
+    def __call__(self, total: FloatArray) -> FloatArray:
+        """Return the log of the weight."""
+        weight_decay, temperature = self.weight_decay, self.temperature
         decay = -weight_decay * total / (2.0 * temperature)
         result = np.full(total.shape, -np.inf)
         # Where a bound on the mass per unit of log N is below exp(-100) of everything, the weight is taken as zero.
         with np.errstate(divide="ignore"):
-            bound = math.log(math.pi) + decay - lowest / temperature + np.log(total)
+            bound = math.log(math.pi) + decay - self.lowest / temperature + np.log(total)
         rising = total < 2.0 * temperature / weight_decay
-        (active,) = np.nonzero((total >= 0.0) & (rising | (bound > cells.log_total - 100.0)))
+        (active,) = np.nonzero((total >= 0.0) & (rising | (bound > self.log_total - 100.0)))
         previous, count = np.full(active.shape, np.nan), 32
         while active.size:
             phi = (np.arange(count) + 0.5) / count * math.pi - math.pi / 2
-            terms = partial(_norm_terms, loss, temperature, scale, phi)
+            terms = partial(_norm_terms, self.loss, temperature, self.scale, phi)
             value = _summed(terms, total[active], count) + math.log(math.pi / count)
             result[active] = value + decay[active]
             with np.errstate(invalid="ignore"):
@@ -206,8 +254,6 @@ def norm(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> L
                 )
         return result
 
-    return log_weight
-
 
 def _norm_terms(loss: Loss, temperature: float, scale: float, phi: FloatArray, total: FloatArray) -> FloatArray:
     """Return log of exp(-l(theta)/T) dpsi/dphi: sin psi = kappa sin phi / g, dpsi = kappa dphi / g^2."""
@@ -216,19 +262,6 @@ def _norm_terms(loss: Loss, temperature: float, scale: float, phi: FloatArray, t
     theta = total / 2.0 * kappa * np.sin(phi) / np.sqrt(square)
     log_jacobian: FloatArray = np.log(kappa / square)
     return log_jacobian - loss(theta) / temperature
-
-
-def _theta_rule(loss: Loss, temperature: float, cells: Cells) -> tuple[FloatArray, FloatArray, float]:
-    """Return nodes of theta, the logs of exp(-l/T) dtheta there, and the distance from 0 where the nodes begin."""
-    inner = cells.right[(cells.origin == 0.0) & (cells.sign > 0.0) & (cells.kappa > 0.0)]
-    gap = float(inner[0])
-    seen = (np.abs(cells.nodes) > gap * (1.0 + 1e-9)) & (cells.node_probability > 1e-30)
-    theta = cells.nodes[seen]
-    return theta, np.log(cells.measure[seen]) - loss(theta) / temperature, gap
-
-
-def _core_loss(loss: Loss, gap: float) -> float:
-    return float(loss(np.array([gap]))[0])
 
 
 def _summed(terms: Loss, points: FloatArray, width: int) -> FloatArray:

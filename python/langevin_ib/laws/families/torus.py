@@ -27,6 +27,7 @@ from scipy.special import logsumexp
 from ...errors import UnsupportedModelError
 from ..integrals import log_integrals, tabulated
 from ..line import Density
+from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import exponents, scaling_weights
 
@@ -42,7 +43,7 @@ _INNER = 42.0  # how far log|second invariant| goes beyond that of the first
 
 
 @dataclass(frozen=True)
-class TorusLaw:
+class TorusLaw(Recomputed):
     """The law of a monomial c * x**e on a slice.
 
     Parameters

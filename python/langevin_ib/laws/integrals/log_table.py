@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,22 +38,34 @@ def tabulated(
         The largest |x| for which it is wanted; above it is -inf.
     """
     end = min(math.log(farthest), _FARTHEST)
-    tables = {sign: _Table(log_weight, sign, end) for sign in signs}
+    return _Tables({sign: _Table.of(log_weight, sign, end) for sign in signs})
 
-    def function(x: FloatArray) -> FloatArray:
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """The log-weight on both sides of 0, or on one."""
+
+    tables: dict[float, _Table]
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        first = next(iter(self.tables))
         result = np.full(x.shape, -np.inf)
-        for sign, table in tables.items():
-            inside = (np.sign(x) == sign) | ((x == 0.0) & (sign == signs[0]))
+        for sign, table in self.tables.items():
+            inside = (np.sign(x) == sign) | ((x == 0.0) & (sign == first))
             result[inside] = table(np.abs(x[inside]))
         return result
 
-    return function
 
-
+@dataclass(frozen=True, eq=False)
 class _Table:
-    """The log-weight on one side of 0, up to the logarithm `end` of |x|."""
+    """The log-weight on one side of 0, as a function of |x|."""
 
-    def __init__(self, log_weight: LogWeight, sign: float, end: float) -> None:
+    series: PanelSeries
+
+    @classmethod
+    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _Table:
+        """Tabulate up to the logarithm `end` of |x|."""
+
         def weight(y: FloatArray) -> FloatArray:
             return np.maximum(np.asarray(log_weight(sign * np.exp(y))), -1e6)
 
@@ -65,7 +78,7 @@ class _Table:
         seen = np.flatnonzero(look > top - _VISIBLE)
         last = float(places[seen[-1] + 1]) if seen.size else float(places[1])
         edges = np.linspace(_NEAREST, last, math.ceil((last - _NEAREST) / _WIDTH) + 1)
-        self.series = PanelSeries.fit(weight, edges, is_negligible)
+        return cls(PanelSeries.fit(weight, edges, is_negligible))
 
     def __call__(self, size: FloatArray) -> FloatArray:
         y, series = np.log(np.maximum(size, 1e-300)), self.series

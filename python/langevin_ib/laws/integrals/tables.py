@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -82,9 +82,15 @@ class Table:
 
     negative: _Side | None
     positive: _Side | None
+    shift: float = 0.0
+
+    def shifted(self, shift: float) -> Table:
+        """Return the same weight moved by so much."""
+        return replace(self, shift=self.shift + shift)
 
     def log_weight(self, t: FloatArray) -> FloatArray:
         """Return the log of the weight at points, shape (n,)."""
+        t = t - self.shift
         result = np.full(t.shape, -np.inf)
         with np.errstate(divide="ignore"):
             y = np.log(np.abs(t))
@@ -95,7 +101,8 @@ class Table:
 
     def support(self) -> tuple[float, float]:
         """Return the half-line that holds everything, or the line."""
-        return (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
+        low, high = (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
+        return low + self.shift, high + self.shift
 
 
 def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: float) -> Table:

@@ -25,7 +25,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import NotNormalizableError
-from ...model.expressions import compiled, compiled_together, probes, uses_data
+from ...model.expressions import compiled, compiled_together, probes, rough_parts, uses_data
 from ..integrals import LogWeight
 from .coordinate_block import largest_block
 from .gibbs import Gibbs
@@ -113,9 +113,11 @@ def fibres_of(gibbs: Gibbs, most_left: int) -> list[Fibre] | None:
 def _largest_block(gibbs: Gibbs, candidates: Sequence[sympy.Symbol], most_left: int) -> tuple[sympy.Symbol, ...] | None:
     """Return most of the candidates in which, jointly, V is quadratic and f is affine."""
     f, potential = gibbs.observable, gibbs.potential
+    # Of several pieces, affine ones for instance, derivatives say nothing.
+    pieces = [part.free_symbols for each in (potential, f) for part in rough_parts(each)]
 
     def involved(x: sympy.Symbol, y: sympy.Symbol) -> set[sympy.Symbol]:
-        if gibbs.rough & {x, y}:
+        if gibbs.rough & {x, y} or any(symbols.issuperset((x, y)) for symbols in pieces):
             return {x, y}
         rough = _roughness(f, (x, y)) if f.has(x, y) else set()
         return rough if rough & {x, y} else rough | _second(potential, (x, y)).free_symbols

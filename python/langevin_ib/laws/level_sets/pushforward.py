@@ -163,7 +163,7 @@ class _Quadrature:
             )
         low, high = (end + self.shift for end in table.support())
         return Density.from_log_weight(
-            lambda t: table.log_weight(t - self.shift),
+            table.shifted(self.shift).log_weight,
             name=name,
             reference=reference,
             support=(low, high),

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import sympy
 
+from ...model.expressions import rough_parts
+
 __all__ = ["is_affine", "kinks_of", "solutions"]
 
 _MOST_PATTERNS = 16
@@ -29,7 +31,7 @@ _INVERSES: dict[type[sympy.Function], Callable[[sympy.Expr], list[sympy.Expr]]] 
 
 def is_affine(expression: sympy.Expr, x: sympy.Symbol) -> bool:
     """Return whether an expression is a + b x with a and b free of x."""
-    return not kinks_of(expression, x) and not sympy.diff(expression, x).has(x)
+    return not any(part.has(x) for part in rough_parts(expression)) and not sympy.diff(expression, x).has(x)
 
 
 def kinks_of(expression: sympy.Expr, x: sympy.Symbol) -> list[sympy.Expr]:

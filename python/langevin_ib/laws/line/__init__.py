@@ -1,5 +1,6 @@
 """A law on the line from any log-weight, to about 12 digits, infinite peaks included."""
 
+from .averages import Average, Function
 from .distribution import Density
 from .monotone import NotMonotoneError
 from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
@@ -11,8 +12,10 @@ __all__ = [
     "ORDER",
     "TO_COEFFICIENTS",
     "WEIGHTS",
+    "Average",
     "Cells",
     "Density",
+    "Function",
     "Interval",
     "LogWeight",
     "NotMonotoneError",

@@ -17,7 +17,7 @@ from ...errors import InvalidArgumentError
 from .charts import Interval, LogWeight
 from .drawing import uniforms
 from .elementwise import log_probability, mapped
-from .foreign import ConditionalLaw, Law, as_panels
+from .foreign import ConditionalLaw, DrawnLaw, Law, as_panels
 from .integrated import IntegratedLaw
 from .intervals import checked_interval, intersection
 from .tails import require_finite_moment
@@ -237,7 +237,7 @@ class Density:
         return self._moment(f"the moment of order {order}", order, lambda: self._centred(order, 0.0))
 
     def _centred(self, order: int, centre: float) -> float:
-        law = self._law if isinstance(self._law, IntegratedLaw) else self._panels
+        law = None if isinstance(self._law, DrawnLaw) else self._panels
         if law is None:
             return float(self._law.expect(lambda x: (x - centre) ** order))
         return law.moment(order, centre)
@@ -344,7 +344,7 @@ class Density:
             return np.where((x >= low) & (x <= high), np.asarray(whole(x), dtype=np.float64), 0.0)
 
         asked = inside if is_cut else whole
-        law = self._law if isinstance(self._law, IntegratedLaw) else self._panels
+        law = None if isinstance(self._law, DrawnLaw) else self._panels
         value = float(self._law.expect(asked)) if law is None else law.expect(asked)
         return value / float(self.cdf(high) - self.cdf(low)) if conditional and is_cut else value
 
@@ -366,18 +366,15 @@ class Density:
             Values whose distribution function is `cdf` to 1e-11, and in the tails to 1e-8 of their probability.
         """
         uniform = uniforms(() if size is None else size, rng, random_state)
-        law = self._law if isinstance(self._law, IntegratedLaw) else None
-        if law is None and uniform.size >= _MANY:
-            law = self._panels
-        if law is None:
-            return self.ppf(uniform)
-        drawn: FloatArray = law.inversion(uniform.ravel()).reshape(uniform.shape)[()]
-        return drawn
+        law, flat = self._law, uniform.ravel()
+        panels = self._panels if isinstance(law, IntegratedLaw) or flat.size >= _MANY else None
+        draw = law.draw if isinstance(law, DrawnLaw) else law.ppf if panels is None else panels.inversion
+        return np.asarray(draw(flat)).reshape(uniform.shape)[()]
 
     @cached_property
     def _panels(self) -> IntegratedLaw | None:
-        """A law of somebody else's as panels, if that is the same law to many digits."""
-        return as_panels(self._law, self.error)
+        """The law as panels, if that is the same law to many digits."""
+        return self._law if isinstance(self._law, IntegratedLaw) else as_panels(self._law, self.error)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: vars(self)[name] for name in self.__dataclass_fields__}

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ...errors import InfiniteMomentError, InvalidArgumentError
-from .panels import CHECK, LOOKED_AT, ORDER, SERIES, Cells
+from ...errors import InfiniteMomentError
+from .averages import Average, Function, Weighted
+from .panels import Cells
 
-__all__ = ["Function", "expectation", "require_moment"]
+__all__ = ["expectation", "require_moment", "tail_message"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
-Function: TypeAlias = Callable[[FloatArray], ArrayLike]
-
-_NARROWEST = 1e-14
-_MOST_ROUNDS, _MOST_PIECES = 60, 40_000
-_DOUBT = 1e-6
-"""An average that is not known to this share of E|f| does not exist, or is one of noise."""
 
 _MARGIN = 1e-3
 """A tail |x|**-a with a - 1 below this has as much beyond all doubles as within."""
@@ -32,6 +26,7 @@ _DECAY = 45.0  # exp(-45) of what is in a tail is left out
 _LARGEST = 690.0  # the log of the largest distance that is looked at
 _PIECE = 1.5  # of log d, in tails
 _HEAVY, _FIRST_PIECES = 1e-8, 6
+_NOTHING = 1e-17
 _ENVELOPE = np.linspace(0.0, 1.0, 9)
 
 
@@ -71,17 +66,11 @@ def expectation(cells: Cells, function: Function) -> float:
     InfiniteMomentError
         If E f does not exist, because f grows too fast in a tail or at a pole, or is too rough to be averaged.
     """
-    average = _Average(cells, function)
+    average = _OverCells(function, cells=cells)
     average.add_panels()
     for cell in _powers(cells):
         average.add_power(int(cell))
-    if not (average.doubt <= _DOUBT * average.size < math.inf):
-        raise InfiniteMomentError(
-            "E func(x) does not exist, or func is too rough for it: it grows as fast as the law decays, has a pole "
-            "where the law has mass, does not come to rest in a tail, or is noise; condition the law on a set on which "
-            "func is bounded and smooth"
-        )
-    return average.total
+    return average.value()
 
 
 def _powers(cells: Cells) -> IndexArray:
@@ -89,14 +78,10 @@ def _powers(cells: Cells) -> IndexArray:
 
 
 @dataclass
-class _Average:
-    """E f so far, E |f|, and what may be wrong with the first."""
+class _OverCells(Average):
+    """The average over a law that is stored as panels."""
 
-    cells: Cells
-    function: Function
-    total: float = 0.0
-    size: float = 0.0
-    doubt: float = 0.0
+    cells: Cells = field(kw_only=True)
 
     def add_panels(self) -> None:
         cells = self.cells
@@ -114,10 +99,10 @@ class _Average:
         edges = np.linspace(-1.0, 1.0, _FIRST_PIECES + 1)
         low = np.concatenate([np.tile(edges[:-1], heavy.size), -np.ones(light.size)])
         high = np.concatenate([np.tile(edges[1:], heavy.size), np.ones(light.size)])
-        self._add(weighted, np.concatenate([np.repeat(heavy, _FIRST_PIECES), light]), low, high)
+        self.add(weighted, np.concatenate([np.repeat(heavy, _FIRST_PIECES), light]), low, high)
         self._doubt_ends(weighted)
 
-    def _doubt_ends(self, weighted: _Weighted) -> None:
+    def _doubt_ends(self, weighted: Weighted) -> None:
         """Doubt what f is worth where the law was not followed any further."""
         cells = self.cells
         (cut,) = np.nonzero((cells.half == 0.0) & (cells.kappa < 0.0) & (cells.probability == 0.0))
@@ -125,7 +110,7 @@ class _Average:
         last = np.clip(cut - sign.astype(np.intp), 0, cells.half.size - 1)
         is_panel = cells.half[last] > 0.0
         x, density = weighted(last[is_panel], sign[is_panel, None])
-        self.doubt += float(np.sum(np.abs(self._values(x, density)) * density / cells.half[last[is_panel], None]))
+        self.doubt += float(np.sum(np.abs(self.values(x, density)) * density / cells.half[last[is_panel], None]))
 
     def add_power(self, cell: int) -> None:
         """Add a cell with a power law, in the logarithm v of the distance."""
@@ -138,6 +123,8 @@ class _Average:
 
         # Next to another point than 0 the cell is narrower than anything that x could tell.
         room = 0.0 if origin != 0.0 and kappa > 0.0 else max(_LARGEST - outward * end, 0.0)
+        if self._is_nothing(weighted, end, outward, room):
+            return
         growth = self._growth(lambda v: origin + sign * np.exp(v), end, outward, room)
         rate = kappa + growth if kappa < 0.0 else -(kappa + growth)
         if rate >= -_MARGIN:
@@ -145,14 +132,24 @@ class _Average:
         reach = min(_DECAY / -rate, room)
         if reach <= 0.0:
             x = np.array([[origin + sign * math.exp(end)]])
-            value = float(self._values(x, np.full((1, 1), probability))[0, 0]) * probability
+            value = float(self.values(x, np.full((1, 1), probability))[0, 0]) * probability
             self.total, self.size = self.total + value, self.size + abs(value)
             return
         edges = end + outward * np.linspace(0.0, reach, 1 + math.ceil(reach / _PIECE))
         low, high = np.minimum(edges[1:], edges[:-1]), np.maximum(edges[1:], edges[:-1])
-        self._add(weighted, np.zeros(low.size, dtype=np.intp), low, high)
+        self.add(weighted, np.zeros(low.size, dtype=np.intp), low, high)
         x, density = weighted(np.zeros(1, dtype=np.intp), edges[-1:, None])
-        self.doubt += float(np.abs(self._values(x, density) * density)[0, 0]) / -rate
+        self.doubt += float(np.abs(self.values(x, density) * density)[0, 0]) / -rate
+
+    def _is_nothing(self, weighted: Weighted, end: float, outward: float, room: float) -> bool:
+        """Return whether f would have to be very rough in a cell to be worth anything, and doubt that it is not."""
+        x, density = weighted(np.zeros(1, dtype=np.intp), end + outward * np.linspace(0.0, room, 33)[None])
+        with np.errstate(all="ignore"):
+            worth = float(np.max(np.abs(self.values(x, density)) * density)) * max(room, 1.0)
+        if not worth <= _NOTHING * self.size:
+            return False
+        self.doubt += worth
+        return True
 
     def _growth(self, x: Callable[[FloatArray], FloatArray], end: float, outward: float, room: float) -> float:
         """Return b in |f| ~ d**b, measured between the envelopes of f near and far."""
@@ -160,7 +157,7 @@ class _Average:
         places = end + outward * np.array([0.0, min(room - 1.0, 200.0) if room > 2.0 else -4.0])
         v = places[:, None] + outward * _ENVELOPE
         with np.errstate(all="ignore"):
-            size = np.abs(self._values(x(v), np.ones_like(v))).max(axis=1)
+            size = np.abs(self.values(x(v), np.ones_like(v))).max(axis=1)
             growth = np.diff(np.log(np.maximum(size, 1e-300)))[0] / np.diff(places)[0]
         return float(growth)
 
@@ -173,51 +170,3 @@ class _Average:
             f"E func(x) does not exist: at {origin:g} func grows like (distance)**{growth:.4g}, and the density goes "
             f"like (distance)**{kappa - 1.0:.4g}; condition on a set that excludes a neighbourhood of it"
         )
-
-    def _values(self, x: FloatArray, density: FloatArray) -> FloatArray:
-        """Return f, and 0 where there is no mass."""
-        seen = density > 0.0
-        with np.errstate(over="ignore"):
-            found = np.asarray(self.function(x[seen]), dtype=np.float64)
-        if found.shape not in {(), (int(seen.sum()),)}:
-            raise InvalidArgumentError(
-                f"func returned the shape {found.shape} for {int(seen.sum())} points; it must be vectorised"
-            )
-        values = np.zeros(x.shape)
-        values[seen] = found
-        if np.isnan(values).any():
-            raise InvalidArgumentError(
-                f"func is nan at x = {x[np.isnan(values)][0]:.6g}, where the law has mass; condition the law on a set "
-                "on which func is defined"
-            )
-        return values
-
-    def _add(self, weighted: _Weighted, which: IndexArray, low: FloatArray, high: FloatArray) -> None:
-        scale, pieces = self.size, 0
-        for remaining in range(_MOST_ROUNDS, 0, -1):
-            if not which.size:
-                return
-            centre, half = (low + high) / 2.0, (high - low) / 2.0
-            x, density = weighted(which, centre[:, None] + half[:, None] * LOOKED_AT)
-            with np.errstate(all="ignore"):
-                g = self._values(x, density) * density * half[:, None]
-                coefficients = g[:, :ORDER] @ SERIES.T
-                deviation = np.abs(coefficients @ CHECK.T - g[:, ORDER:]).max(axis=1)
-                doubt = 2.0 * np.maximum(np.abs(coefficients[:, -3:]).max(axis=1), deviation)
-            doubt = np.where(np.isnan(doubt), np.inf, doubt)
-            size = 2.0 * np.abs(g).mean(axis=1)
-            scale = max(scale, self.size + float(size[np.isfinite(size)].sum()))
-            settled = doubt <= 1e-15 * scale + 1e-13 * np.abs(g).max(axis=1)
-            settled |= half <= _NARROWEST
-            pieces += which.size
-            settled |= (remaining == 1) | (pieces > _MOST_PIECES)
-            self.total += float(2.0 * coefficients[settled, 0].sum())
-            self.size += float(size[settled].sum())
-            self.doubt += float(doubt[settled].sum())
-            again, middle = ~settled, centre[~settled]
-            which = np.concatenate([which[again], which[again]])
-            low, high = np.concatenate([low[again], middle]), np.concatenate([middle, high[again]])
-
-
-_Weighted: TypeAlias = Callable[[IndexArray, FloatArray], tuple[FloatArray, FloatArray]]
-"""Takes numbers of cells (n,) and a coordinate (n, k); returns x and the probability per unit of the coordinate."""

@@ -11,7 +11,7 @@ from ...errors import LangevinError
 from .charts import Interval
 from .integrated import IntegratedLaw
 
-__all__ = ["ConditionalLaw", "Law", "as_panels"]
+__all__ = ["ConditionalLaw", "DrawnLaw", "Law", "as_panels"]
 
 _CLOSE = 1e-9
 
@@ -53,6 +53,14 @@ class ConditionalLaw(Law, Protocol):
 
     def conditioned(self, intervals: Sequence[Interval], /) -> Law:
         """Return the law given that the value is in one of some disjoint intervals."""
+
+
+@runtime_checkable
+class DrawnLaw(Law, Protocol):
+    """A law that has its own way of drawing values."""
+
+    def draw(self, uniform: Any, /) -> Any:
+        """Return independent values for numbers between 0 and 1."""
 
 
 def as_panels(law: Law, error: float) -> IntegratedLaw | None:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from .averages import Function
 from .charts import Interval, LogWeight
 from .drawing import Inversion
-from .expectations import Function, expectation, require_moment
+from .expectations import expectation, require_moment
 from .panels import Cells
 from .quadrature import integrate
 
@@ -73,13 +74,14 @@ class IntegratedLaw:
 
     def logpdf(self, x: FloatArray) -> FloatArray:
         """Return the log of the density; inf at a singularity, -inf outside of the support."""
-        with np.errstate(all="ignore"):  # outside of the support the formula may mean nothing
-            values = np.asarray(self.log_weight(x)) - self.cells.log_total
-        values = np.where(np.isnan(values) & np.isin(x, self.singularities), np.inf, values)
         inside = np.zeros(x.shape, dtype=bool)
         for lo, hi in self.intervals:
             inside |= (x >= lo) & (x <= hi) & np.isfinite(x)
-        return np.where(inside, values, -np.inf)
+        result = np.full(x.shape, -np.inf)
+        with np.errstate(all="ignore"):
+            values = np.asarray(self.log_weight(x[inside])) - self.cells.log_total
+        result[inside] = np.where(np.isnan(values) & np.isin(x[inside], self.singularities), np.inf, values)
+        return result
 
     def cdf(self, x: FloatArray) -> FloatArray:
         """Return the probability of values <= x."""
@@ -147,7 +149,7 @@ class _Remembered:
         flat = np.ravel(x)
         cell = np.clip(np.searchsorted(cells.left, flat, side="right") - 1, 0, None)
         with np.errstate(all="ignore"):
-            log_distance = np.log(np.abs(flat - cells.origin[cell]))
+            log_distance = np.maximum(np.log(np.abs(flat - cells.origin[cell])), -745.0)
             t = np.clip(cells.sign[cell] * (log_distance - cells.centre[cell]) / cells.half[cell], -1.0, 1.0)
             density = np.maximum(legendre.legval(t, cells.density_series[:, cell], tensor=False), 0.0)
             smooth = np.log(density / cells.half[cell]) - log_distance

@@ -14,7 +14,8 @@ from scipy.special import logsumexp
 
 __all__ = [
     "CHECK",
-    "LOOKED_AT",
+    "CHECKED",
+    "LOBATTO",
     "NODES",
     "ORDER",
     "SERIES",
@@ -35,11 +36,10 @@ TO_COEFFICIENTS = (np.arange(ORDER)[:, None] + 0.5) * legendre.legvander(NODES, 
 # Where functions are looked at that may jump or bend: in the ends of a panel, too, since a jump between an end and the
 # first node of Gauss would be seen nowhere; and half-way between neighbouring nodes, in every other gap, where the
 # series through the nodes is checked.
-_NODES = -np.cos(np.pi * np.arange(ORDER) / (ORDER - 1))
-_CHECKS = -np.cos(np.pi * (np.arange(0, ORDER, 2) + 0.5) / (ORDER - 1))
-LOOKED_AT = np.concatenate([_NODES, _CHECKS])
-SERIES = np.linalg.inv(legendre.legvander(_NODES, ORDER - 1))
-CHECK = legendre.legvander(_CHECKS, ORDER - 1)
+LOBATTO = -np.cos(np.pi * np.arange(ORDER) / (ORDER - 1))
+CHECKED = -np.cos(np.pi * (np.arange(0, ORDER, 2) + 0.5) / (ORDER - 1))
+SERIES = np.linalg.inv(legendre.legvander(LOBATTO, ORDER - 1))
+CHECK = legendre.legvander(CHECKED, ORDER - 1)
 
 _CHUNK = 2**15  # values that are looked up at once
 

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InvalidArgumentError
 from .charts import INVISIBLE, Chart, Interval, LogWeight, Sweep, guarded, margin, require_finite_mass, survey
-from .panels import CHECK, LOOKED_AT, ORDER, SERIES, Cells
+from .panels import CHECK, CHECKED, LOBATTO, ORDER, SERIES, Cells
 
 __all__ = ["Interval", "LogWeight", "integrate"]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IndexArray = NDArray[np.intp]
 
 _PANEL = 1.5  # the widest panel in log d
 _CHANGE, _STEEPEST = 8.0, 160.0  # of the log of the weight, in a panel, and in the stretch between two looks
@@ -150,7 +151,12 @@ class _Edges:
     y: FloatArray
     x: FloatArray
 
+    def of(self, which: IndexArray) -> _Edges:
+        """Return some of the panels."""
+        return _Edges(self.y[which], self.x[which])
+
     def halves(self, which: BoolArray) -> _Edges:
+        """Return both halves of some of the panels."""
         y = self.y[which]
         centre = y.mean(axis=1)
         low, high = np.stack([y[:, 0], centre], axis=1), np.stack([centre, y[:, 1]], axis=1)
@@ -192,23 +198,19 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
     done: list[tuple[FloatArray, ...]] = []
     while active.y.size:
         centre, half = active.y.mean(axis=1), (active.y[:, 1] - active.y[:, 0]) / 2
-        y = centre[:, None] + chart.sign * half[:, None] * LOOKED_AT
-        x = np.clip(chart.x(y), active.x[:, :1], active.x[:, 1:])
-        values = log_weight(x.ravel()).reshape(y.shape)
-        if np.any(np.isnan(values)):
-            place = x[np.isnan(values)][0]
-            raise InvalidArgumentError(f"the log-weight is nan at {place:g}; restrict the support or mend the formula")
+        y, values = _looked_at(log_weight, chart, active, LOBATTO)
         integrand = values + y
         top = np.max(integrand, axis=1)
         base = np.where(top > -np.inf, top, 0.0)
-        weight = np.exp(integrand - base[:, None])
-        coefficients = weight[:, :ORDER] @ SERIES.T
-        deviation = np.abs(coefficients @ CHECK.T - weight[:, ORDER:]).max(axis=1)
-        doubt = np.maximum(np.abs(coefficients[:, -3:]).max(axis=1), deviation)
-        settled = doubt <= _TOLERANCE
-        rest = np.flatnonzero(~settled)
-        settled[rest] = doubt[rest] <= _TOLERANCE + _noise(chart, y[rest], values[rest], integrand[rest], base[rest])
-        settled |= top + np.log(2.0 * half) < level - INVISIBLE
+        coefficients = np.exp(integrand - base[:, None]) @ SERIES.T
+        doubt = np.abs(coefficients[:, -3:]).max(axis=1)
+        allowed = _TOLERANCE + _noise(chart, y, values, integrand, base)
+        nothing = top + np.log(2.0 * half) < level - INVISIBLE
+        (found,) = np.nonzero((doubt <= allowed) & ~nothing)
+        if found.size:
+            deviation = _deviation(log_weight, chart, active.of(found), coefficients[found], base[found])
+            doubt[found] = np.maximum(doubt[found], deviation)
+        settled = (doubt <= allowed) | nothing
         settled |= (half < _NARROWEST * (1.0 + np.abs(centre))) | (len(half) > _MAX_PANELS)
         with np.errstate(divide="ignore"):
             log_mass = base + np.log(half) + np.log(np.maximum(2.0 * coefficients[:, 0], 0.0))
@@ -219,10 +221,31 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
     return _sorted_panels(chart, done)
 
 
+def _looked_at(log_weight: LogWeight, chart: Chart, panels: _Edges, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return y and the log of the weight at places t in [-1, 1] of panels."""
+    centre, half = panels.y.mean(axis=1), (panels.y[:, 1] - panels.y[:, 0]) / 2
+    y = centre[:, None] + chart.sign * half[:, None] * t
+    x = np.clip(chart.x(y), panels.x[:, :1], panels.x[:, 1:])
+    values = log_weight(x.ravel()).reshape(y.shape)
+    if np.any(np.isnan(values)):
+        place = x[np.isnan(values)][0]
+        raise InvalidArgumentError(f"the log-weight is nan at {place:g}; restrict the support or mend the formula")
+    return y, values
+
+
+def _deviation(
+    log_weight: LogWeight, chart: Chart, panels: _Edges, coefficients: FloatArray, base: FloatArray
+) -> FloatArray:
+    """Return by how much series differ from the weight where they were not made, relative to exp(base)."""
+    y, values = _looked_at(log_weight, chart, panels, CHECKED)
+    with np.errstate(over="ignore"):
+        weight = np.exp(values + y - base[:, None])
+    return np.asarray(np.abs(coefficients @ CHECK.T - weight).max(axis=1))
+
+
 def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArray, base: FloatArray) -> FloatArray:
     """Bound the rounding error of the weight relative to its maximum in each panel: that of log w and that of x."""
     error_of_y = 1.0 + np.abs(y) + abs(chart.origin) * np.exp(-y)
-    values, y, integrand, error_of_y = (array[:, :ORDER] for array in (values, y, integrand, error_of_y))
     with np.errstate(invalid="ignore"):
         steps = np.abs(np.diff(values, axis=1) / np.diff(y, axis=1))
         slope = np.maximum(steps[:, [0, *range(ORDER - 1)]], steps[:, [*range(ORDER - 1), ORDER - 2]])

@@ -1,7 +1,7 @@
 """SymPy expressions: taken apart, accepted, compared, evaluated with data, and written down."""
 
 from .coordinates import checked_parameters, parameters
-from .data import Data, checked_array, free_symbols_of, uses_data
+from .data import Data, checked_array, free_symbols_of, index_factors, limits_of, uses_data
 from .expressions import (
     DATA_TOLERANCE,
     NO_DATA,
@@ -14,18 +14,20 @@ from .expressions import (
     exact,
     probes,
     same_expression,
-    vanishes,
+    scalar_expression,
 )
 from .formulas import integer_from, integer_tree, read_tree, tree_of
-from .jets import jet, values_of
-from .landmarks import SWITCHES, landmarks
-from .parts import degree_of, has_part, is_small, parts_of, symbols_of
+from .jets import function_of, jet, values_of, values_together
+from .landmarks import landmarks
+from .numpy_code import numpy_function
+from .parts import degree_of, has_part, is_small, parts_of, symbols_of, terms_of_product
+from .pieces import SMOOTH, is_rough, rough_parts
 from .sketch import sketch
 
 __all__ = [
     "DATA_TOLERANCE",
     "NO_DATA",
-    "SWITCHES",
+    "SMOOTH",
     "Data",
     "canonical_text",
     "checked_array",
@@ -38,21 +40,29 @@ __all__ = [
     "degree_of",
     "exact",
     "free_symbols_of",
+    "function_of",
     "has_part",
+    "index_factors",
     "integer_from",
     "integer_tree",
+    "is_rough",
     "is_small",
     "jet",
     "landmarks",
+    "limits_of",
+    "numpy_function",
     "parameters",
     "parts_of",
     "probes",
     "read_tree",
+    "rough_parts",
     "same_expression",
+    "scalar_expression",
     "sketch",
     "symbols_of",
+    "terms_of_product",
     "tree_of",
     "uses_data",
     "values_of",
-    "vanishes",
+    "values_together",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...checks import shown
+from ...checks import real_array
 from ...errors import InvalidArgumentError
 from .parts import has_part, parts_of
 
@@ -54,15 +54,8 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
     InvalidArgumentError
         If it has another rank, is empty or too large, or holds anything but finite real numbers.
     """
-    try:
-        array = np.asarray(value)
-        if np.ma.is_masked(value):
-            raise TypeError("some are masked")
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"data {name!r} = {shown(value)} is no array of numbers: {error}") from None
+    array = real_array(f"data {name!r}", value)
     given = f"data {name!r} has shape {array.shape} and dtype {array.dtype}"
-    if array.dtype.kind not in "iuf":
-        raise InvalidArgumentError(f"{given}; give real numbers, such as numpy.asarray({name}, dtype=float)")
     if array.ndim not in {1, 2}:
         raise InvalidArgumentError(f"{given}; give shape (n,) or (n, p)")
     if not 0 < array.size <= MAX_ENTRIES:

@@ -1,12 +1,14 @@
-"""SymPy expressions of real symbols: which are acceptable, whether one vanishes identically, and as NumPy functions."""
+"""SymPy expressions of real symbols: which are acceptable, as text, and as NumPy functions."""
 
 from __future__ import annotations
 
 import hashlib
 import keyword
 import math
+import numbers
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +22,8 @@ from ...checks import shown
 from ...errors import InvalidArgumentError
 from .data import Data, free_symbols_of, uses_data
 from .jets import values_of
-from .parts import degree_of, has_part, is_small, parts_of, symbols_of
+from .numpy_code import numpy_function
+from .parts import degree_of, has_part, is_plainly_real, is_small, parts_of, symbols_of
 
 __all__ = [
     "DATA_TOLERANCE",
@@ -34,7 +37,7 @@ __all__ = [
     "exact",
     "probes",
     "same_expression",
-    "vanishes",
+    "scalar_expression",
 ]
 
 NO_DATA: Data = MappingProxyType({})
@@ -44,8 +47,6 @@ DATA_TOLERANCE = 1e-11
 precision, with errors that are some thousand times smaller."""
 
 _NOT_FINITE = frozenset((sympy.nan, sympy.zoo, sympy.oo, -sympy.oo))
-_DIGITS = 50
-_PROBES = 12
 _BLOCK = 2**16
 _LONGEST = 256
 
@@ -79,20 +80,17 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
         If `value` is no expression, contains infinities, nan, the imaginary unit or an undefined function, depends on
         something else than `symbols`, or does not use the data as they are; the message names the sub-expression.
     """
-    try:
-        expression = sympy.sympify(value, strict=True)
-    except sympy.SympifyError:
-        expression = None
-    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
-    if not isinstance(expression, sympy.Expr) or no_scalar:
+    expression = scalar_expression(value)
+    if expression is None:
         raise InvalidArgumentError(
-            f"{what} must be a scalar SymPy expression of the parameters, got {value!r} of type {type(value).__name__}"
+            f"{what} must be a scalar SymPy expression of the parameters, got {shown(value)} of type "
+            f"{type(value).__name__}"
         )
     _refuse_unknown_symbols(what, expression, symbols, data)
     if any(part in _NOT_FINITE for part in parts_of(expression)):
         raise InvalidArgumentError(f"{_named(what, expression)} is not finite; remove the infinity or nan")
     # Of a sum SymPy would find out by simplifying it, which takes seconds; of many nested functions, hours.
-    known = is_small(expression) and not uses_data(expression)
+    known = is_small(expression) and not uses_data(expression) and not is_plainly_real(expression)
     if has_part(expression, sympy.core.numbers.ImaginaryUnit) or (known and expression.is_extended_real is False):
         raise InvalidArgumentError(f"{_named(what, expression)} is not real for real parameters")
     undefined = sorted(str(part) for part in parts_of(expression) if isinstance(part, AppliedUndef))
@@ -101,13 +99,28 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
     return expression
 
 
+def scalar_expression(value: Any) -> sympy.Expr | None:
+    """Return an expression or a number as SymPy has it; None for anything else.
+
+    SymPy would also take what has a ``__float__``: the value that a tensor has at the moment, in place of a formula.
+    """
+    if not isinstance(value, (sympy.Basic, numbers.Number)) and not hasattr(type(value), "_sympy_"):
+        return None
+    try:
+        expression = sympy.sympify(value, strict=True)
+    except sympy.SympifyError:
+        return None
+    no_scalar = isinstance(expression, sympy.Lambda) or getattr(expression, "is_Matrix", False)
+    return expression if isinstance(expression, sympy.Expr) and not no_scalar else None
+
+
 def _named(what: str, expression: sympy.Expr) -> str:
     return f"{what} = {shown(expression)}" if is_small(expression) else what
 
 
 def _refuse_unknown_symbols(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> None:
     free = free_symbols_of(what, expression, data)[0] if uses_data(expression) else symbols_of(expression)
-    unknown = sorted((s for s in free if s not in symbols), key=str)
+    unknown = sorted(free.difference(symbols), key=str)
     if not unknown:
         return
     names = ", ".join(map(str, unknown))
@@ -153,59 +166,6 @@ def same_expression(one: sympy.Expr, other: sympy.Expr) -> bool:
     return bool(one == other) if is_small(one) else canonical_text(one) == canonical_text(other)
 
 
-def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> bool:
-    """Decide whether `expression` is zero for (almost) all real values of `symbols`.
-
-    Expansion settles polynomials. What is left is evaluated with 50 digits at random rational points: a single clear
-    non-zero refutes, and an analytic function that is zero at all of them is zero with probability one. (Symbolic
-    simplification could not overturn either verdict, and may run for hours.) Machine numbers inside the expression
-    carry 16 digits only, and are granted an error of 1e-12 of the largest term. Sums over data are evaluated in double
-    precision, and the whole is granted an error of `DATA_TOLERANCE`, too.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the expression has a value at none of the points.
-    """
-    if uses_data(expression):
-        return _vanishes_with_data(expression, symbols, data)
-    expanded = sympy.expand(expression)
-    if expanded == 0:
-        return True
-    tolerance = sympy.Float("1e-12" if expanded.has(sympy.Float) else f"1e-{_DIGITS - 15}", _DIGITS)
-    source = random.Random(20260106)
-    evaluated = 0
-    for probe in range(_PROBES):
-        point = {s: _random_rational(source, positive=probe % 2 == 0) for s in symbols}
-        terms = [abs(t.xreplace(point).evalf(_DIGITS)) for t in sympy.Add.make_args(expanded)]
-        value = abs(expanded.xreplace(point).evalf(_DIGITS))
-        if not (value.is_Float or value.is_Integer or value.is_zero) or not all(t.is_finite for t in terms):
-            continue
-        evaluated += 1
-        if value > tolerance * max([sympy.Integer(0), *terms]):
-            return False
-    if evaluated == 0:
-        raise _undefined(expression, symbols)
-    return True
-
-
-def _vanishes_with_data(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> bool:
-    points = probes(symbols, _PROBES)
-    terms = [values_of(term, points, data) for term in sympy.Add.make_args(expression)]
-    with np.errstate(all="ignore"):
-        value, size = np.abs(np.sum(terms, axis=0)), np.sum(np.abs(terms), axis=0)
-    known = np.isfinite(size)
-    if not known.any():
-        raise _undefined(expression, symbols)
-    return bool(np.all(value[known] <= DATA_TOLERANCE * size[known]))
-
-
-def _undefined(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> InvalidArgumentError:
-    return InvalidArgumentError(
-        f"cannot evaluate {shown(expression)} at any real values of {', '.join(map(str, symbols))}"
-    )
-
-
 def probes(symbols: Sequence[sympy.Symbol], count: int) -> dict[sympy.Symbol, NDArray[np.float64]]:
     """Return random points, always the same: every other one positive, a third each of the sizes 1, 1/10 and 1/1000."""
     source = random.Random(20260106)
@@ -239,8 +199,31 @@ def compiled(
         Takes one array per symbol (any broadcastable shapes), returns the float64 array of values; values out of the
         range of doubles come back as inf or nan.
     """
-    function = compiled_together([expression], symbols, data)
-    return lambda *arguments: function(*arguments)[0]
+    return _First(compiled_together([expression], symbols, data))
+
+
+@dataclass(frozen=True, eq=False)
+class _First:
+    """The only value of a function that returns a list."""
+
+    function: Callable[..., list[NDArray[np.float64]]]
+
+    def __call__(self, *arguments: Any) -> NDArray[np.float64]:
+        return self.function(*arguments)[0]
+
+
+class _Compiled:
+    """A NumPy function of expressions, which is pickled as these: SymPy's functions themselves cannot be."""
+
+    def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data) -> None:
+        self._arguments = (tuple(expressions), tuple(symbols), dict(data))
+        self._function = _compiled_together(expressions, symbols, data)
+
+    def __call__(self, *arguments: Any) -> list[NDArray[np.float64]]:
+        return self._function(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
 
 
 def compiled_together(
@@ -258,13 +241,19 @@ def compiled_together(
     Returns
     -------
     callable
-        As `compiled` does, but a list with the values of each expression.
+        As `compiled` does, but a list with the values of each expression; it can be pickled.
     """
+    return _Compiled(expressions, symbols, data)
+
+
+def _compiled_together(
+    expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data
+) -> Callable[..., list[NDArray[np.float64]]]:
     short = [_condensed_sums(expression, symbols, data) for expression in expressions]
     bound = [e.xreplace(sums) for e, sums in zip(expressions, short, strict=True)]
     summing = {k: _summing(e, symbols, data) for k, e in enumerate(bound) if uses_data(e)}
     plain = [e for e in bound if not uses_data(e)]
-    raw = sympy.lambdify(list(symbols), plain, modules=["scipy", "numpy"], cse=True)
+    raw = numpy_function(symbols, plain, share=True)
     corrections = {k: _correction(expressions[k], sums, symbols, data) for k, sums in enumerate(short) if sums}
 
     def function(*arguments: Any) -> list[NDArray[np.float64]]:
@@ -286,13 +275,14 @@ def _correction(
 ) -> Callable[..., NDArray[np.float64]]:
     """Return a function that sums over the data after all, at the points where the terms of a polynomial cancel."""
     sizes = [sympy.Add(*(sympy.Abs(term) for term in sympy.Add.make_args(polynomial))) for polynomial in sums.values()]
-    compiled_sizes = sympy.lambdify(list(symbols), list(zip(sums.values(), sizes, strict=True)), modules="numpy")
+    compiled_sizes = numpy_function(symbols, [*sums.values(), *sizes])
     exact = _summing(expression, symbols, data)
 
     def function(values: NDArray[np.float64], arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         cancels = np.zeros(values.shape, dtype=bool)
         with np.errstate(all="ignore"):
-            for value, size in compiled_sizes(*arrays):
+            found = compiled_sizes(*arrays)
+            for value, size in zip(found[: len(sizes)], found[len(sizes) :], strict=True):
                 cancels |= _EPSILON * np.asarray(size) > np.maximum(_ROUNDED, 64.0 * _EPSILON * np.abs(value))
         if not cancels.any():
             return values

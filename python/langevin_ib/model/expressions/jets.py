@@ -7,7 +7,7 @@ parameters. Along with it goes the sum of the absolute values of all its terms: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,8 +20,9 @@ from sympy.logic.boolalg import Boolean
 from ...checks import shown
 from ...errors import InvalidArgumentError
 from .data import Data, index_factors, limits_of
+from .numpy_code import numpy_function
 
-__all__ = ["Jet", "jet", "values_of"]
+__all__ = ["Jet", "function_of", "jet", "values_of", "values_together"]
 
 FloatArray = NDArray[np.float64]
 
@@ -110,6 +111,16 @@ def values_of(expression: sympy.Expr, points: Mapping[sympy.Symbol, FloatArray],
     return jet(expression, points, data).value
 
 
+def values_together(
+    expressions: Sequence[sympy.Expr], points: Mapping[sympy.Symbol, FloatArray], data: Data
+) -> list[FloatArray]:
+    """Return the values of several expressions, shape (n,) each; what they have in common is evaluated once."""
+    shape = np.broadcast_shapes(*(np.shape(values) for values in points.values()))
+    evaluation = _Evaluation(data, {symbol: Jet(values) for symbol, values in points.items()})
+    with np.errstate(all="ignore"):
+        return [np.broadcast_to(evaluation.visit(expression).value, shape) for expression in expressions]
+
+
 @dataclass
 class _Evaluation:
     """One walk through an expression; inside a sum, arrays have a further leading axis for its rows."""
@@ -125,7 +136,7 @@ class _Evaluation:
             found = self.memo[node] = self._evaluated(node)
         return found
 
-    def _evaluated(self, node: sympy.Basic) -> Jet:  # noqa: PLR0911 - one for each kind of node
+    def _evaluated(self, node: sympy.Basic) -> Jet:  # noqa: PLR0911, PLR0912 - one for each kind of node
         match node:
             case sympy.Number() | sympy.NumberSymbol():
                 return Jet(np.asarray(_double(node)))
@@ -141,6 +152,10 @@ class _Evaluation:
                 return _extreme([self.visit(part) for part in node.args], 1 if isinstance(node, sympy.Max) else -1)
             case sympy.Piecewise():
                 return self._piecewise(node)
+            case sympy.frac():
+                return self.visit(node.args[0] - sympy.floor(node.args[0]))
+            case sympy.Mod():
+                return self.visit(node.args[0] - node.args[1] * sympy.floor(node.args[0] / node.args[1]))
             case sympy.KroneckerDelta():
                 one, other = (self.visit(part).value for part in node.args[:2])
                 return Jet(np.equal(one, other).astype(np.float64))
@@ -179,13 +194,13 @@ class _Evaluation:
     def _function(self, node: sympy.Expr) -> Jet:
         arguments = [self.visit(part) for part in node.args]
         values = [argument.value for argument in arguments]
-        value = np.asarray(_compiled(node.func, len(values), None, _exponent(node))(*values))
+        value = np.asarray(function_of(node)(*values))
         slope: FloatArray | None = None
         size = np.asarray(0.0)
         for k, argument in enumerate(arguments):
             if argument.slope is None or isinstance(node, _FLAT):
                 continue
-            rate = np.asarray(_compiled(node.func, len(values), k, _exponent(node))(*values))
+            rate = np.asarray(function_of(node, k)(*values))
             slope = rate * argument.slope if slope is None else slope + rate * argument.slope
             size = size + np.abs(rate) * argument.size
         return Jet(value, slope, size)
@@ -274,20 +289,19 @@ def _extreme(parts: list[Jet], sign: int) -> Jet:
     return result
 
 
-def _exponent(node: sympy.Expr) -> sympy.Expr | None:
-    """Return the exponent of a power if it is a number: then the formula of its derivative has no logarithm."""
-    return node.exp if isinstance(node, sympy.Pow) and node.exp.is_Number else None
+def function_of(node: sympy.Expr, argument: int | None = None) -> Callable[..., Any]:
+    """Return the function that a node applies to its arguments, or its derivative by one of them, for arrays."""
+    # Where the exponent of a power is a number, the formula of its derivative has no logarithm.
+    exponent = node.exp if isinstance(node, sympy.Pow) and node.exp.is_Number else None
+    return _compiled(node.func, len(node.args), argument, exponent)
 
 
 @lru_cache(maxsize=512)
 def _compiled(
     function: type[sympy.Expr], arity: int, argument: int | None, exponent: sympy.Expr | None
 ) -> Callable[..., Any]:
-    """Return a function, or its derivative with respect to one argument, as a NumPy function."""
     symbols = sympy.symbols(f"x:{arity}", real=True)
     value = function(*symbols) if exponent is None else symbols[0] ** exponent
     formula = value if argument is None else value.diff(symbols[argument])
-    compiled: Callable[..., Any] = sympy.lambdify(
-        symbols, formula, modules=[{"DiracDelta": np.zeros_like}, "scipy", "numpy"]
-    )
-    return compiled
+    compiled = numpy_function(symbols, [formula], functions={"DiracDelta": np.zeros_like})
+    return lambda *arguments: compiled(*arguments)[0]

@@ -23,8 +23,9 @@ from ...errors import InvalidArgumentError
 from .data import Data, limits_of
 from .jets import jet
 from .parts import degree_of, has_part, parts_of
+from .pieces import rough_parts
 
-__all__ = ["SWITCHES", "landmarks"]
+__all__ = ["landmarks"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -34,9 +35,6 @@ _Evaluated: TypeAlias = Callable[[FloatArray, Rows], tuple[FloatArray, FloatArra
 """Takes points and the row of each; returns values, and slopes if they are known."""
 
 _ONE_ARGUMENT = (sympy.Abs, sympy.sign, sympy.Heaviside)
-
-SWITCHES = (*_ONE_ARGUMENT, sympy.Max, sympy.Min, sympy.Piecewise)
-"""What jumps or bends."""
 
 _MOST_ROWS = 2000
 """Among more bends than these none matters by itself."""
@@ -118,7 +116,7 @@ def _of_node(node: sympy.Basic) -> Iterator[tuple[sympy.Expr, bool]]:
 
 def _features(argument: sympy.Expr) -> Iterator[tuple[sympy.Expr, bool]]:
     yield argument, False
-    if degree_of(argument) > 1.0 and not has_part(argument, *SWITCHES):
+    if degree_of(argument) > 1.0 and not rough_parts(argument):
         yield argument, True
 
 

@@ -12,12 +12,17 @@ from collections.abc import Callable, Sequence
 import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-__all__ = ["degree_of", "has_part", "is_small", "parts_of", "symbols_of"]
+__all__ = ["degree_of", "has_part", "is_plainly_real", "is_small", "parts_of", "symbols_of", "terms_of_product"]
 
 _BINDING = (ExprWithLimits, sympy.Subs, sympy.Lambda)
 """Nodes that have variables of their own."""
 
 _SMALL = 60
+
+_REAL_WHERE_PARTS_ARE = (
+    *(sympy.Add, sympy.Mul, sympy.Max, sympy.Min, sympy.Abs, sympy.sign, sympy.exp, sympy.sin, sympy.cos, sympy.tan),
+    *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.atan, sympy.asinh, sympy.erf, sympy.Heaviside),
+)
 
 
 def _arguments(part: sympy.Basic) -> Sequence[sympy.Basic]:
@@ -109,3 +114,48 @@ def is_small(expression: sympy.Basic, most: int = _SMALL) -> bool:
         seen += 1
         todo.extend(todo.pop().args)
     return seen <= most
+
+
+def terms_of_product(expression: sympy.Basic) -> float:
+    """Return a bound on the number of terms that an expression has once it is written out.
+
+    Examples
+    --------
+    >>> x, y = sympy.symbols("x y")
+    >>> terms_of_product((x + y) ** 2 * (x - 1) + sympy.exp(x + y))
+    9.0
+    """
+    counts: dict[sympy.Basic, float] = {}
+    for part in parts_of(expression):
+        if isinstance(part, sympy.Add):
+            counts[part] = sum(counts[each] for each in part.args)
+        elif isinstance(part, sympy.Mul):
+            counts[part] = math.prod(counts[each] for each in part.args)
+        elif isinstance(part, sympy.Pow) and part.exp.is_Integer and counts[part.base] > 1:
+            counts[part] = counts[part.base] ** min(abs(int(part.exp)), 64)
+        else:
+            # Arguments of functions are written out, too, but in their places.
+            counts[part] = max(1.0, *(counts[each] for each in part.args)) if isinstance(part, sympy.Sum) else 1.0
+    return counts[expression]
+
+
+def is_plainly_real(expression: sympy.Basic) -> bool:
+    """Return whether an expression of real symbols is seen at a glance to be real; SymPy's own answer can take long."""
+    plain: dict[sympy.Basic, tuple[bool, bool]] = {}
+    for part in parts_of(expression):
+        inner = [plain[each] for each in part.args]
+        real, positive = all(each[0] for each in inner), all(each[1] for each in inner)
+        if isinstance(part, sympy.Number):
+            plain[part] = bool(part.is_real), bool(part.is_nonnegative)
+        elif isinstance(part, sympy.Symbol):
+            plain[part] = bool(part.is_real), False
+        elif isinstance(part, sympy.Pow):
+            even = bool(part.exp.is_Integer) and part.exp % 2 == 0
+            power = inner[0][1] or bool(part.exp.is_Integer)
+            plain[part] = real and power, real and (even or inner[0][1])
+        elif isinstance(part, _REAL_WHERE_PARTS_ARE) and inner:
+            squares = positive and isinstance(part, (sympy.Add, sympy.Mul, sympy.Max, sympy.Min))
+            plain[part] = real, real and (squares or isinstance(part, (sympy.Abs, sympy.exp)))
+        else:
+            plain[part] = False, False
+    return plain[expression][0]

@@ -134,9 +134,10 @@ class Checkpoint:
 
 
 def _differences(there: Snapshot, here: Snapshot) -> Iterator[str]:
-    if there.model != here.model:
+    if there.process.model != here.process.model:
         yield from _between("the model's ", _parts(there.model), _parts(here.model))
-    yield from _between("", {"dynamics": there.dynamics}, {"dynamics": here.dynamics})
+    for name in ("dynamics", "temperature"):
+        yield from _between("", {name: getattr(there.process, name)}, {name: getattr(here.process, name)})
     yield from _between("", _decisive(there), _decisive(here))
     if there.origin != here.origin:
         yield "the walkers started elsewhere (initial)"

@@ -14,11 +14,11 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...checks import checked_int, checked_real, shown
+from ...checks import checked_int, shown
 from ...errors import ArchiveError, LangevinError
 from ...model import Linear, Model, Scaling
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
-from ...observe import Histogram, Moments, Trace
+from ...observe import KINDS, Observer, Trace
 from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
 from ..loop import MAX_WALKERS, Settings
 
@@ -34,9 +34,7 @@ T = TypeVar("T")
 
 _DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained)
 
-_KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (Model, Scaling, Linear, *_DYNAMICS, Settings, Histogram, Moments, Trace)
-}
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Model, Scaling, Linear, *_DYNAMICS, Settings, *KINDS)}
 
 
 def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of value
@@ -79,14 +77,22 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
     if _KINDS.get(kind) is not type(value) or not is_dataclass(value):
         raise ArchiveError(f"{shown(value)} is a {kind}; a file can hold {', '.join(_KINDS)}")
     parts = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Model):
-        # Models without a slice of their own say what they said before there were slices.
-        constraints = parts.pop("slice")
-        parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
-    if isinstance(value, SoftSlice) and value.metric is None:
-        # As it was said before there were metrics.
-        del parts["metric"]
+    _say_as_before(value, parts)
     return {"kind": kind, "fields": {name: describe(part) for name, part in parts.items()}}
+
+
+def _say_as_before(value: Any, parts: dict[str, Any]) -> None:
+    """Leave out what a value has none of and earlier versions did not know, so that files say what they said."""
+    match value:
+        case Model():
+            constraints = parts.pop("slice")
+            parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
+        case Settings(approach=0):
+            del parts["approach"]
+        case Trace(at=None):
+            del parts["at"]
+        case SoftSlice(metric=None):
+            del parts["metric"]
 
 
 def restore(description: Described, kind: type[T], arrays: Arrays = MappingProxyType({})) -> T:
@@ -207,13 +213,12 @@ def _made(kind: str, arguments: dict[str, Any]) -> Any:
     return _KINDS[kind](**arguments)
 
 
-def _require_sound(*, temperature: Any, walkers: Any, key: Any, observe: Any, **_: Any) -> None:
+def _require_sound(*, walkers: Any, key: Any, observe: Any, **_: Any) -> None:
     """Check what settings do not check themselves, because in `sample` it was checked argument by argument."""
-    checked_real("temperature", temperature, minimum=0.0)
     first, last = walkers
     checked_int("walkers", last, minimum=1, maximum=MAX_WALKERS)
     checked_int("walkers", first, minimum=0, maximum=last - 1)
     checked_int("key", key, minimum=0, maximum=2**128 - 1)
     for name, spec in observe:
-        if not isinstance(name, str) or not isinstance(spec, (Histogram, Moments, Trace)):
+        if not isinstance(name, str) or not isinstance(spec, Observer):
             raise ArchiveError(f"observe of the file maps {shown(name)} to {shown(spec)}")

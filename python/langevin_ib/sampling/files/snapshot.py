@@ -12,28 +12,35 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ...checks import shown
-from ...errors import ArchiveError
+from ...checks import checked_real, shown
+from ...errors import ArchiveError, InvalidArgumentError
 from ...model import Model
-from ...observe import Histogram, Moments, Spec, Trace
-from ...process import Dynamics
-from ..loop import GROUPS, Machine, Progressed, Settings, mortal_pieces
+from ...observe import Extent, Moments, Observer, about_zero
+from ...process import Dynamics, Process
+from ..loop import Acceptance, Machine, Progressed, Settings
 from . import archive
 from .archive import Archive, PathLike
-from .description import describe, description_hash, restore
+from .description import Described, describe, description_hash, restore
 
 __all__ = ["DRAWN", "Snapshot", "fingerprint", "read_snapshot", "write_snapshot"]
 
-FORMAT = 2
+FORMAT = 3
 """Counts up whenever files change so that earlier versions of this package cannot read them.
 
-1 knew no confinement and no data; such files can still be read."""
+1 knew no confinement and no data; 2 no acceptance of single walkers and no approach, and it took powers about 0 and no
+pivot; such files can still be read."""
+
+_ABOUT_ZERO = 2
+"""The last format whose sums of powers are about 0."""
 
 _DATA = "data_"
 """How the names of arrays of data begin in a file."""
 
 _ABSORBED = "absorbed"
 """The name of the array of absorption times, as steps."""
+
+_ACCEPTANCE = "acceptance"
+"""The name of the array of `Acceptance.counts`."""
 
 DRAWN = "drawn from the key"
 """The origin of a run whose walkers started where `sample` puts them by default."""
@@ -48,10 +55,8 @@ class Snapshot:
 
     Attributes
     ----------
-    model : Model
-        What was sampled.
-    dynamics : Dynamics
-        Where the walkers went.
+    process : Process
+        What was sampled: a model under a dynamics at a temperature.
     settings : Settings
         Everything that decided the numbers.
     machine : Machine
@@ -69,8 +74,7 @@ class Snapshot:
         What was decided on the user's behalf, such as a step size.
     """
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -79,12 +83,21 @@ class Snapshot:
     origin: str | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def model(self) -> Model:
+        """The model of the process."""
+        return self.process.model
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """The dynamics of the process."""
+        return self.process.dynamics
+
 
 class Fields(TypedDict):
     """The attributes of a `Snapshot`."""
 
-    model: Model
-    dynamics: Dynamics
+    process: Process
     settings: Settings
     machine: Machine
     progressed: Progressed
@@ -110,7 +123,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         If the system refuses, or the model has a function that no file can hold.
     """
     progressed = snapshot.progressed
-    described = {name: describe(getattr(snapshot, name)) for name in _DESCRIBED}
+    described = _described(snapshot.process, snapshot.settings)
     header = {
         "format": FORMAT,
         "version": _version(),
@@ -119,6 +132,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
         "origin": snapshot.origin or fingerprint(progressed),
         "steps": progressed.steps,
         "accepted": progressed.accepted,
+        "accepted_since": 0 if progressed.acceptance is None else progressed.acceptance.since,
         "seconds": snapshot.seconds,
         "interrupted": snapshot.interrupted,
         "notes": snapshot.notes,
@@ -127,6 +141,7 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
     }
     arrays = {"states": progressed.states} | {f"kept_{i}": kept for i, kept in enumerate(progressed.kept)}
     arrays |= {} if progressed.absorbed is None else {_ABSORBED: progressed.absorbed}
+    arrays |= {} if progressed.acceptance is None else {_ACCEPTANCE: progressed.acceptance.counts}
     arrays |= {f"{_DATA}{name}": array for name, array in snapshot.model.data.items()}
     archive.write(path, header, arrays, keep=keep)
 
@@ -145,8 +160,25 @@ def read_snapshot(path: PathLike) -> tuple[Fields, Archive]:
         return _fields(found), found
     except ArchiveError as error:
         raise ArchiveError(f"{found.path} cannot be understood: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InvalidArgumentError) as error:
         raise ArchiveError(f"{found.path} cannot be understood: {error!r}") from error
+
+
+def _described(process: Process, settings: Settings) -> dict[str, Described]:
+    """Return what a file says of a run; the temperature stands among the settings, as it did in version 0.1."""
+    said = {"model": describe(process.model), "dynamics": describe(process.dynamics), "settings": describe(settings)}
+    said["settings"]["fields"]["temperature"] = process.temperature
+    return said
+
+
+def _process_of(header: Mapping[str, Any], data: Mapping[str, NDArray[Any]]) -> tuple[Process, Settings]:
+    """Return the two values that `_described` describes."""
+    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
+    said = {**header["settings"], "fields": dict(header["settings"]["fields"])}
+    temperature = checked_real("temperature", said["fields"].pop("temperature"), minimum=0.0)
+    settings, process = restore(said, Settings), Process(model, dynamics, temperature)
+    settings.require_motion(process)
+    return process, settings
 
 
 def _version() -> str:
@@ -177,8 +209,7 @@ def _series(name: str) -> tuple[str, ...]:
 def _fields(found: Archive) -> Fields:
     header = found.header
     data = {name: array for name, array in found.arrays.items() if name.startswith(_DATA)}
-    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
-    settings = restore(header["settings"], Settings)
+    process, settings = _process_of(header, data)
     if description_hash(*(header[name] for name in _DESCRIBED)) != header["content"]:
         raise ArchiveError("its model, dynamics and settings do not match their hash")
     steps, accepted, origin = header["steps"], header["accepted"], header["origin"]
@@ -187,16 +218,15 @@ def _fields(found: Archive) -> Fields:
     if not isinstance(origin, str):
         raise ArchiveError(f"origin={shown(origin)} is no text")
     return {
-        "model": model,
-        "dynamics": dynamics,
+        "process": process,
         "settings": settings,
         "machine": Machine(**header["machine"]),
         "progressed": Progressed(
-            states=_checked(found.arrays, "states", (settings.count, model.dim), settings.dtype),
-            kept=_kept(found.arrays, settings, steps),
+            states=_checked(found.arrays, "states", (settings.count, process.model.dim), settings.dtype),
+            kept=_kept(found, settings, process.model.dim, steps),
             steps=steps,
-            accepted=accepted,
-            absorbed=_absorbed(found.arrays, settings, mortal_pieces(model, dynamics)),
+            acceptance=_acceptance(found, settings, steps, accepted),
+            absorbed=_absorbed(found.arrays, settings, process.deaths),
         ),
         "seconds": float(header["seconds"]),
         "interrupted": bool(header["interrupted"]) or steps < settings.steps,
@@ -205,25 +235,36 @@ def _fields(found: Archive) -> Fields:
     }
 
 
-def _kept(arrays: Mapping[str, NDArray[Any]], settings: Settings, steps: int) -> tuple[NDArray[Any], ...]:
+def _kept(found: Archive, settings: Settings, dim: int, steps: int) -> tuple[NDArray[Any], ...]:
     return tuple(
-        _checked(arrays, f"kept_{i}", *_form(spec, settings, steps)) for i, (_, spec) in enumerate(settings.observe)
+        _kept_by(spec, f"kept_{i}", found, settings.extent(dim, spec, steps))
+        for i, (_, spec) in enumerate(settings.observe)
     )
+
+
+def _kept_by(spec: Observer, name: str, found: Archive, extent: Extent) -> NDArray[Any]:
+    shape, dtype = spec.form(extent)
+    if isinstance(spec, Moments) and found.header["format"] <= _ABOUT_ZERO:
+        return about_zero(_checked(found.arrays, name, (extent.walkers, spec.order), dtype))
+    return _checked(found.arrays, name, shape, dtype)
 
 
 def _absorbed(arrays: Mapping[str, NDArray[Any]], settings: Settings, pieces: int) -> NDArray[np.int64] | None:
     return _checked(arrays, _ABSORBED, (settings.count, pieces), "int64") if _ABSORBED in arrays else None
 
 
-def _form(spec: Spec, settings: Settings, steps: int) -> tuple[tuple[int, int], str]:
-    """Return shape and dtype of what an observer has kept after so many steps."""
-    match spec:
-        case Histogram():
-            return (GROUPS, spec.slots), "int64"
-        case Moments():
-            return (settings.count, spec.order), "float64"
-        case Trace():
-            return (settings.count, settings.observations(spec, steps)), settings.dtype
+def _acceptance(found: Archive, settings: Settings, steps: int, accepted: int) -> Acceptance | None:
+    """Return what a file knows of the walkers' proposals: before format 3, of all of them together only."""
+    if not settings.is_metropolis:
+        return None
+    if found.header["format"] < 3:
+        return Acceptance.none(settings.count, since=steps, unassigned=accepted)
+    nothing = Acceptance.none(settings.count)
+    counts = _checked(found.arrays, _ACCEPTANCE, nothing.counts.shape, "int64")
+    since, known = found.header["accepted_since"], int(counts[:, 0].sum())
+    if not (isinstance(since, int) and 0 <= since <= steps and counts.min() >= 0 and known <= accepted):
+        raise ArchiveError(f"accepted_since={shown(since)}, accepted={accepted} cannot be")
+    return Acceptance(counts, since, accepted - known)
 
 
 def _checked(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int], dtype: str) -> NDArray[Any]:

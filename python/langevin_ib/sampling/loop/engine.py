@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,22 +11,18 @@ from numpy.typing import NDArray
 
 from ... import _core
 from ...errors import DivergenceError, InvalidArgumentError
-from ...model import Model
-from ...observe import Histogram, Moments, Spec, Trace
-from ...process import Dynamics
-from .bound import bound_of, mortal_pieces
-from .drive import driver_of, seen
-from .settings import GROUPS, Machine, Settings
+from ...observe import GROUPS, Kept, Observer
+from ...process import Process
+from .acceptance import Acceptance
+from .driver import Driver
+from .settings import Machine, Settings
 
-__all__ = ["Kept", "Progressed", "advance"]
+__all__ = ["Progressed", "advance"]
 
 if TYPE_CHECKING:
-    from .drive import Seen
+    from .driver import Seen
 
-    Look: TypeAlias = tuple[Seen, int, str, Sequence[float], tuple[Seen, float, float] | None]
-
-Kept: TypeAlias = NDArray[Any]
-"""What one observer keeps: counts (groups, slots), sums (walkers, order) or a trace (walkers, draws)."""
+    Look: TypeAlias = tuple[Seen, int | list[int], str, Sequence[float], tuple[Seen, float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,8 @@ class Progressed:
         What each observer has kept so far.
     steps : int
         Steps made so far.
-    accepted : int
-        Proposals accepted so far by all walkers together; only ``mala`` counts them.
+    acceptance : Acceptance or None
+        What became of the walkers' proposals so far; None under another scheme than ``mala``.
     absorbed : array of int64, shape (walkers, pieces), optional
         After which step each piece of a walker's predictor was absorbed at zero, -1 where it was not; None if none can
         be, or no step was made yet.
@@ -51,18 +47,28 @@ class Progressed:
     states: NDArray[Any]
     kept: tuple[Kept, ...]
     steps: int
-    accepted: int
+    acceptance: Acceptance | None = None
     absorbed: NDArray[np.int64] | None = None
 
     @classmethod
     def start(cls, states: NDArray[Any], settings: Settings) -> Progressed:
         """Return the beginning of a run: states, and observers that have seen nothing."""
-        return cls(states, tuple(_nothing(spec, settings) for _, spec in settings.observe), 0, 0)
+        acceptance = Acceptance.none(settings.count) if settings.is_metropolis else None
+        return cls(
+            states,
+            tuple(spec.empty(settings.extent(states.shape[1], spec, steps=0)) for _, spec in settings.observe),
+            0,
+            acceptance,
+        )
+
+    @property
+    def accepted(self) -> int:
+        """Proposals accepted so far by all walkers together."""
+        return 0 if self.acceptance is None else self.acceptance.total
 
 
 def advance(
-    model: Model,
-    dynamics: Dynamics,
+    process: Process,
     settings: Settings,
     machine: Machine,
     *,
@@ -86,40 +92,43 @@ def advance(
     InvalidArgumentError
         If the machine cannot do as asked: start so many threads, say.
     """
-    metric = dynamics.metric_of(model)
+    driver = Driver.of(process)
     request: _core.Request = {
-        "potential": driver_of(model, dynamics, settings.temperature),
-        "bound": bound_of(model, dynamics),
-        "metric": None if metric is None else metric.ravel().tolist(),
+        "potential": driver.potential,
+        "bound": driver.bound,
+        "metric": driver.metric,
         "scheme": settings.scheme,
         "noise": settings.noise,
-        "temperature": settings.temperature,
+        "temperature": process.temperature,
         "step_size": settings.step_size,
         "key": settings.key,
         "substeps": settings.substeps,
         "walkers": settings.walkers,
         "steps": (before.steps, steps),
         "burn_in": settings.burn_in,
-        "observe": [_look(model, dynamics, name, spec) for name, spec in settings.observe],
+        "approach": settings.approach,
+        "observe": [_look(driver, name, spec) for name, spec in settings.observe],
         "groups": GROUPS,
         "threads": machine.threads,
         "level": machine.level,
         "block": machine.block,
     }
-    sums = [_sums(kept, spec) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
+    sums = [spec.carried(kept) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
     offset = before.steps
     callback = None if report is None else lambda made: report(offset + made)
     try:
-        states, kept, made, accepted, deaths, stopped = _core.sample(request, before.states, sums, callback)
+        known = None if before.acceptance is None else before.acceptance.counts
+        states, kept, made, counts, deaths, stopped = _core.sample(request, before.states, sums, callback, known)
     except _core.DivergedError as error:
-        message, walker, step, cause = error.args
-        raise DivergenceError(message, walker=walker, step=step, cause=cause) from None
+        message, walker, step, cause, coordinate, value = error.args
+        place = f"{process.model.parameters[coordinate]} = {value:.3g}"
+        raise DivergenceError(f"{message} (it was at {place})", walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
-    merged = (_merge(*parts) for parts in zip(before.kept, kept, settings.observe, strict=True))
-    absorbed = _with_deaths(before.absorbed, deaths, settings, mortal_pieces(model, dynamics))
-    accepted += before.accepted
-    return Progressed(states, tuple(merged), before.steps + made, accepted, absorbed), stopped
+    merged = (spec.merged(*both) for (_, spec), *both in zip(settings.observe, before.kept, kept, strict=True))
+    absorbed = _with_deaths(before.absorbed, deaths, settings, process.deaths)
+    acceptance = None if before.acceptance is None else replace(before.acceptance, counts=counts)
+    return Progressed(states, tuple(merged), before.steps + made, acceptance, absorbed), stopped
 
 
 def _with_deaths(
@@ -134,46 +143,9 @@ def _with_deaths(
     return absorbed
 
 
-def _look(model: Model, dynamics: Dynamics, name: str, spec: Spec) -> Look:
-    given = None
-    if isinstance(spec, Histogram) and spec.given is not None:
-        condition, lo, hi = spec.given
-        given = seen(model, dynamics, condition), lo, hi
-    return seen(model, dynamics, name), spec.every, *_request(spec), given
-
-
-def _request(spec: Spec) -> tuple[str, Sequence[float]]:
-    match spec:
-        case Histogram():
-            return "histogram", (float(spec.bins), *spec.range)
-        case Moments():
-            return "moments", (float(spec.order),)
-        case Trace():
-            return "trace", ()
-
-
-def _nothing(spec: Spec, settings: Settings) -> Kept:
-    match spec:
-        case Histogram():
-            return np.zeros((GROUPS, spec.slots), dtype=np.int64)
-        case Moments():
-            return np.zeros((settings.count, spec.order))
-        case Trace():
-            return np.zeros((settings.count, 0), dtype=settings.dtype)
-
-
-def _sums(kept: Kept, spec: Spec) -> NDArray[np.float64]:
-    """Return what the core needs to continue: sums go on walker by walker, so that no cut changes their rounding."""
-    return kept.ravel() if isinstance(spec, Moments) else np.empty(0)
-
-
-def _merge(before: Kept, after: Kept, observed: tuple[str, Spec]) -> Kept:
-    match observed[1]:
-        case Histogram():
-            counts: Kept = after.view(np.int64)
-            counts += before
-            return counts
-        case Moments():
-            return after
-        case Trace():
-            return np.concatenate([before, after], axis=1) if before.size else after
+def _look(driver: Driver, name: str, spec: Observer) -> Look:
+    # Whole states are watched at any of the coordinates.
+    seen = driver.seen(str(driver.process.model.parameters[0]) if spec.is_of_states else name)
+    condition = spec.condition
+    given = None if condition is None else (driver.seen(condition[0]), *condition[1:])
+    return seen, spec.when, *spec.request(), given

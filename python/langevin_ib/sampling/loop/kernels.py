@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -47,7 +46,6 @@ class Kernel:
     weight_decay: float = 0.0
 
 
-@lru_cache(maxsize=128)
 def kernel_of(model: Model) -> Kernel | None:
     """Return the kernel whose gradient is that of the model's loss and confinement, or None if none has it."""
     if model.data or degree_of(model.potential()) > _HIGHEST or not _may_be_closed(model):
@@ -55,8 +53,7 @@ def kernel_of(model: Model) -> Kernel | None:
     return next(filter(None, (recognise(model) for recognise in (_product, _harmonic))), None)
 
 
-@lru_cache(maxsize=1024)
-def watchable(model: Model, name: str) -> str | None:
+def watchable(model: Model, name: str, kernel: Kernel | None) -> str | None:
     """Return the core's name of a model's observable, or None if the model's kernel does not know it.
 
     Raises
@@ -65,7 +62,6 @@ def watchable(model: Model, name: str) -> str | None:
         If the model has no such observable.
     """
     wanted = model.observable(name)
-    kernel = kernel_of(model)
     known = _coordinates(model) if kernel is None else kernel.observables
     if uses_data(wanted) or degree_of(wanted) > _HIGHEST:
         return None

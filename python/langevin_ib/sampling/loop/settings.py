@@ -12,19 +12,14 @@ import numpy as np
 from ... import _core
 from ...checks import checked_int, checked_real, shown
 from ...errors import InvalidArgumentError
-from ...observe import Histogram, Moments, Provenance, Spec, Trace
+from ...observe import Extent, Observer, Provenance
+from ...process import Process
+from ...schemes import SCHEMES
 
-__all__ = ["DTYPES", "NOISES", "REACH", "SCHEMES", "Machine", "Settings"]
+__all__ = ["DTYPES", "NOISES", "REACH", "Machine", "Settings"]
 
-SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
 DTYPES = ("float64", "float32")
 NOISES = ("native", "single")
-
-GROUPS = 64
-"""Histograms are kept apart for this many groups of walkers; their spread gives the error bars.
-
-The number is the same for every run, however few its walkers: so any shards of a run can be merged.
-"""
 
 REACH = {"float64": 1e100, "float32": 1e18}
 """A coordinate beyond this has run away; its square can still be represented."""
@@ -40,8 +35,6 @@ class Settings:
 
     Parameters
     ----------
-    temperature : float
-        T = sigma²/beta, >= 0.
     step_size : float
         h > 0, in units of time.
     steps : int
@@ -54,13 +47,14 @@ class Settings:
         The 128-bit key of the noise.
     scheme, dtype, noise : str
         See `SCHEMES`, `DTYPES` and `NOISES`.
-    observe : tuple of (str, Spec)
+    observe : tuple of (str, Observer)
         What is kept, in the order of the results.
     substeps : int
         Finer steps whose normalised sum is the noise of one step; see `sample`.
+    approach : int
+        Under ``mala``, so many steps of the burn-in lead walkers to where they belong before it refuses any.
     """
 
-    temperature: float
     step_size: float
     steps: int
     burn_in: int
@@ -69,18 +63,20 @@ class Settings:
     scheme: str
     dtype: str
     noise: str
-    observe: tuple[tuple[str, Spec], ...]
+    observe: tuple[tuple[str, Observer], ...]
     substeps: int = 1
+    approach: int = 0
 
     def __post_init__(self) -> None:
         plain = {
             "step_size": checked_real("step_size", self.step_size, minimum=0.0, open_end=True),
             "steps": checked_int("steps", self.steps, minimum=1, maximum=MAX_STEPS),
             "burn_in": checked_int("burn_in", self.burn_in, minimum=0, maximum=MAX_STEPS),
-            "scheme": _one_of("scheme", self.scheme, SCHEMES),
+            "scheme": _one_of("scheme", self.scheme, tuple(SCHEMES)),
             "dtype": _one_of("dtype", _dtype_name(self.dtype), DTYPES),
             "noise": _one_of("noise", self.noise, NOISES),
             "substeps": checked_int("substeps", self.substeps, minimum=1, maximum=MAX_SUBSTEPS),
+            "approach": checked_int("approach", self.approach, minimum=0, maximum=MAX_STEPS),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -93,32 +89,55 @@ class Settings:
             raise InvalidArgumentError(
                 f"burn_in={self.burn_in} leaves none of the steps={self.steps} to observe; take more steps"
             )
-        if self.scheme == "mala" and self.temperature == 0.0:
+        if self.approach > (self.burn_in if self.is_metropolis else 0):
             raise InvalidArgumentError(
-                "scheme='mala' needs temperature > 0: at T = 0 it would accept no uphill step; take 'euler-maruyama'"
+                f"approach={self.approach} is a part of the burn-in (burn_in={self.burn_in}) of 'mala', not of "
+                f"{self.scheme!r}; take at most that"
             )
-        self._require_normal_numbers()
         for name, spec in self.observe:
             if self.observations(spec) == 0:
                 raise InvalidArgumentError(
                     f"observe[{name!r}]: {spec} never looks, as only steps - burn_in = {self.steps - self.burn_in} "
-                    "steps are observed; take more steps or a smaller every="
+                    "steps are observed; take more steps or look earlier"
                 )
+
+    @property
+    def is_metropolis(self) -> bool:
+        """Whether the scheme may refuse steps."""
+        return SCHEMES[self.scheme].is_metropolis
 
     @property
     def count(self) -> int:
         """The number of walkers."""
         return self.walkers[1] - self.walkers[0]
 
-    def observations(self, spec: Spec, steps: int | None = None) -> int:
-        """Return how often a spec has looked at each walker once `steps` steps (by default all) have been made."""
-        made = self.steps if steps is None else steps
-        return max(made - self.burn_in, 0) // spec.every
+    def observations(self, spec: Observer, steps: int | None = None) -> int:
+        """Return how often an observer has looked once `steps` steps (by default all) have been made."""
+        return spec.looks((self.steps if steps is None else steps) - self.burn_in)
 
-    def _require_normal_numbers(self) -> None:
-        """Refuse what would silently round to zero: a drift or a noise that moves nothing."""
+    def extent(self, dim: int, spec: Observer, steps: int | None = None) -> Extent:
+        """Return what decides how much an observer keeps, of walkers of `dim` coordinates, after so many steps."""
+        return Extent(self.count, dim, self.dtype, self.observations(spec, steps))
+
+    def require_motion(self, process: Process) -> None:
+        """Refuse a scheme that cannot follow the process, and what would silently round to zero: a step that is none.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The message says why, and what to take.
+        """
+        if self.scheme not in process.dynamics.schemes:
+            raise InvalidArgumentError(
+                f"scheme={self.scheme!r} does not go with {type(process.dynamics).__name__}: {process.dynamics.why}"
+            )
         tiny = float(np.finfo(self.dtype).tiny)
-        h, T = self.step_size, self.temperature
+        h, T = self.step_size, process.temperature
+        if self.is_metropolis and T == 0.0:
+            raise InvalidArgumentError(
+                f"scheme={self.scheme!r} needs temperature > 0: at T = 0 it would accept no uphill step; take "
+                "'euler-maruyama'"
+            )
         needed = {"step_size": h} | ({"temperature": T, "2 * temperature * step_size": 2.0 * T * h} if T > 0.0 else {})
         for name, value in needed.items():
             if value < tiny:
@@ -127,16 +146,16 @@ class Settings:
                     f"{tiny:.3g}; rescale the loss"
                 )
 
-    def provenance(self, name: str, spec: Spec, steps: int) -> Provenance:
+    def provenance(self, process: Process, name: str, spec: Observer, steps: int) -> Provenance:
         """Return what a filled result has to know of the run, `steps` steps into it."""
         return Provenance(
             observable=name,
             scheme=self.scheme,
             step_size=self.step_size,
-            temperature=self.temperature,
+            temperature=process.temperature,
             walkers=self.count,
             observations=self.observations(spec, steps),
-            key=(self.key & (2**64 - 1), self.key >> 64),
+            key=Provenance.halves(self.key),
         )
 
     def require_memory(self, dim: int, threads: int) -> None:
@@ -148,17 +167,10 @@ class Settings:
             If states and observers together need more than the machine has.
         """
         itemsize = np.dtype(self.dtype).itemsize
-        # States exist as the initial array, as the core's blocks and as the result; traces as blocks and as the result.
+        # States exist as the initial array, as the core's blocks and as the result.
         needs = {"states": 3 * self.count * dim * itemsize}
         for name, spec in self.observe:
-            match spec:
-                case Trace():
-                    size = 2 * self.count * self.observations(spec) * itemsize
-                case Moments():
-                    size = 3 * self.count * spec.order * 8
-                case Histogram():
-                    # The core's table for each thread and its totals; the counts before and after.
-                    size = (GROUPS + 1) * (spec.bins + 4) * (4 * threads + 24)
+            size = spec.bytes(self.extent(dim, spec), threads)
             needs[f"observe[{name!r}]"] = needs.get(f"observe[{name!r}]", 0) + size
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
         if sum(needs.values()) > available:

@@ -11,7 +11,7 @@ import sympy
 from ... import plot
 from ...comparison import compare
 from ...laws import Density, Dynamics, density, rivals
-from ...observe import Histogram, Spec
+from ...observe import Histogram, Observer
 from ...progress import Progress
 from ...sampling import Run
 from .compared import Compared
@@ -65,7 +65,7 @@ class Case(Stationary):
         given = self.histogram.given if self.law_of is None else None
         return {"dynamics": self.law_of or self.dynamics, "temperature": self.temperature, "given": given}
 
-    def watched(self, step_size: float) -> Mapping[str, Spec]:
+    def watched(self, step_size: float) -> Mapping[str, Observer]:
         """Return the histogram, whose stride counts steps of any size."""
         del step_size
         return {self.observable: self.histogram}

@@ -13,10 +13,10 @@ from ... import plot
 from ...comparison import compare
 from ...laws import Density, absorption_time
 from ...model import Model
-from ...observe import Histogram, HistogramResult, Provenance
+from ...observe import GROUPS, Histogram, HistogramResult, Provenance
 from ...process import GaugeFixed
 from ...progress import Progress
-from ...sampling import GROUPS, Run, sample
+from ...sampling import Run, sample
 from .compared import Compared
 from .row import Row, probability
 
@@ -106,7 +106,6 @@ class Lifetimes(Row):
         slots = np.searchsorted(np.linspace(*self.histogram.range, self.histogram.bins + 1), times, side="right")
         counts = np.zeros((GROUPS, self.histogram.slots), dtype=np.int64)
         np.add.at(counts, (np.arange(len(times)) % GROUPS, slots), 1)
-        key = run.settings.key
         provenance = Provenance(
             observable="time of absorption",
             scheme=run.settings.scheme,
@@ -114,7 +113,7 @@ class Lifetimes(Row):
             temperature=self.temperature,
             walkers=self.walkers,
             observations=1,
-            key=(key >> 64, key & (2**64 - 1)),
+            key=Provenance.halves(run.settings.key),
         )
         return HistogramResult(self.histogram, provenance, counts)
 

@@ -200,7 +200,7 @@ def write(verdict: Verdict, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     picture, data = (folder / f"{verdict.name}{suffix}" for suffix in (".png", ".json"))
     verdict.figure().savefig(picture, dpi=150)
-    data.write_text(json.dumps(summary(verdict), indent=2, allow_nan=False) + "\n")
+    data.write_text(json.dumps(summary(verdict), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return [picture, data]
 
 

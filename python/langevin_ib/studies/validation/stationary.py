@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 
 from ...laws import Dynamics
 from ...model import Model
-from ...observe import Spec
+from ...observe import Observer
 from ...progress import Progress
 from ...sampling import Run, sample
+from ...schemes import SCHEMES
 from .row import Row
 
 __all__ = ["Stationary"]
@@ -55,7 +57,7 @@ class Stationary(Row):
     scheme: str = "euler-maruyama"
 
     @abstractmethod
-    def watched(self, step_size: float) -> Mapping[str, Spec]:
+    def watched(self, step_size: float) -> Mapping[str, Observer]:
         """Return what to keep of a run at this step."""
 
     def system(self) -> Model:
@@ -81,7 +83,7 @@ class Stationary(Row):
     def runs(self, *, seed: int, threads: int | None, progress: Progress) -> tuple[Run, ...] | None:
         """Sample, at h and h/2 unless the scheme is exact; None if that was interrupted."""
         # Both runs follow the same Brownian paths: what differs between them is the discretisation, with little noise.
-        halves = (1,) if self.scheme == "mala" else (1, 2)
+        halves = (1,) if math.isinf(SCHEMES[self.scheme].order) else (1, 2)
         runs: list[Run] = []
         for half in halves:
             substeps = len(halves) // half

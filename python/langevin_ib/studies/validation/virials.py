@@ -12,7 +12,7 @@ import sympy
 
 from ...laws import Identity, identities
 from ...model import Model
-from ...observe import Moments, Spec
+from ...observe import Moments, Observer
 from ...progress import Progress
 from ...sampling import Run
 from .row import Verdict, probability
@@ -57,7 +57,7 @@ class Virials(Stationary):
         estimates = tuple(self._estimate(i, identity, runs) for i, identity in enumerate(self.identities()))
         return Virial(case=self, made=runs, estimates=estimates)
 
-    def watched(self, step_size: float) -> Mapping[str, Spec]:
+    def watched(self, step_size: float) -> Mapping[str, Observer]:
         """Return the moments, taken at the same times in runs at h and h/2."""
         every = round(self.step_size / step_size)
         return {name: Moments(order=1, every=every) for name in self._expressions()}

@@ -1,0 +1,81 @@
+"""SymPy formulas as NumPy functions: the one place that turns a formula into Python code.
+
+In that code a symbol is called by its place among the arguments. Its own name may be that of a constant or a function
+that the code needs, such as pi, or exp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sympy
+from sympy.printing.numpy import SciPyPrinter
+
+__all__ = ["numpy_function"]
+
+
+class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
+    """SymPy's printer, but for the names of some symbols."""
+
+    def __init__(self, names: Mapping[sympy.Basic, str], functions: Sequence[str]) -> None:
+        self.names = names
+        super().__init__(
+            {
+                "fully_qualified_modules": False,
+                "inline": True,
+                "allow_unknown_functions": True,
+                "user_functions": {name: name for name in functions},
+            }
+        )
+
+    def _print_Symbol(self, symbol: sympy.Symbol) -> str:  # noqa: N802 - the name that SymPy looks for
+        return self.names.get(symbol) or str(super()._print_Symbol(symbol))
+
+    def _print_Dummy(self, symbol: sympy.Dummy) -> str:  # noqa: N802 - the name that SymPy looks for
+        return self.names.get(symbol) or str(super()._print_Dummy(symbol))
+
+
+def numpy_function(
+    symbols: Sequence[sympy.Symbol],
+    formulas: Sequence[sympy.Basic],
+    *,
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    share: bool = False,
+) -> Callable[..., list[Any]]:
+    """Return a function of arrays that evaluates formulas by NumPy and SciPy.
+
+    Parameters
+    ----------
+    symbols : sequence of sympy.Symbol
+        The arguments, in the order in which the function takes them; called whatever they may be.
+    formulas : sequence of sympy.Basic
+        Functions of the symbols.
+    functions : mapping from str to callable, optional
+        What SymPy functions of these names are, in place of what NumPy or SciPy has.
+    share : bool
+        Whether parts that occur more than once are evaluated once.
+
+    Returns
+    -------
+    callable
+        Takes an array for each symbol, returns a list with the value of each formula.
+
+    Examples
+    --------
+    >>> pi = sympy.Symbol("pi", real=True)
+    >>> (value,) = numpy_function([pi], [sympy.cos(sympy.pi * pi)])(1.0)
+    >>> float(value)
+    -1.0
+    """
+    own = dict(functions or {})
+    names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
+    # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
+    function: Callable[..., list[Any]] = sympy.lambdify(
+        list(names.values()),
+        list(formulas),
+        modules=[own, "scipy", "numpy"],
+        printer=_Printer(names, [*own]),
+        cse=share,
+    )
+    return function

@@ -1,0 +1,22 @@
+"""What an expression is: invariant, zero, a function of something; by proof, or by looking at all of its pieces."""
+
+from .identities import LinearMap, is_unchanged, same_function, slack_of, values_at, vanishes
+from .invariance import Orbits, is_invariant, require_invariance
+from .probing import Seam, seams_of, telling_points
+from .separability import is_separable
+
+__all__ = [
+    "LinearMap",
+    "Orbits",
+    "Seam",
+    "is_invariant",
+    "is_separable",
+    "is_unchanged",
+    "require_invariance",
+    "same_function",
+    "seams_of",
+    "slack_of",
+    "telling_points",
+    "values_at",
+    "vanishes",
+]

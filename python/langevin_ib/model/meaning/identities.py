@@ -1,0 +1,288 @@
+"""Whether an expression is zero, is another one, or stays what it is under a linear map: at all points, on all pieces.
+
+A proof settles it where there is one. Where there is none, values decide, at points of all sizes and on both sides of
+wherever pieces meet, each with a bound on its rounding error: values that differ by more refute, and of what is left
+the digits behind the sixteenth are looked at where the formula has exact numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ...checks import shown
+from ...errors import InvalidArgumentError
+from ..expressions import NO_DATA, Data, has_part, parts_of, terms_of_product, uses_data
+from .precise import UndefinedError, are_equal
+from .probing import spread, telling_points
+from .rounding import Rounded, rounded
+
+__all__ = [
+    "Change",
+    "LinearMap",
+    "compared_at",
+    "first_change",
+    "is_unchanged",
+    "known_at",
+    "same_function",
+    "slack_of",
+    "values_at",
+    "vanishes",
+]
+
+FloatArray = NDArray[np.float64]
+
+_SLACK = 4.0
+"""Values are the same if they differ by no more than so many times the bound on their errors."""
+
+_DATA_SLACK = 1e5
+"""The same with data, which are the results of measurements and computations: 1e-11 of what the terms add up to."""
+
+_TINY = 1e-290
+"""What is smaller may be rounding at the end of the range of doubles."""
+
+_WRITTEN_OUT = 5000
+_EXACT_PARTS, _EXACT_POINTS = 150, 8
+_ROWS = 3e5
+"""Points times rows of data: with more rows, fewer of the telling points are looked at."""
+
+_FEWEST = 12
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """A map x -> M x of all parameters.
+
+    Parameters
+    ----------
+    matrix : array, shape (dim, dim) or (dim,)
+        M, or its diagonal.
+    exact : tuple of Fraction, optional
+        The diagonal in exact numbers.
+    is_rounded : bool
+        Whether the entries of M have rounding errors.
+    """
+
+    matrix: FloatArray
+    exact: tuple[Fraction, ...] | None = None
+    is_rounded: bool = True
+
+    @classmethod
+    def reflection(cls, dim: int, places: Sequence[int]) -> LinearMap:
+        """Return the map that changes the signs of some coordinates."""
+        signs = [-1 if place in set(places) else 1 for place in range(dim)]
+        return cls(np.array(signs, dtype=np.float64), exact=tuple(map(Fraction, signs)), is_rounded=False)
+
+    def applied(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the images of points, shape (dim, n), and bounds on their errors."""
+        if self.matrix.ndim == 1:
+            moved = self.matrix[:, None] * points
+            return moved, (4.0 * np.finfo(float).eps * np.abs(moved) if self.is_rounded else np.zeros_like(moved))
+        size = np.abs(self.matrix) @ np.abs(points)
+        return self.matrix @ points, (16.0 if self.is_rounded else 2.0) * np.finfo(float).eps * size
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where an expression is not what it should be.
+
+    Parameters
+    ----------
+    number : int
+        Which map moved the point.
+    point, image : array, shape (dim,)
+        The point, and where the map takes it.
+    before, after : float
+        The values at both.
+    """
+
+    number: int
+    point: FloatArray
+    image: FloatArray
+    before: float
+    after: float
+
+
+def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> bool:
+    """Decide whether an expression is zero for (almost) all real values of the symbols.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        A function of `symbols` and of `data`.
+    symbols : sequence of sympy.Symbol
+        The coordinates.
+    data : mapping from str to array
+        What the expression sums over.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the expression has a value at none of the points where it was looked at.
+    """
+    if expression == 0 or _expands_to_zero(expression):
+        return True
+    slack = slack_of(expression, data)
+    for points in compared_at(expression, symbols, data):
+        found = values_at(expression, symbols, points, data)
+        if np.any(np.abs(found.value) > slack * found.error + _TINY):
+            return False
+        known = points[:, np.isfinite(found.error)]
+    known_at(expression, symbols, known)
+    zero = sympy.S.Zero
+    return all(
+        _holds_exactly((expression, point), (zero, point)) for point in _exact_points(expression, symbols, known, data)
+    )
+
+
+def same_function(one: sympy.Expr, other: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data = NO_DATA) -> bool:
+    """Decide whether two expressions have the same value for (almost) all real values of the symbols.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `vanishes`.
+    """
+    return vanishes(one - other, symbols, data)
+
+
+def is_unchanged(
+    expression: sympy.Expr, maps: Sequence[LinearMap], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
+) -> bool:
+    """Decide whether an expression has the same value before and after linear maps, by its values alone.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `vanishes`.
+    """
+    return first_change(expression, maps, symbols, data) is None
+
+
+def first_change(
+    expression: sympy.Expr, maps: Sequence[LinearMap], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
+) -> Change | None:
+    """Return a point at which a map changes the value of an expression; None if none does so.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `vanishes`.
+    """
+    slack = slack_of(expression, data)
+    for points in compared_at(expression, symbols, data):
+        here = values_at(expression, symbols, points, data)
+        compared = np.zeros(points.shape[1], dtype=bool)
+        for number, each in enumerate(maps):
+            moved, errors = each.applied(points)
+            there = values_at(expression, symbols, moved, data, errors)
+            error = here.error + there.error
+            with np.errstate(invalid="ignore"):
+                excess = np.where(np.isfinite(error), np.abs(there.value - here.value) - slack * error - _TINY, -1.0)
+            compared |= np.isfinite(error)
+            if np.any(excess > 0.0):
+                worst = int(np.argmax(excess / (np.abs(here.value) + np.abs(there.value) + _TINY)))
+                ends = points[:, worst], moved[:, worst]
+                return Change(number, *ends, float(here.value[worst]), float(there.value[worst]))
+        known = points[:, compared]
+    known_at(expression, symbols, known)
+    return _exact_change(expression, maps, symbols, _exact_points(expression, symbols, known, data))
+
+
+def _exact_change(
+    expression: sympy.Expr,
+    maps: Sequence[LinearMap],
+    symbols: Sequence[sympy.Symbol],
+    points: Sequence[Mapping[sympy.Symbol, Fraction]],
+) -> Change | None:
+    """Return a point at which a map changes the value of an expression by less than doubles can tell."""
+    for number, each in enumerate(maps):
+        if each.exact is None:
+            continue
+        for point in points:
+            moved = {s: factor * point[s] for s, factor in zip(symbols, each.exact, strict=True)}
+            if not _holds_exactly((expression, point), (expression, moved)):
+                start, end = (np.array([[float(at[s])] for s in symbols]) for at in (point, moved))
+                values = [float(values_at(expression, symbols, p, NO_DATA).value[0]) for p in (start, end)]
+                return Change(number, start[:, 0], end[:, 0], *values)
+    return None
+
+
+def _expands_to_zero(expression: sympy.Expr) -> bool:
+    return terms_of_product(expression) <= _WRITTEN_OUT and bool(sympy.expand(expression) == 0)
+
+
+def slack_of(expression: sympy.Expr, data: Data) -> float:
+    """Return by how many times the bounds on their errors values may differ that are the same."""
+    return _DATA_SLACK if uses_data(expression) else _SLACK
+
+
+def values_at(
+    expression: sympy.Expr,
+    symbols: Sequence[sympy.Symbol],
+    points: FloatArray,
+    data: Data,
+    errors: FloatArray | None = None,
+) -> Rounded:
+    """Return the values of an expression at points, shape (dim, n), which are known but for errors."""
+    return rounded([expression], _at(symbols, points, errors), data)[0]
+
+
+def _at(
+    symbols: Sequence[sympy.Symbol], points: FloatArray, errors: FloatArray | None = None
+) -> dict[sympy.Symbol, Rounded]:
+    off = np.zeros_like(points) if errors is None else errors
+    return {symbol: Rounded(row, error) for symbol, row, error in zip(symbols, points, off, strict=True)}
+
+
+def compared_at(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Iterator[FloatArray]:
+    """Yield points to compare values at: some of all sizes, which refute most of what is wrong, then telling ones."""
+    few = spread(len(symbols), np.random.default_rng(20260107), count=_FEWEST)
+    yield few
+    rows = max((len(array) for array in data.values()), default=1) if uses_data(expression) else 1
+    telling = telling_points([expression], symbols, data)
+    most = max(_FEWEST, int(_ROWS / rows))
+    if telling.shape[1] > most:
+        telling = telling[:, np.random.default_rng(20260108).choice(telling.shape[1], most, replace=False)]
+    yield np.concatenate([few, telling], axis=1)
+
+
+def _exact_points(
+    expression: sympy.Expr, symbols: Sequence[sympy.Symbol], known: FloatArray, data: Data
+) -> list[dict[sympy.Symbol, Fraction]]:
+    """Return some of the points as fractions, if the expression has nothing but exact numbers and is not large."""
+    if uses_data(expression) or has_part(expression, sympy.Float) or len(parts_of(expression)) > _EXACT_PARTS:
+        return []
+    chosen = np.linspace(0, known.shape[1] - 1, min(_EXACT_POINTS, known.shape[1])).astype(int)
+    return [
+        {s: Fraction(float(x)).limit_denominator(10**6) for s, x in zip(symbols, known[:, k], strict=True)}
+        for k in chosen
+    ]
+
+
+def _holds_exactly(
+    one: tuple[sympy.Expr, Mapping[sympy.Symbol, Fraction]], other: tuple[sympy.Expr, Mapping[sympy.Symbol, Fraction]]
+) -> bool:
+    try:
+        return are_equal(one, other)
+    except UndefinedError:
+        return True
+
+
+def known_at(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], points: FloatArray) -> None:
+    """Check that there are points at which an expression has a value.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there are none.
+    """
+    if not points.shape[1]:
+        raise InvalidArgumentError(
+            f"cannot evaluate {shown(expression)} at any real values of {', '.join(map(str, symbols))}"
+        )

@@ -1,0 +1,346 @@
+"""A filled histogram: exact integer counts per group of walkers, so that error bars pay for autocorrelation."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidArgumentError
+from .provenance import Provenance
+
+if TYPE_CHECKING:
+    from .histogram import Histogram
+
+__all__ = ["AxisTraits", "HistogramResult", "RegularAxis"]
+
+
+@dataclass(frozen=True)
+class AxisTraits:
+    """The two facts that the UHI plotting protocol asks of an axis."""
+
+    circular: bool = False
+    discrete: bool = False
+
+
+@dataclass(frozen=True)
+class RegularAxis:
+    """An axis of equal bins that satisfies UHI's ``PlottableAxis``: item i is the pair of edges of bin i.
+
+    Parameters
+    ----------
+    bins : int
+        The number of bins.
+    range : (float, float)
+        The ends of the axis.
+    label : str
+        The name of what is on the axis.
+    """
+
+    bins: int
+    range: tuple[float, float]
+    label: str = ""
+
+    @property
+    def traits(self) -> AxisTraits:
+        """Neither circular nor discrete."""
+        return AxisTraits()
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """The bins + 1 edges, shape (bins + 1,)."""
+        return np.linspace(*self.range, self.bins + 1)
+
+    def __len__(self) -> int:
+        return self.bins
+
+    def __getitem__(self, index: int) -> tuple[float, float]:
+        position = range(self.bins)[index]
+        return self._edge(position), self._edge(position + 1)
+
+    def __iter__(self) -> Iterator[tuple[float, float]]:
+        edges = self.edges.tolist()
+        return itertools.pairwise(edges)
+
+    def _edge(self, position: int) -> float:
+        # The arithmetic of numpy.linspace, without the other edges.
+        lo, hi = self.range
+        return hi if position == self.bins else position * ((hi - lo) / self.bins) + lo
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HistogramResult:
+    """Counts of one observable, kept apart for groups of independent walkers.
+
+    Walker w belongs to group w mod groups. Counts are integers, so merging is exact; the groups are independent, so
+    the spread between them gives errors that are honest whatever the autocorrelation along a walker. It is a UHI
+    ``PlottableHistogram``, and ``hist.Hist(result)`` and ``boost_histogram.Histogram(result)`` are the same histogram.
+
+    Parameters
+    ----------
+    spec : Histogram
+        The request.
+    provenance : Provenance
+        The settings of the run.
+    raw_counts : array of int64, shape (groups, spec.slots)
+        One row per group; the columns are underflow, the bins from left to right, overflow, invalid (NaN) and, if the
+        request has a condition, looks while it did not hold.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If ``raw_counts`` has another shape or dtype, or a negative entry.
+    """
+
+    spec: Histogram
+    provenance: Provenance
+    raw_counts: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Check the counts and make them read-only."""
+        raw = np.asarray(self.raw_counts)
+        columns = self.spec.slots
+        if raw.ndim != 2 or raw.shape[0] < 1 or raw.shape[1] != columns or raw.dtype != np.int64:
+            raise InvalidArgumentError(
+                f"raw_counts has shape {raw.shape} and dtype {raw.dtype}; give int64 of shape (groups, {columns}): "
+                f"underflow, {self.spec.bins} bins, overflow, invalid{', elsewhere' if self.spec.given else ''}"
+            )
+        if raw.size and raw.min() < 0:
+            raise InvalidArgumentError(f"raw_counts has the negative entry {raw.min()}; counts are at least 0")
+        frozen = raw.view()
+        frozen.flags.writeable = False
+        object.__setattr__(self, "raw_counts", frozen)
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """The edges of the bins, shape (bins + 1,)."""
+        return self.axes[0].edges
+
+    @property
+    def groups(self) -> int:
+        """The number of groups of walkers."""
+        return int(self.raw_counts.shape[0])
+
+    @property
+    def group_counts(self) -> NDArray[np.int64]:
+        """The counts in the bins, shape (groups, bins)."""
+        return self.raw_counts[:, 1 : self.spec.bins + 1]
+
+    @property
+    def slot_counts(self) -> NDArray[np.int64]:
+        """The counts of underflow, the bins and overflow, shape (groups, bins + 2)."""
+        return self.raw_counts[:, : self.spec.bins + 2]
+
+    @property
+    def group_totals(self) -> NDArray[np.int64]:
+        """The number of observations of each group, tails included and NaN excluded, shape (groups,)."""
+        totals: NDArray[np.int64] = self.slot_counts.sum(axis=1)
+        return totals
+
+    @property
+    def group_looks(self) -> NDArray[np.int64]:
+        """The number of looks of each group, whether its condition held or not, NaN excluded, shape (groups,)."""
+        looks: NDArray[np.int64] = self.group_totals + self.raw_counts[:, self.spec.bins + 3 :].sum(axis=1)
+        return looks
+
+    @property
+    def underflow(self) -> int:
+        """How many observations fell below the range (-inf included)."""
+        return int(self.raw_counts[:, 0].sum())
+
+    @property
+    def overflow(self) -> int:
+        """How many observations fell on or above the upper end of the range (+inf included)."""
+        return int(self.raw_counts[:, self.spec.bins + 1].sum())
+
+    @property
+    def invalid(self) -> int:
+        """How many observations were NaN."""
+        return int(self.raw_counts[:, self.spec.bins + 2].sum())
+
+    @property
+    def elsewhere(self) -> int:
+        """How many looks found the condition not holding; 0 without a condition."""
+        return int(self.raw_counts[:, self.spec.bins + 3 :].sum())
+
+    @property
+    def total(self) -> int:
+        """The number of observations, tails included and NaN excluded."""
+        return int(self.group_totals.sum())
+
+    def to_numpy(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return counts (bins,) and edges (bins + 1,), as `numpy.histogram` does."""
+        counts: NDArray[np.int64] = self.group_counts.sum(axis=0)
+        return counts, self.edges
+
+    def density(self) -> NDArray[np.float64]:
+        """Return the mean density over each bin, shape (bins,), in units of 1 / observable.
+
+        It is normalised by all observations, tails included: it estimates the bin averages of the pdf of the
+        observable itself and not of the observable given that it is in range. Zeros if nothing was observed.
+        """
+        return self.values() * self._density_scale()
+
+    def density_error(self) -> NDArray[np.float64]:
+        """Return one standard error of `density`, shape (bins,), from the spread between groups.
+
+        NaN if there are fewer than two groups.
+        """
+        variances = self.variances()
+        return np.full(self.spec.bins, np.nan) if variances is None else np.sqrt(variances) * self._density_scale()
+
+    def slots_inside(self, intervals: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+        """Say which of underflow, bins and overflow lie wholly inside one of the intervals.
+
+        Parameters
+        ----------
+        intervals : sequence of (float, float)
+            Closed intervals; ends may be infinite. An edge that misses an end by rounding alone (1e-9 of a bin)
+            counts as lying on it.
+
+        Returns
+        -------
+        array of bool, shape (bins + 2,)
+            In the order underflow, bins, overflow.
+        """
+        lower, upper = self.slot_bounds()
+        slack = 1e-9 * (self.spec.range[1] - self.spec.range[0]) / self.spec.bins
+        inside = np.zeros(self.spec.bins + 2, dtype=np.bool_)
+        for lo, hi in intervals:
+            inside |= (lower >= lo - slack) & (upper <= hi + slack)
+        return inside
+
+    def slot_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lower and upper ends of underflow, bins and overflow, each of shape (bins + 2,)."""
+        ends = np.concatenate(([-np.inf], self.edges, [np.inf]))
+        return ends[:-1], ends[1:]
+
+    @property
+    def kind(self) -> str:
+        """UHI's kind of histogram."""
+        return "COUNT"
+
+    @property
+    def axes(self) -> tuple[RegularAxis]:
+        """The one axis, as UHI's ``PlottableAxis``."""
+        return (RegularAxis(self.spec.bins, self.spec.range, self.provenance.observable),)
+
+    def values(self, flow: bool = False) -> NDArray[np.float64]:
+        """Return the counts of all groups together as floats, shape (bins,); with `flow`, the tails beside them."""
+        values: NDArray[np.float64] = self._slots(flow).sum(axis=0).astype(np.float64)
+        return values
+
+    def counts(self, flow: bool = False) -> NDArray[np.float64]:
+        """Return the number of entries, which for unweighted entries is `values`, shape (bins,)."""
+        return self.values(flow)
+
+    def variances(self, flow: bool = False) -> NDArray[np.float64] | None:
+        r"""Return the variances of `values`, shape (bins,), estimated from the spread between groups.
+
+        With c_g counts out of n_g observations in group g, N = Σ n_g and p = Σ c_g / N it is
+        N / (G - 1) · Σ_g (c_g - n_g p)² / n_g: unbiased for independent groups whose variance is proportional to
+        their size, whatever the autocorrelation inside. None if fewer than two groups saw anything.
+        """
+        sizes = self.group_totals
+        seen = sizes > 0
+        if int(seen.sum()) < 2:
+            return None
+        weights = sizes[seen].astype(np.float64)[:, None]
+        counts = self._slots(flow)[seen]
+        residuals = counts - weights * (counts.sum(axis=0) / weights.sum())
+        variances: NDArray[np.float64] = (residuals**2 / weights).sum(axis=0) * weights.sum() / (len(weights) - 1)
+        return variances
+
+    def _slots(self, flow: bool) -> NDArray[np.int64]:
+        return self.slot_counts if flow else self.group_counts
+
+    def _to_uhi_(self) -> dict[str, Any]:
+        """Return the histogram as UHI describes it, which ``hist.Hist`` takes: weighted, tails included.
+
+        Its variances are those between groups, NaN where there are too few.
+        """
+        values, variances = self.values(flow=True), self.variances(flow=True)
+        lo, hi = self.spec.range
+        axis = {"type": "regular", "lower": lo, "upper": hi, "bins": self.spec.bins, "circular": False}
+        origin = self.provenance
+        return {
+            "uhi_schema": 1,
+            "writer_info": {"langevin_ib": {}},
+            "axes": [axis | {"underflow": True, "overflow": True, "metadata": self._axis_metadata()}],
+            "storage": {
+                "type": "weighted",
+                "values": values,
+                "variances": np.full_like(values, np.nan) if variances is None else variances,
+            },
+            "metadata": {
+                "scheme": origin.scheme,
+                "step_size": origin.step_size,
+                "temperature": origin.temperature,
+                "walkers": origin.walkers,
+                "observations": origin.observations,
+            },
+        }
+
+    def _to_boost_histogram_(self) -> Any:
+        """Return the histogram as one of boost-histogram's, which asks for it and so is there."""
+        boost = importlib.import_module("boost_histogram")
+        axis = boost.axis.Regular(self.spec.bins, *self.spec.range)
+        axis.__dict__.update(self._axis_metadata())
+        described = self._to_uhi_()
+        histogram = boost.Histogram(axis, storage=boost.storage.Weight())
+        view = histogram.view(flow=True)
+        view.value, view.variance = described["storage"]["values"], described["storage"]["variances"]
+        histogram.__dict__.update(described["metadata"])
+        return histogram
+
+    def _axis_metadata(self) -> dict[str, str]:
+        name = self.provenance.observable
+        return {"name": name, "label": name} if name.isidentifier() else {"label": name}
+
+    def __add__(self, other: HistogramResult) -> HistogramResult:
+        """Merge the shards of one run: disjoint sets of its walkers, counted into the same groups and bins."""
+        if not isinstance(other, HistogramResult):
+            return NotImplemented
+        if self.spec != other.spec:
+            raise InvalidArgumentError(
+                f"histograms of different specs cannot be merged: {self.spec} and {other.spec}; bin both alike"
+            )
+        if self.groups != other.groups:
+            raise InvalidArgumentError(
+                f"histograms of {self.groups} and {other.groups} groups cannot be merged; "
+                "count every shard into the same groups"
+            )
+        names = ("observable", "scheme", "step_size", "temperature", "observations", "key")
+        self.provenance.require_same(other.provenance, *names, remedy="only shards of one run can be merged")
+        walkers = self.provenance.walkers + other.provenance.walkers
+        stuck = self.provenance.stuck + other.provenance.stuck
+        provenance = replace(self.provenance, walkers=walkers, stuck=stuck)
+        return HistogramResult(self.spec, provenance, self.raw_counts + other.raw_counts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, HistogramResult):
+            return NotImplemented
+        same = self.spec == other.spec and self.provenance == other.provenance
+        return same and np.array_equal(self.raw_counts, other.raw_counts)
+
+    __hash__ = None  # type: ignore[assignment] # arrays are compared by value, so there is no cheap hash
+
+    def __repr__(self) -> str:
+        lo, hi = self.spec.range
+        tails = f"{self.underflow} underflow, {self.overflow} overflow, {self.invalid} invalid"
+        if self.spec.given is not None:
+            name, start, end = self.spec.given
+            tails += f"; given {name} in [{start:g}, {end:g}), {self.elsewhere} elsewhere"
+        return (
+            f"HistogramResult({self.provenance.observable}: {self.total} observations of {self.provenance.walkers} "
+            f"walkers, {self.spec.bins} bins over [{lo:g}, {hi:g}), {self.groups} groups; {tails})"
+        )
+
+    def _density_scale(self) -> float:
+        lo, hi = self.spec.range
+        return self.spec.bins / ((hi - lo) * max(self.total, 1))

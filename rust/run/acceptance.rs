@@ -1,0 +1,57 @@
+//! How MALA gets on, walker by walker: what was accepted, and how long a walker had to stay where it was.
+
+use crate::potential::Potential;
+use crate::real::Real;
+use crate::simd::{Element, Pack, Simd};
+use crate::walk::Walk;
+
+use super::block::Block;
+
+/// What became of a walker's proposals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acceptance {
+    /// How many were accepted.
+    pub accepted: u64,
+    /// How many were refused in a row by now; in single precision counted to 2^24.
+    pub refused: u64,
+    /// The most that were, of those in a row that had not ended when the burn-in did; likewise.
+    pub most_refused: u64,
+}
+
+/// Hands a block's counts to the walk.
+#[inline(always)]
+pub fn recall<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &Block<T>) {
+    let lanes = T::Pack::<S>::LANES;
+    let number = |count: u64| T::from_f64(count as f64);
+    let (mut refused, mut most) = ([T::default(); 16], [T::default(); 16]);
+    for pack in 0..walk.refused.len() {
+        for (lane, (refused, most)) in refused.iter_mut().zip(&mut most).take(lanes).enumerate() {
+            let counts = block.acceptance_of(pack * lanes + lane).copied().unwrap_or_default();
+            (*refused, *most) = (number(counts.refused), number(counts.most_refused));
+        }
+        walk.refused[pack] = Pack::load(&refused);
+        walk.most_refused[pack] = Pack::load(&most);
+    }
+}
+
+/// Takes them back, and what was accepted since the last time.
+#[inline(always)]
+pub fn note<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
+    let lanes = T::Pack::<S>::LANES;
+    let (mut accepted, mut refused, mut most) = ([T::default(); 16], [T::default(); 16], [T::default(); 16]);
+    for pack in 0..walk.accepted.len() {
+        walk.accepted[pack].store(&mut accepted);
+        walk.refused[pack].store(&mut refused);
+        walk.most_refused[pack].store(&mut most);
+        let rows = accepted.iter().zip(&refused).zip(&most).take(lanes);
+        for (lane, ((accepted, refused), most)) in rows.enumerate() {
+            let walker = pack * lanes + lane;
+            if block.live.contains(&walker) {
+                let counts = &mut block.acceptance[walker - block.live.start];
+                counts.accepted += accepted.to_f64() as u64;
+                (counts.refused, counts.most_refused) = (refused.to_f64() as u64, most.to_f64() as u64);
+            }
+        }
+        walk.accepted[pack] = Real::constant(0.0);
+    }
+}
