@@ -18,6 +18,7 @@ from langevin_ib import Density, models
 from langevin_ib.laws.families.torus import TorusLaw
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.model.expressions import compiled, compiled_together
+from langevin_ib.process import Process
 from law_numbers import normal_weight, numbers_of, numbers_of_all
 
 T = 0.3
@@ -61,7 +62,7 @@ def of_matrix(observable: str) -> Density:
 
 def of_torus() -> Density:
     model = models.scalar_product(3)
-    request = LawRequest(model=model, observable="theta", dynamics=lib.GaugeFixed((0.4, 0.3)), T=T)
+    request = LawRequest(process=Process(model, lib.GaugeFixed((0.4, 0.3)), T), observable="theta")
     torus = TorusLaw.recognise(request)
     assert torus is not None
     return torus.density()

@@ -96,7 +96,8 @@ class Composition:
             name += "_"
         content = {each: getattr(model, each) for each in Model.__dataclass_fields__}
         content["observables"] = {**model.observables, name: self.inner}
-        return replace(asked, model=Model.trusted(content), observable=name, given=given, label=asked.name)
+        process = replace(asked.process, model=Model.trusted(content))
+        return replace(asked, process=process, observable=name, given=given, label=asked.name)
 
 
 def _simplest_part(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbol, sympy.Expr] | None:

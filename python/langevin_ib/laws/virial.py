@@ -17,9 +17,7 @@ import sympy
 
 from ..model import Model
 from ..model.meaning import jumps_of
-from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
-from ..temperature import resolve_temperature
-from .request import Dynamics
+from ..process import Ambient, Constrained, Dynamics, Process, SoftSlice
 
 __all__ = ["Identity", "identities"]
 
@@ -74,11 +72,11 @@ def identities(
     virial of dilation 0.2
     virial of generator 0 0.0
     """
-    T = resolve_temperature(beta, sigma, temperature)
+    process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
+    T, place = process.temperature, process.slice
     if isinstance(dynamics, Ambient | SoftSlice):
         return tuple(_of_gibbs(model, dynamics, T))
-    levels = dynamics.level if isinstance(dynamics.level, tuple) else (dynamics.level,)
-    if model.slice is not None or any(level != 0.0 for level in levels):
+    if model.slice is not None or place is None or any(place.levels):
         return ()
     return (_of_cone(model, dynamics, T),) if _is_continuous(model, model.potential()) else ()
 
@@ -106,7 +104,7 @@ def _of_gibbs(model: Model, dynamics: Ambient | SoftSlice, T: float) -> Iterator
         yield Identity(f"virial of generator {a}", _virial(model, field, confining), T * trace)
 
 
-def _of_cone(model: Model, dynamics: GaugeFixed | Constrained, T: float) -> Identity:
+def _of_cone(model: Model, dynamics: Dynamics, T: float) -> Identity:
     count = len(model.constraints())
     is_rigid = isinstance(dynamics, Constrained) and not dynamics.fixman
     value = T * (model.dim - (1 if is_rigid else 2) * count)

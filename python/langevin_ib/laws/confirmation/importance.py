@@ -31,7 +31,7 @@ _POOR = 0.05
 class _Coordinates:
     """Coordinates y in which proposals are drawn: x / scale, or asinh(x / scale).
 
-    In the second hyperbolas are nearly straight, and a tail of the proposals like a power of y is longer than any power of x.
+    In the second hyperbolas are nearly straight, and a tail of proposals like a power of y is longer than any of x.
     """
 
     scale: FloatArray
@@ -167,4 +167,4 @@ def tail_exponent(weights: FloatArray) -> float:
         likelihood = n * (np.log(-theta / shape) - shape - 1.0)
         trust = 1.0 / np.exp(likelihood[None, :] - likelihood[:, None]).sum(axis=1)
     mean = float(np.nansum(theta * trust) / np.nansum(trust))
-    return (float(np.log1p(-mean * excess).sum()) + 5.0) / (n + 10.0)
+    return (float(np.log1p(-mean * excess).sum()) + 5.0) / float(n + 10)

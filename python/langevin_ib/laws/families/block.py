@@ -126,7 +126,7 @@ class BlockStrength(Recomputed):
             m=self.m,
             n=self.n,
             temperature=request.T,
-            weight_decay=request.weight_decay() or 0.0,
+            weight_decay=request.process.weight_decay or 0.0,
             stiffness=request.stiffness * weight**2,
             window=self._window(),
             level=float(request.levels(1)[0]) / weight if request.is_on_slice else None,
