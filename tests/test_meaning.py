@@ -19,6 +19,7 @@ from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.virial import identities
 from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.meaning import is_invariant, is_separable, jumps_of, same_function, telling_points, vanishes
+from langevin_ib.sampling.loop.kernels import kernel_of
 
 A, W, B = lib.parameters("a w b")
 X, K = sympy.IndexedBase("X"), sympy.Idx("k", 4)
