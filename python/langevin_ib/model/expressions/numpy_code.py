@@ -32,6 +32,11 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_Symbol(self, symbol: sympy.Symbol) -> str:  # noqa: N802 - the name that SymPy looks for
         return self.names.get(symbol) or str(super()._print_Symbol(symbol))
 
+    def _print_Heaviside(self, step: sympy.Heaviside) -> str:  # noqa: N802 - the name that SymPy looks for
+        # SymPy writes it out as a choice, and what is inside of it into the conditions: nested ones become no arrays.
+        function = self._module_format("numpy.heaviside")
+        return f"{function}({', '.join(self._print(each) for each in step.args)})"
+
     def _print_Dummy(self, symbol: sympy.Dummy) -> str:  # noqa: N802 - the name that SymPy looks for
         return self.names.get(symbol) or str(super()._print_Dummy(symbol))
 
