@@ -102,8 +102,8 @@ def _of_node(node: sympy.Basic) -> Iterator[tuple[sympy.Expr, bool]]:
             for _, condition in node.args:
                 yield from ((part.lhs - part.rhs, False) for part in _relations(condition))
         case sympy.Pow():
-            # x**n has nothing to show but at 0, which is looked at anyway.
-            if not node.base.is_Symbol and node.base.free_symbols:
+            is_whole = node.exp.is_Integer and node.exp.is_positive
+            if node.base.free_symbols and not (node.base.is_Symbol and is_whole):
                 yield node.base, False
             if node.exp.free_symbols:
                 yield from _features(node.exp)
