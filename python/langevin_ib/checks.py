@@ -68,7 +68,7 @@ def checked_int(name: str, value: Any, *, minimum: int, maximum: int) -> int:
     return number
 
 
-def real_array(name: str, value: Any) -> NDArray[Any]:
+def real_array(name: str, value: Any, *, code: str = "") -> NDArray[Any]:
     """Return `value` as an array, a view where it is one, once it is known to hold integers or floats and no gaps.
 
     This is what is usable as data anywhere in the package. Whether numbers are finite is for the caller to ask.
@@ -79,6 +79,8 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
         How the caller's user knows this argument.
     value : array_like
         What was passed. Booleans, complex numbers, texts, objects, masked entries and ragged rows are refused.
+    code : str, optional
+        What code calls it, if not `name`.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
     if array.dtype.kind not in "iuf":
         raise InvalidArgumentError(
             f"{name} has shape {array.shape} and dtype {array.dtype}; give real numbers, such as "
-            f"numpy.asarray({name}, dtype=float)"
+            f"numpy.asarray({code or name}, dtype=float)"
         )
     if np.ma.is_masked(value):
         raise InvalidArgumentError(f"{name} = {shown(value)} is masked in places; remove them, or fill them in")
