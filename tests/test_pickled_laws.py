@@ -40,9 +40,9 @@ def of_one_parameter() -> Density:
     return lib.density(model, "w", dynamics=lib.Ambient(), temperature=T)
 
 
-def of_level_sets() -> Density:
+def of_level_sets(function: Callable[[Any, Any], Any]) -> Density:
     u, v = lib.parameters("u v")
-    model = lib.Model(parameters=(u, v), predictor={"f": u * v + 1}, loss=u**2 + v**4)
+    model = lib.Model(parameters=(u, v), predictor={"f": function(u, v)}, loss=u**2 + v**4)
     return lib.density(model, "f", dynamics=lib.Ambient(), temperature=T)
 
 
@@ -88,7 +88,10 @@ LAWS: dict[str, Callable[[], Density]] = {
     "norm of a matrix": lambda: of_matrix("norm"),
     "angle of a matrix": lambda: of_matrix("angle"),
     "one parameter": of_one_parameter,
-    "level sets": of_level_sets,
+    "level sets": lambda: of_level_sets(lambda u, v: u * v + 1),
+    "a quotient": lambda: of_level_sets(lambda u, v: u / v),
+    "a bounded function": lambda: of_level_sets(lambda u, v: 1 / (1 + sympy.exp(-u * v))),
+    "a function that turns": lambda: of_level_sets(lambda u, v: u / (1 + u**2)),
     "Gaussian": lambda: lib.density(models.harmonic(dim=2), "x0", dynamics=lib.Ambient(), temperature=T),
     "curve": lambda: lib.density(PRODUCT, "u", dynamics=lib.GaugeFixed(0.5), temperature=T),
     "time of absorption": lambda: lib.absorption_time(PRODUCT, 1.0, temperature=T).time,
