@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
-from langevin_ib.model.meaning import is_invariant, is_separable, same_function, telling_points, vanishes
+from langevin_ib.laws.virial import identities
+from langevin_ib.model.expressions.expressions import compiled
+from langevin_ib.model.meaning import is_invariant, is_separable, jumps_of, same_function, telling_points, vanishes
 
 A, W, B = lib.parameters("a w b")
 X, K = sympy.IndexedBase("X"), sympy.Idx("k", 4)
@@ -317,3 +319,35 @@ def test_infinite_mass_is_not_concluded_from_what_is_near() -> None:
     )
     assert not is_invariant(lib.Ambient().potential(built), SCALING.matrices((A, W)), (A, W))
     assert math.isfinite(lib.density(built, "a", dynamics=lib.Ambient(), temperature=1.0).cdf(1.0))
+
+
+class TestJumps:
+    @pytest.mark.parametrize(
+        ("expression", "guards"),
+        [
+            (sympy.Heaviside(W - 4000) * A, {W - 4000}),
+            (A * sympy.sign(A) + sympy.Max(W, A) + sympy.Abs(W - 3), set()),
+            (Piecewise((A, A < 2), (2 + W, True)), {A - 2}),
+            (Piecewise((A, A < 2), (2, True)), set()),
+            (sympy.exp(A) + W**3, set()),
+        ],
+        ids=str,
+    )
+    def test_where_they_are(self, expression, guards) -> None:
+        found = {seam.guard for seam in jumps_of(expression, (A, W))}
+        assert {sympy.expand(guard) for guard in found} <= guards | {-guard for guard in guards}
+        assert bool(found) == bool(guards)
+
+    def test_identities_are_none_across_them(self) -> None:
+        """E[a V'(a)] is T only if nothing is left out: a jump of V has a derivative that is not written down."""
+        content = {"parameters": (A,), "predictor": {"z": A}}
+        steps = {"jump": sympy.Heaviside(A - 1), "kink": sympy.Max(0, A - 1), "r sign(r)": A * sympy.sign(A)}
+        grid = np.linspace(-12.0, 12.0, 240_001)
+        for name, step in steps.items():
+            built = lib.Model(**content, loss=A**2 / 2 + step)
+            found = identities(built, dynamics=lib.Ambient(), temperature=1.0)
+            assert len(found) == (0 if name == "jump" else 1)
+            weight = np.exp(-compiled(built.loss, (A,))(grid))
+            for each in found:
+                mean = (compiled(each.expression, (A,))(grid) * weight).sum() / weight.sum()
+                assert mean == pytest.approx(each.value, rel=1e-4)

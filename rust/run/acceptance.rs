@@ -24,13 +24,12 @@ pub fn recall<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V,
     let lanes = T::Pack::<S>::LANES;
     let number = |count: u64| T::from_f64(count as f64);
     let (mut refused, mut most) = ([T::default(); 16], [T::default(); 16]);
-    for pack in 0..walk.refused.len() {
+    for (pack, there) in walk.counts.iter_mut().enumerate() {
         for (lane, (refused, most)) in refused.iter_mut().zip(&mut most).take(lanes).enumerate() {
             let counts = block.acceptance_of(pack * lanes + lane).copied().unwrap_or_default();
             (*refused, *most) = (number(counts.refused), number(counts.most_refused));
         }
-        walk.refused[pack] = Pack::load(&refused);
-        walk.most_refused[pack] = Pack::load(&most);
+        (there.refused, there.most_refused) = (Pack::load(&refused), Pack::load(&most));
     }
 }
 
@@ -39,10 +38,10 @@ pub fn recall<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V,
 pub fn note<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q>, block: &mut Block<T>) {
     let lanes = T::Pack::<S>::LANES;
     let (mut accepted, mut refused, mut most) = ([T::default(); 16], [T::default(); 16], [T::default(); 16]);
-    for pack in 0..walk.accepted.len() {
-        walk.accepted[pack].store(&mut accepted);
-        walk.refused[pack].store(&mut refused);
-        walk.most_refused[pack].store(&mut most);
+    for (pack, there) in walk.counts.iter_mut().enumerate() {
+        there.accepted.store(&mut accepted);
+        there.refused.store(&mut refused);
+        there.most_refused.store(&mut most);
         let rows = accepted.iter().zip(&refused).zip(&most).take(lanes);
         for (lane, ((accepted, refused), most)) in rows.enumerate() {
             let walker = pack * lanes + lane;
@@ -52,6 +51,6 @@ pub fn note<S: Simd, T: Element, V: Potential, Q>(walk: &mut Walk<'_, S, T, V, Q
                 (counts.refused, counts.most_refused) = (refused.to_f64() as u64, most.to_f64() as u64);
             }
         }
-        walk.accepted[pack] = Real::constant(0.0);
+        there.accepted = Real::constant(0.0);
     }
 }

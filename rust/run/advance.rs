@@ -104,7 +104,9 @@ where
         for step in from..to {
             if step == plan.burn_in {
                 // What was refused so far counts only if it goes on.
-                walk.most_refused.fill(Real::constant(0.0));
+                for counts in &mut walk.counts {
+                    counts.most_refused = Real::constant(0.0);
+                }
             }
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {

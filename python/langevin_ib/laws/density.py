@@ -21,9 +21,10 @@ from ..model.meaning import is_invariant
 from ..process import Ambient, SoftSlice
 from ..temperature import resolve_temperature
 from .composition import Composition
+from .confirmation import Target, require_confirmation
 from .families import Product, affine_observable, quadratic_form
 from .families import product as product_law
-from .level_sets import pushed_forward
+from .level_sets import Gibbs, pushed_forward
 from .line import Density, LogWeight, integrate
 from .request import Dynamics, Given, LawRequest
 from .symmetric import curve_law, family_law
@@ -115,15 +116,27 @@ def density(
     0.84086
     """
     if not isinstance(model, Model):
-        raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
+        raise InvalidArgumentError(f"model must be a Model, got {shown(model)}; take one from models or build one")
     T = resolve_temperature(beta, sigma, temperature)
     asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
     return within(
         timeout,
-        lambda: _density(asked),
+        lambda: _confirmed(asked),
         what=f"the law of {observable!r}",
         remedy="observe a simpler function, or sample the model and compare two independent runs",
     )
+
+
+def _confirmed(asked: LawRequest) -> Density:
+    """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    law, model = _density(asked), asked.model
+    if isinstance(asked.dynamics, Ambient | SoftSlice):
+        condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
+        target = Target(
+            asked.dynamics.potential(model), asked.expression, model.parameters, model.data, asked.T, condition
+        )
+        require_confirmation(law, target, f"the law of {asked.observable!r} = {shown(asked.expression)}")
+    return law
 
 
 def _density(asked: LawRequest) -> Density:
@@ -287,15 +300,10 @@ class _Request:
                 "known: u*v (closed form) in the product model, and Gaussian laws of affine functions of a "
                 "quadratic potential; leave out method="
             )
-        return pushed_forward(
-            self.dynamics.potential(self.model),
-            self.expression,
-            self.model.parameters,
-            self.model.data,
-            self.T,
-            name=self.name,
-            reference=self.reference,
-        )
+        model, scalings = self.model, [each.weights for each in self.model.symmetries if isinstance(each, Scaling)]
+        rest = self.dynamics.potential(model) - model.loss
+        gibbs = Gibbs(model.loss, rest, self.expression, model.parameters, model.data, self.T)
+        return pushed_forward(gibbs, scalings, name=self.name, reference=self.reference)
 
 
 def _log_gibbs(potential: Callable[..., FloatArray], T: float, x: FloatArray) -> FloatArray:

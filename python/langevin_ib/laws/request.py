@@ -60,12 +60,13 @@ class LawRequest(Recomputed):
     label: str = ""
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, METHODS))}, got {self.method!r}")
+        if not isinstance(self.method, str) or self.method not in METHODS:
+            known = ", ".join(map(repr, METHODS))
+            raise InvalidArgumentError(f"method must be one of {known}, got {shown(self.method)}")
         if not isinstance(self.dynamics, Ambient | SoftSlice | GaugeFixed | Constrained):
             raise InvalidArgumentError(
                 f"dynamics must be an Ambient(...), SoftSlice(...), GaugeFixed(...) or Constrained(...), got "
-                f"{self.dynamics!r}"
+                f"{shown(self.dynamics)}"
             )
         if getattr(self.dynamics, "compiled", None) is not None:
             raise InvalidArgumentError(
@@ -275,9 +276,9 @@ def _checked_given(given: Any, model: Model) -> Given:
         ) from None
     model.observable(name)
     ends = [
-        float(end) if isinstance(end, float) and math.isinf(end) else checked_real(f"an end of given={given!r}", end)
+        float(end) if isinstance(end, float) and math.isinf(end) else checked_real(f"end of given={shown(given)}", end)
         for end in (low, high)
     ]
     if not ends[0] < ends[1]:
-        raise InvalidArgumentError(f"given={given!r} must satisfy lo < hi")
+        raise InvalidArgumentError(f"given={shown(given)} must satisfy lo < hi")
     return name, ends[0], ends[1]

@@ -93,7 +93,9 @@ def _lookouts(interval: Interval, breaks: FloatArray) -> FloatArray:
     """Return points on both sides of breaks and between them: whatever is narrow lies between two of its ends."""
     points = _inside(interval, breaks)
     between = (points[1:] + points[:-1]) / 2.0
-    return _inside(interval, np.unique(np.concatenate([points - margin(points), between, points + margin(points)])))
+    looks = np.unique(np.concatenate([points - margin(points), between, points + margin(points)]))
+    # Next to a break at 0 there may be a singularity, and no number that is far enough from it.
+    return _inside(interval, looks[np.abs(looks) >= np.finfo(np.float64).tiny])
 
 
 def _poles(log_weight: LogWeight, interval: Interval, breaks: FloatArray) -> FloatArray:

@@ -76,7 +76,9 @@ def landmarks(expression: sympy.Expr, x: sympy.Symbol, data: Data) -> FloatArray
         for function, limits, of_slope in dict.fromkeys(_functions(expression, x))
     ]
     points = np.concatenate([np.zeros(0), *found])
-    return np.unique(points[np.isfinite(points)] + 0.0)
+    points = points[np.isfinite(points)]
+    # What is found between 0 and the smallest number is 0.
+    return np.unique(np.where(np.abs(points) < np.finfo(np.float64).tiny, 0.0, points))
 
 
 def _functions(expression: sympy.Expr, x: sympy.Symbol) -> Iterator[tuple[sympy.Expr, Limits, bool]]:
