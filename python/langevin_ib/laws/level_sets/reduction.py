@@ -1,6 +1,6 @@
-r"""Coordinates that are integrated out by a symmetry, before anything else: along orbits of scalings, and over spheres.
+r"""Coordinates that a symmetry integrates out before anything else: along orbits of scalings, and over spheres.
 
-*Scalings.* Let (U, V) -> (s U, V / s) change neither the loss nor the observable f, and let the rest of the potential be
+*Scalings.* Let (U, V) -> (s U, V / s) change neither the loss nor the observable f, and let the rest of V be
 (lam/2)(|U|^2 + |V|^2) as far as U and V are concerned. With the pivot v, the smaller of the two groups containing it,
 v = sign e^y, U = u e^-y, the others of V = w e^y, all that depends on y is integrated in closed form: with
 A = 1 + |w|^2, B = |u|^2, n = dim V - dim U,
