@@ -27,6 +27,7 @@ from .families import product as product_law
 from .level_sets import Gibbs, pushed_forward
 from .line import Density, LogWeight, integrate
 from .request import Dynamics, Given, LawRequest
+from .sheets import require_one_law
 from .symmetric import curve_law, family_law
 
 __all__ = ["Density", "density"]
@@ -129,6 +130,8 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    if asked.is_on_slice:
+        require_one_law(asked)
     law, model = _density(asked), asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
