@@ -14,6 +14,7 @@ from .confirmation import Target, require_confirmation
 from .line import Density
 from .plane import InPlane
 from .request import Given, LawRequest
+from .sheets import require_one_law
 from .symmetric import curve_law, family_law
 
 __all__ = ["Density", "density"]
@@ -112,6 +113,8 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    if asked.is_on_slice:
+        require_one_law(asked)
     law, model = _density(asked), asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])

@@ -159,7 +159,8 @@ def _conditioned(
 
 
 def _finite(logs: FloatArray) -> FloatArray:
-    return np.where(np.isnan(logs), -np.inf, np.minimum(logs, 1e300))
+    """Return logs of a weight; one that is infinite comes of an underflow, such as log(exp(-1000))."""
+    return np.where(logs < np.inf, logs, -np.inf)
 
 
 class _Tally:

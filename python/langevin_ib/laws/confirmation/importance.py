@@ -31,7 +31,8 @@ _POOR = 0.05
 class _Coordinates:
     """Coordinates y in which proposals are drawn: x / scale, or asinh(x / scale).
 
-    In the second hyperbolas are nearly straight, and a tail of proposals like a power of y is longer than any of x.
+    In the second hyperbolas are nearly straight, and what falls off like a power of y falls off more slowly than any
+    power of x.
     """
 
     scale: FloatArray
@@ -159,7 +160,8 @@ def tail_exponent(weights: FloatArray) -> float:
     excess = excess[excess > 1e-300]
     if excess.size < 20:
         return 0.0  # many equal weights
-    n, grid = excess.size, 30 + int(math.sqrt(excess.size))
+    n = int(excess.size)
+    grid = 30 + int(math.sqrt(n))
     k = np.arange(1, grid + 1)
     theta = 1.0 / excess[-1] + (1.0 - np.sqrt(grid / (k - 0.5))) / (3.0 * excess[int(n / 4 + 0.5) - 1])
     shape = np.mean(np.log1p(-theta[:, None] * excess), axis=1)
@@ -167,4 +169,5 @@ def tail_exponent(weights: FloatArray) -> float:
         likelihood = n * (np.log(-theta / shape) - shape - 1.0)
         trust = 1.0 / np.exp(likelihood[None, :] - likelihood[:, None]).sum(axis=1)
     mean = float(np.nansum(theta * trust) / np.nansum(trust))
-    return (float(np.log1p(-mean * excess).sum()) + 5.0) / float(n + 10)
+    found = float(np.log1p(-mean * excess).sum())
+    return (found + 5.0) / (n + 10.0)

@@ -1,7 +1,7 @@
-r"""Coordinates that are integrated out by a symmetry before anything else: along orbits of scalings, over spheres.
+r"""Coordinates that a symmetry integrates out before anything else: along orbits of scalings, and over spheres.
 
-*Scalings.* Let (U, V) -> (s U, V / s) change neither the loss nor the observable f, and let the rest of the potential
-be (lam/2)(|U|^2 + |V|^2) as far as U and V are concerned. With the pivot v, V the smaller of the two groups,
+*Scalings.* Let (U, V) -> (s U, V / s) change neither the loss nor the observable f, and let the rest of V be
+(lam/2)(|U|^2 + |V|^2) as far as U and V are concerned. With the pivot v, the smaller of the two groups containing it,
 v = sign e^y, U = u e^-y, the others of V = w e^y, all that depends on y is integrated in closed form: with
 A = 1 + |w|^2, B = |u|^2, n = dim V - dim U,
 
@@ -16,24 +16,20 @@ both signs, with the weight |r|^(k-1), up to a constant.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 from scipy.special import gammaln, kve
 
-from ...model.expressions import values_of
+from ...model.meaning import is_invariant
 from .gibbs import Gibbs, Points
 
 __all__ = ["over_spheres", "without_orbits"]
 
 FloatArray = NDArray[np.float64]
-Moves: TypeAlias = Callable[[Points, FloatArray], Points]
-
-_PROBES, _SAME = 48, 1e-9
 
 
 @dataclass(frozen=True)
@@ -117,9 +113,7 @@ def _without_orbit(gibbs: Gibbs, weights: Mapping[sympy.Symbol, sympy.Expr]) -> 
     others = sympy.expand(gibbs.rest - squares)
     if not stiffness.is_number or not stiffness > 0 or others.free_symbols & members:
         return []
-    if not _unchanged(
-        gibbs.observable, gibbs, lambda points, s: {x: points[x] * s ** float(w) for x, w in weights.items()}
-    ):
+    if not _is_invariant(gibbs.observable, gibbs, {(x, x): w for x, w in weights.items()}):
         return []
     along, against = sorted(groups.values(), key=len)
     pivot = along[0]
@@ -145,24 +139,17 @@ def over_spheres(gibbs: Gibbs) -> Gibbs:
 
 
 def _rotates(gibbs: Gibbs, one: sympy.Symbol, other: sympy.Symbol) -> bool:
-    def turned(points: Points, s: FloatArray) -> Points:
-        return {
-            one: np.cos(s) * points[one] - np.sin(s) * points[other],
-            other: np.sin(s) * points[one] + np.cos(s) * points[other],
-        }
-
+    generator = {(one, other): sympy.S.NegativeOne, (other, one): sympy.S.One}
     return all(factor.rotates(one, other) for factor in gibbs.factors) and all(
-        _unchanged(each, gibbs, turned) for each in (gibbs.observable, gibbs.loss, gibbs.rest)
+        _is_invariant(each, gibbs, generator) for each in (gibbs.observable, gibbs.loss, gibbs.rest)
     )
 
 
-def _unchanged(expression: sympy.Expr, gibbs: Gibbs, move: Moves) -> bool:
-    """Return whether an expression is the same after moves of random points, of all sizes."""
-    rng = np.random.default_rng(20260106)
-    sizes = 10.0 ** rng.uniform(-3.0, 3.0, _PROBES)
-    points = {x: sizes * rng.standard_normal(_PROBES) for x in gibbs.parameters}
-    moved = {**points, **move(points, rng.uniform(0.3, 3.0, _PROBES))}
-    here, there = (values_of(expression, each, gibbs.data) for each in (points, moved))
-    with np.errstate(all="ignore"):
-        same = np.abs(here - there) <= _SAME * (np.abs(here) + np.abs(there)) + 1e-300
-    return bool(np.all(same | (np.isnan(here) & np.isnan(there))))
+def _is_invariant(
+    expression: sympy.Expr, gibbs: Gibbs, generator: Mapping[tuple[sympy.Symbol, sympy.Symbol], sympy.Expr]
+) -> bool:
+    """Return whether an expression is invariant under the group of a matrix, given by its entries."""
+    place = {x: i for i, x in enumerate(gibbs.parameters)}
+    entries = {(place[x], place[y]): value for (x, y), value in generator.items()}
+    matrix = sympy.ImmutableSparseMatrix(len(place), len(place), entries)
+    return is_invariant(expression, [matrix], gibbs.parameters, gibbs.data)
