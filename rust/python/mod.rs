@@ -18,8 +18,9 @@ use pyo3::prelude::*;
 use crate::error::{Error, Kind};
 use crate::simd::Level;
 
+// The module where Python finds it: a pickle names nothing else.
 create_exception!(
-    _core,
+    langevin_ib._core,
     DivergedError,
     PyArithmeticError,
     "A walker diverged; args are (message, walker, step, cause, coordinate, value)."
