@@ -4,7 +4,7 @@
 //!
 //! - [`error`]: the single error type: a kind and a sentence.
 //! - [`real`]: the arithmetic a formula may use; numbers and packs of walkers implement it.
-//! - [`simd`]: packs on each instruction set, and the level that proves one is there; the only unsafe code.
+//! - [`simd`]: packs on each instruction set, and the level that proves one is there.
 //! - [`math`]: elementary functions, and the names of the operations of a tape.
 //! - [`noise`]: random bits and normals as a pure function of (key, stream, walker, step).
 //! - [`potential`]: what drives the walkers, one closed form a file.
@@ -15,6 +15,9 @@
 //! - [`scheme`]: how a walker makes one step.
 //! - [`run`]: the loop, threads, progress, results.
 //! - `python`: the glue to Python (feature `python`).
+//!
+//! `unsafe` has two reasons: [`simd`] calls instructions that were found on the machine, and [`potential::Foreign`], which
+//! `python` makes of an address, calls a function that the user vouches for.
 
 pub mod dynamics;
 pub mod error;

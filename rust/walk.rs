@@ -1,7 +1,6 @@
 //! The packs that a scheme moves: one worker's walkers, with room for what a step needs.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
@@ -258,27 +257,5 @@ where
             }
         }
         farthest
-    }
-
-    /// The first of the `live` walkers whose state is NaN or beyond `bound`.
-    #[inline(always)]
-    pub(crate) fn runaway(&self, live: &Range<usize>, bound: f64) -> Option<usize> {
-        let square = T::Pack::<S>::constant(bound * bound);
-        let (none, one) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(1.0));
-        let mut lanes = [T::default(); 16];
-        for (pack, x) in self.x.chunks_exact(self.potential.dim()).enumerate() {
-            let mut bad = none;
-            for &x in x {
-                bad = Real::select((x * x).less(square), bad, one);
-            }
-            bad.store(&mut lanes);
-            for (lane, bad) in lanes[..T::Pack::<S>::LANES].iter().enumerate() {
-                let walker = pack * T::Pack::<S>::LANES + lane;
-                if bad.to_f64() > 0.0 && live.contains(&walker) {
-                    return Some(walker);
-                }
-            }
-        }
-        None
     }
 }

@@ -1,9 +1,9 @@
 //! Operations on whole arrays: for trying them out, and for the tests.
 
-use super::{
-    Op, abs, atan, cos, cosh, erf, exp, expm1, less, less_equal, log, log1p, max, min, pow, sigmoid, sign, sin, sinh,
-    softplus, tan, tanh,
-};
+use std::cell::Cell;
+
+use super::Op;
+use super::packs::{Elementary, FOUR};
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Element, Job, Level, Pack, Simd};
@@ -41,8 +41,10 @@ pub fn apply<T: Element>(op: Op, a: &[T], b: Option<&[T]>, level: Level) -> Resu
     Ok(out)
 }
 
-/// A multiple of the lanes of every pack.
-const BLOCK: usize = 16;
+/// A multiple of the lanes of four packs, of every kind.
+const BLOCK: usize = 64;
+/// Fours of packs that go through an operation together.
+const FOURS: usize = 8;
 
 /// Arrays of whole blocks.
 struct Apply<'a, T> {
@@ -52,61 +54,27 @@ struct Apply<'a, T> {
     out: &'a mut [T],
 }
 
-/// The loop over packs, with a formula of one or two of them. (A macro: a closure over packs might not be inlined.)
-macro_rules! each {
-    ($job:ident, $pack:ty, |$a:ident| $formula:expr) => {
-        for (a, out) in $job.a.chunks_exact(<$pack>::LANES).zip($job.out.chunks_exact_mut(<$pack>::LANES)) {
-            let $a = <$pack>::load(a);
-            $formula.store(out);
-        }
-    };
-    ($job:ident, $pack:ty, |$a:ident, $b:ident| $formula:expr) => {
-        for ((a, b), out) in $job
-            .a
-            .chunks_exact(<$pack>::LANES)
-            .zip($job.b.chunks_exact(<$pack>::LANES))
-            .zip($job.out.chunks_exact_mut(<$pack>::LANES))
-        {
-            let ($a, $b) = (<$pack>::load(a), <$pack>::load(b));
-            $formula.store(out);
-        }
-    };
-}
-
 impl<T: Element> Job for Apply<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
-        match self.op {
-            Op::Copy => each!(self, T::Pack<S>, |x| x),
-            Op::Neg => each!(self, T::Pack<S>, |x| -x),
-            Op::Abs => each!(self, T::Pack<S>, |x| abs(x)),
-            Op::Sign => each!(self, T::Pack<S>, |x| sign(x)),
-            Op::Sqrt => each!(self, T::Pack<S>, |x| x.sqrt()),
-            Op::Exp => each!(self, T::Pack<S>, |x| exp(x)),
-            Op::Expm1 => each!(self, T::Pack<S>, |x| expm1(x)),
-            Op::Log => each!(self, T::Pack<S>, |x| log(x)),
-            Op::Log1p => each!(self, T::Pack<S>, |x| log1p(x)),
-            Op::Sin => each!(self, T::Pack<S>, |x| sin(x)),
-            Op::Cos => each!(self, T::Pack<S>, |x| cos(x)),
-            Op::Tan => each!(self, T::Pack<S>, |x| tan(x)),
-            Op::Sinh => each!(self, T::Pack<S>, |x| sinh(x)),
-            Op::Cosh => each!(self, T::Pack<S>, |x| cosh(x)),
-            Op::Tanh => each!(self, T::Pack<S>, |x| tanh(x)),
-            Op::Atan => each!(self, T::Pack<S>, |x| atan(x)),
-            Op::Erf => each!(self, T::Pack<S>, |x| erf(x)),
-            Op::Sigmoid => each!(self, T::Pack<S>, |x| sigmoid(x)),
-            Op::Softplus => each!(self, T::Pack<S>, |x| softplus(x)),
-            Op::Add => each!(self, T::Pack<S>, |a, b| (a + b)),
-            Op::Sub => each!(self, T::Pack<S>, |a, b| (a - b)),
-            Op::Mul => each!(self, T::Pack<S>, |a, b| (a * b)),
-            Op::Div => each!(self, T::Pack<S>, |a, b| (a / b)),
-            Op::Min => each!(self, T::Pack<S>, |a, b| min(a, b)),
-            Op::Max => each!(self, T::Pack<S>, |a, b| max(a, b)),
-            Op::Pow => each!(self, T::Pack<S>, |a, b| pow(a, b)),
-            Op::Less => each!(self, T::Pack<S>, |a, b| less(a, b)),
-            Op::LessEqual => each!(self, T::Pack<S>, |a, b| less_equal(a, b)),
-            Op::Select | Op::Fma | Op::Loop | Op::Column | Op::MulColumn | Op::FmaColumn => {}
+        let lanes = T::Pack::<S>::LANES;
+        let mut rows = [[[T::Pack::<S>::constant(0.0); FOUR]; FOURS]; 2];
+        let numbers = self.a.chunks(FOURS * FOUR * lanes).zip(self.b.chunks(FOURS * FOUR * lanes));
+        for ((a, b), out) in numbers.zip(self.out.chunks_mut(FOURS * FOUR * lanes)) {
+            for (row, numbers) in rows.iter_mut().zip([a, b]) {
+                for (pack, numbers) in row.as_flattened_mut().iter_mut().zip(numbers.chunks_exact(lanes)) {
+                    *pack = Pack::load(numbers);
+                }
+            }
+            let fours = a.len() / (FOUR * lanes);
+            let [a, b] = &mut rows;
+            let a = Cell::from_mut(&mut a[..fours]).as_slice_of_cells();
+            let b = Cell::from_mut(&mut b[..fours]).as_slice_of_cells();
+            S::call(Elementary::<S, T> { op: self.op, a, b, out: a });
+            for (pack, numbers) in rows[0].as_flattened().iter().zip(out.chunks_exact_mut(lanes)) {
+                pack.store(numbers);
+            }
         }
     }
 }

@@ -2,18 +2,13 @@
 //!
 //! Beyond a limit that few arguments reach, the reduction is done lane by lane with all digits of 2/π that it takes.
 
+use super::angle::Angle;
 use super::constants::{COS, FRAC_2_PI, FRAC_PI_2, SIN};
 use super::huge;
 use super::sign::times_sign_of;
 use super::table::limit;
 use super::twofold::Twofold;
 use crate::real::{Bits, Real, Scalar};
-
-/// A number of quarter turns, of which the last two bits count, and the rest of the angle.
-pub struct Angle<R: Real> {
-    pub quarters: R::Bits,
-    pub rest: Twofold<R>,
-}
 
 /// Where the fast reduction ends. Up to there a multiple of π/2 is near enough to an integer multiple of its first part.
 #[inline(always)]

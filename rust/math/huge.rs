@@ -1,6 +1,6 @@
 //! Angles of any size, reduced with integers (Payne and Hanek 1983): one number at a time, for the few that need it.
 
-use super::circular::Angle;
+use super::angle::Angle;
 use super::constants::{DIGITS_OF_2_PI, FRAC_PI_2};
 use super::twofold::Twofold;
 

@@ -7,10 +7,11 @@
 //! - `table`, `constants`: numbers that differ between the types, derived by a script.
 //! - `twofold`: sums of two numbers, where one is not precise enough.
 //! - `sign`: signs and comparisons.
-//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (with `huge` for far angles), `arctangent`, `error_function`,
-//!   `logistic`, `power`: a family a file.
-//! - `arrays`: operations on whole arrays.
+//! - `exponential`, `logarithm`, `hyperbolic`, `circular` (of an `angle`, which `huge` reduces if it is far), `arctangent`,
+//!   `error_function`, `logistic`, `power`: a family a file.
+//! - `packs`: operations on rows of packs; `arrays`: on whole arrays.
 
+mod angle;
 mod arctangent;
 mod arrays;
 mod circular;
@@ -22,6 +23,7 @@ mod hyperbolic;
 mod logarithm;
 mod logistic;
 mod operations;
+mod packs;
 mod power;
 mod sign;
 mod table;
@@ -36,5 +38,6 @@ pub use hyperbolic::{cosh, sinh, tanh};
 pub use logarithm::{log, log1p};
 pub use logistic::{sigmoid, softplus};
 pub use operations::Op;
+pub(crate) use packs::{Elementary, FOUR};
 pub use power::pow;
 pub use sign::{abs, less, less_equal, max, min, select, sign};

@@ -1,7 +1,7 @@
 //! One step's normals for a block of walkers, unit by unit. The random words of each unit are encrypted one unit ahead.
 
 use super::{Address, BoxMuller, Noise, Precision, Stream};
-use crate::simd::{Counters, Element, Simd};
+use crate::simd::{Counters, Element, Routine, Simd};
 
 /// Where a step's normals come from.
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +44,7 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
     /// Writes the next unit's normals: packs of `dim` coordinates one after another.
     #[inline(always)]
     pub fn next(&mut self, out: &mut [T::Pack<S>]) {
-        self.draw(out, false);
-        if self.source.substeps > 1 {
-            for _ in 1..self.source.substeps {
-                self.draw(out, true);
-            }
-            normalise::<S, T>(out, self.source.substeps);
-        }
+        S::embed(Next { draws: self, out });
     }
 
     /// One finer step's normals of a unit, put into `out` or added to it.
@@ -78,6 +72,28 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
         let Source { noise, stream, step, substeps } = self.source;
         let address = Address { stream, step: step * substeps + self.substep, pair: self.pair };
         self.words = Q::words(noise, &self.walkers[2 * self.unit..2 * self.unit + 2], address);
+    }
+}
+
+/// The next unit's normals: most of what a kernel consists of.
+struct Next<'a, 'd, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
+    draws: &'a mut Draws<'d, S, T, Q>,
+    out: &'a mut [T::Pack<S>],
+}
+
+impl<S: Simd, T: Element + BoxMuller, Q: Precision<T>> Routine<S> for Next<'_, '_, S, T, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { draws, out } = self;
+        draws.draw(out, false);
+        if draws.source.substeps > 1 {
+            for _ in 1..draws.source.substeps {
+                draws.draw(out, true);
+            }
+            normalise::<S, T>(out, draws.source.substeps);
+        }
     }
 }
 

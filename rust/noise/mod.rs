@@ -11,7 +11,6 @@
 //! | 120–126 | stream |
 //! | 127 | set where draws are single precision |
 
-pub(crate) mod aes;
 mod constants;
 mod draws;
 pub mod normal;

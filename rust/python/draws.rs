@@ -44,25 +44,20 @@ impl Table {
         (self.walkers.0 / alignment..self.walkers.1.div_ceil(alignment)).map(move |i| i * alignment)
     }
 
-    /// Walks the table block by block: `draw` fills (packs, width) for one step, and a row of `width` numbers goes to each
-    /// (walker, step).
-    #[inline(always)]
-    fn fill<T: Scalar>(&self, width: usize, mut draw: impl FnMut(u64, u64, &mut [T])) -> Vec<T> {
-        let steps = (self.steps.1 - self.steps.0) as usize;
-        let mut table = vec![T::default(); (self.walkers.1 - self.walkers.0) as usize * steps * width];
-        let mut block = vec![T::default(); ALIGNMENT * width];
-        for first in self.blocks() {
-            for (row, step) in (self.steps.0..self.steps.1).enumerate() {
-                draw(first, step, &mut block);
-                for (walker, numbers) in (first..).zip(block.chunks_exact(width)) {
-                    if (self.walkers.0..self.walkers.1).contains(&walker) {
-                        let at = ((walker - self.walkers.0) as usize * steps + row) * width;
-                        table[at..at + width].copy_from_slice(numbers);
-                    }
-                }
+    /// Room for `width` numbers for each (walker, step).
+    fn room<T: Scalar>(&self, width: usize) -> Vec<T> {
+        vec![T::default(); ((self.walkers.1 - self.walkers.0) * (self.steps.1 - self.steps.0)) as usize * width]
+    }
+
+    /// Puts a block's numbers for one step, `width` a walker, to their places.
+    fn put<T: Scalar>(&self, first: u64, step: u64, width: usize, block: &[T], room: &mut [T]) {
+        let steps = self.steps.1 - self.steps.0;
+        for (walker, numbers) in (first..).zip(block.chunks_exact(width)) {
+            if (self.walkers.0..self.walkers.1).contains(&walker) {
+                let at = ((walker - self.walkers.0) * steps + step - self.steps.0) as usize * width;
+                room[at..at + width].copy_from_slice(numbers);
             }
         }
-        table
     }
 }
 
@@ -76,20 +71,26 @@ impl<T: Element + BoxMuller, Q: Precision<T>> Job for Normals<'_, T, Q> {
         let lanes = T::Pack::<S>::LANES;
         let mut packs = vec![T::Pack::<S>::constant(0.0); ALIGNMENT / lanes * table.dim];
         let mut row = [T::default(); 16];
-        table.fill(table.dim, |first, step, block| {
+        let mut block = vec![T::default(); ALIGNMENT * table.dim];
+        let mut room = table.room(table.dim);
+        for first in table.blocks() {
             let counters = Q::counters::<S>(first, ALIGNMENT);
-            let source = Source { noise: &table.noise, stream: table.stream, step, substeps: 1 };
-            let mut draws = Draws::<S, T, Q>::new(source, &counters, table.dim);
-            for unit in packs.chunks_exact_mut(Q::PACKS * table.dim) {
-                draws.next(unit);
-            }
-            for (i, pack) in packs.iter().enumerate() {
-                pack.store(&mut row);
-                for (lane, &x) in row[..lanes].iter().enumerate() {
-                    block[(i / table.dim * lanes + lane) * table.dim + i % table.dim] = x;
+            for step in table.steps.0..table.steps.1 {
+                let source = Source { noise: &table.noise, stream: table.stream, step, substeps: 1 };
+                let mut draws = Draws::<S, T, Q>::new(source, &counters, table.dim);
+                for unit in packs.chunks_exact_mut(Q::PACKS * table.dim) {
+                    draws.next(unit);
                 }
+                for (i, pack) in packs.iter().enumerate() {
+                    pack.store(&mut row);
+                    for (lane, &x) in row[..lanes].iter().enumerate() {
+                        block[(i / table.dim * lanes + lane) * table.dim + i % table.dim] = x;
+                    }
+                }
+                table.put(first, step, table.dim, &block, &mut room);
             }
-        })
+        }
+        room
     }
 }
 
@@ -188,20 +189,26 @@ impl Job for Words<'_> {
         let Self(table) = self;
         let pairs = table.dim.div_ceil(2);
         let mut lanes = [[0.0; 8]; 2];
-        table.fill(2 * pairs, |first, step, block| {
-            for (pack, rows) in block.chunks_exact_mut(8 * 2 * pairs).enumerate() {
-                let counters = noise::counters::<S::F64>(first + 8 * pack as u64);
-                for pair in 0..pairs {
-                    let (one, two) =
-                        table.noise.words::<S::F64>(&counters, Address { stream: table.stream, step, pair });
-                    <S::F64 as Real>::from_bits(one).store(&mut lanes[0]);
-                    <S::F64 as Real>::from_bits(two).store(&mut lanes[1]);
-                    for (lane, row) in rows.chunks_exact_mut(2 * pairs).enumerate() {
-                        row[2 * pair..2 * pair + 2].copy_from_slice(&[lanes[0][lane], lanes[1][lane]]);
+        let mut block = vec![0.0; ALIGNMENT * 2 * pairs];
+        let mut room = table.room(2 * pairs);
+        for first in table.blocks() {
+            for step in table.steps.0..table.steps.1 {
+                for (pack, rows) in block.chunks_exact_mut(8 * 2 * pairs).enumerate() {
+                    let counters = noise::counters::<S::F64>(first + 8 * pack as u64);
+                    for pair in 0..pairs {
+                        let address = Address { stream: table.stream, step, pair };
+                        let (one, two) = table.noise.words::<S::F64>(&counters, address);
+                        <S::F64 as Real>::from_bits(one).store(&mut lanes[0]);
+                        <S::F64 as Real>::from_bits(two).store(&mut lanes[1]);
+                        for (lane, row) in rows.chunks_exact_mut(2 * pairs).enumerate() {
+                            row[2 * pair..2 * pair + 2].copy_from_slice(&[lanes[0][lane], lanes[1][lane]]);
+                        }
                     }
                 }
+                table.put(first, step, 2 * pairs, &block, &mut room);
             }
-        })
+        }
+        room
     }
 }
 

@@ -3,8 +3,10 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::Plan;
+use super::acceptance::{Note, Recall};
+use super::between::{Begin, Look, Lost};
 use super::block::Block;
-use super::{Plan, acceptance};
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
 use crate::noise::{BoxMuller, Precision};
@@ -65,7 +67,7 @@ where
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
-                acceptance::recall(&mut walk, block);
+                S::call(Recall::<S, T> { block, counts: &mut walk.counts });
             }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
@@ -93,8 +95,9 @@ where
     C: Scheme,
     Q: Precision<T>,
 {
+    let dim = walk.potential.dim();
     let mut start = walk.x.clone();
-    scheme.begin(room, walk, steps.start);
+    S::call(Begin { scheme, room, walk, step: steps.start });
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
@@ -110,16 +113,12 @@ where
             }
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
-                walk.tally.settle();
-                for (i, (watch, column)) in plan.watches.iter().zip(&mut block.columns).enumerate() {
-                    if plan.is_due(watch, next_look) {
-                        watch.see::<S, T, V>(i, walk.potential, &walk.x, &mut views[i], column, walk.tally);
-                    }
-                }
+                let (x, columns, tally) = (&walk.x[..], &mut block.columns[..], &mut *walk.tally);
+                S::call(Look { plan, step: next_look, potential: walk.potential, x, views, columns, tally });
                 next_look = plan.next_look(next_look);
             }
         }
-        if let Some(walker) = walk.runaway(&block.live, plan.bound) {
+        if let Some(walker) = S::call(Lost::<S, T> { x: &walk.x, dim, live: &block.live, bound: plan.bound }) {
             if to - from == 1 {
                 // The next block may be of another size.
                 walk.tally.settle();
@@ -131,11 +130,11 @@ where
             stride = 1;
             walk.x.copy_from_slice(&start);
             walk.failures.clear();
-            scheme.begin(room, walk, from);
+            S::call(Begin { scheme, room, walk, step: from });
             continue;
         }
         if scheme.is_metropolis() {
-            acceptance::note(walk, block);
+            S::call(Note::<S, T> { block, counts: &mut walk.counts });
         }
         walk.failures.clear();
         from = to;

@@ -2,7 +2,9 @@
 
 mod acceptance;
 mod advance;
+mod between;
 mod block;
+mod keep;
 mod pool;
 
 use std::marker::PhantomData;
@@ -10,14 +12,12 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rayon::ThreadPool;
 use rayon::prelude::*;
 
-use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
-use crate::observe::{Histogram, Keep, Tally, Watch};
+use crate::observe::{Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
@@ -25,6 +25,8 @@ use crate::walk::Step;
 pub use acceptance::Acceptance;
 use advance::{Advance, Runaway};
 use block::Block;
+pub use keep::{Before, Kept, Outcome};
+use keep::{collect, deaths_of, gather, restore_acceptance, restore_sums};
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
 const EPOCH: Duration = Duration::from_millis(50);
@@ -119,41 +121,6 @@ impl Plan {
     }
 }
 
-/// What a run hands back.
-#[derive(Clone, Debug)]
-pub struct Outcome<T> {
-    /// States after the last step, (walkers, dim) in C order.
-    pub states: Vec<T>,
-    /// For each watch what it kept.
-    pub kept: Vec<Kept<T>>,
-    /// Steps made: all of them, unless the caller stopped the run.
-    pub steps: u64,
-    /// What became of the proposals of each walker; nothing if there are none.
-    pub acceptance: Vec<Acceptance>,
-    /// Who reached zero, in the order of the walkers.
-    pub deaths: Vec<Death>,
-}
-
-/// What one watch kept.
-#[derive(Clone, Debug)]
-pub enum Kept<T> {
-    /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
-    Counts(Vec<u64>),
-    /// Sums and pivot, (walkers, order + 1) in C order.
-    Sums(Vec<f64>),
-    /// Values, (walkers, draws) in C order; states, (walkers, draws, dim).
-    Trace(Vec<T>),
-}
-
-/// What an earlier part of a run has kept that this part goes on with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Before<'a> {
-    /// The sums of powers, a vector for each watch; nothing at the beginning.
-    pub sums: &'a [Vec<f64>],
-    /// What became of the proposals of each walker; nothing at the beginning.
-    pub acceptance: &'a [Acceptance],
-}
-
 /// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
 ///
 /// # Errors
@@ -173,7 +140,38 @@ where
     C: Scheme,
     Q: Precision<T>,
 {
-    let dim = potential.dim();
+    let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps| {
+        plan.level.run(Advance { plan, potential, scheme, precision: PhantomData::<Q>, blocks, tally, steps })
+    };
+    let kernel = Kernel {
+        dim: potential.dim(),
+        is_metropolis: scheme.is_metropolis(),
+        advance: &advance,
+        check: &|| potential.check(),
+    };
+    drive(plan, &kernel, states, before, &mut go_on)
+}
+
+/// Potential, scheme and noise behind one call, so that what is around the loop is compiled once for all of them.
+struct Kernel<'a, T> {
+    dim: usize,
+    is_metropolis: bool,
+    advance: &'a Advancing<'a, T>,
+    check: &'a (dyn Fn() -> Result<()> + Sync),
+}
+
+/// Moves some blocks through some steps.
+type Advancing<'a, T> = dyn Fn(&mut [Block<T>], &mut Tally, Range<u64>) -> Option<Runaway> + Sync + 'a;
+
+/// Cuts blocks, has them moved epoch by epoch, and gathers what they keep.
+fn drive<T: Element>(
+    plan: &Plan,
+    kernel: &Kernel<T>,
+    states: &[T],
+    before: Before,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<Outcome<T>> {
+    let dim = kernel.dim;
     let numbers = Block::<T>::numbers(&plan.walkers, plan.block_size());
     let is_alone = plan.is_work_for_one() || numbers.end - numbers.start == 1;
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
@@ -183,7 +181,7 @@ where
         Some(pool) => pool.install(|| numbers.into_par_iter().map(cut).collect()),
     };
     restore_sums(plan, &mut blocks, before.sums)?;
-    if scheme.is_metropolis() {
+    if kernel.is_metropolis {
         restore_acceptance(plan, &mut blocks, before.acceptance)?;
     }
     let workers: Vec<Mutex<Tally>> =
@@ -198,8 +196,7 @@ where
         let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
             // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
             let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            let (steps, precision) = (steps.clone(), PhantomData::<Q>);
-            plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally: &mut tally, steps })
+            (kernel.advance)(blocks, &mut tally, steps.clone())
         };
         let runaway = match &pool {
             None => visit((&mut blocks, 0)),
@@ -215,7 +212,7 @@ where
             }
         };
         if let Some(runaway) = runaway {
-            potential.check()?;
+            (kernel.check)()?;
             return Err(diverged(runaway, plan, T::MANTISSA));
         }
         for worker in &workers {
@@ -289,93 +286,4 @@ fn diverged(Runaway { step, walker, cause, place }: Runaway, plan: &Plan, mantis
         ),
     };
     Error { kind: Kind::Diverged { walker, step, cause, place }, message }
-}
-
-/// Those of all blocks, in the order of the walkers.
-fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
-    let mut deaths: Vec<Death> = blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect();
-    deaths.sort_unstable();
-    deaths
-}
-
-/// Hands the sums of an earlier part of the run, (walkers, order + 1) in C order, back to the walkers.
-fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
-    for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
-        let Keep::Moments(moments) = &watch.keep else { continue };
-        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.width() as u64 {
-            return Err(Error::invalid(format!(
-                "sums of watch {i}: expected {} numbers of each walker",
-                moments.width()
-            )));
-        }
-        let mut rows = sums.chunks_exact(moments.width());
-        for block in &mut *blocks {
-            for (walker, row) in block.live.clone().zip(&mut rows) {
-                for (column, &sum) in row.iter().enumerate() {
-                    block.columns[i].sums[column * block.walkers + walker] = sum;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Hands what became of the proposals of an earlier part of the run back to the walkers.
-fn restore_acceptance<T>(plan: &Plan, blocks: &mut [Block<T>], before: &[Acceptance]) -> Result<()> {
-    if !before.is_empty() && before.len() as u64 != plan.walkers.end - plan.walkers.start {
-        return Err(Error::invalid("acceptance: expected the counts of each walker"));
-    }
-    let mut rows = before.iter().copied();
-    for block in blocks {
-        block.acceptance = block.live.clone().map(|_| rows.next().unwrap_or_default()).collect();
-    }
-    Ok(())
-}
-
-/// The states of all walkers, (walkers, dim) in C order.
-fn gather<T: Element>(blocks: &[Block<T>], dim: usize, pool: Option<&ThreadPool>) -> Vec<T> {
-    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
-    let mut states = vec![T::default(); walkers * dim];
-    let mut rest = &mut states[..];
-    let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * dim).unwrap_or_default());
-    let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
-    match pool {
-        None => rooms.iter_mut().for_each(|(block, room)| block.read(dim, room)),
-        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| block.read(dim, room))),
-    }
-    states
-}
-
-/// Gathers what the watches kept, walker by walker.
-fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
-    let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
-        Keep::Histogram(histogram, given) => {
-            Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
-        }
-        Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
-        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
-    });
-    kept.collect()
-}
-
-/// Counts as they are handed back: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
-fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64]) -> Vec<u64> {
-    let groups = table.chunks_exact(histogram.stride()).take(groups as usize);
-    let rows = groups.map(|group| {
-        let (inside, last) = group.split_at(histogram.stride() - 2);
-        [inside, &last[1..], &last[..usize::from(is_conditioned)]].concat()
-    });
-    rows.flatten().collect()
-}
-
-/// Transposes blocks' rows of walkers into a row for each walker.
-fn by_walker<T, U: Copy>(blocks: &[Block<T>], rows: impl Fn(&Block<T>) -> &Vec<U>) -> Vec<U> {
-    let mut gathered = Vec::new();
-    for block in blocks {
-        let rows = rows(block);
-        for walker in block.live.clone() {
-            gathered.extend(rows[walker.min(rows.len())..].iter().step_by(block.walkers));
-        }
-    }
-    gathered
 }

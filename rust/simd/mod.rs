@@ -1,13 +1,15 @@
 //! Packs of walkers and the instruction sets that carry them. `Level` is detected once, and its value is the proof.
 //!
-//! Reading order: `portable` (the meaning of every operation, on arrays), then `avx2` and `avx512` (the same operations on
-//! registers). The `unsafe` code of the crate is in this folder and nowhere else, and it has one reason: calling an
-//! instruction that [`Level::detect`] has found on this machine.
+//! Reading order: `portable` (the meaning of every operation, on arrays; `aes` and `fused` are parts of it), then `avx2` and `avx512` (the
+//! same operations on registers). The `unsafe` code in this folder has one reason: calling an instruction that
+//! [`Level::detect`] has found on this machine.
 
+mod aes;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod fused;
 mod pair;
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -54,9 +56,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F32: Pack<Scalar = f32>;
     /// Does a routine as a function of its own, compiled with this set's features whatever the caller's.
     fn call<R: Routine<Self>>(routine: R) -> R::Output;
+    /// Does a routine where it stands. A set that is there to be right, and not to be fast, may call it instead.
+    #[inline(always)]
+    fn embed<R: Routine<Self>>(routine: R) -> R::Output {
+        routine.run()
+    }
 }
 
-/// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it.
+/// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it, or into those of
+/// every set.
 pub trait Routine<S: Simd> {
     /// What it returns.
     type Output;

@@ -9,12 +9,10 @@ use std::cell::Cell;
 use super::pair::Link;
 use super::rows::ROWS;
 use super::{Act, Factor, Instruction, Program};
-use crate::math::{self, Op};
+use crate::math::{self, Elementary, FOUR, Op};
 use crate::real::Real;
 use crate::simd::{Element, Routine, Simd};
 
-/// Packs that are walked at once.
-const FOUR: usize = 4;
 /// Fours in a strip.
 const FOURS: usize = 8;
 /// Of which so many are used at least.
@@ -92,11 +90,11 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
                     let some = rows.chunks_exact(ROWS * stride);
                     rows = some.remainder();
                     for rows in some {
-                        interpret(&section.together, rows, cells);
+                        interpret::<S, T>(&section.together, rows, cells);
                     }
                 }
                 for row in rows.chunks_exact(stride) {
-                    interpret(&section.code, row, cells);
+                    interpret::<S, T>(&section.code, row, cells);
                 }
             }
             for (output, &register) in program.outputs.iter().enumerate() {
@@ -133,14 +131,14 @@ impl<'a, P> Strips<'a, P> {
 
 /// Runs some instructions on every register.
 #[inline(always)]
-fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
+fn interpret<S: Simd, T: Element>(code: &[Instruction], row: &[T], registers: Strips<'_, T::Pack<S>>) {
     let mut code = code.iter();
     // A copy, whose fields no write to a register can have changed.
     while let Some(&at) = code.next() {
         macro_rules! each {
             ($($x:ident $step:literal),* $(; $column:ident $at:literal)? => $result:expr) => {{
                 for turn in 0..at.rows {
-                    $(let $column = P::splat(row[usize::from(at.$column + turn * at.steps[$at])]);)?
+                    $(let $column = <T::Pack<S>>::splat(row[usize::from(at.$column + turn * at.steps[$at])]);)?
                     let to = registers.of(at.to + turn);
                     $(let $x = registers.of(at.$x + turn * at.steps[$step]);)*
                     for i in registers.fours() {
@@ -152,6 +150,16 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips
                         }
                         to[i].set(four);
                     }
+                }
+            }};
+        }
+        macro_rules! call {
+            ($op:ident, $a:ident $i:literal, $b:ident $j:literal) => {{
+                for turn in 0..at.rows {
+                    let a = &registers.of(at.$a + turn * at.steps[$i])[registers.fours()];
+                    let b = &registers.of(at.$b + turn * at.steps[$j])[registers.fours()];
+                    let out = &registers.of(at.to + turn)[registers.fours()];
+                    S::call(Elementary::<S, T> { op: $op, a, b, out });
                 }
             }};
         }
@@ -169,27 +177,30 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips
             Act::Op(Op::Abs) => each!(a 0 => math::abs(a)),
             Act::Op(Op::Sign) => each!(a 0 => math::sign(a)),
             Act::Op(Op::Sqrt) => each!(a 0 => a.sqrt()),
-            Act::Op(Op::Exp) => each!(a 0 => math::exp(a)),
-            Act::Op(Op::Expm1) => each!(a 0 => math::expm1(a)),
-            Act::Op(Op::Log) => each!(a 0 => math::log(a)),
-            Act::Op(Op::Log1p) => each!(a 0 => math::log1p(a)),
-            Act::Op(Op::Sin) => each!(a 0 => math::sin(a)),
-            Act::Op(Op::Cos) => each!(a 0 => math::cos(a)),
-            Act::Op(Op::Tan) => each!(a 0 => math::tan(a)),
-            Act::Op(Op::Sinh) => each!(a 0 => math::sinh(a)),
-            Act::Op(Op::Cosh) => each!(a 0 => math::cosh(a)),
-            Act::Op(Op::Tanh) => each!(a 0 => math::tanh(a)),
-            Act::Op(Op::Atan) => each!(a 0 => math::atan(a)),
-            Act::Op(Op::Erf) => each!(a 0 => math::erf(a)),
-            Act::Op(Op::Sigmoid) => each!(a 0 => math::sigmoid(a)),
-            Act::Op(Op::Softplus) => each!(a 0 => math::softplus(a)),
+            // What takes many operations of the processor takes a call as well.
+            Act::Op(op @ Op::Pow) => call!(op, a 0, b 1),
+            Act::Op(
+                op @ (Op::Exp
+                | Op::Expm1
+                | Op::Log
+                | Op::Log1p
+                | Op::Sin
+                | Op::Cos
+                | Op::Tan
+                | Op::Sinh
+                | Op::Cosh
+                | Op::Tanh
+                | Op::Atan
+                | Op::Erf
+                | Op::Sigmoid
+                | Op::Softplus),
+            ) => call!(op, a 0, a 0),
             Act::Op(Op::Add) => each!(a 0, b 1 => a + b),
             Act::Op(Op::Sub) => each!(a 0, b 1 => a - b),
             Act::Op(Op::Mul) => each!(a 0, b 1 => a * b),
             Act::Op(Op::Div) => each!(a 0, b 1 => a / b),
             Act::Op(Op::Min) => each!(a 0, b 1 => math::min(a, b)),
             Act::Op(Op::Max) => each!(a 0, b 1 => math::max(a, b)),
-            Act::Op(Op::Pow) => each!(a 0, b 1 => math::pow(a, b)),
             Act::Op(Op::Less) => each!(a 0, b 1 => math::less(a, b)),
             Act::Op(Op::LessEqual) => each!(a 0, b 1 => math::less_equal(a, b)),
             Act::Op(Op::Select) => each!(a 0, b 1, c 2 => math::select(a, b, c)),
@@ -199,10 +210,10 @@ fn interpret<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips
             Act::Op(Op::Column) => each!(; a 0 => a),
             Act::Op(Op::MulColumn) => each!(a 0; b 1 => a * b),
             Act::Op(Op::FmaColumn) => each!(a 0, c 2; b 1 => a.mul_add(b, c)),
-            Act::Sum(Factor::Register) => sum::<P, false>(at, terms!(), row, registers),
-            Act::Sum(Factor::Column) => sum::<P, true>(at, terms!(), row, registers),
-            Act::Spread(Factor::Register) => spread::<P, false>(at, terms!(), row, registers),
-            Act::Spread(Factor::Column) => spread::<P, true>(at, terms!(), row, registers),
+            Act::Sum(Factor::Register) => sum::<T::Pack<S>, false>(at, terms!(), row, registers),
+            Act::Sum(Factor::Column) => sum::<T::Pack<S>, true>(at, terms!(), row, registers),
+            Act::Spread(Factor::Register) => spread::<T::Pack<S>, false>(at, terms!(), row, registers),
+            Act::Spread(Factor::Column) => spread::<T::Pack<S>, true>(at, terms!(), row, registers),
             Act::Pair(_) => {
                 if let Some(&second) = code.next() {
                     pair(at, second, registers);
