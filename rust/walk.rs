@@ -59,6 +59,17 @@ impl Step {
     }
 }
 
+/// What becomes of the proposals of a pack of walkers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts<P> {
+    /// How many were accepted since the last check.
+    pub(crate) accepted: P,
+    /// How many in a row have been refused by now, and the most that were: exact up to 2^53, 2^24 in single precision, and then
+    /// no larger.
+    pub(crate) refused: P,
+    pub(crate) most_refused: P,
+}
+
 /// One worker's packs for the block that it is walking.
 pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) potential: &'a V,
@@ -83,12 +94,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) energy: Vec<T::Pack<S>>,
     /// Room for V at proposals.
     pub(crate) proposed_energy: Vec<T::Pack<S>>,
-    /// Accepted proposals since the last check, one a pack.
-    pub(crate) accepted: Vec<T::Pack<S>>,
-    /// How many proposals in a row have been refused by now, and the most that were: exact up to 2^53, 2^24 in single precision,
-    /// and then no larger.
-    pub(crate) refused: Vec<T::Pack<S>>,
-    pub(crate) most_refused: Vec<T::Pack<S>>,
+    /// What becomes of proposals, one a pack.
+    pub(crate) counts: Vec<Counts<T::Pack<S>>>,
     /// Room for ones where walkers of a strip have not moved in this step.
     pub(crate) moving: Vec<T::Pack<S>>,
     /// Walkers of the block that reached zero.
@@ -134,9 +141,7 @@ where
             kept: Vec::new(),
             energy: Vec::new(),
             proposed_energy: Vec::new(),
-            accepted: Vec::new(),
-            refused: Vec::new(),
-            most_refused: Vec::new(),
+            counts: Vec::new(),
             moving: Vec::new(),
             deaths: Vec::new(),
             failures: Vec::new(),
@@ -160,10 +165,11 @@ where
         self.slopes.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
         self.proposal.resize(self.x.len(), zero);
-        for counts in [&mut self.accepted, &mut self.refused, &mut self.most_refused, &mut self.moving] {
-            counts.clear();
-            counts.resize(walkers / lanes, zero);
-        }
+        let nothing = Counts { accepted: zero, refused: zero, most_refused: zero };
+        self.counts.clear();
+        self.counts.resize(walkers / lanes, nothing);
+        self.moving.resize(walkers / lanes, zero);
+        self.energy.resize(walkers / lanes, zero);
         self.deaths.clear();
         self.failures.clear();
         self.increments = Q::counters::<S>(first, walkers);
@@ -182,21 +188,24 @@ where
     #[inline(always)]
     pub(crate) fn take(&mut self, i: usize, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
         let dim = self.potential.dim();
+        let (there, here) = (i * dim..(i + 1) * dim, pack * dim..(pack + 1) * dim);
+        let (x, y) = (&mut self.x[here.clone()], &self.proposal[there.clone()]);
+        let (slope, slope_at_y) = (&mut self.kept[here], &self.slopes[there]);
         self.energy[pack] = Real::select(accept, self.proposed_energy[i], self.energy[pack]);
         for j in 0..dim {
-            let (there, here) = (i * dim + j, pack * dim + j);
-            self.x[here] = Real::select(accept, self.proposal[there], self.x[here]);
-            self.kept[here] = Real::select(accept, self.slopes[there], self.kept[here]);
+            x[j] = Real::select(accept, y[j], x[j]);
+            slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
         }
     }
 
     /// Counts the proposals of a pack of walkers: accepted where the mask holds, refused elsewhere.
     #[inline(always)]
     pub(crate) fn count(&mut self, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
-        let (zero, one) = (Real::constant(0.0), Real::constant(1.0));
-        self.accepted[pack] = self.accepted[pack] + Real::select(accept, one, zero);
-        self.refused[pack] = Real::select(accept, zero, self.refused[pack] + one);
-        self.most_refused[pack] = self.refused[pack].greater(self.most_refused[pack]);
+        let (zero, one) = (T::Pack::<S>::constant(0.0), T::Pack::<S>::constant(1.0));
+        let Counts { accepted, refused, most_refused } = &mut self.counts[pack];
+        *accepted = *accepted + Real::select(accept, one, zero);
+        *refused = Real::select(accept, zero, *refused + one);
+        *most_refused = refused.greater(*most_refused);
     }
 
     /// Packs of coordinates that move together: a unit's, or the block's if the potential prefers that.

@@ -133,6 +133,7 @@ def test_a_checkpoint_within_the_approach_is_gone_on_with(tmp_path) -> None:
         sampled(**run, progress=stop)
     half = lib.load(tmp_path / "run.npz")
     assert (half.steps, half.settings.approach, half.acceptance) == (10, 40, None)
+    assert half.diagnostics().acceptance is None
     again = sampled(**run)
     assert again.states.tobytes() == whole.states.tobytes()
     np.testing.assert_array_equal(again.progressed.acceptance.counts, whole.progressed.acceptance.counts)

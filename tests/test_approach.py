@@ -156,6 +156,31 @@ class TestArrival:
         assert 0.57 < run.acceptance < 0.9
         assert run.walker_acceptance.min() > 0.5
 
+    @pytest.mark.parametrize(
+        ("model", "dynamics", "T"),
+        [
+            (PRODUCT, lib.Ambient(weight_decay=0.5), 1.0),
+            (lib.models.scalar_product(target=30.0), AMBIENT, 1e-4),
+            (lib.models.scalar_product(3), lib.Ambient(weight_decay=0.3), 0.05),
+            (PRODUCT, lib.Constrained(0.5), 0.3),
+            (PRODUCT, lib.Constrained(0.5, fixman=True), 1e-4),
+        ],
+        ids=["warm", "cold and far", "chain", "rigid", "rigid and cold"],
+    )
+    def test_laws_come_out_at_the_automatic_step(self, model, dynamics, T) -> None:
+        """From N(0, 1), however cold it is: a false alarm in a thousand each."""
+        law = lib.density(model, "theta", dynamics=dynamics, temperature=T)
+        observe = {"theta": lib.Histogram(bins=200, range=law.interval(0.9999), every=4)}
+        run = sampled(
+            model, dynamics=dynamics, temperature=T, steps=12_000, burn_in=4000, walkers=512, step_size="auto", rng=3,
+            observe=observe,
+        )  # fmt: skip
+        assert 0.57 < run.acceptance < 0.9
+        assert lib.compare(run["theta"], law).consistent()
+        # The control: the same histogram does not have the law at another temperature.
+        warmer = lib.density(model, "theta", dynamics=dynamics, temperature=1.2 * T)
+        assert not lib.compare(run["theta"], warmer).consistent()
+
     @pytest.mark.parametrize("seed", range(3))
     def test_no_walker_of_a_deep_chain_is_stuck(self, seed) -> None:
         """Its valleys are narrow in places: a step of which 60 to 85 % are accepted would leave walkers stuck there."""

@@ -253,6 +253,33 @@ class TestFailingSystem:
             with pytest.raises(ArchiveError, match=r"gone.*No such file or directory"):
                 act(tmp_path / "gone" / "a")
 
+    @pytest.mark.skipif(os.name != "posix", reason="makes a pipe")
+    def test_what_is_no_file_is_neither_replaced_nor_waited_for(self, tmp_path) -> None:
+        """A device would be replaced by a file, and a pipe has nothing to read as long as nobody writes."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        for act in (saved, read, archive.clear_way):
+            with pytest.raises(InvalidArgumentError, match="is a device or a pipe, and no file"):
+                act(pipe)
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+        assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+    def test_a_name_that_is_too_long_for_the_system(self, tmp_path) -> None:
+        for act in (saved, read):
+            with pytest.raises(InvalidArgumentError, match="is no path of a file"):
+                act(tmp_path / ("x" * 5000))
+
+    @pytest.mark.parametrize("name", ["\udcff.npz", "é ü.npz", "a b\nc", "-rf", "💾"])
+    def test_names_of_all_kinds(self, tmp_path, name) -> None:
+        path = tmp_path / name
+        try:
+            path.touch()
+        except OSError:
+            pytest.skip("no such name in this file system")
+        saved(path)
+        assert read(path)["number"] == 0
+        assert sorted(each.name for each in tmp_path.iterdir()) == sorted([name, f"{name}.previous"])
+
     def test_what_killed_writers_left_is_cleared_away(self, tmp_path) -> None:
         others = [".b.npz.0123456789abcdef.part", ".a.npz.b.0123456789abcdef.part", ".a.npz.part", "a.npz.part"]
         for name in (".a.npz.0123456789abcdef.part", *others):

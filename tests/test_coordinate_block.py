@@ -42,7 +42,7 @@ def test_that_there_is_none_among_hundreds_is_known_after_a_few_pairs() -> None:
         calls.append((a, b))
         return {a, b}
 
-    began = time.perf_counter()
+    began = time.process_time()
     assert largest_block(range(500), involved, 2) is None
     assert len(calls) <= 4
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

@@ -12,7 +12,7 @@ from langevin_ib.laws.density import density
 from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process import Constrained, GaugeFixed
+from langevin_ib.process import Constrained, GaugeFixed, Process
 
 T = 0.3
 Q = np.linspace(0.002, 0.998, 167)
@@ -21,7 +21,7 @@ U, V = parameters("u v")
 
 def along(model: Model, observable: str, dynamics: Any, **more: Any) -> Density:
     """The law by tracing, whether or not there is a closed form."""
-    found = CurveLaw.recognise(LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, **more))
+    found = CurveLaw.recognise(LawRequest(process=Process(model, dynamics, T), observable=observable, **more))
     assert found is not None
     return found.density()
 

@@ -174,17 +174,17 @@ def test_sympy_goes_on_after_it_was_stopped_in_the_middle() -> None:
 
 def test_on_a_terminal_there_is_a_bar_after_two_seconds(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr("langevin_ib.deadline.somebody_looks", lambda: True)
-    monkeypatch.setattr("langevin_ib.deadline._SILENT", 0.2)
-    within(5.0, lambda: time.sleep(0.1), **WORDS)
+    monkeypatch.setattr("langevin_ib.deadline._SILENT", 0.5)
+    within(5.0, lambda: None, **WORDS)
     assert capsys.readouterr().err == ""
     for timeout in (60.0, None):
-        within(timeout, lambda: time.sleep(0.7), **WORDS)
+        within(timeout, lambda: time.sleep(1.5), **WORDS)
         assert "the answer: " in capsys.readouterr().err
 
 
 def test_a_million_steps_of_python_are_not_slowed_down() -> None:
     """A watch costs a thread and no more: well below a millisecond."""
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in itertools.repeat(None, 100):
         within(10.0, lambda: None, **WORDS)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

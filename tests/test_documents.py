@@ -38,12 +38,12 @@ def run(text: str, capsys: Any) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_python_runs_and_prints_what_is_shown(path, capsys) -> None:
-    run(path.read_text(), capsys)
+    run(path.read_text(encoding="utf-8"), capsys)
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *DOCUMENTS], ids=lambda path: path.stem)
 def test_a_block_says_what_it_is(path) -> None:
-    assert {language for language, _ in blocks(path.read_text())} <= LANGUAGES
+    assert {language for language, _ in blocks(path.read_text(encoding="utf-8"))} <= LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,10 @@ def test_a_block_that_is_wrong_would_be_seen(text, error, capsys) -> None:
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.stem)
 def test_the_tools_that_one_needs_are_those_that_the_build_asks_for(path) -> None:
-    (rust,) = re.findall(r'^rust-version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), flags=re.MULTILINE)
-    (python,) = re.findall(r'^requires-python = ">=(.*)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
-    assert f"You need CPython {python} or newer and Rust {rust} or newer" in path.read_text()
+    (rust,) = re.findall(
+        r'^rust-version = "(.*)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    (python,) = re.findall(
+        r'^requires-python = ">=(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert f"You need CPython {python} or newer and Rust {rust} or newer" in path.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import langevin_ib as lib
 import pytest
+from children import answers_of, hear_ctrl_c, press_ctrl_c
 from langevin_ib.sampling import interrupts
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to processes")
@@ -26,7 +27,7 @@ SETTINGS = {"temperature": 0.1, "step_size": 1e-3, "walkers": 64, "rng": 8, "thr
 
 def press(made: int, steps: int) -> None:
     """Press Ctrl-C, as the progress of a run that has begun."""
-    os.kill(os.getpid(), signal.SIGINT)
+    press_ctrl_c()
 
 
 def sampled(steps: int = ENDLESS) -> lib.Run:
@@ -111,9 +112,7 @@ CASES: dict[str, Callable[[], list[lib.Run]]] = {
 
 @pytest.fixture(scope="module")
 def interrupted() -> dict[str, list[bool]]:
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    answers: dict[str, list[bool]] = json.loads(done.stdout)
+    answers: dict[str, list[bool]] = answers_of(__file__, timeout=120)
     return answers
 
 
@@ -141,13 +140,15 @@ def test_a_script_of_nothing_but_a_loop_dies_of_ctrl_c() -> None:
         f"model, settings = lib.models.scalar_product(), {SETTINGS!r}\n"
         "for i in range(3): print(i, lib.sample(model, steps=2**60, progress=press, **settings).interrupted)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGINT
     assert done.stdout == "0 True\n"
     assert "KeyboardInterrupt: Ctrl-C ended the run that this call made before; the loop ends here" in done.stderr
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    hear_ctrl_c()
     warnings.simplefilter("ignore", lib.SamplingInterrupted)
     print(json.dumps({name: [run.interrupted for run in case()] for name, case in CASES.items()}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import langevin_ib as lib
 import pytest
@@ -55,3 +56,10 @@ def test_an_unknown_name_is_refused_as_ever() -> None:
 def test_values_pickle_under_names_that_can_be_imported() -> None:
     for value in (lib.Ambient(0.1), lib.Histogram(bins=3, range=(0.0, 1.0)), lib.models.scalar_product()):
         assert pickle.loads(pickle.dumps(value)) == value
+
+
+def test_faces_can_be_read_in_every_locale() -> None:
+    """`lazy_loader` opens the stub of a face with the encoding of the user's locale."""
+    stubs = [*Path(lib.__file__).parent.rglob("__init__.pyi")]
+    assert stubs
+    assert all(stub.read_bytes().isascii() for stub in stubs)

@@ -18,7 +18,7 @@ from langevin_ib.laws.integrals.log_table import tabulated
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.rivals import rivals
 from langevin_ib.model.model import Model
-from langevin_ib.process import Constrained, GaugeFixed
+from langevin_ib.process import Constrained, GaugeFixed, Process
 
 
 @cache
@@ -127,7 +127,7 @@ def test_shortcuts_for_a_loss_of_the_norm_are_the_integrals_over_the_other_quant
     model, q = factorisation(4, 3, group), np.linspace(0.01, 0.99, 21)
     for observable in ("norm", "angle"):
         settings: dict[str, Any] = {"dynamics": GaugeFixed(0.0), "temperature": 0.3}
-        request = LawRequest(model=model, observable=observable, dynamics=GaugeFixed(0.0), T=0.3)
+        request = LawRequest(process=Process(model, GaugeFixed(0.0), 0.3), observable=observable)
         law = MatrixLaw.recognise(request)
         assert law is not None
         for measure in (None, lambda first, gap, law=law: law.log_measure(first, gap) + 2.0 * first - gap):

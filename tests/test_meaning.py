@@ -13,7 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError
-from langevin_ib.model.meaning import is_invariant, is_separable, same_function, telling_points, vanishes
+from langevin_ib.laws.families.block import Block, BlockStrength
+from langevin_ib.laws.families.matrix import MatrixLaw
+from langevin_ib.laws.request import LawRequest
+from langevin_ib.laws.virial import identities
+from langevin_ib.model.expressions.expressions import compiled
+from langevin_ib.model.meaning import is_invariant, is_separable, jumps_of, same_function, telling_points, vanishes
+from langevin_ib.sampling.loop.kernels import kernel_of
 
 A, W, B = lib.parameters("a w b")
 X, K = sympy.IndexedBase("X"), sympy.Idx("k", 4)
@@ -165,7 +171,8 @@ def brute_force(f) -> float:
     rng = np.random.default_rng(1)
     sizes = 10.0 ** rng.uniform(-4.0, 6.0, size=(2, 4000))
     a, w = sizes * rng.choice([-1.0, 1.0], size=sizes.shape)
-    function = sympy.lambdify((A, W), f, "numpy")
+    steps = f.replace(sympy.Heaviside, lambda z, _: (1 + sympy.sign(z)) / 2)  # nested ones are too much for lambdify
+    function = sympy.lambdify((A, W), steps, "numpy")
     with np.errstate(all="ignore"):
         start = function(a, w) + 0.0 * a
         worst = 0.0
@@ -317,3 +324,99 @@ def test_infinite_mass_is_not_concluded_from_what_is_near() -> None:
     )
     assert not is_invariant(lib.Ambient().potential(built), SCALING.matrices((A, W)), (A, W))
     assert math.isfinite(lib.density(built, "a", dynamics=lib.Ambient(), temperature=1.0).cdf(1.0))
+
+
+class TestJumps:
+    @pytest.mark.parametrize(
+        ("expression", "guards"),
+        [
+            (sympy.Heaviside(W - 4000) * A, {W - 4000}),
+            (A * sympy.sign(A) + sympy.Max(W, A) + sympy.Abs(W - 3), set()),
+            (Piecewise((A, A < 2), (2 + W, True)), {A - 2}),
+            (Piecewise((A, A < 2), (2, True)), set()),
+            (sympy.exp(A) + W**3, set()),
+        ],
+        ids=str,
+    )
+    def test_where_they_are(self, expression, guards) -> None:
+        found = {seam.guard for seam in jumps_of(expression, (A, W))}
+        assert {sympy.expand(guard) for guard in found} <= guards | {-guard for guard in guards}
+        assert bool(found) == bool(guards)
+
+    def test_identities_are_none_across_them(self) -> None:
+        """E[a V'(a)] is T only if nothing is left out: a jump of V has a derivative that is not written down."""
+        content = {"parameters": (A,), "predictor": {"z": A}}
+        steps = {"jump": sympy.Heaviside(A - 1), "kink": sympy.Max(0, A - 1), "r sign(r)": A * sympy.sign(A)}
+        grid = np.linspace(-12.0, 12.0, 240_001)
+        for name, step in steps.items():
+            built = lib.Model(**content, loss=A**2 / 2 + step)
+            found = identities(built, dynamics=lib.Ambient(), temperature=1.0)
+            assert len(found) == (0 if name == "jump" else 1)
+            weight = np.exp(-compiled(built.loss, (A,))(grid))
+            for each in found:
+                mean = (compiled(each.expression, (A,))(grid) * weight).sum() / weight.sum()
+                assert mean == pytest.approx(each.value, rel=1e-4)
+
+
+class TestRecognitionByLaws:
+    """What an observable or a loss is like near 0 is not what it is."""
+
+    @pytest.mark.parametrize("top", [20, 10**6, sympy.oo])
+    def test_observables_of_a_block(self, top) -> None:
+        u, v = lib.parameters("u0 u1"), lib.parameters("v0 v1")
+        block = Block(u, v, 1.0)
+        strength = sympy.sqrt(u[0] ** 2 + u[1] ** 2) * sympy.sqrt(v[0] ** 2 + v[1] ** 2)
+        imbalance = (u[0] ** 2 + u[1] ** 2 - v[0] ** 2 - v[1] ** 2) / 2
+        for kind, factor, f in [
+            ("strength", 1.0, strength),
+            ("imbalance", 0.5, imbalance),
+            ("component", 1.0, u[0] * v[1]),
+        ]:
+            cut = f if top is sympy.oo else sympy.Min(f, top)
+            assert block.kind(cut) == ((kind, factor) if top is sympy.oo else ("", 1.0))
+
+    @pytest.mark.parametrize(
+        ("loss", "right"),
+        [
+            (lambda z: sum(each**2 for each in z), True),
+            (lambda z: clip(sum(each**2 for each in z), 1, 100), True),
+            (lambda z: sum(each**2 for each in z) + sympy.Max(0, z[0] - 500), False),
+            (lambda z: sum(each**2 for each in z) ** 2 / (1 + sum(each**2 for each in z)), True),
+            (lambda z: sum(clip(each, -40, 40) ** 2 for each in z), False),
+            (lambda z: sympy.sqrt(sympy.expand(sum(each**2 for each in z) ** 2)), True),
+        ],
+    )
+    def test_losses_of_the_strength_alone(self, loss, right) -> None:
+        built = models.relu_neuron(3, loss=loss)
+        request = LawRequest(model=built, observable="strength", dynamics=lib.Ambient(weight_decay=1.0), T=1.0)
+        assert BlockStrength(request, Block.recognise(built)).is_isotropic is right
+
+    @pytest.mark.parametrize("top", [50, sympy.oo])
+    def test_observables_and_losses_of_matrices(self, top) -> None:
+        def cut(f):
+            return f if top is sympy.oo else sympy.Min(f, top)
+
+        plain = models.matrix_factorization(3, 2, 2, group="gl")
+        found = {}
+        for name in ("norm", "sigma1", "sigma2", "angle"):
+            observables = {name: cut(plain.observables[name]) if name != "angle" else plain.observables[name]}
+            norm = plain.observables["norm"]
+            built = lib.Model(
+                parameters=plain.parameters,
+                predictor=plain.predictor,
+                loss=norm**2 + (0 if top is sympy.oo else sympy.Max(0, plain.predictor["T00"] - top)),
+                symmetry=plain.symmetry,
+                observables=observables,
+            )
+            law = MatrixLaw.recognise(LawRequest(model=built, observable=name, dynamics=lib.GaugeFixed(), T=1.0))
+            found[name] = law.kind, law._loss_is(of_norm=True), law._loss_is(of_norm=False)
+        endless = top is sympy.oo
+        for name, (kind, of_norm, of_sigma) in found.items():
+            assert kind == (name if endless or name == "angle" else "")
+            assert of_norm is of_sigma is endless
+
+
+def test_closed_forms_of_the_core_are_proven() -> None:
+    for cut in (clip(A * W, -(10**6), 10**6), sympy.Piecewise((A * W, A < 10**6), (0, True))):
+        assert kernel_of(model((cut - 1) ** 2 / 2, symmetry=None)) is None
+    assert kernel_of(model((A * W - 1) ** 2 / 2)) is not None

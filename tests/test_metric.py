@@ -13,8 +13,8 @@ from langevin_ib import _core
 from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.metric import Metric, checked_metric
+from langevin_ib.observe import GROUPS
 from langevin_ib.sampling.files.description import describe, restore
-from langevin_ib.sampling.loop.engine import GROUPS
 
 U, V = lib.parameters("u v")
 METRIC = np.array([[2.0, 0.6], [0.6, 0.5]])

@@ -95,6 +95,7 @@ class TestFields:
             (np.array(["1e4000"], dtype=np.longdouble), "beyond the range of doubles" if WIDE else "inf"),
             ([[1.0], [2.0, 3.0]], "no array of numbers"),
             (None, "real numbers"),
+            (np.array([2**60 + 1]), r"beyond 2\*\*53"),
             (np.ma.masked_array([1.0, 2.0], [True, False]), "masked"),
         ],
     )

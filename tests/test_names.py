@@ -72,3 +72,14 @@ def test_sums_over_long_data_that_become_polynomials() -> None:
     values = compiled(sympy.Sum((sympy.pi * x - y[k]) ** 2, (k, 0, 999)), (x,), data)(np.array([0.3, -2.0]))
     wanted = [((np.pi * at - data["y"]) ** 2).sum() for at in (0.3, -2.0)]
     np.testing.assert_allclose(values, wanted, rtol=1e-12)
+
+
+def test_nested_steps() -> None:
+    """SymPy's own code for them is none that NumPy can run."""
+    u, v = lib.parameters("u v")
+    inner = sympy.Heaviside(sympy.Abs(u) * sympy.Abs(v) - sympy.Rational(1, 3))
+    values = compiled(u * v * sympy.Heaviside(u * v * inner - 5, 0) + inner, (u, v))(
+        *np.array([[1.0, 3.0], [2.0, 2.0]])
+    )
+    assert values.tolist() == [1.0, 7.0]
+    assert compiled(sympy.Heaviside(u), (u,))(np.array([-1.0, 0.0, 2.0])).tolist() == [0.0, 0.5, 1.0]

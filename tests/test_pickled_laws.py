@@ -18,6 +18,7 @@ from langevin_ib import Density, models
 from langevin_ib.laws.families.torus import TorusLaw
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.model.expressions import compiled, compiled_together
+from langevin_ib.process import Process
 from law_numbers import normal_weight, numbers_of, numbers_of_all
 
 T = 0.3
@@ -40,9 +41,9 @@ def of_one_parameter() -> Density:
     return lib.density(model, "w", dynamics=lib.Ambient(), temperature=T)
 
 
-def of_level_sets() -> Density:
+def of_level_sets(function: Callable[[Any, Any], Any]) -> Density:
     u, v = lib.parameters("u v")
-    model = lib.Model(parameters=(u, v), predictor={"f": u * v + 1}, loss=u**2 + v**4)
+    model = lib.Model(parameters=(u, v), predictor={"f": function(u, v)}, loss=u**2 + v**4)
     return lib.density(model, "f", dynamics=lib.Ambient(), temperature=T)
 
 
@@ -61,7 +62,7 @@ def of_matrix(observable: str) -> Density:
 
 def of_torus() -> Density:
     model = models.scalar_product(3)
-    request = LawRequest(model=model, observable="theta", dynamics=lib.GaugeFixed((0.4, 0.3)), T=T)
+    request = LawRequest(process=Process(model, lib.GaugeFixed((0.4, 0.3)), T), observable="theta")
     torus = TorusLaw.recognise(request)
     assert torus is not None
     return torus.density()
@@ -88,7 +89,10 @@ LAWS: dict[str, Callable[[], Density]] = {
     "norm of a matrix": lambda: of_matrix("norm"),
     "angle of a matrix": lambda: of_matrix("angle"),
     "one parameter": of_one_parameter,
-    "level sets": of_level_sets,
+    "level sets": lambda: of_level_sets(lambda u, v: u * v + 1),
+    "a quotient": lambda: of_level_sets(lambda u, v: u / v),
+    "a bounded function": lambda: of_level_sets(lambda u, v: 1 / (1 + sympy.exp(-u * v))),
+    "a function that turns": lambda: of_level_sets(lambda u, v: u / (1 + u**2)),
     "Gaussian": lambda: lib.density(models.harmonic(dim=2), "x0", dynamics=lib.Ambient(), temperature=T),
     "curve": lambda: lib.density(PRODUCT, "u", dynamics=lib.GaugeFixed(0.5), temperature=T),
     "time of absorption": lambda: lib.absorption_time(PRODUCT, 1.0, temperature=T).time,

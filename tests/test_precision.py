@@ -99,6 +99,6 @@ class TestDrift:
 
 def test_looking_costs_next_to_nothing() -> None:
     run = lib.sample(PRODUCT, temperature=0.1, **SETTINGS | {"walkers": 10**6, "steps": 1}, dtype="float32")
-    started = time.perf_counter()
+    started = time.process_time()
     assert lost_steps(run) is None
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1

@@ -8,9 +8,10 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import InvalidArgumentError
+from langevin_ib.observe import GROUPS
 from langevin_ib.process import Process
 from langevin_ib.sampling.loop import settings as module
-from langevin_ib.sampling.loop.settings import GROUPS, Machine, Settings
+from langevin_ib.sampling.loop.settings import Machine, Settings
 
 TRACE, MOMENTS, HISTOGRAM = lib.Trace(every=10), lib.Moments(), lib.Histogram(range=(0.0, 1.0))
 

@@ -16,7 +16,7 @@ from langevin_ib.laws.line.distribution import Density
 from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.virial import identities
 from langevin_ib.model.model import Model, Scaling, parameters
-from langevin_ib.process import Ambient, Constrained, GaugeFixed, SoftSlice
+from langevin_ib.process import Ambient, Constrained, GaugeFixed, Process, SoftSlice
 
 T = 0.3
 UV = models.scalar_product()
@@ -215,7 +215,7 @@ def test_the_joint_density_on_a_slice_of_two_dimensions_is_the_product_of_those_
     z = np.array([[0.3, -1.0], [1e-12, 2.0], [-5.0, 1e-7], [0.8, 0.8]])
     mixed = (z.sum(axis=1) - 1) ** 2 / 2 + (z[:, 0] - z[:, 1]) ** 2 / 8
     for process, share in ((GaugeFixed((0.5, 0.2)), 0.5), (Constrained((0.5, 0.2)), 0.25)):
-        torus = TorusLaw.recognise(LawRequest(model=model, observable="z0", dynamics=process, T=T))
+        torus = TorusLaw.recognise(LawRequest(process=Process(model, process, T), observable="z0"))
         assert torus is not None
         exact = -mixed / T - share * np.log((0.25 + z[:, 0] ** 2) * (0.04 + z[:, 1] ** 2))
         values = torus.log_density(z)

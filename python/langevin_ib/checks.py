@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidArgumentError
 
-__all__ = ["checked_int", "checked_real", "real_array", "shown"]
+__all__ = ["checked_int", "checked_kind", "checked_real", "checked_rng", "one_of", "real_array", "shown"]
+
+T = TypeVar("T")
 
 MAX_SHOWN = 200
 """The longest piece of a user's value that a message repeats."""
@@ -65,7 +68,7 @@ def checked_int(name: str, value: Any, *, minimum: int, maximum: int) -> int:
     return number
 
 
-def real_array(name: str, value: Any) -> NDArray[Any]:
+def real_array(name: str, value: Any, *, code: str = "") -> NDArray[Any]:
     """Return `value` as an array, a view where it is one, once it is known to hold integers or floats and no gaps.
 
     This is what is usable as data anywhere in the package. Whether numbers are finite is for the caller to ask.
@@ -76,6 +79,8 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
         How the caller's user knows this argument.
     value : array_like
         What was passed. Booleans, complex numbers, texts, objects, masked entries and ragged rows are refused.
+    code : str, optional
+        What code calls it, if not `name`.
 
     Raises
     ------
@@ -84,22 +89,66 @@ def real_array(name: str, value: Any) -> NDArray[Any]:
     """
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever an object's own __array__ raises
         raise InvalidArgumentError(f"{name} = {shown(value)} is no array of numbers: {error}") from None
     if array.dtype.kind not in "iuf":
         raise InvalidArgumentError(
             f"{name} has shape {array.shape} and dtype {array.dtype}; give real numbers, such as "
-            f"numpy.asarray({name}, dtype=float)"
+            f"numpy.asarray({code or name}, dtype=float)"
         )
     if np.ma.is_masked(value):
         raise InvalidArgumentError(f"{name} = {shown(value)} is masked in places; remove them, or fill them in")
     return array
 
 
+def one_of(name: str, value: Any, known: Sequence[str]) -> str:
+    """Return `value` as a text once it is known to be one of those.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise InvalidArgumentError(f"{name}={shown(value)} is unknown; choose one of {', '.join(map(repr, known))}")
+    return str(value)
+
+
+def checked_kind(name: str, value: Any, kind: type[T]) -> T:
+    """Return `value` once it is known to be of a class.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not.
+    """
+    if not isinstance(value, kind):
+        raise InvalidArgumentError(f"{name} must be a {kind.__name__}, got {shown(value)}")
+    return value
+
+
+def checked_rng(rng: Any) -> np.random.Generator:
+    """Return the generator that a user means by what `numpy.random.default_rng` takes (SPEC 7).
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it takes no such thing.
+    """
+    try:
+        if isinstance(rng, np.matrix):
+            raise TypeError("a matrix, of which NumPy would take rows without end")
+        return np.random.default_rng(rng)
+    except Exception as error:  # NumPy's own, or what the repr of an object raises
+        raise InvalidArgumentError(f"rng={shown(rng)}: numpy.random.default_rng refuses it ({error})") from None
+
+
 def shown(value: Any) -> str:
-    """Return a value as it appears in a message: its repr, but never a page of it."""
+    """Return a value as it appears in a message: its repr, but never a page of it, and whatever that raises."""
     try:
         text = repr(value)
     except ValueError:
         text = "more digits than Python writes out"
+    except Exception:
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

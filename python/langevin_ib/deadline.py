@@ -22,7 +22,7 @@ DEFAULT_TIMEOUT = 10.0
 
 _SILENT = 2.0  # what takes no longer needs no bar
 _BEAT = 0.2
-_PATIENCE = 3.0
+_PATIENCE = 6.0
 """A busy machine may take so many times as long."""
 _AGAIN = 1.0
 """If the exception was swallowed, by a bare `except`, it is raised anew after so long."""
@@ -41,7 +41,7 @@ def within(timeout: float | None, work: Callable[[], Result], *, what: str, reme
     counts. On a terminal or in a notebook a bar is shown after two seconds.
 
     What is measured is the time that the processor spent on this thread, where the system tells it, so that an answer
-    does not depend on what else the machine does; but no more than three times as long on the clock on the wall.
+    does not depend on what else the machine does; but no more than six times as long on the clock on the wall.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .checks import checked_real
+from .checks import checked_real, shown
 from .errors import InvalidArgumentError
 
 __all__ = ["resolve_temperature"]
@@ -50,12 +50,12 @@ def resolve_temperature(
     if temperature is not None:
         if beta is not None or sigma is not None:
             raise InvalidArgumentError(
-                f"temperature={temperature!r} was given together with beta={beta!r}, sigma={sigma!r}; "
+                f"temperature={shown(temperature)} was given together with beta={shown(beta)}, sigma={shown(sigma)}; "
                 "T = sigma**2 / beta, so give either temperature or beta (and sigma), not both"
             )
         return checked_real("temperature", temperature, minimum=0.0, open_end=not allow_zero)
     if beta is None:
-        given = "no temperature was given" if sigma is None else f"sigma={sigma!r} was given without beta"
+        given = "no temperature was given" if sigma is None else f"sigma={shown(sigma)} was given without beta"
         raise InvalidArgumentError(f"{given}; give beta= (and sigma=, 1 by default) or temperature=")
     beta = checked_real("beta", beta, minimum=0.0, open_end=True)
     sigma = checked_real("sigma", 1.0 if sigma is None else sigma, minimum=0.0, open_end=not allow_zero)

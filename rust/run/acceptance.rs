@@ -3,6 +3,7 @@
 use super::block::Block;
 use crate::real::Real;
 use crate::simd::{Element, Pack, Routine, Simd};
+use crate::walk::Counts;
 
 /// What became of a walker's proposals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +19,7 @@ pub struct Acceptance {
 /// Hands a block's counts to the walk.
 pub struct Recall<'a, S: Simd, T: Element> {
     pub block: &'a Block<T>,
-    pub refused: &'a mut [T::Pack<S>],
-    pub most_refused: &'a mut [T::Pack<S>],
+    pub counts: &'a mut [Counts<T::Pack<S>>],
 }
 
 impl<S: Simd, T: Element> Routine<S> for Recall<'_, S, T> {
@@ -30,13 +30,12 @@ impl<S: Simd, T: Element> Routine<S> for Recall<'_, S, T> {
         let lanes = T::Pack::<S>::LANES;
         let number = |count: u64| T::from_f64(count as f64);
         let (mut refused, mut most) = ([T::default(); 16], [T::default(); 16]);
-        for pack in 0..self.refused.len() {
+        for (pack, there) in self.counts.iter_mut().enumerate() {
             for (lane, (refused, most)) in refused.iter_mut().zip(&mut most).take(lanes).enumerate() {
                 let counts = self.block.acceptance_of(pack * lanes + lane).copied().unwrap_or_default();
                 (*refused, *most) = (number(counts.refused), number(counts.most_refused));
             }
-            self.refused[pack] = Pack::load(&refused);
-            self.most_refused[pack] = Pack::load(&most);
+            (there.refused, there.most_refused) = (Pack::load(&refused), Pack::load(&most));
         }
     }
 }
@@ -44,9 +43,7 @@ impl<S: Simd, T: Element> Routine<S> for Recall<'_, S, T> {
 /// Takes them back, and what was accepted since the last time.
 pub struct Note<'a, S: Simd, T: Element> {
     pub block: &'a mut Block<T>,
-    pub accepted: &'a mut [T::Pack<S>],
-    pub refused: &'a [T::Pack<S>],
-    pub most_refused: &'a [T::Pack<S>],
+    pub counts: &'a mut [Counts<T::Pack<S>>],
 }
 
 impl<S: Simd, T: Element> Routine<S> for Note<'_, S, T> {
@@ -54,13 +51,13 @@ impl<S: Simd, T: Element> Routine<S> for Note<'_, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { block, .. } = self;
+        let Self { block, counts } = self;
         let lanes = T::Pack::<S>::LANES;
         let (mut accepted, mut refused, mut most) = ([T::default(); 16], [T::default(); 16], [T::default(); 16]);
-        for pack in 0..self.accepted.len() {
-            self.accepted[pack].store(&mut accepted);
-            self.refused[pack].store(&mut refused);
-            self.most_refused[pack].store(&mut most);
+        for (pack, there) in counts.iter_mut().enumerate() {
+            there.accepted.store(&mut accepted);
+            there.refused.store(&mut refused);
+            there.most_refused.store(&mut most);
             let rows = accepted.iter().zip(&refused).zip(&most).take(lanes);
             for (lane, ((accepted, refused), most)) in rows.enumerate() {
                 let walker = pack * lanes + lane;
@@ -70,7 +67,7 @@ impl<S: Simd, T: Element> Routine<S> for Note<'_, S, T> {
                     (counts.refused, counts.most_refused) = (refused.to_f64() as u64, most.to_f64() as u64);
                 }
             }
-            self.accepted[pack] = Real::constant(0.0);
+            there.accepted = Real::constant(0.0);
         }
     }
 }

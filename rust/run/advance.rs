@@ -67,8 +67,7 @@ where
             walk.load(block.first, &block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
-                let (refused, most_refused) = (&mut walk.refused[..], &mut walk.most_refused[..]);
-                S::call(Recall::<S, T> { block, refused, most_refused });
+                S::call(Recall::<S, T> { block, counts: &mut walk.counts });
             }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(&mut block.state);
@@ -108,7 +107,9 @@ where
         for step in from..to {
             if step == plan.burn_in {
                 // What was refused so far counts only if it goes on.
-                walk.most_refused.fill(Real::constant(0.0));
+                for counts in &mut walk.counts {
+                    counts.most_refused = Real::constant(0.0);
+                }
             }
             scheme.advance(room, walk, step, plan.step);
             if step + 1 == next_look {
@@ -133,8 +134,7 @@ where
             continue;
         }
         if scheme.is_metropolis() {
-            let Walk { accepted, refused, most_refused, .. } = walk;
-            S::call(Note::<S, T> { block, accepted, refused, most_refused });
+            S::call(Note::<S, T> { block, counts: &mut walk.counts });
         }
         walk.failures.clear();
         from = to;

@@ -38,7 +38,6 @@ impl Scheme for Metropolis {
         Q: Precision<T>,
     {
         walk.kept.clone_from(&walk.x);
-        walk.energy.clone_from(&walk.accepted);
         walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
         whiten(walk.metric, &mut walk.kept);
         walk.proposed_energy.clone_from(&walk.energy);
@@ -62,7 +61,9 @@ impl Scheme for Metropolis {
                 draws.next(normals);
                 walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             }
-            walk.moving[..strip / dim].fill(Real::constant(1.0));
+            if is_approach {
+                walk.moving[..strip / dim].fill(Real::constant(1.0));
+            }
             for attempt in 0..if is_approach { ATTEMPTS } else { 1 } {
                 let size = size.quartered(attempt);
                 propose(walk, start..start + strip, size);

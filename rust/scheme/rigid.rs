@@ -83,7 +83,6 @@ impl<'a> Scheme for Rigid<'a> {
         room.tools.look(&walk.x, &mut room.here);
         if self.metropolis.is_some() {
             walk.kept.clone_from(&walk.x);
-            walk.energy.clone_from(&walk.accepted);
             walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
             room.tools.flatten(&room.here, &mut walk.kept);
             walk.proposed_energy.clone_from(&walk.energy);

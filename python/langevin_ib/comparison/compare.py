@@ -7,6 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
 from ..schemes import SCHEMES
@@ -187,8 +188,8 @@ def _check_law(law: Law) -> None:
         members = ("name", "reference", "given", "cdf", "support")
         missing = [name for name in members if not hasattr(law, name)]
         raise InvalidArgumentError(
-            f"law = {law!r} is not a law: it has no {', '.join(missing)}; give what density(...) returns, or wrap a "
-            "frozen scipy.stats distribution by Density.from_scipy"
+            f"law = {shown(law)} is not a law: it has no {', '.join(missing)}; give what density(...) returns, or wrap "
+            "a frozen scipy.stats distribution by Density.from_scipy"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -115,7 +116,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
     InvalidArgumentError
         If they are no finite numbers, or neither one nor as many as there are constraints.
     """
-    if np.ndim(level) == 0:
+    if not isinstance(level, (Sequence, np.ndarray)) or getattr(level, "ndim", 1) == 0 or isinstance(level, str):
         return np.full(count, checked_real("level", level.item() if isinstance(level, np.ndarray) else level))
     levels = [checked_real(f"level[{i}]", each) for i, each in enumerate(list(level))]
     if len(levels) != count:

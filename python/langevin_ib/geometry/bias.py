@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 import sympy
 
+from ..checks import shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..model import Metric, Model, Rows, metric_for
 from ..model.expressions import compiled, exact
@@ -236,8 +237,8 @@ def effective_loss(
     """
     T = _given_temperature(beta, sigma, temperature)
     checked_model(model)
-    if wrt not in MEASURES:
-        raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {wrt!r}")
+    if not isinstance(wrt, str) or wrt not in MEASURES:
+        raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {shown(wrt)}")
     g = metric_for(metric, model.parameters)
     blocks = blocks_of(model, g) if wrt == "slice coordinate" else None
     if blocks is not None:

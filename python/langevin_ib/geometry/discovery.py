@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from ..checks import checked_int, shown
+from ..checks import checked_int, checked_rng, shown
 from ..errors import InvalidArgumentError
 from ..model import Linear, Metric, Model, metric_for, numeric
 from .points import FloatArray
@@ -162,7 +162,7 @@ def find_symmetries(
     array([[[ 0.,  1.],
             [-1.,  0.]]])
     """
-    source = _source(model_or_callable, dim, np.random.default_rng(rng))
+    source = _source(model_or_callable, dim, checked_rng(rng))
     size = source.size
     g = metric_for(metric, source.names)
     if samples is not None:
@@ -225,7 +225,7 @@ class _Source:
 def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Source:
     if isinstance(given, Model):
         checked_int("the number of parameters of the model", given.dim, minimum=1, maximum=MAX_DIM)
-        if dim not in {None, given.dim}:
+        if dim is not None and checked_int("dim", dim, minimum=1, maximum=MAX_DIM) != given.dim:
             raise InvalidArgumentError(f"dim={dim!r}, but the model has {given.dim} parameters; leave it out")
         declared = [numeric(matrix) for matrix in given.generator_matrices()]
         jacobian = partial(slopes_of, given)

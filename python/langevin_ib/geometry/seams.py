@@ -7,16 +7,13 @@ import sympy
 
 from ..model import Model
 from ..model.expressions import is_rough, jet, parts_of, values_of
-from ..model.meaning import Orbits, Seam, seams_of, telling_points
+from ..model.meaning import Orbits, Seam, jumps_of, telling_points
 from .points import FloatArray
 
 __all__ = ["equations_on_pieces", "points_against", "slopes_of"]
 
 _ON_PIECES = 400
 """So many points are looked at in order to see all pieces of a predictor."""
-
-_NEARER, _SHRINKS, _ROUNDING = 1e-3, 0.5, 1e-9
-"""At so much smaller a distance from a kink, the change of a value is smaller than this share of what it was."""
 
 _NEWTON = 4
 
@@ -72,23 +69,13 @@ def _jumps_of(model: Model) -> tuple[FloatArray, FloatArray]:
     """Return points where components of the predictor jump, shape (n, dim), and normals of where they do."""
     points, normals = [], []
     for component in _rough(model):
-        for seam in seams_of([component], model.parameters, model.data):
-            found = _on_seam(model, seam) if _jumps(model, component, seam) else None
+        for seam in jumps_of(component, model.parameters, model.data):
+            found = _on_seam(model, seam)
             if found is not None:
                 points.append(found[0])
                 normals.append(found[1])
     shape = (len(points), model.dim)
     return np.array(points).reshape(shape), np.array(normals).reshape(shape)
-
-
-def _jumps(model: Model, component: sympy.Expr, seam: Seam) -> bool:
-    """Return whether the value changes by as much when both sides are nearer."""
-    middle = 0.5 * (seam.before + seam.after)
-    ends = [middle + share * (end - middle) for share in (1.0, _NEARER) for end in (seam.before, seam.after)]
-    at = dict(zip(model.parameters, np.array(ends).T, strict=True))
-    far_before, far_after, before, after = values_of(component, at, model.data)
-    change, wider = abs(after - before), abs(far_after - far_before)
-    return bool(change > _SHRINKS * wider and change > _ROUNDING * max(abs(before), abs(after)))
 
 
 def _on_seam(model: Model, seam: Seam) -> tuple[FloatArray, FloatArray] | None:

@@ -3,13 +3,11 @@
 from .absorption import absorption_time
 from .density import density
 from .line import Density
-from .request import Dynamics
 from .rivals import rivals
 from .virial import Identity, identities
 
 __all__ = [
     "Density",
-    "Dynamics",
     "Identity",
     "absorption_time",
     "density",

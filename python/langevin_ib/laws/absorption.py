@@ -46,6 +46,7 @@ _ORDER, _NODES, _ELEMENTS = 16, 40, 24
 _ROUNDING = 1e-13
 _ERROR = 1e-9  # of the distribution functions: the modes have about ten digits
 _DROP = 60.0  # the domain ends where exp(-l/T) has fallen by exp(-60)
+_NEAREST = 1e-100  # a start may be so far from 0, and the inverse of that
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,11 @@ def absorption_time(
     start = checked_real("start", start)
     if start == 0.0:
         raise InvalidArgumentError("start=0.0 is where theta is absorbed; give another value")
+    if not _NEAREST < abs(start) < 1.0 / _NEAREST:
+        raise InvalidArgumentError(
+            f"start={start!r} is out of range: its size must be between {_NEAREST:g} and {1.0 / _NEAREST:g}; rescale "
+            "theta"
+        )
     block = Block.recognise(model) if isinstance(model, Model) else None
     if block is None or not block.is_scalar:
         raise InvalidArgumentError("absorption is known for the product model theta = u v with its scaling symmetry")
@@ -195,7 +201,12 @@ class _Modes:
             block = np.ix_(places, places)
             stiffness[block] += 2.0 * T / half * (slopes * weight) @ slopes.T
             mass[block] += half * (basis * (weight / theta)) @ basis.T
-        rates, vectors = scipy.linalg.eigh(stiffness[1:, 1:], mass[1:, 1:])
+        try:
+            rates, vectors = scipy.linalg.eigh(stiffness[1:, 1:], mass[1:, 1:])
+        except (np.linalg.LinAlgError, ValueError):
+            raise UnsupportedModelError(
+                f"at T = {T:.6g} the weight exp(-l/T) vanishes too fast for the finite elements; take a higher one"
+            ) from None
         vectors = np.concatenate([np.zeros((1, size)), vectors])
         places = np.arange(_ELEMENTS)[:, None] * _ORDER + np.arange(_ORDER + 1)
         series = np.einsum("ks,ekj->sej", to_series, vectors[places])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import sympy
@@ -72,7 +73,7 @@ class Composition:
             law = TransformedLaw.of(
                 inner,
                 compiled(self.outer, [self.argument], data),
-                _slope(self.outer, self.argument, data),
+                partial(_slope, self.outer, self.argument, dict(data)),
                 landmarks(self.outer, self.argument, data),
             )
         except NotMonotoneError as reason:
@@ -95,7 +96,8 @@ class Composition:
             name += "_"
         content = {each: getattr(model, each) for each in Model.__dataclass_fields__}
         content["observables"] = {**model.observables, name: self.inner}
-        return replace(asked, model=Model.trusted(content), observable=name, given=given, label=asked.name)
+        process = replace(asked.process, model=Model.trusted(content))
+        return replace(asked, process=process, observable=name, given=given, label=asked.name)
 
 
 def _simplest_part(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbol, sympy.Expr] | None:
@@ -116,9 +118,6 @@ def _simplest_part(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbo
     return None
 
 
-def _slope(outer: sympy.Expr, argument: sympy.Symbol, data: Data) -> Callable[[FloatArray], FloatArray]:
-    def slope(x: FloatArray) -> FloatArray:
-        found = jet(outer, {argument: x}, data, {argument: np.ones(x.shape)}).slope
-        return np.zeros(x.shape) if found is None else np.asarray(found)
-
-    return slope
+def _slope(outer: sympy.Expr, argument: sympy.Symbol, data: Data, x: FloatArray) -> FloatArray:
+    found = jet(outer, {argument: x}, data, {argument: np.ones(x.shape)}).slope
+    return np.zeros(x.shape) if found is None else np.asarray(found)

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-
-import numpy as np
-import scipy.stats
-import sympy
-from numpy.typing import ArrayLike, NDArray
+from dataclasses import replace
 
 from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
-from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
-from ..model import Model, Scaling
-from ..model.expressions import compiled, condensed, landmarks
-from ..model.meaning import is_invariant
-from ..process import Ambient, SoftSlice
-from ..temperature import resolve_temperature
+from ..errors import UnsupportedModelError
+from ..model import Model
+from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
-from .families import Product, affine_observable, quadratic_form
-from .families import product as product_law
-from .level_sets import pushed_forward
-from .line import Density, LogWeight, integrate
-from .request import Dynamics, Given, LawRequest
+from .confirmation import Target, require_confirmation
+from .line import Density
+from .plane import InPlane
+from .request import Given, LawRequest
+from .sheets import require_one_law
 from .symmetric import curve_law, family_law
 
 __all__ = ["Density", "density"]
-
-FloatArray = NDArray[np.float64]
 
 
 def density(
@@ -114,16 +101,26 @@ def density(
     >>> round(law.mean(), 6)
     0.84086
     """
-    if not isinstance(model, Model):
-        raise InvalidArgumentError(f"model must be a Model, got {model!r}; take one from models or build one")
-    T = resolve_temperature(beta, sigma, temperature)
-    asked = LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given, method=method)
+    process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
+    asked = LawRequest(process=process, observable=observable, given=given, method=method)
     return within(
         timeout,
-        lambda: _density(asked),
+        lambda: _confirmed(asked),
         what=f"the law of {observable!r}",
         remedy="observe a simpler function, or sample the model and compare two independent runs",
     )
+
+
+def _confirmed(asked: LawRequest) -> Density:
+    """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    if asked.is_on_slice:
+        require_one_law(asked)
+    law, model = _density(asked), asked.model
+    if isinstance(asked.dynamics, Ambient | SoftSlice):
+        condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
+        target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)
+        require_confirmation(law, target, f"the law of {asked.observable!r} = {shown(asked.expression)}")
+    return law
 
 
 def _density(asked: LawRequest) -> Density:
@@ -136,23 +133,13 @@ def _density(asked: LawRequest) -> Density:
     if asked.given is not None:
         condition = asked.condition
         return _density(replace(asked, given=None)).conditioned(condition)
-    request = _Request(
-        model=asked.model,
-        observable=asked.observable,
-        expression=asked.expression,
-        dynamics=asked.dynamics,
-        T=asked.T,
-        method=asked.method,
-        name=asked.name,
-    )
+    plane = InPlane(asked)
     if isinstance(asked.dynamics, Ambient):
-        request.require_broken_symmetry()
-        product, confinement = Product.recognise(asked.model), request.weight_decay()
-        law = None if product is None or confinement is None else request.product(product, confinement)
-        law = law or request.gaussian() or request.one_parameter()
-    if law is not None:
-        return law
-    return request.pushed_forward() if composed is None else composed.density(_density)
+        plane.require_broken_symmetry()
+        law = plane.product() or plane.gaussian() or plane.one_parameter()
+        if law is not None:
+            return law
+    return plane.pushed_forward() if composed is None else composed.density(_density)
 
 
 def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | None:
@@ -172,131 +159,3 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
     if law is None and refusal is not None and not (in_plane and asked.shell is None and asked.method != "closed form"):
         raise refusal
     return law
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    """The arguments of `density`, checked; each method is one family of laws."""
-
-    model: Model
-    observable: str
-    expression: sympy.Expr
-    dynamics: Ambient | SoftSlice
-    T: float
-    method: str
-    name: str
-
-    @property
-    def reference(self) -> str:
-        return f"d {self.observable}"
-
-    def weighted(
-        self,
-        weight: LogWeight,
-        *,
-        lowest: float = -math.inf,
-        method: str = "quadrature",
-        breaks: ArrayLike = (),
-    ) -> Density:
-        return Density.from_log_weight(
-            weight,
-            name=self.name,
-            reference=self.reference,
-            support=(lowest, math.inf),
-            method=method,
-            breaks=breaks,
-        )
-
-    def potential(self) -> Callable[..., FloatArray]:
-        return compiled(self.dynamics.potential(self.model), self.model.parameters, self.model.data)
-
-    def weight_decay(self) -> float | None:
-        """Return lam if confinement and weight decay together are lam |x|**2 / 2, else None."""
-        square = sympy.Add(*(x**2 for x in self.model.parameters))
-        share = sympy.expand(self.model.confinement).coeff(self.model.parameters[0], 2)
-        if not share.is_number or sympy.expand(self.model.confinement - share * square) != 0:
-            return None
-        return self.dynamics.weight_decay + 2.0 * float(share)
-
-    def product(self, product: Product, lam: float) -> Density | None:
-        if lam <= 0.0:
-            raise self._escape({product.u: sympy.Integer(1), product.v: sympy.Integer(-1)})
-        kind, loss = product.kind(self.expression), product.loss_function()
-        breaks = landmarks(product.loss, sympy.Symbol(product.name, real=True), product.data)
-        closed_form = product_law.theta_closed_form(loss, lam, self.T)
-        if kind == "theta" and self.method != "quadrature":
-            return self.weighted(closed_form, method="closed form", breaks=breaks)
-        if kind == "theta":
-            weight = product_law.theta_pushed_forward(self.potential(), lam, self.T)
-            return self.weighted(weight, breaks=breaks)
-        if kind is None or self.method == "closed form":
-            return None
-        cells = integrate(closed_form, [(-math.inf, math.inf)], [0.0], breaks)
-        formula = {"imbalance": product_law.imbalance, "norm": product_law.norm, "parameter": product_law.parameter}[
-            kind
-        ]
-        return self.weighted(formula(loss, lam, self.T, cells), lowest=0.0 if kind == "norm" else -math.inf)
-
-    def require_broken_symmetry(self) -> None:
-        """Refuse a potential that is constant along the orbits of a scaling: they have infinite volume."""
-        parameters, squares = self.model.parameters, sympy.Add(*(x**2 for x in self.model.parameters))
-        # The loss is invariant, or there would be no model.
-        confining = self.model.confinement + sympy.Float(self.dynamics.weight_decay) / 2 * squares
-        known = self.model.symmetries
-        product = [] if known else [Product.recognise(self.model)]
-        known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
-        for scaling in (each for each in known if isinstance(each, Scaling)):
-            if is_invariant(confining, scaling.matrices(parameters), parameters, self.model.data):
-                raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
-
-    def _escape(self, weights: dict[sympy.Symbol, sympy.Expr]) -> NotNormalizableError:
-        names = list(map(str, weights))
-        moved = [f"s {x}" if w == 1 else f"{x} / s" if w == -1 else f"s**({w}) {x}" for x, w in weights.items()]
-        return NotNormalizableError(
-            f"the ambient Gibbs law of {self.observable!r} has infinite mass: the potential is constant along the "
-            f"orbits ({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass escapes "
-            f"along them to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for instance by "
-            "Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
-        )
-
-    def gaussian(self) -> Density | None:
-        if self.method == "quadrature":
-            return None
-        formulas = (
-            condensed(formula, self.model.parameters, self.model.data, rows=0)
-            for formula in (self.dynamics.potential(self.model), self.expression)
-        )
-        potential, observable = (quadratic_form(formula, self.model.parameters) for formula in formulas)
-        if potential is None or observable is None or observable[2].any() or not observable[1].any():
-            return None
-        mean, variance = affine_observable(potential, observable, self.T)
-        normal = scipy.stats.norm(mean, math.sqrt(variance))
-        return Density.from_scipy(normal, name=self.name, reference=self.reference)
-
-    def one_parameter(self) -> Density | None:
-        if self.method == "closed form" or self.model.dim != 1 or self.expression != self.model.parameters[0]:
-            return None
-        potential = self.potential()
-        places = landmarks(self.dynamics.potential(self.model), self.model.parameters[0], self.model.data)
-        return self.weighted(partial(_log_gibbs, potential, self.T), breaks=places)
-
-    def pushed_forward(self) -> Density:
-        if self.method == "closed form":
-            raise InvalidArgumentError(
-                f"no formula for the law of {self.observable!r} = {shown(self.expression)} with method='closed form'; "
-                "known: u*v (closed form) in the product model, and Gaussian laws of affine functions of a "
-                "quadratic potential; leave out method="
-            )
-        return pushed_forward(
-            self.dynamics.potential(self.model),
-            self.expression,
-            self.model.parameters,
-            self.model.data,
-            self.T,
-            name=self.name,
-            reference=self.reference,
-        )
-
-
-def _log_gibbs(potential: Callable[..., FloatArray], T: float, x: FloatArray) -> FloatArray:
-    return -potential(x) / T

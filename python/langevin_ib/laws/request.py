@@ -16,14 +16,13 @@ from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model
 from ..model.expressions import compiled, landmarks, rough_parts
-from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
+from ..process import Constrained, Dynamics, GaugeFixed, Process, SoftSlice
 from .line import Density, Interval, LogWeight
 from .recomputed import Recomputed
 
-__all__ = ["METHODS", "Dynamics", "Given", "LawRequest"]
+__all__ = ["METHODS", "Given", "LawRequest"]
 
 FloatArray = NDArray[np.float64]
-Dynamics: TypeAlias = Ambient | SoftSlice | GaugeFixed | Constrained
 Given: TypeAlias = tuple[str, float, float]
 
 METHODS = ("auto", "closed form", "quadrature")
@@ -35,14 +34,10 @@ class LawRequest(Recomputed):
 
     Parameters
     ----------
-    model : Model
-        The model.
+    process : Process
+        The process: a model under a dynamics at a temperature.
     observable : str
-        The name of an observable of it.
-    dynamics : Ambient, SoftSlice, GaugeFixed or Constrained
-        The process.
-    T : float
-        The temperature.
+        The name of an observable of its model.
     given : (name, lo, hi), optional
         The condition lo <= name < hi.
     method : {"auto", "closed form", "quadrature"}
@@ -51,28 +46,37 @@ class LawRequest(Recomputed):
         The name of the law, if it is not that of the process.
     """
 
-    model: Model
+    process: Process
     observable: str
-    dynamics: Dynamics
-    T: float
     given: Given | None = None
     method: str = "auto"
     label: str = ""
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InvalidArgumentError(f"method must be one of {', '.join(map(repr, METHODS))}, got {self.method!r}")
-        if not isinstance(self.dynamics, Ambient | SoftSlice | GaugeFixed | Constrained):
-            raise InvalidArgumentError(
-                f"dynamics must be an Ambient(...), SoftSlice(...), GaugeFixed(...) or Constrained(...), got "
-                f"{self.dynamics!r}"
-            )
-        if getattr(self.dynamics, "compiled", None) is not None:
+        if not isinstance(self.method, str) or self.method not in METHODS:
+            known = ", ".join(map(repr, METHODS))
+            raise InvalidArgumentError(f"method must be one of {known}, got {shown(self.method)}")
+        if self.process.compiled is not None:
             raise InvalidArgumentError(
                 "a compiled potential has no formula, and so no law; describe it by a Model's loss"
             )
         if self.given is not None:
             object.__setattr__(self, "given", _checked_given(self.given, self.model))
+
+    @property
+    def model(self) -> Model:
+        """The model of the process."""
+        return self.process.model
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """The dynamics of the process."""
+        return self.process.dynamics
+
+    @property
+    def T(self) -> float:  # noqa: N802 - the field's symbol
+        """The temperature of the process."""
+        return self.process.temperature
 
     @property
     def expression(self) -> sympy.Expr:
@@ -82,7 +86,7 @@ class LawRequest(Recomputed):
     @property
     def is_on_slice(self) -> bool:
         """Whether the process lives on a slice."""
-        return isinstance(self.dynamics, GaugeFixed | Constrained)
+        return self.process.slice is not None
 
     @property
     def is_rigid(self) -> bool:
@@ -112,7 +116,8 @@ class LawRequest(Recomputed):
             manner = "delta(chi - c) of the constrained process with Fixman's term" if dynamics.fixman else "dS"
             return f"rigid-slice law exp(-V/T) {manner}, c = {_text(dynamics.level)}"
         stiff = [f"stiffness {dynamics.stiffness:.12g}"] if isinstance(dynamics, SoftSlice) else []
-        decay = [f"weight decay {dynamics.weight_decay:.12g}"] if dynamics.weight_decay else []
+        added = getattr(dynamics, "weight_decay", 0.0)
+        decay = [f"weight decay {added:.12g}"] if added else []
         confined = [f"confinement {shown(self.model.confinement)}"] if self.model.confinement != 0 else []
         by = f" with {' and '.join(stiff + confined + decay)}" if stiff or decay or confined else ""
         return f"{'soft-slice' if stiff else 'ambient'} Gibbs law{by}"
@@ -146,34 +151,19 @@ class LawRequest(Recomputed):
         return self.intervals
 
     def levels(self, count: int) -> FloatArray:
-        """Return the value of each of `count` constraints on the slice.
+        """Return the value of each of `count` constraints on the slice; zeros where there is none.
 
         Raises
         ------
         InvalidArgumentError
-            If there is a value for another number of constraints.
+            If the model has another number of constraints.
         """
-        level = self.dynamics.level if isinstance(self.dynamics, GaugeFixed | Constrained) else 0.0
-        values = np.atleast_1d(np.asarray(level, dtype=np.float64))
-        if values.size == 1:
-            return np.full(count, values[0])
+        if self.process.slice is None:
+            return np.zeros(count)
+        values = np.array(self.process.slice.levels)
         if values.shape != (count,):
-            raise InvalidArgumentError(
-                f"level={level!r} has {values.size} values, but this model has {count} constraints; give one number "
-                "for all of them, or one for each"
-            )
+            raise InvalidArgumentError(f"the slice has {values.size} levels, and {count} constraints are meant")
         return values
-
-    def weight_decay(self) -> float | None:
-        """Return lam where confinement and weight decay together are (lam/2) |x|**2; None where they are not."""
-        confinement, decay = self.model.confinement, getattr(self.dynamics, "weight_decay", 0.0)
-        if confinement == 0:
-            return float(decay)
-        share = sympy.expand(confinement).coeff(self.model.parameters[0], 2)
-        square = sympy.Add(*(x**2 for x in self.model.parameters))
-        if not share.is_number or sympy.expand(confinement - share * square) != 0:
-            return None
-        return float(decay) + 2.0 * float(share)
 
     @cached_property
     def loss(self) -> Callable[..., FloatArray]:
@@ -275,9 +265,9 @@ def _checked_given(given: Any, model: Model) -> Given:
         ) from None
     model.observable(name)
     ends = [
-        float(end) if isinstance(end, float) and math.isinf(end) else checked_real(f"an end of given={given!r}", end)
+        float(end) if isinstance(end, float) and math.isinf(end) else checked_real(f"end of given={shown(given)}", end)
         for end in (low, high)
     ]
     if not ends[0] < ends[1]:
-        raise InvalidArgumentError(f"given={given!r} must satisfy lo < hi")
+        raise InvalidArgumentError(f"given={shown(given)} must satisfy lo < hi")
     return name, ends[0], ends[1]

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from ..checks import checked_real
 from ..errors import InvalidArgumentError, NotNormalizableError
 from ..model import Model
-from ..process import Ambient
-from ..temperature import resolve_temperature
+from ..process import Ambient, Dynamics, Process
 from .density import density
 from .families import Product
 from .line import Density
-from .request import Dynamics, Given, LawRequest
+from .request import Given, LawRequest
 from .slice_rivals import slice_rivals
 
 __all__ = ["rivals"]
@@ -72,12 +71,13 @@ def rivals(
     NotNormalizableError
         If the right law does not exist.
     """
-    T = resolve_temperature(beta, sigma, temperature)
-    if isinstance(model, Model) and (given is not None or not isinstance(dynamics, Ambient)):
-        return _of_symmetry(model, observable, dynamics, given, T)
-    product = Product.recognise(model) if isinstance(model, Model) else None
-    if isinstance(model, Model) and product is None and model.symmetry is not None:
-        return _of_symmetry(model, observable, dynamics, given, T)
+    process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
+    T = process.temperature
+    if given is not None or not isinstance(dynamics, Ambient):
+        return _of_symmetry(process, observable, given)
+    product = Product.recognise(model)
+    if product is None and model.symmetry is not None:
+        return _of_symmetry(process, observable, given)
     if product is None or product.kind(model.observable(observable)) != "theta":
         raise InvalidArgumentError(
             f"rivals are known for the predictor u v of the product model, not for observable={observable!r}"
@@ -114,12 +114,11 @@ def _log_power_law(
     return prefactor - loss(theta) / T
 
 
-def _of_symmetry(
-    model: Model, observable: str, dynamics: Dynamics, given: Given | None, T: float
-) -> dict[str, Density]:
+def _of_symmetry(process: Process, observable: str, given: Given | None) -> dict[str, Density]:
+    model, dynamics, T = process.model, process.dynamics, process.temperature
     # The right law has to exist for its rivals to mean anything.
     right = density(model, observable, dynamics=dynamics, temperature=T, given=given)
-    laws = slice_rivals(LawRequest(model=model, observable=observable, dynamics=dynamics, T=T, given=given))
+    laws = slice_rivals(LawRequest(process=process, observable=observable, given=given))
     if laws is None:
         raise InvalidArgumentError(
             f"rivals are known for theta, the strength, the product of a chain and singular values, not for "

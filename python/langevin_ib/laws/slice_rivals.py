@@ -39,10 +39,10 @@ _LITERAL = "(det G)^(-1/2) at balance with respect to flat measure, equation (6)
 
 def slice_rivals(request: LawRequest) -> dict[str, Density] | None:
     """Return the wrong laws of a request by name, without that at another temperature; None where none are known."""
-    several = SeveralBlocks.recognise(request) if request.weight_decay() is not None else None
+    several = SeveralBlocks.recognise(request) if request.process.weight_decay is not None else None
     if several is not None and several.is_separable:
         return _of_block(several.of_one_block())
-    block = Block.recognise(request.model) if request.weight_decay() is not None else None
+    block = Block.recognise(request.model) if request.process.weight_decay is not None else None
     if block is not None:
         return _of_block(BlockLaw(request, block))
     matrix = MatrixLaw.recognise(request)

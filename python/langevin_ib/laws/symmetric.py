@@ -35,7 +35,7 @@ def family_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one fo
         torus = TorusLaw.recognise(request)
         if torus is not None:
             return torus.density()
-    if request.weight_decay() is not None:
+    if request.process.weight_decay is not None:
         block = Block.recognise(request.model)
         # The ambient law of uv has formulas of its own, which need no symmetry.
         if block is not None and not (
@@ -45,7 +45,7 @@ def family_law(request: LawRequest) -> Density | None:  # noqa: PLR0911 - one fo
     matrix = MatrixLaw.recognise(request)
     if matrix is not None:
         return matrix.density()
-    several = SeveralBlocks.recognise(request) if request.weight_decay() is not None else None
+    several = SeveralBlocks.recognise(request) if request.process.weight_decay is not None else None
     if several is not None and several.is_separable:
         return several.of_one_block().density()
     if several is not None and several.is_pair:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import sympy
 
 from ..model import Model
-from ..process import Ambient, Constrained, GaugeFixed, SoftSlice
-from ..temperature import resolve_temperature
-from .request import Dynamics
+from ..model.meaning import jumps_of
+from ..process import Ambient, Constrained, Dynamics, Process, SoftSlice
 
 __all__ = ["Identity", "identities"]
 
@@ -52,6 +51,8 @@ def identities(
 ) -> tuple[Identity, ...]:
     """Return the exact identities of a model under a dynamics, provided that its law exists.
 
+    Those of a potential that jumps, across whose jumps one would have to integrate, are left out.
+
     Parameters
     ----------
     model, dynamics, beta, sigma, temperature
@@ -65,36 +66,45 @@ def identities(
     Examples
     --------
     >>> from langevin_ib import models
-    >>> from langevin_ib.dynamics import Ambient
+    >>> from langevin_ib import Ambient
     >>> for each in identities(models.scalar_product(), dynamics=Ambient(weight_decay=0.5), temperature=0.1):
     ...     print(each.name, each.value)
     virial of dilation 0.2
     virial of generator 0 0.0
     """
-    T = resolve_temperature(beta, sigma, temperature)
+    process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
+    T, place = process.temperature, process.slice
     if isinstance(dynamics, Ambient | SoftSlice):
         return tuple(_of_gibbs(model, dynamics, T))
-    levels = dynamics.level if isinstance(dynamics.level, tuple) else (dynamics.level,)
-    if model.slice is not None or any(level != 0.0 for level in levels):
+    if model.slice is not None or place is None or any(place.levels):
         return ()
-    return (_of_cone(model, dynamics, T),)
+    return (_of_cone(model, dynamics, T),) if _is_continuous(model, model.potential()) else ()
 
 
 def _virial(model: Model, field: tuple[sympy.Expr, ...], potential: sympy.Expr) -> sympy.Expr:
-    return sympy.Add(*(xi * sympy.diff(potential, x) for xi, x in zip(field, model.parameters, strict=True)))
+    slopes = (xi * sympy.diff(potential, x) for xi, x in zip(field, model.parameters, strict=True))
+    # Where something continuous is written with jumps, r sign(r), say, their point masses cancel.
+    return sympy.Add(*slopes).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+
+
+def _is_continuous(model: Model, potential: sympy.Expr) -> bool:
+    return not jumps_of(potential, model.parameters, model.data)
 
 
 def _of_gibbs(model: Model, dynamics: Ambient | SoftSlice, T: float) -> Iterator[Identity]:
     potential = dynamics.potential(model)
-    yield Identity("virial of dilation", _virial(model, model.parameters, potential), T * model.dim)
-    # Along a generator the loss is constant: what is left is what confines.
+    if _is_continuous(model, potential):
+        yield Identity("virial of dilation", _virial(model, model.parameters, potential), T * model.dim)
+    # Along a generator the loss is constant, its jumps included: what is left is what confines.
     confining = potential - model.loss
+    if not _is_continuous(model, confining):
+        return
     for a, (field, matrix) in enumerate(zip(model.generators(), model.generator_matrices(), strict=True)):
         trace = sum(float(matrix[i, i]) for i in range(model.dim))
         yield Identity(f"virial of generator {a}", _virial(model, field, confining), T * trace)
 
 
-def _of_cone(model: Model, dynamics: GaugeFixed | Constrained, T: float) -> Identity:
+def _of_cone(model: Model, dynamics: Dynamics, T: float) -> Identity:
     count = len(model.constraints())
     is_rigid = isinstance(dynamics, Constrained) and not dynamics.fixman
     value = T * (model.dim - (1 if is_rigid else 2) * count)

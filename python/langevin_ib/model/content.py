@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..errors import ArchiveError, InvalidArgumentError
 from .expressions import (
     canonical_text,
@@ -93,7 +94,9 @@ def checked_mapping(
 ) -> dict[str, sympy.Expr]:
     """Return the expressions by name, once they are known to be usable; `kind` says in messages what they are."""
     if not isinstance(mapping, Mapping):
-        raise InvalidArgumentError(f'{kind} must map names to expressions, such as {{"theta": u * v}}, got {mapping!r}')
+        raise InvalidArgumentError(
+            f'{kind} must map names to expressions, such as {{"theta": u * v}}, got {shown(mapping)}'
+        )
     return {checked_name(kind, k): checked_expression(f"{kind} {k!r}", f, symbols, data) for k, f in mapping.items()}
 
 
@@ -128,7 +131,8 @@ def refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: lis
 
 def checked_slice(given: Any, symbols: tuple[sympy.Symbol, ...], symmetry: Any) -> dict[str, sympy.Expr]:
     """Return the constraints of a slice; they come from files as pairs, whose order no reader changes."""
-    mapping = dict(given) if isinstance(given, tuple) else given
+    is_pairs = isinstance(given, tuple) and all(isinstance(each, (tuple, list)) and len(each) == 2 for each in given)
+    mapping = dict(given) if is_pairs else given
     constraints = checked_mapping("slice", mapping, symbols, {})
     if symmetry is None:
         raise InvalidArgumentError("slice= has no meaning without a symmetry; give symmetry= or leave it out")

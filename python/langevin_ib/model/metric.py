@@ -173,7 +173,7 @@ def _square(value: Any) -> FloatArray:
         given = np.asarray(value)
         is_plain = given.dtype.kind in "iuf" or (given.dtype.kind == "O" and all(map(_is_number, given.flat)))
         matrix = given.astype(np.float64) if is_plain and not np.ma.is_masked(value) else np.empty(0)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # whatever an object's own __array__ raises
         matrix = np.empty(0)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise InvalidArgumentError(f"metric must be a square matrix of real numbers, got {shown(value)}")

@@ -13,6 +13,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from .content import (
     checked_data,
@@ -302,7 +303,7 @@ class Model:
         """
         named = self._named_expressions()
         if not isinstance(name, str) or name not in named:
-            raise InvalidArgumentError(f"unknown observable {name!r}; this model has {', '.join(named)}")
+            raise InvalidArgumentError(f"unknown observable {shown(name)}; this model has {', '.join(named)}")
         return named[name]
 
     def _named_expressions(self) -> dict[str, sympy.Expr]:

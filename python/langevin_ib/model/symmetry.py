@@ -46,11 +46,13 @@ class Scaling:
 
     def __post_init__(self) -> None:
         if not isinstance(self.weights, Mapping):
-            raise InvalidArgumentError(f"weights must map parameters to numbers, got {self.weights!r}")
+            raise InvalidArgumentError(f"weights must map parameters to numbers, got {shown(self.weights)}")
         weights = {}
         for symbol, weight in self.weights.items():
             if not isinstance(symbol, sympy.Symbol):
-                raise InvalidArgumentError(f"weights has the key {symbol!r}; keys must be the symbols of parameters()")
+                raise InvalidArgumentError(
+                    f"weights has the key {shown(symbol)}; keys must be the symbols of parameters()"
+                )
             weights[symbol] = _checked_number(f"weight of {symbol}", weight)
         if all(weight == 0 for weight in weights.values()):
             raise InvalidArgumentError(f"weights={dict(self.weights)!r} move nothing; at least one must be non-zero")
@@ -147,7 +149,10 @@ class Linear:
             if names:
                 raise InvalidArgumentError("names has no effect beside a mapping of generators; leave it out")
             names, given = tuple(given), tuple(given.values())
-        if not isinstance(given, (Sequence, np.ndarray)) or isinstance(given, str) or len(given) == 0:
+        is_sequence = (
+            isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str) and getattr(given, "ndim", 1) > 0
+        )
+        if not is_sequence or len(given) == 0:
             raise InvalidArgumentError(f"generators must be a sequence or a mapping of matrices, got {shown(given)}")
         if names and (len(names) != len(given) or len(set(names)) < len(names)):
             raise InvalidArgumentError(f"names={names!r} must be {len(given)} different ones, one for each generator")

@@ -50,13 +50,17 @@ def loss_of(predictor: Any, target: Any, loss: Callable[[Any], sympy.Expr] | Non
 
 
 def _checked_target(target: Any, shape: tuple[int, ...]) -> list[float]:
-    array = real_array("target", target)
+    demand = f"target={shown(target)} must be finite real numbers, one or as many as {shape}"
+    try:
+        array = real_array("target", target)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"{demand}: {error}") from None
     try:
         numbers = np.broadcast_to(array, shape)
     except ValueError as error:
         raise InvalidArgumentError(f"target={shown(target)} does not have the shape {shape}: {error}") from None
     if not np.isfinite(numbers).all():
-        raise InvalidArgumentError(f"target={shown(target)} must be finite real numbers, one or as many as {shape}")
+        raise InvalidArgumentError(demand)
     return [float(number) for number in numbers.ravel()]
 
 
@@ -81,7 +85,7 @@ def regression(
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise InvalidArgumentError(f"data must be a pair (X, y) of arrays, got {shown(data)}")
-    x, y = (real_array(f"data {name!r}", array) for name, array in zip("Xy", data, strict=True))
+    x, y = (real_array(f"data {name!r}", array, code=name) for name, array in zip("Xy", data, strict=True))
     if x.ndim != 2 or x.shape[1] != inputs or y.shape != x.shape[:1] or len(x) == 0:
         raise InvalidArgumentError(
             f"data has shapes {x.shape} and {y.shape}; X must be (n, {inputs}) and y (n,) with the same n > 0"

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import sympy
 
-from ..checks import checked_int
+from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
 from ..model import Linear, Model, Scaling, Symmetry, parameters
 from .losses import indexed, loss_of, scaling_of
@@ -183,8 +183,8 @@ def _square(matrix: Matrix) -> sympy.Expr:
 
 def _symmetries(pairs: list[tuple[Matrix, Matrix]], group: str) -> tuple[Symmetry, ...]:
     """Return the declared symmetries of products U Vᵀ that have no parameters in common."""
-    if group not in _GROUPS:
-        raise InvalidArgumentError(f"group must be one of {', '.join(map(repr, _GROUPS))}, got {group!r}")
+    if not isinstance(group, str) or group not in _GROUPS:
+        raise InvalidArgumentError(f"group must be one of {', '.join(map(repr, _GROUPS))}, got {shown(group)}")
     if group == "diagonal":
         return tuple(
             Scaling(scaling_of(list(left[:, a]), list(right[:, a]))) for left, right in pairs for a in range(left.cols)

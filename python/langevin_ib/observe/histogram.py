@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import checked_int, checked_real
+from ..checks import checked_int, checked_real, shown
 from ..errors import InvalidArgumentError
 from .histogram_result import HistogramResult
 from .observer import Extent, Kept, Observer, checked_every
@@ -134,7 +134,7 @@ def checked_condition(value: object) -> tuple[str, float, float] | None:
         return None
     if not isinstance(value, (tuple, list)) or len(value) != 3 or not isinstance(value[0], str):
         raise InvalidArgumentError(
-            f'given = {value!r} is no condition; give (name, lo, hi), such as ("imbalance", -0.1, 0.1)'
+            f'given = {shown(value)} is no condition; give (name, lo, hi), such as ("imbalance", -0.1, 0.1)'
         )
     ends = []
     for which, end in (("lo", value[1]), ("hi", value[2])):
@@ -147,8 +147,8 @@ def checked_condition(value: object) -> tuple[str, float, float] | None:
 
 
 def _interval(value: object) -> tuple[float, float]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise InvalidArgumentError(f"range = {value!r} is not a pair; give (lo, hi)")
+    if not isinstance(value, (tuple, list, np.ndarray)) or getattr(value, "ndim", 1) != 1 or len(value) != 2:
+        raise InvalidArgumentError(f"range = {shown(value)} is not a pair; give (lo, hi)")
     lo, hi = checked_real("range[0]", value[0]), checked_real("range[1]", value[1])
     if not lo < hi:
         raise InvalidArgumentError(f"range = ({lo!r}, {hi!r}) is empty; give (lo, hi) with lo < hi")

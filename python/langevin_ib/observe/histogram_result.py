@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import checked_kind, real_array, shown
 from ..errors import InvalidArgumentError
 from .provenance import Provenance
 
@@ -103,8 +104,10 @@ class HistogramResult:
 
     def __post_init__(self) -> None:
         """Check the counts and make them read-only."""
-        raw = np.asarray(self.raw_counts)
-        columns = self.spec.slots
+        checked_kind("provenance", self.provenance, Provenance)
+        raw, columns = real_array("raw_counts", self.raw_counts), getattr(self.spec, "slots", None)
+        if columns is None:
+            raise InvalidArgumentError(f"spec must be a Histogram, got {shown(self.spec)}")
         if raw.ndim != 2 or raw.shape[0] < 1 or raw.shape[1] != columns or raw.dtype != np.int64:
             raise InvalidArgumentError(
                 f"raw_counts has shape {raw.shape} and dtype {raw.dtype}; give int64 of shape (groups, {columns}): "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import checked_int
+from ..checks import checked_int, checked_kind, real_array, shown
 from ..errors import InvalidArgumentError
 from .observer import Extent, Kept, Observer, checked_every
 from .provenance import Provenance
@@ -111,7 +112,10 @@ class MomentsResult:
 
     def __post_init__(self) -> None:
         """Check the sums and make them read-only."""
-        sums, walkers, order = np.asarray(self.deviations), self.provenance.walkers, self.spec.order
+        checked_kind("spec", self.spec, Moments)
+        checked_kind("provenance", self.provenance, Provenance)
+        sums = real_array("deviations, or sums,", self.deviations)
+        walkers, order = self.provenance.walkers, self.spec.order
         if sums.shape not in {(walkers, order), (walkers, order + 1)} or sums.dtype != np.float64:
             raise InvalidArgumentError(
                 f"deviations, or sums, has shape {sums.shape} and dtype {sums.dtype}; "
@@ -213,9 +217,9 @@ class MomentsResult:
         return central
 
     def _require_kept(self, k: int) -> None:
-        if k not in range(1, self.spec.order + 1):
+        if not isinstance(k, numbers.Integral) or not 1 <= k <= self.spec.order:
             raise InvalidArgumentError(
-                f"k = {k!r} was not kept, only the powers 1 to {self.spec.order}; "
+                f"k = {shown(k)} was not kept, only the powers 1 to {self.spec.order}; "
                 "sample with a larger Moments(order=...), at most 4"
             )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..checks import checked_kind, real_array
 from ..errors import InvalidArgumentError
 from .observer import Extent, Kept
 from .provenance import Provenance
@@ -76,7 +77,9 @@ class StatesResult:
 
     def __post_init__(self) -> None:
         """Check the values and make them read-only."""
-        values = np.asarray(self.values)
+        checked_kind("spec", self.spec, States)
+        checked_kind("provenance", self.provenance, Provenance)
+        values = real_array("values", self.values)
         expected = (self.provenance.walkers, self.provenance.observations)
         if values.ndim != 3 or values.shape[:2] != expected or not np.issubdtype(values.dtype, np.floating):
             raise InvalidArgumentError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..checks import checked_kind, real_array
 from ..errors import InvalidArgumentError
 from .observer import Kept
 from .provenance import Provenance
@@ -70,7 +71,9 @@ class TraceResult:
 
     def __post_init__(self) -> None:
         """Check the values and make them read-only."""
-        values = np.asarray(self.values)
+        checked_kind("spec", self.spec, Trace)
+        checked_kind("provenance", self.provenance, Provenance)
+        values = real_array("values", self.values)
         expected = (self.provenance.walkers, self.provenance.observations)
         if values.shape != expected or not np.issubdtype(values.dtype, np.floating):
             raise InvalidArgumentError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import shown
 from ..comparison import Comparison, Law
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
@@ -78,7 +79,7 @@ def density(
         ax.stairs(finer.density(), finer.edges, baseline=None, color="C2", linestyle=":", label=label)
     top = float(np.nanmax(histogram.density() + np.nan_to_num(histogram.density_error()), initial=0.0))
     tallest = _draw_law(ax, histogram, law, law.name if isinstance(law, Law) else "law", color="C1")
-    for index, (name, rival) in enumerate((rivals or {}).items()):
+    for index, (name, rival) in enumerate(_checked_rivals(rivals).items()):
         _draw_law(ax, histogram, rival, name, color=f"C{index + 3}", linewidth=0.8, linestyle="--")
     # A sharp peak would flatten everything else; a law that is merely higher has to stay visible.
     ceiling = 1.1 * max(top, min(tallest, 1.5 * top))
@@ -154,7 +155,7 @@ def ratio(
     values, bars = mean[clear] / below[clear], error[clear] / below[clear]
     ax.errorbar(centres, values, bars, half, fmt="none", color="C0", linewidth=1.0, label=label)
     _draw_ratio(ax, histogram, law, base, law.name if isinstance(law, Law) else "law", color="C1", zorder=1.5)
-    for index, (name, rival) in enumerate((rivals or {}).items()):
+    for index, (name, rival) in enumerate(_checked_rivals(rivals).items()):
         _draw_ratio(ax, histogram, rival, base, name, color=f"C{index + 3}", linewidth=1.0, linestyle="--", zorder=1.4)
     if len(values):
         ax.set_xlim(centres[0] - half[0], centres[-1] + half[-1])
@@ -206,6 +207,14 @@ def residuals(comparison: Comparison, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def _checked_rivals(rivals: Any) -> Mapping[str, DrawableLaw]:
+    if rivals is None:
+        return {}
+    if not isinstance(rivals, Mapping):
+        raise InvalidArgumentError(f"rivals must map names to laws, as rivals(...) does, got {shown(rivals)}")
+    return rivals
+
+
 def _new_axes() -> Axes:
     from matplotlib import pyplot  # noqa: PLC0415 # pyplot chooses a backend, which no import of a library should
 
@@ -251,7 +260,9 @@ def _require_filled(*, histogram: HistogramResult, finer: HistogramResult | None
 
 def _require_drawable(law: DrawableLaw, label: str) -> None:
     if not isinstance(law, Law) or not hasattr(law, "pdf"):
-        raise InvalidArgumentError(f"{label} = {law!r} is not a law with a density; give what density(...) returns")
+        raise InvalidArgumentError(
+            f"{label} = {shown(law)} is not a law with a density; give what density(...) returns"
+        )
 
 
 def _grid(histogram: HistogramResult) -> NDArray[np.float64]:

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import sympy
 
-from ..checks import shown
-from ..errors import InvalidArgumentError
+from ..checks import one_of
 from ..model import Model
 from .on_slice import OnSlice
 
@@ -78,8 +77,8 @@ class GaugeFixed(OnSlice):
 
     def __post_init__(self, metric: Any) -> None:
         self._check_slice(metric)
-        if self.at_zero not in (None, "absorb", "error"):
-            raise InvalidArgumentError(f"at_zero={shown(self.at_zero)} is unknown; choose 'absorb', 'error' or None")
+        if self.at_zero is not None:
+            one_of("at_zero", self.at_zero, ("absorb", "error"))
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V = L + confinement of `model`: nothing is added."""

@@ -76,7 +76,7 @@ def constraints_of(model: Model, who: str) -> tuple[sympy.Expr, ...]:
 
 
 def _checked_level(value: Any) -> float | tuple[float, ...]:
-    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and np.ndim(value) == 1:
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) and getattr(value, "ndim", 1) == 1:
         if len(value) == 0:
             raise InvalidArgumentError("level is empty; give a number, or one for each constraint")
         return tuple(checked_real(f"level[{i}]", number) for i, number in enumerate(value))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..model.expressions import checked_name
+from ..model.expressions import checked_array, checked_name
 from .graph import Column
 
 __all__ = ["Data"]
@@ -41,7 +41,7 @@ class Data:
     def __init__(self, arrays: Mapping[str, Any] | None = None) -> None:
         if arrays is not None and not isinstance(arrays, Mapping):
             raise InvalidArgumentError(f'data must map names to arrays, such as {{"y": y}}, got {shown(arrays)}')
-        checked = {checked_name("data", name): _checked(name, array) for name, array in (arrays or {}).items()}
+        checked = {checked_name("data", name): checked_array(name, array) for name, array in (arrays or {}).items()}
         self.arrays: Mapping[str, NDArray[np.float64]] = MappingProxyType(checked)
 
     @cached_property
@@ -74,31 +74,3 @@ class Data:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Data, (dict(self.arrays),)
-
-
-def _checked(name: str, value: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise InvalidArgumentError(f"data[{name!r}] is ragged; all rows must have the same length") from None
-    if array.dtype.kind not in "biuf":
-        raise InvalidArgumentError(
-            f"data[{name!r}] must hold real numbers, got dtype {array.dtype}; convert it to float64"
-        )
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise InvalidArgumentError(
-            f"data[{name!r}] must have shape (rows,) or (rows, columns) and not be empty, got {array.shape}"
-        )
-    with np.errstate(over="ignore"):
-        doubles = np.array(array, dtype=np.float64, order="C")
-    if array.dtype.kind in "iu" and not np.array_equal(doubles.astype(array.dtype), array):
-        raise InvalidArgumentError(f"data[{name!r}] holds integers beyond 2**53, which doubles round; rescale it")
-    bad = np.argwhere(~np.isfinite(doubles))
-    if bad.size:
-        place = ", ".join(map(str, bad[0]))
-        raise InvalidArgumentError(
-            f"data[{name!r}][{place}] is {doubles[tuple(bad[0])]}, one of {len(bad)} entries that are not finite; "
-            "drop those rows or fill them in"
-        )
-    doubles.flags.writeable = False
-    return doubles

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import checked_int
+from ..checks import checked_int, checked_rng, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
 from ..observe import KINDS, Observer
@@ -32,11 +32,7 @@ def checked_walkers(walkers: Any) -> tuple[int, int]:
 
 def key_of(rng: Any) -> int:
     """Return the 128-bit key that a seed or generator gives (SPEC 7)."""
-    try:
-        generator = np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"rng={rng!r}: numpy.random.default_rng refuses it ({error})") from None
-    low, high = generator.integers(0, 2**64, size=2, dtype=np.uint64)
+    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
     return int(low) | int(high) << 64
 
 
@@ -46,14 +42,14 @@ def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Observer],
         return ()
     known = ", ".join(kind.__name__ for kind in KINDS)
     if not isinstance(observe, Mapping):
-        raise InvalidArgumentError(f"observe must map names to observers ({known}), got {observe!r}")
+        raise InvalidArgumentError(f"observe must map names to observers ({known}), got {shown(observe)}")
     pairs = []
     for name, specs in observe.items():
         if specs == ():
             raise InvalidArgumentError(f"observe[{name!r}] = () keeps nothing; name what to keep, or leave it out")
         for spec in specs if isinstance(specs, tuple) else (specs,):
             if not isinstance(spec, Observer):
-                raise InvalidArgumentError(f"observe[{name!r}] must be one of {known}, got {spec!r}")
+                raise InvalidArgumentError(f"observe[{name!r}] must be one of {known}, got {shown(spec)}")
             _check_name(model, name, spec)
             pairs.append((name, spec))
     return tuple(pairs)

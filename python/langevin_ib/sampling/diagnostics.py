@@ -141,7 +141,9 @@ def diagnose(snapshot: Snapshot, *, most: int = MOST) -> Diagnostics:
     acceptance = None
     if progressed.acceptance is not None:
         rates = progressed.acceptance.rates(settings, progressed.steps)
-        acceptance = (float(rates.min()), float(np.median(rates)), float(rates.max()))
+        # Before the first proposal there are none.
+        if not np.isnan(rates).any():
+            acceptance = (float(rates.min()), float(np.median(rates)), float(rates.max()))
     return Diagnostics(rows, acceptance, tuple(_remarks(snapshot, rows)))
 
 

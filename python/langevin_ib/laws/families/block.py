@@ -17,7 +17,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...model import Model
-from ...model.expressions import compiled, exact
+from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
 from ..integrals import ANGLES, angular_integral, tabulated
 from ..line import Cells, integrate
@@ -126,7 +126,7 @@ class BlockStrength(Recomputed):
             m=self.m,
             n=self.n,
             temperature=request.T,
-            weight_decay=request.weight_decay() or 0.0,
+            weight_decay=request.process.weight_decay or 0.0,
             stiffness=request.stiffness * weight**2,
             window=self._window(),
             level=float(request.levels(1)[0]) / weight if request.is_on_slice else None,
@@ -186,6 +186,12 @@ class BlockStrength(Recomputed):
         if self.is_isotropic:
             a, b = np.eye(1, self.m), np.eye(1, self.n)
             return lambda s: np.asarray(-self.loss_at(s[..., None], a, b)[..., 0] / T)
+        if self.m + self.n > 2 and rough_parts(self.request.model.loss):
+            # Rules for the circle converge too slowly: this is known before they are tried, for seconds.
+            raise self.request.unsupported(
+                "the loss depends on the directions of U and V, and may have kinks there",
+                "use a loss that is smooth, or one of the strength alone",
+            )
         if self.m + self.n - 2 > ANGLES:
             raise self.request.unsupported(
                 f"the loss depends on the directions of U and V, which have {self.m + self.n - 2} angles",

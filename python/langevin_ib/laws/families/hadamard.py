@@ -92,11 +92,13 @@ class SeveralBlocks(Recomputed):
             dynamics = replace(dynamics, level=float(request.levels(len(self.blocks))[self.place]) / block.weight)
         elif isinstance(dynamics, SoftSlice):
             dynamics = replace(dynamics, stiffness=dynamics.stiffness * block.weight**2)
-        return BlockLaw(replace(request, model=own, dynamics=dynamics), replace(block, weight=1.0))
+        return BlockLaw(
+            replace(request, process=replace(request.process, model=own, dynamics=dynamics)), replace(block, weight=1.0)
+        )
 
     def _decay(self) -> sympy.Expr:
         """Return the part of the confinement that is in the model; that of the dynamics stays there."""
-        total = self.request.weight_decay() or 0.0
+        total = self.request.process.weight_decay or 0.0
         return sympy.Float(total - getattr(self.dynamics, "weight_decay", 0.0))
 
     @property
@@ -155,7 +157,7 @@ class SeveralBlocks(Recomputed):
             m=1,
             n=1,
             temperature=request.T,
-            weight_decay=request.weight_decay() or 0.0,
+            weight_decay=request.process.weight_decay or 0.0,
             stiffness=request.stiffness * weight**2,
             level=float(request.levels(2)[place]) / weight if request.is_on_slice else None,
             rigid=request.is_rigid,

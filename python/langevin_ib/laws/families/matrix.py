@@ -224,7 +224,7 @@ class MatrixLaw(Recomputed):
             raise request.unsupported("laws of matrices are known on the level 0 only", "use level=0")
         if request.given is not None and request.shell is not None:
             raise request.unsupported("a condition on another quantity is not done for matrices", "leave out given=")
-        decay = request.weight_decay()
+        decay = request.process.weight_decay
         if decay is None or (decay != 0.0 and not form.is_full):
             raise request.unsupported(f"the confinement {request.model.confinement} is not done", "leave it out")
         is_of_norm = decay == 0.0 and self.kind in {"norm", "angle"} and self._loss_is(of_norm=True)
@@ -271,7 +271,7 @@ class MatrixLaw(Recomputed):
     def log_joint(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. ds_1 ds_2, for log s_1 and gap = log(s_1/s_2) >= 0."""
         first, second = np.broadcast_arrays(np.exp(log_first), np.exp(log_first - gap))
-        decay = (self.request.weight_decay() or 0.0) * (first + second)
+        decay = (self.request.process.weight_decay or 0.0) * (first + second)
         loss = self.request.loss(*self.form.canonical(np.stack([first, second], axis=-1)))
         return np.asarray((self.measure or self.log_measure)(log_first, gap) - (loss + decay) / self.request.T)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from ..line import NODES, TO_COEFFICIENTS
+from ..line import NODES, ORDER, TO_COEFFICIENTS
 
 __all__ = ["PanelSeries"]
 
@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 
 _TOLERANCE = 1e-12
 _MOST_HALVINGS = 11
+_WILD = 0.1
 
 
 class PanelSeries:
@@ -58,9 +59,12 @@ class PanelSeries:
             values = np.asarray(function(points.ravel())).reshape(points.shape)
             series = values @ TO_COEFFICIENTS.T
             tail = np.abs(series[:, -3:]).max(axis=1)
-            settled = (tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1))) | (halving == _MOST_HALVINGS)
-            if is_negligible is not None:
-                settled |= is_negligible(values, high)
+            smooth = tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1))
+            nothing = np.zeros_like(smooth) if is_negligible is None else is_negligible(values, high)
+            # A series that has not converged may overshoot between the nodes by as much as the function varies.
+            wild = ~smooth & (nothing | (tail > _WILD))
+            series[wild] = values[wild].max(axis=1)[:, None] * (np.arange(ORDER) == 0)
+            settled = smooth | nothing | (halving == _MOST_HALVINGS)
             done.append((low[settled], series[settled]))
             low, centre, high = low[~settled], centre[~settled], high[~settled]
             low, high = np.concatenate([low, centre]), np.concatenate([centre, high])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -26,6 +27,9 @@ _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
 _TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
 _ROUNDS = 45
 _NARROW = 1e-3
+_LOOKS = 2000
+_POWER_LOOKS = 14.0, 24.0  # how far the weight per log|t| has fallen where a power is looked for
+_POWER = 0.15
 _SPARE = 10.0  # tails are right to exp(-10) of what would do
 
 
@@ -62,7 +66,32 @@ class _Side:
         slope, distance = self._slope(-1, 1.0), y[beyond] - far
         is_power = far > _FARTHEST - 1e-6
         values[beyond] += slope * distance if is_power else min(slope, -1.0) * np.expm1(np.minimum(distance, 600.0))
+        if self._power is not None:
+            start, level, slope = self._power
+            values = np.where(y > start, level + slope * (y - start), values)
         return values
+
+    @cached_property
+    def _power(self) -> tuple[float, float, float] | None:
+        """Where a power law begins, the log of the weight there, and the exponent; None if the tail is none.
+
+        Of a power the slope is the same far out, and hardly changes if a logarithm goes with it; of whatever decays
+        faster it grows by half between the two places that are looked at. Farther out the table need not be right.
+        """
+        y = np.linspace(self.edges[0], self.edges[-1], _LOOKS)
+        per_y = self._inside(y) + y
+        (tail,) = np.nonzero(per_y > np.max(per_y) - _POWER_LOOKS[1])
+        if tail[-1] == y.size - 1:
+            return None
+        end = float(y[tail[-1]])
+        begin = float(y[np.nonzero(per_y > np.max(per_y) - _POWER_LOOKS[0])[0][-1]])
+        # Means over a part of the way, since values this far out are known to some digits only.
+        step = 0.2 * (end - begin)
+        places = np.array([begin, begin + step, end - step, end])
+        first, second, third, last = self._inside(places)
+        slopes = (second - first) / step, (last - third) / step
+        is_power = abs(slopes[1] - slopes[0]) < _POWER * abs(slopes[1])
+        return (end, float(last), float(slopes[1])) if is_power and slopes[1] < -1.0 else None
 
     def _inside(self, y: FloatArray) -> FloatArray:
         k = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, len(self.edges) - 2)

@@ -25,12 +25,13 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import NotNormalizableError
-from ...model.expressions import Data, compiled, compiled_together, probes, rough_parts, uses_data
+from ...model.expressions import compiled, compiled_together, probes, rough_parts, uses_data
 from ..integrals import LogWeight
 from .coordinate_block import largest_block
+from .gibbs import Gibbs
 from .roots import is_affine, solutions
 
-__all__ = ["Fibre", "Gibbs", "Piece", "fibres_of"]
+__all__ = ["Fibre", "Piece", "fibres_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -38,28 +39,6 @@ _SAME = 1e-9
 """A root is none if putting it back into f misses t by more than this share of the terms."""
 
 _T = sympy.Dummy("t", real=True)
-
-
-@dataclass(frozen=True)
-class Gibbs:
-    """The weight exp(-V/T) dx.
-
-    Parameters
-    ----------
-    potential : sympy.Expr
-        V, of the parameters and of data.
-    parameters : tuple of sympy.Symbol
-        The coordinates x.
-    data : mapping from str to array
-        What V sums over.
-    temperature : float
-        T.
-    """
-
-    potential: sympy.Expr
-    parameters: tuple[sympy.Symbol, ...]
-    data: Data
-    temperature: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +82,7 @@ class Fibre:
         return len(self.pieces[0].rest)
 
 
-def fibres_of(gibbs: Gibbs, f: sympy.Expr, most_left: int) -> list[Fibre] | None:
+def fibres_of(gibbs: Gibbs, most_left: int) -> list[Fibre] | None:
     """Return ways to find the law of f, that with the fewest coordinates left first.
 
     There are none if f cannot be solved, and neither is affine in coordinates in which V is quadratic. If more than
@@ -115,33 +94,33 @@ def fibres_of(gibbs: Gibbs, f: sympy.Expr, most_left: int) -> list[Fibre] | None
         If V is quadratic in coordinates along some of which it does not grow.
     """
     found: list[Fibre] = []
-    affine = _largest_block(gibbs, f, gibbs.parameters, most_left)
+    f = gibbs.observable
+    affine = _largest_block(gibbs, gibbs.parameters, most_left)
     if affine is not None and any(f.has(y) for y in affine):
-        found.append(_normal_fibre(_Block.of(gibbs, f, affine)))
+        found.append(_normal_fibre(_Block.of(gibbs, affine)))
     others = tuple(x for x in gibbs.parameters if not f.has(x))
     # One coordinate is solved for, all others of f are left.
-    block = _largest_block(gibbs, f, others, most_left + 1 - (len(gibbs.parameters) - len(others)))
+    block = _largest_block(gibbs, others, most_left + 1 - (len(gibbs.parameters) - len(others)))
     if block is None and not found:
         return None
     pivots = {} if block is None else _pivots(f, gibbs.parameters)
     if block is not None and pivots:
-        found.append(_solved_fibre(gibbs, _Block.of(gibbs, f, block), f, pivots))
+        found.append(_solved_fibre(gibbs, _Block.of(gibbs, block), pivots))
     # Where f is more than b.y its level sets are steep somewhere, which several pivots can cope with.
     return sorted(found, key=lambda fibre: (fibre.left, fibre.is_normal and not _is_number(f, affine or ())))
 
 
-def _largest_block(
-    gibbs: Gibbs, f: sympy.Expr, candidates: Sequence[sympy.Symbol], most_left: int
-) -> tuple[sympy.Symbol, ...] | None:
+def _largest_block(gibbs: Gibbs, candidates: Sequence[sympy.Symbol], most_left: int) -> tuple[sympy.Symbol, ...] | None:
     """Return most of the candidates in which, jointly, V is quadratic and f is affine."""
+    f, potential = gibbs.observable, gibbs.potential
     # Of several pieces, affine ones for instance, derivatives say nothing.
-    pieces = [part.free_symbols for each in (gibbs.potential, f) for part in rough_parts(each)]
+    pieces = [part.free_symbols for each in (potential, f) for part in rough_parts(each)]
 
     def involved(x: sympy.Symbol, y: sympy.Symbol) -> set[sympy.Symbol]:
-        if any(symbols.issuperset((x, y)) for symbols in pieces):
+        if gibbs.rough & {x, y} or any(symbols.issuperset((x, y)) for symbols in pieces):
             return {x, y}
         rough = _roughness(f, (x, y)) if f.has(x, y) else set()
-        return rough if rough & {x, y} else rough | _second(gibbs.potential, (x, y)).free_symbols
+        return rough if rough & {x, y} else rough | _second(potential, (x, y)).free_symbols
 
     return largest_block(candidates, involved, most_left) if most_left >= 0 else None
 
@@ -179,11 +158,11 @@ class _Block:
 
     block: tuple[sympy.Symbol, ...]
     others: tuple[sympy.Symbol, ...]
-    temperature: float
+    gibbs: Gibbs
     terms: Callable[..., list[FloatArray]]
 
     @classmethod
-    def of(cls, gibbs: Gibbs, f: sympy.Expr, block: tuple[sympy.Symbol, ...]) -> _Block:
+    def of(cls, gibbs: Gibbs, block: tuple[sympy.Symbol, ...]) -> _Block:
         """Prepare the values, gradients and Hessian; V is quadratic in the block, and f is affine.
 
         Raises
@@ -191,12 +170,13 @@ class _Block:
         NotNormalizableError
             If V does not grow in all directions of the block.
         """
-        others, v = tuple(x for x in gibbs.parameters if x not in block), gibbs.potential
+        others = tuple(x for x in gibbs.parameters if x not in block)
+        v, f = gibbs.potential, gibbs.observable
         lower = [sympy.diff(v, x, y) for i, x in enumerate(block) for y in block[: i + 1]]
         formulas = [*lower, v, f, *(sympy.diff(g, y) for g in (v, f) for y in block)]
         origin = {y: sympy.S.Zero for y in block}
         terms = compiled_together([e.xreplace(origin) for e in formulas], others or (_T,), gibbs.data)
-        made = cls(block, others, gibbs.temperature, terms)
+        made = cls(block, others, gibbs, terms)
         made._require_growth()
         return made
 
@@ -222,7 +202,8 @@ class _Block:
 
     def reduced(self, others: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return log Z, and mean and variance of f given the others."""
-        size = len(self.block)
+        size, temperature = len(self.block), self.gibbs.temperature
+        factors = self.gibbs.log_factors(dict(zip(self.others, others, strict=True)))
         entries = iter(self.terms(*(others or [np.zeros(1)])))
         log_det, least, variance = np.zeros(()), np.zeros(()), np.zeros(())
         rows: list[list[FloatArray]] = []
@@ -240,9 +221,9 @@ class _Block:
             forces = _solved([next(entries) for _ in range(size)], rows)
             directions = _solved([next(entries) for _ in range(size)], rows)
             least, mean = least - _dot(forces, forces) / 2.0, mean - _dot(forces, directions)
-            variance = self.temperature * _dot(directions, directions)
-            constant = size / 2.0 * math.log(2.0 * math.pi * self.temperature)
-            return constant - log_det - least / self.temperature, mean, variance
+            variance = temperature * _dot(directions, directions)
+            constant = size / 2.0 * math.log(2.0 * math.pi * temperature)
+            return constant - log_det - least / temperature + factors, mean, variance
 
 
 def _solved(vector: Sequence[FloatArray], rows: Sequence[Sequence[FloatArray]]) -> list[FloatArray]:
@@ -289,9 +270,9 @@ def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Sym
     return solved
 
 
-def _solved_fibre(gibbs: Gibbs, block: _Block, f: sympy.Expr, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:
+def _solved_fibre(gibbs: Gibbs, block: _Block, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:
     """Add up the integrals with each of the pivots."""
-    symbols = block.others
+    symbols, f = block.others, gibbs.observable
     observable = compiled(f, symbols, gibbs.data)
     slopes = compiled_together([sympy.diff(f, x) for x in pivots], symbols, gibbs.data)
     numbers = [symbols.index(x) for x in pivots]

@@ -8,7 +8,7 @@ is taken with positive probability, would show there.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from ...checks import shown
 from ...errors import NotNormalizableError, UnsupportedModelError
-from ...model.expressions import Data, compiled, condensed, probes
+from ...model.expressions import compiled, condensed, probes, uses_data
 from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
 from ..line import Density, integrate
-from .fibres import Fibre, Gibbs, fibres_of
+from .fibres import Fibre, fibres_of
+from .gibbs import Gibbs
+from .reduction import over_spheres, without_orbits
 
 __all__ = ["pushed_forward"]
 
@@ -31,6 +33,9 @@ _MOST_LEFT = 2
 
 _TOLERANCE = {0: 1e-11, 1: 1e-9, 2: 1e-6}
 """By the number of coordinates that are left."""
+
+_COARSE = {0: 1e-11, 1: 1e-7, 2: 1e-5}
+"""The same for sums over rows of data, whose kinks may be many, and whose values cost more."""
 
 _MISMATCH = 1e-6
 """The total mass may differ by this share from the integral over all x."""
@@ -47,35 +52,25 @@ _FLIPS = 16
 
 
 def pushed_forward(
-    potential: sympy.Expr,
-    observable: sympy.Expr,
-    parameters: Sequence[sympy.Symbol],
-    data: Data,
-    temperature: float,
-    *,
-    name: str,
-    reference: str,
+    gibbs: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]] = (), *, name: str, reference: str
 ) -> Density:
     """Return the law of an observable under the Gibbs law exp(-V/T) dx.
 
     Parameters
     ----------
-    potential, observable : sympy.Expr
-        V and f, of the parameters and of data.
-    parameters : sequence of sympy.Symbol
-        The coordinates x.
-    data : mapping from str to array
-        What the expressions sum over.
-    temperature : float
-        T.
+    gibbs : Gibbs
+        The weight and the observable.
+    scalings : sequence of mappings from symbol to number
+        The weights of scalings under which the loss is invariant.
     name, reference : str
         Of the `Density`.
 
     Returns
     -------
     Density
-        Right to about 1e-9 of its typical value, to 1e-6 if two coordinates are left to integrate over; in any case its
-        total mass is that of the Gibbs law up to 1e-6.
+        Right to about 1e-9 of its typical value, to 1e-6 if two coordinates are left to integrate over (1e-7 and 1e-5
+        with sums over data that are no polynomials); in any case its total mass is that of the Gibbs law up to 1e-6, or
+        1e-4 in the worst case.
 
     Raises
     ------
@@ -85,27 +80,58 @@ def pushed_forward(
         If the observable cannot be solved for any parameter or has no density, or the integrals are too
         many-dimensional or did not converge; says what was found.
     """
+    what = f"the law of {shown(gibbs.observable)}"
     # What is assumed of the parameters is forgotten: walkers do not know it.
-    plain = {x: sympy.Dummy(str(x), real=True) for x in parameters}
-    v, f = (condensed(e, parameters, data, rows=0).xreplace(plain) for e in (potential, observable))
-    gibbs = Gibbs(v, tuple(plain.values()), data, temperature)
-    shift, f = f.as_independent(*gibbs.parameters, as_Add=True)
-    what = f"the law of {shown(observable)}"
+    plain = {x: sympy.Dummy(str(x), real=True) for x in gibbs.parameters}
+    loss, rest, f = (
+        condensed(e, gibbs.parameters, gibbs.data, rows=0).xreplace(plain)
+        for e in (gibbs.loss, gibbs.rest, gibbs.observable)
+    )
+    shift, f = f.as_independent(*plain.values(), as_Add=True)
     if f == 0:
         raise UnsupportedModelError(f"{what}: it does not depend on the parameters, and has no density")
-    _refuse_steps(gibbs, f, what)
-    fibres = fibres_of(gibbs, f, _MOST_LEFT)
-    if fibres is None:
+    whole = replace(gibbs, loss=loss, rest=rest, observable=f, parameters=tuple(plain.values()))
+    _refuse_steps(whole, what)
+    fibres = _fibres(whole, [{plain[x]: w for x, w in weights.items()} for weights in scalings], what)
+    return _Quadrature(fibres, float(shift), what, uses_data(loss + rest)).law(name, reference)
+
+
+def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]], what: str) -> list[Fibre]:
+    """Return the way that leaves the fewest coordinates: fibres whose laws add up to the law."""
+    best: list[Fibre] | None = None
+    is_solved = True
+    for parts in _reductions(whole, scalings):
+        found = [fibres_of(part, _MOST_LEFT) for part in parts]
+        is_solved = is_solved and all(ways is None or ways for ways in found)
+        fibres = [ways[0] for ways in found if ways]
+        if len(fibres) == len(parts) and (best is None or fibres[0].left < best[0].left):
+            best = fibres
+        if best is not None and best[0].left == 0:
+            break
+    if best is None and not is_solved:
+        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; observe another function")
+    if best is None:
         raise UnsupportedModelError(
             f"{what}: at least {_MOST_LEFT + 1} coordinates are left to integrate over, and {_MOST_LEFT} are the most "
-            "(those in which the potential is quadratic do not count); observe another function, or sample it"
+            "(those in which the potential is quadratic do not count, nor do the orbits of a scaling under weight "
+            "decay); observe another function, or sample it"
         )
-    if not fibres:
-        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; observe another function")
-    return _Quadrature(fibres[0], float(shift), what).law(name, reference)
+    return best
 
 
-def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, what: str) -> None:
+def _reductions(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]]) -> Iterator[list[Gibbs]]:
+    """Yield weights with fewer and fewer coordinates, in several parts."""
+    yield [whole]
+    parts = without_orbits(whole, scalings)
+    if len(parts) > 1:
+        yield parts
+    rounder = [over_spheres(part) for part in parts]
+    if len({each.parameters for each in rounder}) == 1 and len(rounder[0].parameters) < len(parts[0].parameters):
+        yield rounder
+
+
+def _refuse_steps(gibbs: Gibbs, what: str) -> None:
+    f = gibbs.observable
     points = probes(gibbs.parameters, 64)
     values, counts = np.unique(compiled(f, gibbs.parameters, gibbs.data)(*points.values()), return_counts=True)
     if counts.max() > 1:
@@ -117,20 +143,24 @@ def _refuse_steps(gibbs: Gibbs, f: sympy.Expr, what: str) -> None:
 
 @dataclass
 class _Quadrature:
-    """One way to find the law, that of the observable being shifted by a constant."""
+    """One way to find the law, that of the observable being shifted by a constant: as a sum over fibres."""
 
-    fibre: Fibre
+    fibres: Sequence[Fibre]
     shift: float
     what: str
+    has_rows: bool
 
     def law(self, name: str, reference: str) -> Density:
-        axes = self._axes()
-        tolerance = _TOLERANCE[self.fibre.left]
-        log_mass, places = self._mass(axes, tolerance)
-        table = self._table(axes, places, tolerance)
+        tolerance = (_COARSE if self.has_rows else _TOLERANCE)[self.left]
+        axes = [self._axes(fibre) for fibre in self.fibres]
+        masses, places = zip(
+            *(self._mass(fibre, own, tolerance) for fibre, own in zip(self.fibres, axes, strict=True)), strict=True
+        )
+        log_mass = float(np.logaddexp.reduce(masses))
+        table = self._table(axes, np.unique(np.concatenate(places)), tolerance)
         cells = integrate(table.log_weight, [table.support()], [0.0])
         missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
-        if abs(missing) > _MISMATCH:
+        if abs(missing) > max(_MISMATCH, 10.0 * tolerance):
             raise UnsupportedModelError(
                 f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
                 "mass, so the observable takes a value with positive probability, has branches that were not found, or "
@@ -146,18 +176,23 @@ class _Quadrature:
             error=max(tolerance, abs(missing)),
         )
 
-    def _axes(self) -> dict[sympy.Symbol, Axis]:
+    @property
+    def left(self) -> int:
+        """The number of coordinates that are integrated over."""
+        return max(fibre.left for fibre in self.fibres)
+
+    def _axes(self, fibre: Fibre) -> dict[sympy.Symbol, Axis]:
         """Find how far each coordinate goes, from rough integrals over all others."""
-        symbols, axes = self.fibre.coordinates, {}
+        symbols, axes = fibre.coordinates, {}
         for k, x in enumerate(symbols):
             order = [k, *(j for j in range(len(symbols)) if j != k)]
-            weight = _reordered(self.fibre.log_mass, order)
+            weight = _reordered(fibre.log_mass, order)
             sides = self._sides(weight, [symbols[j] for j in order], dict.fromkeys(symbols, _WIDE))
             profile = Nested(weight, sides).profile().max(axis=0)
             self._require_end(x, profile)
             (matters,) = np.nonzero(profile >= profile.max() - CUT)
             high = float(_WIDE.edges()[matters[-1]]) + STRIDE
-            axes[x] = Axis(high - _NEAREST[self.fibre.left] - _DEEPER, high, stride=_STRIDES[self.fibre.left])
+            axes[x] = Axis(high - _NEAREST[self.left] - _DEEPER, high, stride=_STRIDES[self.left])
         return axes
 
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:
@@ -173,38 +208,40 @@ class _Quadrature:
                     "Ambient(weight_decay=0.1)"
                 )
 
-    def _mass(self, axes: dict[sympy.Symbol, Axis], tolerance: float) -> tuple[float, FloatArray]:
+    def _mass(self, fibre: Fibre, axes: dict[sympy.Symbol, Axis], tolerance: float) -> tuple[float, FloatArray]:
         """Return the log of the integral over everything, and values that the observable takes in the bulk of it."""
         seen: list[FloatArray] = []
         highest = -math.inf
 
         def recording(*columns: FloatArray) -> FloatArray:
             nonlocal highest
-            logs = self.fibre.log_mass(*columns)
+            logs = fibre.log_mass(*columns)
             if logs.size and np.isfinite(top := float(np.nanmax(logs))):
                 highest = max(highest, top)
                 bulk = logs > highest - 8.0
                 if bulk.any():
-                    values = self.fibre.places(*(column[bulk] for column in columns))
+                    values = fibre.places(*(column[bulk] for column in columns))
                     seen.append(np.quantile(values[np.isfinite(values)], _QUANTILES))
             return logs
 
-        integral = Nested(recording, self._sides(self.fibre.log_mass, self.fibre.coordinates, axes))
-        result = float(integral(_NOTHING, min(tolerance, 3e-7))[0])
+        integral = Nested(recording, self._sides(fibre.log_mass, fibre.coordinates, axes))
+        result = float(integral(_NOTHING, max(min(tolerance, 3e-7), 30.0 * tolerance if self.has_rows else 0.0))[0])
         if integral.doubt > 1e3:
             raise self._diverged("over all parameters", integral.doubt)
         return result, np.quantile(np.concatenate([[0.0], *seen[-200:]]), _QUANTILES)
 
-    def _table(self, axes: dict[sympy.Symbol, Axis], places: FloatArray, tolerance: float) -> Table:
+    def _table(self, axes: Sequence[dict[sympy.Symbol, Axis]], places: FloatArray, tolerance: float) -> Table:
         integrals = [
-            Nested(piece.log_weight, self._sides(piece.log_weight, piece.rest, axes)) for piece in self.fibre.pieces
+            Nested(piece.log_weight, self._sides(piece.log_weight, piece.rest, own))
+            for fibre, own in zip(self.fibres, axes, strict=True)
+            for piece in fibre.pieces
         ]
 
         def costly(t: FloatArray, tolerance: float, floor: FloatArray) -> FloatArray:
             logs = [integral([t], tolerance, floor) for integral in integrals]
             return np.asarray(np.logaddexp.reduce(logs, axis=0))
 
-        table = tabulate(costly, places, tolerance, _NEAREST[self.fibre.left])
+        table = tabulate(costly, places, tolerance, _NEAREST[self.left])
         doubt = max(integral.doubt for integral in integrals)
         if doubt > 1e3:
             raise self._diverged("over a set on which the observable is constant", doubt)

@@ -245,10 +245,12 @@ class Density:
     def _moment(self, what: str, order: int, value: Callable[[], Any]) -> float:
         if isinstance(self._law, IntegratedLaw):
             return float(value())
+        require_finite_moment(self._law, order, what)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is infinite, which is said below
             found = float(value())
-        require_finite_moment(self._law, order, what, value=found)
+        if not math.isfinite(found):
+            require_finite_moment(self._law, math.inf, what)
         return found
 
     def stats(self, moments: str = "mv") -> tuple[float, ...] | float:
@@ -366,10 +368,14 @@ class Density:
             Values whose distribution function is `cdf` to 1e-11, and in the tails to 1e-8 of their probability.
         """
         uniform = uniforms(() if size is None else size, rng, random_state)
-        law, flat = self._law, uniform.ravel()
-        panels = self._panels if isinstance(law, IntegratedLaw) or flat.size >= _MANY else None
+        return self.drawn(uniform.ravel()).reshape(uniform.shape)[()]
+
+    def drawn(self, uniform: FloatArray) -> FloatArray:
+        """Return independent values for independent numbers between 0 and 1, shape (n,): what `rvs` does with them."""
+        law = self._law
+        panels = self._panels if isinstance(law, IntegratedLaw) or uniform.size >= _MANY else None
         draw = law.draw if isinstance(law, DrawnLaw) else law.ppf if panels is None else panels.inversion
-        return np.asarray(draw(flat)).reshape(uniform.shape)[()]
+        return np.asarray(draw(uniform))
 
     @cached_property
     def _panels(self) -> IntegratedLaw | None:

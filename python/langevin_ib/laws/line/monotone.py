@@ -35,6 +35,8 @@ _NOTHING = 1e-18
 _ROUNDING = 1e-12
 """Reversals by so small a share of the values are rounding."""
 
+_LARGEST = 1e308
+
 _TAILS = np.concatenate([10.0 ** np.arange(-300.0, -16.0, 12.0), np.geomspace(1e-16, 1e-3, 80)])
 _QUANTILES = np.linspace(1e-3, 0.5, 400)
 _SCALES = np.concatenate([10.0 ** np.arange(-150.0, -20.0, 10.0), np.geomspace(1e-20, 1e20, 321), [1e40, 1e80, 1e130]])
@@ -207,6 +209,8 @@ def _where_mass_is(
 
 def _turns(values: FloatArray) -> list[tuple[int, int]]:
     """Return where the values turn by more than rounding: the extreme value, and one that is past the turn."""
+    # Of infinity no rounding error could be told.
+    values = np.clip(values, -_LARGEST, _LARGEST)
     turns: list[tuple[int, int]] = []
     best, direction = 0, 0
     for k in range(1, values.size):

@@ -30,6 +30,7 @@ _CHANGE, _STEEPEST = 8.0, 160.0  # of the log of the weight, in a panel, and in 
 _MOMENTS = 8.0
 _NEGLIGIBLE = 80.0  # exp(-80) of the mass next to a special point needs no panels
 _TOLERANCE = 1e-13
+_BIAS = 0.125
 _MAX_PANELS = 4096  # more are needed at once only where the formula is noise
 _NARROWEST = 1e-13  # a panel in log d
 
@@ -187,6 +188,12 @@ def _edges(chart: Chart, even: FloatArray, breaks: FloatArray) -> _Edges:
     edge = np.concatenate([np.full(int(lonely.sum()), np.nan), points])
     order = np.argsort(y)
     y, edge = y[order], edge[order]
+    # Breaks that differ by their last digits are one; the ends stay.
+    apart = np.concatenate([[True], np.diff(y) > _NARROWEST * (1.0 + np.abs(y[1:]))])
+    apart[-1] = True
+    if y.size > 2 and not y[-1] - y[-2] > _NARROWEST * (1.0 + abs(y[-1])):
+        apart[-2] = False
+    y, edge = y[apart], edge[apart]
     first, second = edge[:-1] + chart.sign * margin(edge[:-1]), edge[1:] - chart.sign * margin(edge[1:])
     left, right = (first, second) if chart.sign > 0 else (second, first)
     limits = np.stack([np.where(np.isnan(left), -np.inf, left), np.where(np.isnan(right), np.inf, right)], axis=1)
@@ -204,7 +211,8 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
         base = np.where(top > -np.inf, top, 0.0)
         coefficients = np.exp(integrand - base[:, None]) @ SERIES.T
         doubt = np.abs(coefficients[:, -3:]).max(axis=1)
-        allowed = _TOLERANCE + _noise(chart, y, values, integrand, base)
+        noise = _noise(chart, y, values, integrand, base)
+        allowed = _TOLERANCE + noise
         nothing = top + np.log(2.0 * half) < level - INVISIBLE
         (found,) = np.nonzero((doubt <= allowed) & ~nothing)
         if found.size:
@@ -214,7 +222,8 @@ def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -
         settled |= (half < _NARROWEST * (1.0 + np.abs(centre))) | (len(half) > _MAX_PANELS)
         with np.errstate(divide="ignore"):
             log_mass = base + np.log(half) + np.log(np.maximum(2.0 * coefficients[:, 0], 0.0))
-            log_error = base + np.log(half) + np.log(2.0 * doubt)
+            # Rounding errors that all have one sign look like a smooth weight, so that no check sees them.
+            log_error = base + np.log(half) + np.log(2.0 * np.maximum(doubt, _BIAS * noise))
         columns = (active.y, log_mass, coefficients, log_error)
         done.append(tuple(column[settled] for column in columns))
         active = active.halves(~settled)

@@ -37,8 +37,8 @@ def _exponent(distances: np.ndarray) -> float:
     return 1.0 + float(powers[-1]) if abs(powers[1] - powers[0]) < _SAME * powers[1] else math.inf
 
 
-def require_finite_moment(law: _Quantiles, order: float, what: str, *, value: float = 0.0) -> None:
-    """Refuse a moment that does not exist, because of the tails of a law or because it came out infinite.
+def require_finite_moment(law: _Quantiles, order: float, what: str) -> None:
+    """Refuse a moment that does not exist because of the tails of a law; of an infinite order, any.
 
     Raises
     ------
@@ -47,5 +47,5 @@ def require_finite_moment(law: _Quantiles, order: float, what: str, *, value: fl
     """
     exponents = tail_exponents(law)
     side = int(np.argmin(exponents))
-    if exponents[side] - 1.0 <= order + _SAME or not math.isfinite(value):
+    if exponents[side] - 1.0 <= order + _SAME:
         raise InfiniteMomentError(tail_message(what, exponents[side], order, upper=side == 1))

@@ -180,6 +180,10 @@ class TransformedLaw:
                 break
         return x
 
+    def draw(self, uniform: FloatArray) -> FloatArray:
+        """Return independent values for numbers between 0 and 1: g of what is drawn from the inner law."""
+        return np.asarray(self.pieces.function(self.inner.drawn(uniform)))
+
     def expect(self, func: Callable[[FloatArray], ArrayLike]) -> float:
         """Return the expectation of a function of g(x)."""
         return float(self.inner.expect(lambda x: np.asarray(func(self.pieces.function(x)))))

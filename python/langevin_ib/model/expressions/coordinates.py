@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from ...checks import shown
 from ...errors import InvalidArgumentError
 from .expressions import checked_name
 
@@ -38,7 +39,7 @@ def parameters(names: str) -> tuple[sympy.Symbol, ...]:
     (w0, w1, w2)
     """
     if not isinstance(names, str) or not names.strip(" ,"):
-        raise InvalidArgumentError(f'names must be a string such as "u v", got {names!r}')
+        raise InvalidArgumentError(f'names must be a string such as "u v", got {shown(names)}')
     try:
         symbols = tuple(sympy.symbols(names, real=True, seq=True))
     except ValueError as error:
@@ -57,7 +58,9 @@ def checked_parameters(symbols: Any) -> tuple[sympy.Symbol, ...]:
         If they are anything else.
     """
     if not isinstance(symbols, Sequence) or isinstance(symbols, str) or not symbols:
-        raise InvalidArgumentError(f'parameters must be a tuple of symbols as from parameters("u v"), got {symbols!r}')
+        raise InvalidArgumentError(
+            f'parameters must be a tuple of symbols as from parameters("u v"), got {shown(symbols)}'
+        )
     for symbol in symbols:
         if not isinstance(symbol, sympy.Symbol) or not symbol.is_real:
             raise InvalidArgumentError(

@@ -54,19 +54,25 @@ def checked_array(name: str, value: Any) -> NDArray[np.float64]:
     InvalidArgumentError
         If it has another rank, is empty or too large, or holds anything but finite real numbers.
     """
-    array = real_array(f"data {name!r}", value)
+    array = real_array(f"data {name!r}", value, code=name)
     given = f"data {name!r} has shape {array.shape} and dtype {array.dtype}"
     if array.ndim not in {1, 2}:
         raise InvalidArgumentError(f"{given}; give shape (n,) or (n, p)")
     if not 0 < array.size <= MAX_ENTRIES:
         raise InvalidArgumentError(f"{given}; it must have between 1 and {MAX_ENTRIES} entries")
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise InvalidArgumentError(f"data {name!r} holds {array[tuple(place)]} at {place}; remove what is not finite")
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        place = bad[0].tolist()
+        raise InvalidArgumentError(
+            f"data {name!r} holds {array[tuple(place)]} at {place}, one of {len(bad)} entries that are not finite; "
+            "remove those rows, or fill them in"
+        )
     with np.errstate(over="ignore"):
         doubles = array.astype(np.float64, order="C")
     if not np.isfinite(doubles).all():
         raise InvalidArgumentError(f"{given} and numbers beyond the range of doubles; rescale it")
+    if array.dtype.kind in "iu" and (doubles.astype(array.dtype) != array).any():
+        raise InvalidArgumentError(f"{given} and integers beyond 2**53, which doubles round; rescale it")
     # An array over bytes cannot be made writeable again.
     return np.frombuffer(doubles.tobytes(), dtype=np.float64).reshape(array.shape)
 

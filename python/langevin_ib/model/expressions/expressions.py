@@ -24,6 +24,7 @@ from .data import Data, free_symbols_of, uses_data
 from .jets import values_of
 from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_plainly_real, is_small, parts_of, symbols_of
+from .rows import summed_rows
 
 __all__ = [
     "DATA_TOLERANCE",
@@ -296,10 +297,13 @@ def _correction(
 
 def _summing(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Callable[..., NDArray[np.float64]]:
     """Return a function that sums over data at every point, as many points at once as fit into a block of memory."""
+    quick = summed_rows(expression, symbols, data)
 
     def function(*arguments: Any) -> NDArray[np.float64]:
         arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in arguments))
         flat = [array.ravel() for array in arrays]
+        if quick is not None:
+            return quick(*flat).reshape(arrays[0].shape)
         values = np.empty(flat[0].shape)
         for start in range(0, values.size, _BLOCK):
             block = slice(start, start + _BLOCK)

@@ -76,7 +76,9 @@ def landmarks(expression: sympy.Expr, x: sympy.Symbol, data: Data) -> FloatArray
         for function, limits, of_slope in dict.fromkeys(_functions(expression, x))
     ]
     points = np.concatenate([np.zeros(0), *found])
-    return np.unique(points[np.isfinite(points)] + 0.0)
+    points = points[np.isfinite(points)]
+    # What is found between 0 and the smallest number is 0.
+    return np.unique(np.where(np.abs(points) < np.finfo(np.float64).tiny, 0.0, points))
 
 
 def _functions(expression: sympy.Expr, x: sympy.Symbol) -> Iterator[tuple[sympy.Expr, Limits, bool]]:
@@ -102,8 +104,8 @@ def _of_node(node: sympy.Basic) -> Iterator[tuple[sympy.Expr, bool]]:
             for _, condition in node.args:
                 yield from ((part.lhs - part.rhs, False) for part in _relations(condition))
         case sympy.Pow():
-            # x**n has nothing to show but at 0, which is looked at anyway.
-            if not node.base.is_Symbol and node.base.free_symbols:
+            is_whole = node.exp.is_Integer and node.exp.is_positive
+            if node.base.free_symbols and not (node.base.is_Symbol and is_whole):
                 yield node.base, False
             if node.exp.free_symbols:
                 yield from _features(node.exp)

@@ -32,6 +32,11 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_Symbol(self, symbol: sympy.Symbol) -> str:  # noqa: N802 - the name that SymPy looks for
         return self.names.get(symbol) or str(super()._print_Symbol(symbol))
 
+    def _print_Heaviside(self, step: sympy.Heaviside) -> str:  # noqa: N802 - the name that SymPy looks for
+        # SymPy writes it out as a choice, and what is inside of it into the conditions: nested ones become no arrays.
+        function = self._module_format("numpy.heaviside")
+        return f"{function}({', '.join(self._print(each) for each in step.args)})"
+
     def _print_Dummy(self, symbol: sympy.Dummy) -> str:  # noqa: N802 - the name that SymPy looks for
         return self.names.get(symbol) or str(super()._print_Dummy(symbol))
 
@@ -68,14 +73,40 @@ def numpy_function(
     >>> float(value)
     -1.0
     """
+    formulas = [_without_overflow(formula) for formula in formulas]
     own = dict(functions or {})
     names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
     # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
     function: Callable[..., list[Any]] = sympy.lambdify(
         list(names.values()),
-        list(formulas),
+        formulas,
         modules=[own, "scipy", "numpy"],
         printer=_Printer(names, [*own]),
         cse=share,
     )
     return function
+
+
+def _without_overflow(formula: sympy.Basic) -> sympy.Basic:
+    """Replace logarithms of sums of exponentials, which are infinite where the exponentials are, or all of them are 0.
+
+    log(sum of exp(x_i)) = m + log(sum of exp(x_i - m)) with m = max x_i.
+    """
+    found: dict[sympy.Basic, sympy.Basic] = {}
+    for part in formula.atoms(sympy.log):
+        terms = _log_terms(part.args[0])
+        if terms is not None:
+            top = sympy.Max(*terms)
+            found[part] = top + sympy.log(sympy.Add(*(sympy.exp(term - top) for term in terms)))
+    return formula.xreplace(found)
+
+
+def _log_terms(total: sympy.Expr) -> list[sympy.Expr] | None:
+    """Return the logs of the terms of a sum, if they are positive numbers and multiples of exponentials."""
+    found: list[sympy.Expr] = []
+    for term in sympy.Add.make_args(total):
+        factor, rest = term.as_coeff_Mul()
+        if not factor.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
+            return None
+        found.append(sympy.log(factor) + (0 if rest == 1 else rest.args[0]))
+    return found if len(found) > 1 and any(not term.is_number for term in found) else None

@@ -2,7 +2,8 @@
 
 from .identities import LinearMap, is_unchanged, same_function, slack_of, values_at, vanishes
 from .invariance import Orbits, is_invariant, require_invariance
-from .probing import Seam, seams_of, telling_points
+from .jumps import jumps_of
+from .probing import Seam, telling_points
 from .separability import is_separable
 
 __all__ = [
@@ -12,9 +13,9 @@ __all__ = [
     "is_invariant",
     "is_separable",
     "is_unchanged",
+    "jumps_of",
     "require_invariance",
     "same_function",
-    "seams_of",
     "slack_of",
     "telling_points",
     "values_at",

@@ -46,6 +46,7 @@ _DATA_SLACK = 1e5
 _TINY = 1e-290
 """What is smaller may be rounding at the end of the range of doubles."""
 
+_CLOSE = 1e-3
 _WRITTEN_OUT = 5000
 _EXACT_PARTS, _EXACT_POINTS = 150, 8
 _ROWS = 3e5
@@ -130,9 +131,11 @@ def vanishes(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data
     slack = slack_of(expression, data)
     for points in compared_at(expression, symbols, data):
         found = values_at(expression, symbols, points, data)
-        if np.any(np.abs(found.value) > slack * found.error + _TINY):
+        known = np.isfinite(found.error)
+        unsure = np.isfinite(found.value) & (found.value != 0.0) & ~known
+        if np.any(np.abs(found.value) > slack * found.error + _TINY) or unsure.sum() > known.sum():
             return False
-        known = points[:, np.isfinite(found.error)]
+        known = points[:, known]
     known_at(expression, symbols, known)
     zero = sympy.S.Zero
     return all(
@@ -182,16 +185,28 @@ def first_change(
             moved, errors = each.applied(points)
             there = values_at(expression, symbols, moved, data, errors)
             error = here.error + there.error
-            with np.errstate(invalid="ignore"):
-                excess = np.where(np.isfinite(error), np.abs(there.value - here.value) - slack * error - _TINY, -1.0)
             compared |= np.isfinite(error)
-            if np.any(excess > 0.0):
-                worst = int(np.argmax(excess / (np.abs(here.value) + np.abs(there.value) + _TINY)))
+            worst = _worst(here.value, there.value, slack * error + _TINY)
+            if worst is not None:
                 ends = points[:, worst], moved[:, worst]
                 return Change(number, *ends, float(here.value[worst]), float(there.value[worst]))
         known = points[:, compared]
     known_at(expression, symbols, known)
     return _exact_change(expression, maps, symbols, _exact_points(expression, symbols, known, data))
+
+
+def _worst(one: FloatArray, other: FloatArray, error: FloatArray) -> int | None:
+    """Return where values differ most, if they do anywhere by more than an error.
+
+    They are also taken to differ if they look so at more points than they are known to be close at.
+    """
+    with np.errstate(all="ignore"):
+        gap, size = np.abs(other - one), np.abs(one) + np.abs(other) + _TINY
+        share = np.where(np.isfinite(gap), gap / size, 0.0)
+        differ, looks, close = gap > error, share > _CLOSE, share + error / size <= _CLOSE
+    if differ.any():
+        return int(np.argmax(np.where(differ, share, -1.0)))
+    return int(np.argmax(share)) if looks.sum() > close.sum() else None
 
 
 def _exact_change(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -187,7 +188,8 @@ def _number(number: sympy.Expr) -> Rounded:
         value = float(number)
     except OverflowError:
         value = float("inf") if number.is_positive else float("-inf")
-    error = _NUMBER if number.is_Float else 0.0 if number.is_Rational and number == value else _UNIT
+    exactly = number.is_Rational and math.isfinite(value) and Fraction(int(number.p), int(number.q)) == value
+    error = _NUMBER if number.is_Float else 0.0 if exactly else _UNIT
     return Rounded(np.asarray(value), np.asarray(error * abs(value)))
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import struct
 import warnings
 import zipfile
@@ -76,16 +77,27 @@ def checked_path(name: str, path: Any) -> Path:
     Raises
     ------
     InvalidArgumentError
-        If it is no path, or that of a folder.
+        If it is no path, or that of a folder, a device, a pipe or anything else that is there and no file: it would be
+        replaced by one, or waited for without end.
     """
     try:
         target = Path(os.path.realpath(os.fspath(path)))
-        is_folder = target.is_dir()
-    except (TypeError, ValueError) as error:
+        mode = _mode_of(target)
+    except (TypeError, ValueError, OSError) as error:
         raise InvalidArgumentError(f"{name}={shown(path)} is no path of a file ({error}); give a str or Path") from None
-    if is_folder:
+    if mode is not None and stat.S_ISDIR(mode):
         raise InvalidArgumentError(f"{name}={str(path)!r} is a folder; give the path of a file in it")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise InvalidArgumentError(f"{name}={str(path)!r} is a device or a pipe, and no file; give the path of a file")
     return target
+
+
+def _mode_of(target: Path) -> int | None:
+    """Return what the system says of a file; None where it says nothing, which whoever opens it will hear again."""
+    try:
+        return target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
 
 
 def write(path: PathLike, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, keep: bool = True) -> None:

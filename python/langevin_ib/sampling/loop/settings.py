@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import _core
-from ...checks import checked_int, checked_real, shown
+from ...checks import checked_int, checked_real, one_of
 from ...errors import InvalidArgumentError
 from ...observe import Extent, Observer, Provenance
 from ...process import Process
@@ -72,9 +72,9 @@ class Settings:
             "step_size": checked_real("step_size", self.step_size, minimum=0.0, open_end=True),
             "steps": checked_int("steps", self.steps, minimum=1, maximum=MAX_STEPS),
             "burn_in": checked_int("burn_in", self.burn_in, minimum=0, maximum=MAX_STEPS),
-            "scheme": _one_of("scheme", self.scheme, tuple(SCHEMES)),
-            "dtype": _one_of("dtype", _dtype_name(self.dtype), DTYPES),
-            "noise": _one_of("noise", self.noise, NOISES),
+            "scheme": one_of("scheme", self.scheme, tuple(SCHEMES)),
+            "dtype": one_of("dtype", _dtype_name(self.dtype), DTYPES),
+            "noise": one_of("noise", self.noise, NOISES),
             "substeps": checked_int("substeps", self.substeps, minimum=1, maximum=MAX_SUBSTEPS),
             "approach": checked_int("approach", self.approach, minimum=0, maximum=MAX_STEPS),
         }
@@ -210,7 +210,7 @@ class Machine:
         """
         return cls(
             threads=_core.cpu_count() if threads is None else checked_int("threads", threads, minimum=1, maximum=1024),
-            level=None if level is None else _one_of("level", level, tuple(_core.levels())),
+            level=None if level is None else one_of("level", level, tuple(_core.levels())),
             block=checked_int("block", block, minimum=32, maximum=65_536),
         )
 
@@ -218,12 +218,6 @@ class Machine:
     def level_name(self) -> str:
         """The instruction set in use."""
         return self.level or _core.levels()[-1]
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in known:
-        raise InvalidArgumentError(f"{name}={shown(value)} is unknown; choose one of {', '.join(map(repr, known))}")
-    return str(value)
 
 
 def _dtype_name(dtype: Any) -> Any:

@@ -10,8 +10,9 @@ import sympy
 
 from ... import plot
 from ...comparison import compare
-from ...laws import Density, Dynamics, density, rivals
+from ...laws import Density, density, rivals
 from ...observe import Histogram, Observer
+from ...process import Dynamics
 from ...progress import Progress
 from ...sampling import Run
 from .compared import Compared

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...laws import Dynamics
 from ...model import Model
 from ...observe import Observer
+from ...process import Dynamics
 from ...progress import Progress
 from ...sampling import Run, sample
 from ...schemes import SCHEMES
