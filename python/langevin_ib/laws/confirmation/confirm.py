@@ -2,8 +2,8 @@
 
 The weight exp(-V/T) and the observable are evaluated as the user wrote them, rows of data one by one, by a walk through
 the expressions; no sum is condensed, no parameter is eliminated, no formula is solved. Points are drawn independently
-from a mixture that was fitted to the weight (`importance`), so the probabilities below 23 quantiles of the law are
-averages with known standard errors.
+from a mixture that was fitted to the weight (`importance`), so the probabilities below 23 values of the observable,
+about its quantiles, are averages with known standard errors.
 
 A law is refused if one of them differs by more than six standard errors and `law.error`: so a right law is refused in
 fewer than one of 10**7 cases. Standard errors are 0.0016 or less for nearly all laws, and one above 0.005 is a refusal
@@ -14,7 +14,6 @@ seen, and one of 0.045 in any case, both with a probability of more than 0.998.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import UnsupportedModelError
-from ...model.expressions import Data, compiled, uses_data, values_of
+from ...model.expressions import Data, compiled, values_of
 from ..line import Density
 from .importance import Proposal, fitted_proposal, tail_exponent
 
@@ -41,10 +40,12 @@ _TRUSTED = 0.7
 _HARMLESS = 1e-3
 """Where no draw has more than this share of the weight, the tail of the weights does not matter."""
 
-_COSTLY = 2e-5
-"""Seconds for one point: sums over so many rows are condensed after all."""
+_LONG = 256
+"""Sums over more rows are evaluated as the first integration evaluates them, condensed if they are polynomials."""
 
-_SECONDS = 4.0
+_SHORT = 16
+"""Of data with more rows fewer points are drawn."""
+
 _SEED = 20260106
 
 
@@ -75,16 +76,15 @@ class Target:
 
     def function(self, expression: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
         """Return an expression as a function of points, shape (n, d)."""
-        if uses_data(expression) and self._seconds(expression) > _COSTLY:
+        if _rows(expression) > _LONG:
             quick = compiled(expression, self.parameters, self.data)
             return lambda x: quick(*x.T)
         return lambda x: values_of(expression, dict(zip(self.parameters, x.T, strict=True)), self.data)
 
-    def _seconds(self, expression: sympy.Expr) -> float:
-        points = {x: np.linspace(0.5, 1.5, 64) for x in self.parameters}
-        began = time.perf_counter()
-        values_of(expression, points, self.data)
-        return (time.perf_counter() - began) / 64.0
+    @property
+    def most_draws(self) -> int:
+        """The number of draws after which it has to do."""
+        return int(_MOST_DRAWS / (1.0 + min(_rows(self.potential), _LONG) / _SHORT))
 
     def log_weight(self) -> Callable[[FloatArray], FloatArray]:
         """Return the log of the weight, without the condition."""
@@ -114,15 +114,30 @@ def require_confirmation(law: Density, target: Target, what: str) -> None:
     proposal = fitted_proposal(log_weight, len(target.parameters), rng, guide)
     if proposal is None:
         raise _doubted(what, "found no mass")
-    places = np.asarray(law.ppf(_PROBABILITIES))
-    tally = _Tally(places, np.asarray(law.cdf(places)))
     observable = target.function(target.observable)
-    began = time.perf_counter()
-    while True:
+    places = _quantiles(*_drawn(proposal, observable, rng))
+    if not places.size:
+        raise _doubted(what, "found no value of the observable")
+    tally = _Tally(places, np.asarray(law.cdf(places)))
+    while tally.draws == 0 or (tally.error > _WANTED and tally.draws < target.most_draws):
         tally.add(*_drawn(proposal, observable, rng))
-        if tally.error <= _WANTED or tally.draws >= _MOST_DRAWS or time.perf_counter() - began > _SECONDS:
-            break
     tally.judge(law.error, what)
+
+
+def _rows(expression: sympy.Expr) -> int:
+    """Return how many rows the sums of an expression have."""
+    return sum(math.prod(int(b - a) + 1 for _, a, b in total.limits) for total in expression.atoms(sympy.Sum))
+
+
+def _quantiles(values: FloatArray, logs: FloatArray) -> FloatArray:
+    """Return rough quantiles: any places would do, if they are chosen before the draws that are counted."""
+    known = ~np.isnan(values) & (logs > -np.inf)
+    order = np.argsort(values[known], kind="stable")
+    values, logs = values[known][order], logs[known][order]
+    if not values.size:
+        return values
+    below = np.cumsum(np.exp(logs - logs.max()))
+    return np.unique(values[np.searchsorted(below, _PROBABILITIES * below[-1])])
 
 
 def _drawn(
@@ -170,6 +185,7 @@ class _Tally:
         self.places, self.expected = places, expected
         self.logs: list[FloatArray] = []
         self.cells: list[NDArray[np.intp]] = []
+        self.draws = 0
 
     def add(self, values: FloatArray, logs: FloatArray) -> None:
         cells = np.searchsorted(self.places, values, side="left")  # values <= place

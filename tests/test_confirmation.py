@@ -1,0 +1,101 @@
+"""The second integration of laws: right ones pass, wrong ones do not, and what it says of itself holds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import langevin_ib as lib
+import numpy as np
+import pytest
+import scipy.stats
+import sympy
+from langevin_ib.errors import UnsupportedModelError
+from langevin_ib.laws.confirmation import Target, require_confirmation
+from langevin_ib.laws.confirmation.importance import fitted_proposal, tail_exponent
+from langevin_ib.laws.line import Density
+
+U, V, W = lib.parameters("u v w")
+Y, I = sympy.IndexedBase("y"), sympy.Idx("i", 3)
+
+
+def confirm(law: Any, f: Any, potential: Any, parameters: Any = (U, V), T: float = 1.0, **more: Any) -> None:
+    """Ask whether a scipy law is that of f under exp(-V/T)."""
+    target = Target(sympy.sympify(potential), sympy.sympify(f), parameters, more.pop("data", {}), T, **more)
+    require_confirmation(Density.from_scipy(law, name="law", reference="d f"), target, "the law of f")
+
+
+SQUARE = (U**2 + V**2) / 2
+PRODUCT = lib.density(lib.models.scalar_product(), "theta", dynamics=lib.Ambient(0.01), temperature=0.02)
+SUM = sympy.Sum((U - Y[I]) ** 2, (I, 0, 2)) / 2
+
+RIGHT: dict[str, tuple[Any, ...]] = {
+    "a normal": (scipy.stats.norm(), U, SQUARE),
+    "a tiny one": (scipy.stats.norm(3e-9, 1e-9), U + sympy.Float(3e-9), SQUARE * 10**18),
+    "a huge one": (scipy.stats.norm(0, 1e7), U, SQUARE / 10**14),
+    "a radius": (scipy.stats.chi(2), sympy.sqrt(U**2 + V**2), SQUARE),
+    "Cauchy": (scipy.stats.cauchy(), U / V, SQUARE),
+    "heavy tails": (scipy.stats.t(2), sympy.sqrt(2) * U, sympy.log(1 + U**2) * 3 / 2, (U,)),
+    "kinks": (scipy.stats.laplace(), U, sympy.Abs(U) + V**2),
+    "an edge": (scipy.stats.expon(), U, sympy.Piecewise((U, U > 0), (10**6, True)) + V**2),
+    "hyperbolas": (PRODUCT, U * V, (U * V - 1) ** 2 / 2 + (U**2 + V**2) / 200, (U, V), 0.02),
+    "two wells": (
+        scipy.stats.Mixture if False else scipy.stats.norm(0, 1),
+        V,
+        (U**2 - 25) ** 2 + V**2 / 2,
+    ),
+    "a narrow ridge": (scipy.stats.norm(), U, SQUARE + 10**6 * (U - V) ** 2 - V**2 / 2),
+    "data": (scipy.stats.norm(7 / 3, math.sqrt(1 / 3)), U, SUM + V**2, (U, V), 1.0, {"data": {"y": [1.0, 2.0, 4.0]}}),
+    "nine parameters": (
+        scipy.stats.chi2(9),
+        sympy.Add(*(x**2 for x in lib.parameters("x:9"))),
+        sympy.Add(*(x**2 for x in lib.parameters("x:9"))) / 2,
+        lib.parameters("x:9"),
+    ),
+    "a condition": (scipy.stats.truncnorm(1.0, 1.5), U, SQUARE, (U, V), 1.0, {"condition": (U, 1.0, 1.5)}),
+    "a thin shell": (scipy.stats.norm(0, math.sqrt(0.5)), U + 0 * V, SQUARE, (U, V), 1.0, {"condition": (U - V, 0, 1e-4)}),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_laws_pass_and_those_that_are_a_little_off_do_not(name: str) -> None:
+    """An error of .02 in the distribution function is seen, by a shift and by a stretch of that size."""
+    law, f, potential, *rest = RIGHT[name]
+    more = rest.pop() if len(rest) == 3 else {}
+    if "data" in more:
+        more = {"data": {"y": np.array(more["data"]["y"])}}
+    confirm(law, f, potential, *rest, **more)
+
+    width = float(law.ppf(0.55) - law.ppf(0.5))
+    for wrong in (_Moved(law, 0.4 * width, 1.0), _Moved(law, 0.0, 1.12)):
+        worst = max(abs(wrong.cdf(x) - law.cdf(x)) for x in law.ppf(np.linspace(0.02, 0.98, 97)))
+        if worst < 0.018:
+            continue
+        with pytest.raises(UnsupportedModelError, match=r"does not agree: the probability of values up to .* by the f"):
+            confirm(wrong, f, potential, *rest, **more)
+
+
+class _Moved:
+    """Another law: shifted and stretched about its median."""
+
+    def __init__(self, law: Any, shift: float, factor: float) -> None:
+        self.law, self.middle = law, float(law.ppf(0.5))
+        self.shift, self.factor = shift, factor
+
+    def _back(self, x: Any) -> Any:
+        return (np.asarray(x) - self.shift - self.middle) / self.factor + self.middle
+
+    def cdf(self, x: Any) -> Any:
+        return self.law.cdf(self._back(x))
+
+    def sf(self, x: Any) -> Any:
+        return self.law.sf(self._back(x))
+
+    def logpdf(self, x: Any) -> Any:
+        return self.law.logpdf(self._back(x)) - math.log(self.factor)
+
+    def ppf(self, q: Any) -> Any:
+        return (self.law.ppf(q) - self.middle) * self.factor + self.middle + self.shift
+
+    def support(self) -> Any:
+        return -math.inf, math.inf
