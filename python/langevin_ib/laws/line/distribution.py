@@ -20,7 +20,7 @@ from .elementwise import log_probability, mapped
 from .foreign import ConditionalLaw, DrawnLaw, Law, as_panels
 from .integrated import IntegratedLaw
 from .intervals import checked_interval, intersection
-from .tails import require_finite_moment
+from .tails import infinite_moment, require_finite_moment
 
 __all__ = ["Density"]
 
@@ -250,7 +250,7 @@ class Density:
             warnings.simplefilter("ignore")  # of what is infinite, which is said below
             found = float(value())
         if not math.isfinite(found):
-            require_finite_moment(self._law, math.inf, what)
+            raise infinite_moment(self._law, order, what)
         return found
 
     def stats(self, moments: str = "mv") -> tuple[float, ...] | float:

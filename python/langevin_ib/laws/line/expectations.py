@@ -38,17 +38,21 @@ def require_moment(cells: Cells, order: float, what: str) -> None:
     InfiniteMomentError
         If a tail falls off too slowly; names its exponent.
     """
+    exponents = [math.inf, math.inf]
     for cell in _powers(cells):
-        kappa, sign = float(cells.kappa[cell]), float(cells.sign[cell])
-        if kappa < 0.0 and kappa + order >= -_MARGIN:
-            raise InfiniteMomentError(tail_message(what, 1.0 - kappa, order, upper=sign > 0.0))
+        if cells.kappa[cell] < 0.0:
+            exponents[int(cells.sign[cell] > 0.0)] = 1.0 - float(cells.kappa[cell])
+    if min(exponents) <= order + 1.0 + _MARGIN:
+        raise InfiniteMomentError(tail_message(what, (exponents[0], exponents[1]), order))
 
 
-def tail_message(what: str, exponent: float, order: float, *, upper: bool) -> str:
-    """Say that a moment does not exist, and why."""
+def tail_message(what: str, exponents: tuple[float, float], order: float) -> str:
+    """Say that a moment does not exist because of the exponents a of the tails |x|**-a on both sides."""
+    lowest = min(exponents)
+    sides = [side for side, a in zip(("-infinity", "+infinity"), exponents, strict=True) if a < lowest + 0.01]
     return (
-        f"{what} does not exist: towards {'+' if upper else '-'}infinity the density falls off only like |x|**-a with "
-        f"a = {exponent:.4g}, and it needs a > {order + 1.0:.4g}; median() and interval() exist, and so do the moments "
+        f"{what} does not exist: towards {' and '.join(sides)} the density falls off only like |x|**-a with "
+        f"a = {lowest:.3g}, and it needs a > {order + 1.0:.3g}; median() and interval() exist, and so do the moments "
         "of conditioned([(lo, hi)]) with finite ends"
     )
 
@@ -163,9 +167,8 @@ class _OverCells(Average):
 
     def _refusal(self, kappa: float, growth: float, origin: float, *, upper: bool) -> str:
         if kappa < 0.0:
-            return tail_message(
-                f"E func(x), where func grows like |x|**{growth:.4g},", 1.0 - kappa, growth, upper=upper
-            )
+            exponents = (math.inf, 1.0 - kappa) if upper else (1.0 - kappa, math.inf)
+            return tail_message(f"E func(x), where func grows like |x|**{growth:.3g},", exponents, growth)
         return (
             f"E func(x) does not exist: at {origin:g} func grows like (distance)**{growth:.4g}, and the density goes "
             f"like (distance)**{kappa - 1.0:.4g}; condition on a set that excludes a neighbourhood of it"
