@@ -9,7 +9,7 @@ use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Routine, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Metropolis-adjusted Langevin algorithm.
@@ -51,34 +51,72 @@ impl Scheme for Metropolis {
         V: Potential,
         Q: Precision<T>,
     {
+        if step < self.approach {
+            S::call(Approach { walk, step, size });
+            return;
+        }
+        let strip = walk.strip(walk.potential.dim());
+        let increments = std::mem::take(&mut walk.increments);
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, walk.potential.dim());
+        for start in (0..walk.x.len()).step_by(strip) {
+            draw(walk, &mut draws, strip);
+            propose(walk, start..start + strip, size);
+            decide(walk, start..start + strip, step, size);
+        }
+        walk.increments = increments;
+    }
+}
+
+/// One step of the approach, a function of its own: beside it the step of MALA, whose size never changes, would be slower.
+struct Approach<'a, 'w, S: Simd, T: Element, V: Potential + 'w, Q> {
+    walk: &'a mut Walk<'w, S, T, V, Q>,
+    step: u64,
+    size: Step,
+}
+
+impl<S, T, V, Q> Routine<S> for Approach<'_, '_, S, T, V, Q>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { walk, step, size } = self;
         let dim = walk.potential.dim();
-        let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+        let strip = walk.strip(dim);
         let increments = std::mem::take(&mut walk.increments);
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
-        let is_approach = step < self.approach;
         for start in (0..walk.x.len()).step_by(strip) {
-            for normals in walk.normals[..strip].chunks_exact_mut(unit) {
-                draws.next(normals);
-                walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-            }
-            if is_approach {
-                walk.moving[..strip / dim].fill(Real::constant(1.0));
-            }
-            for attempt in 0..if is_approach { ATTEMPTS } else { 1 } {
+            draw(walk, &mut draws, strip);
+            walk.moving[..strip / dim].fill(Real::constant(1.0));
+            for attempt in 0..ATTEMPTS {
                 let size = size.quartered(attempt);
                 propose(walk, start..start + strip, size);
-                let is_done = if is_approach {
-                    approach(walk, start..start + strip, size)
-                } else {
-                    decide(walk, start..start + strip, step, size);
-                    true
-                };
-                if is_done {
+                if approach(walk, start..start + strip, size) {
                     break;
                 }
             }
         }
         walk.increments = increments;
+    }
+}
+
+/// Draws the normals of a strip.
+#[inline(always)]
+fn draw<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, draws: &mut Draws<'_, S, T, Q>, strip: usize)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    for normals in walk.normals[..strip].chunks_exact_mut(Walk::<S, T, V, Q>::unit(walk.potential.dim())) {
+        draws.next(normals);
+        walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
     }
 }
 
