@@ -12,11 +12,10 @@ import scipy.stats
 import sympy
 from langevin_ib.errors import UnsupportedModelError
 from langevin_ib.laws.confirmation import Target, require_confirmation
-from langevin_ib.laws.confirmation.importance import fitted_proposal, tail_exponent
 from langevin_ib.laws.line import Density
 
 U, V, W = lib.parameters("u v w")
-Y, I = sympy.IndexedBase("y"), sympy.Idx("i", 3)
+Y, ROW = sympy.IndexedBase("y"), sympy.Idx("i", 3)
 
 
 def confirm(law: Any, f: Any, potential: Any, parameters: Any = (U, V), T: float = 1.0, **more: Any) -> None:
@@ -27,7 +26,7 @@ def confirm(law: Any, f: Any, potential: Any, parameters: Any = (U, V), T: float
 
 SQUARE = (U**2 + V**2) / 2
 PRODUCT = lib.density(lib.models.scalar_product(), "theta", dynamics=lib.Ambient(0.01), temperature=0.02)
-SUM = sympy.Sum((U - Y[I]) ** 2, (I, 0, 2)) / 2
+SUM = sympy.Sum((U - Y[ROW]) ** 2, (ROW, 0, 2)) / 2
 
 RIGHT: dict[str, tuple[Any, ...]] = {
     "a normal": (scipy.stats.norm(), U, SQUARE),
@@ -53,7 +52,14 @@ RIGHT: dict[str, tuple[Any, ...]] = {
         lib.parameters("x:9"),
     ),
     "a condition": (scipy.stats.truncnorm(1.0, 1.5), U, SQUARE, (U, V), 1.0, {"condition": (U, 1.0, 1.5)}),
-    "a thin shell": (scipy.stats.norm(0, math.sqrt(0.5)), U + 0 * V, SQUARE, (U, V), 1.0, {"condition": (U - V, 0, 1e-4)}),
+    "a thin shell": (
+        scipy.stats.norm(0, math.sqrt(0.5)),
+        U + 0 * V,
+        SQUARE,
+        (U, V),
+        1.0,
+        {"condition": (U - V, 0, 1e-4)},
+    ),
 }
 
 

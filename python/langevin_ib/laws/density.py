@@ -113,9 +113,9 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    law, model = _density(asked), asked.model
     if asked.is_on_slice:
         require_one_law(asked)
-    law, model = _density(asked), asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
         target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)

@@ -15,6 +15,7 @@ from ..checks import checked_int
 from ..errors import DivergenceError, InvalidArgumentError
 from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
 from ..progress import Progress
+from .diagnostics import Diagnostics, diagnose
 from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
 from .loop import MAX_STEPS, Machine, stuck_walkers, with_stable_step
 from .segments import proceed
@@ -155,6 +156,31 @@ class Run(Snapshot):
             )
         filled: Result = spec.filled(provenance, kept)
         return filled
+
+    def diagnostics(self) -> Diagnostics:
+        """Return what the run says of its own convergence, without any law: R-hat, effective samples, drift.
+
+        Traces tell most: the rank-normalised split R-hat, and effective samples of bulk and tails, of Vehtari, Gelman,
+        Simpson, Carpenter and Bürkner, Bayesian Analysis 16 (2021) 667. Of moments and histograms, which keep no time,
+        the spread between walkers, and whether the final states are distributed as all states were, is what can be
+        told. What deserves attention is also in ``notes``, where long traces are judged by fewer walkers.
+
+        Returns
+        -------
+        Diagnostics
+            One row for each observer; it prints as a table.
+
+        Examples
+        --------
+        >>> import langevin_ib as lib
+        >>> run = lib.sample(
+        ...     lib.models.harmonic(), temperature=0.5, step_size=0.1, steps=20_000, burn_in=1000, walkers=64, rng=0,
+        ...     observe={"x": lib.Trace(every=10)}, progress=False,
+        ... )
+        >>> run.diagnostics()["x"][0].rhat < 1.01
+        True
+        """
+        return diagnose(self)
 
     def save(self, path: PathLike) -> None:
         """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
