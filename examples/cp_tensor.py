@@ -16,7 +16,7 @@ model = lib.Model(
 # Derive: the law of the entry; and the naive one, exp(-loss / T) of an entry that is a parameter itself.
 plain = lib.Model(parameters=(entry,), predictor={"entry": entry}, loss=(entry - 1) ** 2 / 2)
 setting = {"dynamics": lib.Ambient(), "temperature": 0.1}
-law, naive = (lib.density(each, "entry", **setting) for each in (model, plain))
+law, naive = (lib.density(each, "entry", timeout=60, **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
 walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
 keep = {"entry": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
@@ -25,7 +25,7 @@ found, rival = (lib.compare(run["entry"], each) for each in (law, naive))
 # On the slice a² + b² - 2 c² = 1: a step, then along the orbit back to it. Nothing is added to the loss.
 setting["dynamics"] = lib.GaugeFixed(level=0.5)
 held = lib.sample(model, **setting, step_size=1e-3, steps=40_000, burn_in=4000, walkers=1024, rng=2, observe=keep)
-slice_law = lib.density(model, "entry", **setting)
+slice_law = lib.density(model, "entry", timeout=60, **setting)
 on_slice, rival_on_slice = (lib.compare(held["entry"], each) for each in (slice_law, naive))
 print(found, rival, on_slice, rival_on_slice, sep="\n\n")
 if len(sys.argv) > 1:

@@ -21,7 +21,7 @@ plain = lib.Model(parameters=(p, q), predictor={"theta0": p, "theta1": q}, loss=
 setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "theta0", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
-walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
+walk = {"scheme": "mala", "step_size": 0.01, "steps": 16000, "burn_in": 500, "walkers": 1024}
 keep = {"theta0": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["theta0"], each) for each in (law, naive))

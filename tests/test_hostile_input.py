@@ -72,7 +72,7 @@ class TestObserve:
 
     @named([None, 1, "histogram", [HISTOGRAM], (HISTOGRAM, 1), lib.Histogram, {"x": HISTOGRAM}, ((HISTOGRAM,),)])
     def test_no_spec(self, value) -> None:
-        assert "observe['x'] must be a Histogram, Moments or Trace" in refused(observe={"x": value})
+        assert "observe['x'] must be one of Histogram, Moments, Trace, States" in refused(observe={"x": value})
 
     def test_nothing_to_keep(self) -> None:
         assert "observe['x'] = () keeps nothing" in refused(observe={"x": ()})

@@ -211,7 +211,7 @@ class TestChoices:
 
     @named(["ambient", 0.1, lib.Ambient, object(), {}])
     def test_dynamics(self, value) -> None:
-        assert "dynamics must be an Ambient" in refused(dynamics=value)
+        assert "dynamics must be one of Ambient" in refused(dynamics=value)
 
     def test_everything_after_the_model_has_a_name(self) -> None:
         with pytest.raises(TypeError):

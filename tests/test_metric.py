@@ -103,7 +103,8 @@ def test_the_core_refuses_a_metric_that_is_not_positive_definite():
     request = {
         "potential": ("product", [1.0], 0.1), "bound": None, "metric": [1.0, 2.0, 2.0, 1.0], "scheme": "mala",
         "noise": "native", "temperature": 0.1, "step_size": 0.1, "key": 1, "substeps": 1, "walkers": (0, 2),
-        "steps": (0, 2), "burn_in": 0, "observe": [], "groups": GROUPS, "threads": 1, "level": None, "block": 32,
+        "steps": (0, 2), "burn_in": 0, "approach": 0, "observe": [], "groups": GROUPS, "threads": 1, "level": None,
+        "block": 32,
     }  # fmt: skip
     with pytest.raises(ValueError, match="positive definite"):
         _core.sample(request, np.ones((2, 2)))

@@ -128,7 +128,7 @@ class _Watch:
         try:
             while not self._over.wait(min(max(next_time - self._elapsed(), 1e-3), math.inf if bar is None else _BEAT)):
                 elapsed = self._elapsed()
-                if bar is not None and elapsed > _SILENT:
+                if bar is not None and time.monotonic() - self._began > _SILENT:
                     bar.show(elapsed)
                 if elapsed >= next_time:
                     self._fire()

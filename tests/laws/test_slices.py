@@ -125,7 +125,7 @@ def test_a_soft_slice_has_the_bessel_law() -> None:
     grid = GRID + 0.5 * (GRID[1] - GRID[0])  # beside the infinite peak
     for stiffness, rival in ((3.0, 12.0), (40.0, 10.0)):
         dynamics = lib.SoftSlice(stiffness)
-        run = sampled(UV, dynamics, scheme="mala", step_size=0.2 / stiffness**0.5, steps=800, initial=(1.0, 1.0))
+        run = sampled(UV, dynamics, scheme="mala", step_size=0.1 / stiffness**0.5, steps=1600, initial=(1.0, 1.0))
         assert pvalue(theta(run), gibbs(grid) * scipy.special.k0e(stiffness * grid**2 / (4 * T)), grid) > RIGHT
         assert pvalue(theta(run), gibbs(grid) * scipy.special.k0e(rival * grid**2 / (4 * T)), grid) < WRONG
 

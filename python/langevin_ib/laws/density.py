@@ -106,7 +106,7 @@ def density(
     return within(
         timeout,
         lambda: _confirmed(asked),
-        what=f"the law of {observable!r}",
+        what=f"the law of {shown(observable)}",
         remedy="observe a simpler function, or sample the model and compare two independent runs",
     )
 

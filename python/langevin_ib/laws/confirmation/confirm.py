@@ -89,7 +89,12 @@ class Target:
     def log_weight(self) -> Callable[[FloatArray], FloatArray]:
         """Return the log of the weight, without the condition."""
         potential = self.function(self.potential)
-        return lambda x: _finite(-potential(x) / self.temperature)
+
+        def log_weight(x: FloatArray) -> FloatArray:
+            with np.errstate(over="ignore"):  # where V is huge there is no weight
+                return _finite(-potential(x) / self.temperature)
+
+        return log_weight
 
 
 def require_confirmation(law: Density, target: Target, what: str) -> None:

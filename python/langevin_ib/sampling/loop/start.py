@@ -47,7 +47,7 @@ def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArr
     if initial is None:
         drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
         return drawn.reshape(shape)
-    states = real_array("initial", initial)
+    states = real_array(f"initial, of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape},", initial)
     try:
         # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
         if states.ndim > 0 and states.shape[-1] != model.dim:
