@@ -401,6 +401,7 @@ class TestReach:
         ):
             sampled(initial=initial, dtype=dtype, step_size=step_size)
 
+    @pytest.mark.filterwarnings("ignore:walker 0 is at x")
     @pytest.mark.parametrize(("dtype", "near"), [("float64", 0.99e100), ("float32", 0.99e18)])
     def test_states_within_it_are_taken(self, dtype, near) -> None:
         # The noise is far below the last digit there, and a step of T = 0 goes nowhere.
