@@ -275,7 +275,7 @@ def test_uv_and_chains_of_level_zero_have_no_law_and_say_where_the_mass_goes(dep
     x = np.array([0.2, 1.5])
     ratio = conditioned.pdf(x) / (x**-power * np.exp(-((x - 1) ** 2) / 2 / T))
     assert ratio[0] == pytest.approx(ratio[1], rel=1e-12)
-    # The uncorrected surface is another matter: |z|**(1/L - 1) can be integrated. (A run stays on the sheet that it is on.)
+    # The uncorrected surface is another matter: |z|**(1/L - 1) can be integrated, sheet by sheet.
     rigid = law(chain(depth), "theta", Constrained(0.0), given=("theta", 0.0, math.inf))
     slope = np.diff(rigid.logpdf([1e-9, 1e-8])) / math.log(10.0)
     assert slope[0] == pytest.approx(1 / depth - 1, abs=1e-6)
