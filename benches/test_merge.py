@@ -26,7 +26,7 @@ def settings(shards: int) -> Settings:
 def parts(shards: int, source: np.random.Generator) -> Iterator[Part]:
     """The shards' results, one after another, as an executor hands them over."""
     counts = source.integers(0, 10**6, size=(64, 203))
-    states, sums = source.normal(size=(WALKERS, 2)), source.normal(size=(WALKERS, 4))
+    states, sums = source.normal(size=(WALKERS, 2)), source.normal(size=(WALKERS, 5))
     for first in range(0, shards * WALKERS, WALKERS):
         yield (first, first + WALKERS), Progressed(states, (counts, sums), 1000)
 
