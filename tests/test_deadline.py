@@ -178,7 +178,7 @@ def test_on_a_terminal_there_is_a_bar_after_two_seconds(monkeypatch: Any, capsys
     within(5.0, lambda: None, **WORDS)
     assert capsys.readouterr().err == ""
     for timeout in (60.0, None):
-        within(timeout, lambda: time.sleep(3.0), **WORDS)
+        within(timeout, lambda: time.sleep(5.0), **WORDS)
         assert "the answer: " in capsys.readouterr().err
 
 
