@@ -19,6 +19,7 @@ from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.virial import identities
 from langevin_ib.model.expressions.expressions import compiled
 from langevin_ib.model.meaning import is_invariant, is_separable, jumps_of, same_function, telling_points, vanishes
+from langevin_ib.process import Process
 from langevin_ib.sampling.loop.kernels import kernel_of
 
 A, W, B = lib.parameters("a w b")
@@ -388,7 +389,7 @@ class TestRecognitionByLaws:
     )
     def test_losses_of_the_strength_alone(self, loss, right) -> None:
         built = models.relu_neuron(3, loss=loss)
-        request = LawRequest(model=built, observable="strength", dynamics=lib.Ambient(weight_decay=1.0), T=1.0)
+        request = LawRequest(process=Process(built, lib.Ambient(weight_decay=1.0), 1.0), observable="strength")
         assert BlockStrength(request, Block.recognise(built)).is_isotropic is right
 
     @pytest.mark.parametrize("top", [50, sympy.oo])
@@ -408,7 +409,7 @@ class TestRecognitionByLaws:
                 symmetry=plain.symmetry,
                 observables=observables,
             )
-            law = MatrixLaw.recognise(LawRequest(model=built, observable=name, dynamics=lib.GaugeFixed(), T=1.0))
+            law = MatrixLaw.recognise(LawRequest(process=Process(built, lib.GaugeFixed(), 1.0), observable=name))
             found[name] = law.kind, law._loss_is(of_norm=True), law._loss_is(of_norm=False)
         endless = top is sympy.oo
         for name, (kind, of_norm, of_sigma) in found.items():

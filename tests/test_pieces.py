@@ -51,18 +51,18 @@ def test_a_potential_is_quadratic_only_in_what_has_one_piece(name, by_data) -> N
     fit = sympy.Sum(f(X[I] * U + V), (I, 0, 2)) if by_data else sum(f(x * U + V) for x in DATA["X"])
     data = DATA if by_data else {}
     potential = fit + U**2 + V**2 + (W - U) ** 2
-    gibbs = Gibbs(potential, (U, V, W), data, 1.0)
-    assert _largest_block(gibbs, W, (U, V, W), 3) == (W,)
+    gibbs = Gibbs(potential, sympy.S.Zero, W, (U, V, W), data, 1.0)
+    assert _largest_block(gibbs, (U, V, W), 3) == (W,)
     # Pieces that depend on one of them leave the others.
-    gibbs = Gibbs(f(U) + U**2 + V**2 + (W - V) ** 2, (U, V, W), {}, 1.0)
-    assert _largest_block(gibbs, V + W, (U, V, W), 3) == (V, W)
+    gibbs = Gibbs(f(U) + U**2 + V**2 + (W - V) ** 2, sympy.S.Zero, V + W, (U, V, W), {}, 1.0)
+    assert _largest_block(gibbs, (U, V, W), 3) == (V, W)
 
 
 @pytest.mark.parametrize("name", ROUGH)
 def test_an_observable_is_affine_only_in_what_has_one_piece(name) -> None:
     f = ROUGH[name](V) + U
-    gibbs = Gibbs(U**2 + V**2, (U, V), {}, 1.0)
-    assert _largest_block(gibbs, f, (U, V), 2) == (U,)
+    gibbs = Gibbs(U**2 + V**2, sympy.S.Zero, f, (U, V), {}, 1.0)
+    assert _largest_block(gibbs, (U, V), 2) == (U,)
     assert is_affine(f, U)
     assert not is_affine(f, V)
 
@@ -72,4 +72,4 @@ def test_least_absolute_deviations() -> None:
     deviations = [(0.3, 0.2), (-1.2, 0.0), (0.8, 0.9), (1.5, 1.1), (-0.4, 0.1), (2, 1.7)]
     for absolute in ABSOLUTE.values():
         loss = sum(absolute(x * U + V - y) for x, y in deviations) + (U**2 + V**2) / 5
-        assert _largest_block(Gibbs(loss, (U, V), {}, 0.3), U, (U, V), 2) == ()
+        assert _largest_block(Gibbs(loss, sympy.S.Zero, U, (U, V), {}, 0.3), (U, V), 2) == ()
