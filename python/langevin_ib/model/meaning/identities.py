@@ -49,10 +49,10 @@ _TINY = 1e-290
 _CLOSE = 1e-3
 _WRITTEN_OUT = 5000
 _EXACT_PARTS, _EXACT_POINTS = 150, 8
-_ROWS = 3e5
-"""Points times rows of data: with more rows, fewer of the telling points are looked at."""
+_FEW_ROWS, _ROWS = 1e6, 3e5
+"""Points times rows of data, at first and in all: with many rows, fewer points are looked at."""
 
-_FEWEST = 12
+_FEWEST, _FEW = 3, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,11 +257,12 @@ def _at(
 
 def compared_at(expression: sympy.Expr, symbols: Sequence[sympy.Symbol], data: Data) -> Iterator[FloatArray]:
     """Yield points to compare values at: some of all sizes, which refute most of what is wrong, then telling ones."""
-    few = spread(len(symbols), np.random.default_rng(20260107), count=_FEWEST)
-    yield few
     rows = max((len(array) for array in data.values()), default=1) if uses_data(expression) else 1
+    count = max(_FEWEST, min(_FEW, int(_FEW_ROWS / rows)))
+    few = spread(len(symbols), np.random.default_rng(20260107), count=count)
+    yield few
     telling = telling_points([expression], symbols, data)
-    most = max(_FEWEST, int(_ROWS / rows))
+    most = max(count, int(_ROWS / rows))
     if telling.shape[1] > most:
         telling = telling[:, np.random.default_rng(20260108).choice(telling.shape[1], most, replace=False)]
     yield np.concatenate([few, telling], axis=1)
