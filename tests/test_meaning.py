@@ -8,6 +8,7 @@ import time
 import langevin_ib as lib
 import numpy as np
 import pytest
+import scipy.special
 import sympy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -421,3 +422,16 @@ def test_closed_forms_of_the_core_are_proven() -> None:
     for cut in (clip(A * W, -(10**6), 10**6), sympy.Piecewise((A * W, A < 10**6), (0, True))):
         assert kernel_of(model((cut - 1) ** 2 / 2, symmetry=None)) is None
     assert kernel_of(model((A * W - 1) ** 2 / 2)) is not None
+
+
+def test_a_weight_is_even_only_if_it_is_so_far_out() -> None:
+    """v is narrow where u > 20, and not where u < -20: the law of v, by a sum over a grid."""
+    built = lib.Model(
+        parameters=(A, W), predictor={"a": A}, loss=(A**2 + W**2) / 200 + sympy.Max(0, A - 20) * W**2 / 10
+    )
+    law = lib.density(built, "w", dynamics=lib.Ambient(), temperature=1.0)
+    a = np.linspace(-80.0, 80.0, 160_001)[:, None]
+    precision = 0.01 + 0.2 * np.maximum(0.0, a - 20.0)
+    weight = np.exp(-(a**2) / 200) / np.sqrt(precision)
+    inside = (weight * scipy.special.erf(np.sqrt(precision / 2.0))).sum() / weight.sum()
+    assert law.cdf(1.0) - law.cdf(-1.0) == pytest.approx(inside, abs=1e-7)

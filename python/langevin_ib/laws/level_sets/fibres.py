@@ -66,6 +66,8 @@ class Fibre:
         Takes something that is ignored and these coordinates; returns the log of the Gibbs weight with respect to them.
     places : callable
         Takes the same; returns values of f that are met there.
+    gibbs : Gibbs
+        The weight.
     is_normal : bool
         f is normal given the coordinates outside of the block.
     """
@@ -74,6 +76,7 @@ class Fibre:
     coordinates: tuple[sympy.Symbol, ...]
     log_mass: LogWeight
     places: Callable[..., FloatArray]
+    gibbs: Gibbs
     is_normal: bool = False
 
     @property
@@ -97,7 +100,7 @@ def fibres_of(gibbs: Gibbs, most_left: int) -> list[Fibre] | None:
     f = gibbs.observable
     affine = _largest_block(gibbs, gibbs.parameters, most_left)
     if affine is not None and any(f.has(y) for y in affine):
-        found.append(_normal_fibre(_Block.of(gibbs, affine)))
+        found.append(_normal_fibre(gibbs, _Block.of(gibbs, affine)))
     others = tuple(x for x in gibbs.parameters if not f.has(x))
     # One coordinate is solved for, all others of f are left.
     block = _largest_block(gibbs, others, most_left + 1 - (len(gibbs.parameters) - len(others)))
@@ -239,7 +242,7 @@ def _dot(one: Sequence[FloatArray], other: Sequence[FloatArray]) -> FloatArray:
     return sum((a * b for a, b in zip(one, other, strict=False)), np.zeros(()))
 
 
-def _normal_fibre(block: _Block) -> Fibre:
+def _normal_fibre(gibbs: Gibbs, block: _Block) -> Fibre:
     """Mix the normal laws that f has given the coordinates outside of the block."""
 
     def log_weight(t: FloatArray, *others: FloatArray) -> FloatArray:
@@ -253,7 +256,7 @@ def _normal_fibre(block: _Block) -> Fibre:
         _, mean, variance = block.reduced(others)
         return np.concatenate([np.atleast_1d(mean + k * np.sqrt(variance)) for k in (-6.0, -2.0, 0.0, 2.0, 6.0)])
 
-    return Fibre((Piece(block.others, log_weight),), block.others, log_mass, places, is_normal=True)
+    return Fibre((Piece(block.others, log_weight),), block.others, log_mass, places, gibbs, is_normal=True)
 
 
 def _is_number(f: sympy.Expr, zeros: Sequence[sympy.Symbol]) -> bool:
@@ -285,7 +288,7 @@ def _solved_fibre(gibbs: Gibbs, block: _Block, pivots: dict[sympy.Symbol, list[s
     def log_mass(_: FloatArray, *coordinates: FloatArray) -> FloatArray:
         return block.reduced(coordinates)[0]
 
-    return Fibre(tuple(pieces), symbols, log_mass, lambda _, *coordinates: observable(*coordinates))
+    return Fibre(tuple(pieces), symbols, log_mass, lambda _, *coordinates: observable(*coordinates), gibbs)
 
 
 @dataclass(frozen=True, eq=False)

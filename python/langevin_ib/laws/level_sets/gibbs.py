@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...model.expressions import Data
+from ...model.expressions import Data, values_of
+from ...model.meaning import telling_points
 
 __all__ = ["Factor", "Gibbs", "Points"]
 
@@ -64,6 +66,13 @@ class Gibbs:
     def potential(self) -> sympy.Expr:
         """V."""
         return self.loss + self.rest
+
+    @cached_property
+    def looks(self) -> tuple[Points, FloatArray]:
+        """Points of all sizes and on all pieces of V and f, and what f is there."""
+        found = telling_points([self.loss, self.rest, self.observable], self.parameters, self.data)
+        points = dict(zip(self.parameters, found, strict=True))
+        return points, values_of(self.observable, points, self.data)
 
     @property
     def rough(self) -> frozenset[sympy.Symbol]:

@@ -49,6 +49,8 @@ _NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
 _DEEPER = 27.0  # so much further coordinates are followed down, in logs
 _QUANTILES = np.linspace(0.0, 1.0, 11)
 _FLIPS = 16
+_NOTHING_LEFT = 1e3
+"""A weight that is smaller by exp(-1000) than another one does not count."""
 
 
 def pushed_forward(
@@ -187,7 +189,7 @@ class _Quadrature:
         for k, x in enumerate(symbols):
             order = [k, *(j for j in range(len(symbols)) if j != k)]
             weight = _reordered(fibre.log_mass, order)
-            sides = self._sides(weight, [symbols[j] for j in order], dict.fromkeys(symbols, _WIDE))
+            sides = self._sides(fibre, weight, [symbols[j] for j in order], dict.fromkeys(symbols, _WIDE))
             profile = Nested(weight, sides).profile().max(axis=0)
             self._require_end(x, profile)
             (matters,) = np.nonzero(profile >= profile.max() - CUT)
@@ -224,7 +226,7 @@ class _Quadrature:
                     seen.append(np.quantile(values[np.isfinite(values)], _QUANTILES))
             return logs
 
-        integral = Nested(recording, self._sides(fibre.log_mass, fibre.coordinates, axes))
+        integral = Nested(recording, self._sides(fibre, fibre.log_mass, fibre.coordinates, axes))
         result = float(integral(_NOTHING, max(min(tolerance, 3e-7), 30.0 * tolerance if self.has_rows else 0.0))[0])
         if integral.doubt > 1e3:
             raise self._diverged("over all parameters", integral.doubt)
@@ -232,7 +234,7 @@ class _Quadrature:
 
     def _table(self, axes: Sequence[dict[sympy.Symbol, Axis]], places: FloatArray, tolerance: float) -> Table:
         integrals = [
-            Nested(piece.log_weight, self._sides(piece.log_weight, piece.rest, own))
+            Nested(piece.log_weight, self._sides(fibre, piece.log_weight, piece.rest, own))
             for fibre, own in zip(self.fibres, axes, strict=True)
             for piece in fibre.pieces
         ]
@@ -254,13 +256,17 @@ class _Quadrature:
         )
 
     def _sides(
-        self, log_weight: LogWeight, symbols: Sequence[sympy.Symbol], axes: dict[sympy.Symbol, Axis]
+        self, fibre: Fibre, log_weight: LogWeight, symbols: Sequence[sympy.Symbol], axes: dict[sympy.Symbol, Axis]
     ) -> list[Axis]:
         """Return the axes of some coordinates; half of one suffices where changing signs leaves the weight as it is.
 
-        That of a coordinate may be changed together with those of coordinates inside of it.
+        That of a coordinate may be changed together with those of coordinates inside of it. Beside random points there
+        are some on all pieces of V and f; where there is next to no weight it does not matter.
         """
-        points = [*probes([sympy.Dummy("t"), *symbols], _FLIPS).values()]
+        looks, values = fibre.gibbs.looks
+        drawn = probes([sympy.Dummy("t"), *symbols], _FLIPS).values()
+        on_pieces = [values, *(looks[x] for x in symbols)]
+        points = [np.concatenate(pair) for pair in zip(drawn, on_pieces, strict=True)]
         here, result = log_weight(*points), []
         for k, x in enumerate(symbols):
             inside = len(symbols) - k - 1
@@ -268,9 +274,17 @@ class _Quadrature:
             for flips in range(2**inside):
                 signs = [1.0] * (k + 1) + [-1.0] + [-1.0 if flips >> j & 1 else 1.0 for j in range(inside)]
                 there = log_weight(*(sign * p for sign, p in zip(signs, points, strict=True)))
-                found |= bool(np.allclose(here, there, rtol=1e-11, atol=1e-11, equal_nan=True))
+                found |= _same_weights(here, there)
             result.append(replace(axes[x], even=found))
         return result
+
+
+def _same_weights(one: FloatArray, other: FloatArray) -> bool:
+    """Return whether log-weights are equal wherever one of them counts."""
+    with np.errstate(invalid="ignore"):
+        top = np.max(one, where=np.isfinite(one), initial=-np.inf)
+        nothing = (one < top - _NOTHING_LEFT) & (other < top - _NOTHING_LEFT)
+        return bool(np.all(nothing | np.isclose(one, other, rtol=1e-11, atol=1e-11, equal_nan=True)))
 
 
 _NOTHING = [np.zeros(1)]
