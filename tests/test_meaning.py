@@ -24,7 +24,7 @@ from langevin_ib.process import Process
 from langevin_ib.sampling.loop.kernels import kernel_of
 
 A, W, B = lib.parameters("a w b")
-X, K = sympy.IndexedBase("X"), sympy.Idx("k", 4)
+X, Y, K = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("k", 4)
 DATA = {"X": np.array([0.5, -1.0, 2.0, 0.3])}
 SCALING = lib.Scaling({A: 1, W: -1})
 Piecewise = sympy.Piecewise
@@ -435,3 +435,25 @@ def test_a_weight_is_even_only_if_it_is_so_far_out() -> None:
     weight = np.exp(-(a**2) / 200) / np.sqrt(precision)
     inside = (weight * scipy.special.erf(np.sqrt(precision / 2.0))).sum() / weight.sum()
     assert law.cdf(1.0) - law.cdf(-1.0) == pytest.approx(inside, abs=1e-7)
+
+
+ROW = sympy.Idx("i", 6)
+DEVIATIONS = ((0.3, 0.2), (-1.2, 0.0), (0.8, 0.9), (1.5, 1.1), (-0.4, 0.1), (2.0, 1.7))
+
+
+@pytest.mark.parametrize("by_data", [False, True])
+def test_the_law_of_least_absolute_deviations(by_data) -> None:
+    """The absolute value is written as a Piecewise, whose second derivative is 0; the mean, by a sum over a grid."""
+    pairs = np.array(DEVIATIONS)
+    residual = [X[ROW] * A + W - Y[ROW]] if by_data else [x * A + W - y for x, y in DEVIATIONS]
+    pieces = [Piecewise((r, r > 0), (-r, True)) for r in residual]
+    fit = sympy.Sum(pieces[0], (ROW, 0, 5)) if by_data else sum(pieces)
+    data = {"X": pairs[:, 0], "y": pairs[:, 1]} if by_data else {}
+    built = lib.Model(parameters=(A, W), predictor={"a": A}, loss=fit, confinement=(A**2 + W**2) / 5, data=data)
+    law = lib.density(built, "a", dynamics=lib.Ambient(), temperature=0.3, timeout=60)
+    grid = np.linspace(-8.0, 8.0, 1601)
+    a, w = grid[:, None], grid[None, :]
+    potential = sum(np.abs(x * a + w - y) for x, y in pairs) + (a**2 + w**2) / 5
+    weight = np.exp(-potential / 0.3)
+    assert law.mean() == pytest.approx((weight * a).sum() / weight.sum(), abs=1e-4)
+    assert law.mean() == pytest.approx(0.53647, abs=1e-5)

@@ -162,7 +162,7 @@ class _Quadrature:
         table = self._table(axes, np.unique(np.concatenate(places)), tolerance)
         cells = integrate(table.log_weight, [table.support()], [0.0])
         missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
-        if abs(missing) > max(_MISMATCH, 10.0 * tolerance):
+        if abs(missing) > max(_MISMATCH, 10.0 * tolerance, self._of_mass(tolerance)):
             raise UnsupportedModelError(
                 f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
                 "mass, so the observable takes a value with positive probability, has branches that were not found, or "
@@ -227,10 +227,14 @@ class _Quadrature:
             return logs
 
         integral = Nested(recording, self._sides(fibre, fibre.log_mass, fibre.coordinates, axes))
-        result = float(integral(_NOTHING, max(min(tolerance, 3e-7), 30.0 * tolerance if self.has_rows else 0.0))[0])
+        result = float(integral(_NOTHING, self._of_mass(tolerance))[0])
         if integral.doubt > 1e3:
             raise self._diverged("over all parameters", integral.doubt)
         return result, np.quantile(np.concatenate([[0.0], *seen[-200:]]), _QUANTILES)
+
+    def _of_mass(self, tolerance: float) -> float:
+        """Return how exactly the integral over everything is known."""
+        return max(min(tolerance, 3e-7), 30.0 * tolerance if self.has_rows else 0.0)
 
     def _table(self, axes: Sequence[dict[sympy.Symbol, Axis]], places: FloatArray, tolerance: float) -> Table:
         integrals = [
