@@ -173,8 +173,10 @@ def brute_force(f) -> float:
     rng = np.random.default_rng(1)
     sizes = 10.0 ** rng.uniform(-4.0, 6.0, size=(2, 4000))
     a, w = sizes * rng.choice([-1.0, 1.0], size=sizes.shape)
-    steps = f.replace(sympy.Heaviside, lambda z, _: (1 + sympy.sign(z)) / 2)  # nested ones are too much for lambdify
-    function = sympy.lambdify((A, W), steps, "numpy")
+    # Steps inside of steps, and choices among conditions, are too much for SymPy's own code.
+    steps = f.replace(sympy.Heaviside, lambda z, _: (1 + sympy.sign(z)) / 2)
+    plain = steps.replace(sympy.ITE, lambda c, x, y: sympy.Or(sympy.And(c, x), sympy.And(sympy.Not(c), y)))
+    function = sympy.lambdify((A, W), plain, "numpy")
     with np.errstate(all="ignore"):
         start = function(a, w) + 0.0 * a
         worst = 0.0

@@ -83,3 +83,17 @@ def test_nested_steps() -> None:
     )
     assert values.tolist() == [1.0, 7.0]
     assert compiled(sympy.Heaviside(u), (u,))(np.array([-1.0, 0.0, 2.0])).tolist() == [0.0, 0.5, 1.0]
+
+
+def test_choices_among_conditions() -> None:
+    """SymPy's own code for them begins with a simplification that fails here."""
+    u, v = lib.parameters("u v")
+    chosen = sympy.ITE(v > 0, sympy.Max(0, u * v * sympy.Heaviside(u * v)) > 1, sympy.Max(0, u * v / 2) > 1)
+    function = compiled(sympy.Piecewise((u * v, chosen), (u * v + 10, True)), (u, v))
+    assert function(np.array([2.0, 0.5, -3.0, -1.0]), np.array([1.0, 1.0, -1.0, -1.0])).tolist() == [
+        2.0,
+        10.5,
+        3.0,
+        11.0,
+    ]
+    assert function(2.0, 1.0) == 2.0

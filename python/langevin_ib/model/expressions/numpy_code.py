@@ -37,6 +37,14 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
         function = self._module_format("numpy.heaviside")
         return f"{function}({', '.join(self._print(each) for each in step.args)})"
 
+    def _print_Piecewise(self, choice: sympy.Piecewise) -> str:  # noqa: N802 - the name that SymPy looks for
+        # SymPy simplifies conditions that are choices themselves, at which it may fail.
+        values, conditions = (", ".join(self._print(pair.args[k]) for pair in choice.args) for k in (0, 1))
+        return f"{self._module_format('numpy.select')}([{conditions}], [{values}], default={self._print(sympy.nan)})"
+
+    def _print_ITE(self, choice: sympy.ITE) -> str:  # noqa: N802 - the name that SymPy looks for
+        return f"{self._module_format('numpy.where')}({', '.join(self._print(each) for each in choice.args)})"
+
     def _print_Dummy(self, symbol: sympy.Dummy) -> str:  # noqa: N802 - the name that SymPy looks for
         return self.names.get(symbol) or str(super()._print_Dummy(symbol))
 
