@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from saved.write import HALF, WHOLE, cases
 
-FOLDER = Path(__file__).parent / "saved" / "version_0_1"
+FOLDER = Path(__file__).parents[1] / "saved" / "version_0_1"
 CASES = cases()
 
 

@@ -110,7 +110,7 @@ def test_other_types_of_numba_are_refused():
 def test_the_function_of_the_example_runs_under_every_scheme():
     """Only MALA asks for values; for the others there is no room for them."""
     pytest.importorskip("numba")
-    text = (Path(__file__).parents[1] / "examples" / "compiled_potential.py").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "examples" / "compiled_potential.py").read_text(encoding="utf-8")
     own: dict = {}
     exec(text.split("# Derive")[0], own)
     for scheme in ("mala", "euler-maruyama", "leimkuhler-matthews"):

@@ -16,7 +16,7 @@ import matplotlib as mpl
 import pytest
 from langevin_ib.studies import validation
 
-FOLDER = Path(__file__).parents[1] / "examples"
+FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
 ALLOWED = {"langevin_ib", "numba", "numpy", "sympy", "sys"}
 

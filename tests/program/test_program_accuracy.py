@@ -1,6 +1,6 @@
 """Tapes of random expressions against 60 digits: what they mean, what the core makes of it, how accurate that is.
 
-Three promises, each with a bound that is proven and not fitted (docs/program.md, tests/enclosures.py):
+Three promises, each with a bound that is proven and not fitted (docs/program.md, tests/reference/enclosures.py):
 
 - without rounding, a tape is its expression, and its derivatives: to 45 digits, but for the rounding of its constants;
 - every level is as far from its tape as the roundings of the tape's instructions can take it, and no farther;

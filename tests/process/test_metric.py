@@ -314,7 +314,7 @@ class TestWhitened:
         assert np.abs(euclidean.states - x).max() > 0.01
 
     def test_the_example_in_the_docs(self):
-        document = (Path(__file__).parents[1] / "docs" / "dynamics.md").read_text(encoding="utf-8")
+        document = (Path(__file__).parents[2] / "docs" / "dynamics.md").read_text(encoding="utf-8")
         (example,) = (each for each in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "whitened" in each)
         names = {}
         exec(example, names)

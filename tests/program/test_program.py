@@ -24,7 +24,7 @@ from langevin_ib.program.lowering import LARGEST
 
 U, V, W = SYMBOLS = sympy.symbols("u v w", real=True)
 PRODUCT = (U * V - 1) ** 2 / 2
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "program.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "program.md").read_text(encoding="utf-8")
 
 
 def names(tape: Tape) -> list[str]:
