@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -103,7 +104,7 @@ def rivals(
         except NotNormalizableError:
             continue
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T)
-    return laws
+    return _of_observable(observable, laws)
 
 
 def _log_power_law(
@@ -125,7 +126,11 @@ def _of_symmetry(process: Process, observable: str, given: Given | None) -> dict
             f"observable={observable!r}"
         )
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T, given=given)
-    return {key: law for key, law in laws.items() if _differ(right, law)}
+    return _of_observable(observable, {key: law for key, law in laws.items() if _differ(right, law)})
+
+
+def _of_observable(name: str, laws: Mapping[str, Density]) -> dict[str, Density]:
+    return {key: replace(law, observable=name) for key, law in laws.items()}
 
 
 def _differ(right: Density, law: Density) -> bool:
