@@ -60,7 +60,7 @@ class TestVerdict:
         np.testing.assert_allclose(result.expected, np.diff(stats.norm.cdf(result.intervals))[:, 0], atol=0.01)
         assert result.samples == one.total + other.total
         assert len(result.z) == 10
-        # n1 n2 / (n1 + n2) independent draws would be as uncertain; a variance of 64 groups has a relative error of 1/6.
+        # n1 n2 / (n1 + n2) draws would be as uncertain; a variance of 64 groups has a relative error of 1/6.
         assert result.effective_samples == pytest.approx(256 * 100 * 128 * 300 / (256 * 100 + 128 * 300), rel=0.3)
 
     def test_it_is_hotellings_test_of_the_paired_groups(self) -> None:

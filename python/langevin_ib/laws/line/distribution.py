@@ -164,8 +164,8 @@ class Density:
             return replace(self, given=tuple(restricted), _law=law.conditioned(kept), error=error)
         facts: dict[str, Any] = {"name": self.name, "reference": self.reference, "method": self.method, "error": error}
         support = self.support()
-        part = Density.from_log_weight(law.logpdf, support=support, singularities=(), given=restricted, **facts)
-        return replace(part, observable=self.observable)
+        found = Density.from_log_weight(law.logpdf, support=support, singularities=(), given=restricted, **facts)
+        return replace(found, observable=self.observable)
 
     def _error_given(self, intervals: Sequence[Interval]) -> float:
         """Return the error of the law on these intervals: a probability of p that is uncertain by e leaves e / p."""
