@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ..checks import shown
 from ..errors import ArchiveError, InvalidArgumentError
 from .expressions import (
+    NO_DATA,
     canonical_text,
     checked_array,
     checked_expression,
@@ -39,10 +39,8 @@ __all__ = [
     "unpacked",
 ]
 
-_NO_DATA: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
 
-
-def digest_of(texts: Sequence[str], data: Mapping[str, NDArray[np.float64]] = _NO_DATA) -> str:
+def digest_of(texts: Sequence[str], data: Mapping[str, NDArray[np.float64]] = NO_DATA) -> str:
     """Return SHA-256 of texts and arrays, 64 hexadecimal digits: the same for equal ones in every process."""
     content = hashlib.sha256("\n".join(texts).encode())
     for name in sorted(data):
