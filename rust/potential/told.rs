@@ -1,25 +1,32 @@
-//! A potential that is told at run time, tape or function: one type, so that the loop is compiled once for both.
+//! A potential that is told at run time, tape, function or closed form: one type, so that the loop is compiled once for all.
 
-use super::{Foreign, Observable, Potential, Taped, foreign, taped};
+use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Taped, foreign, taped};
+use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
-/// A tape or a function.
+/// A tape, a function, or a closed form at the level that has no loop of its own for it.
 #[derive(Debug)]
 pub enum Told {
-    /// A formula.
+    /// A formula that is only known at run time.
     Taped(Taped),
     /// Code of somebody else's.
     Foreign(Foreign),
+    /// The product of two coordinates.
+    Product(Ambient<Product>),
+    /// A parabola.
+    Harmonic(Ambient<Harmonic>),
 }
 
-/// What a worker needs for either.
+/// What a worker needs for each.
 pub enum Worker<'a, S: Simd, T: Element> {
     /// Registers.
     Taped(taped::Worker<'a, S, T>),
     /// Buffers.
     Foreign(foreign::Worker),
+    /// Nothing.
+    Closed,
 }
 
 impl Potential for Told {
@@ -30,6 +37,8 @@ impl Potential for Told {
         match self {
             Self::Taped(taped) => taped.dim(),
             Self::Foreign(foreign) => foreign.dim(),
+            Self::Product(product) => Formula::dim(product),
+            Self::Harmonic(harmonic) => Formula::dim(harmonic),
         }
     }
 
@@ -37,6 +46,7 @@ impl Potential for Told {
         match self {
             Self::Taped(taped) => Worker::Taped(taped.worker()),
             Self::Foreign(_) => Worker::Foreign(foreign::Worker::default()),
+            Self::Product(_) | Self::Harmonic(_) => Worker::Closed,
         }
     }
 
@@ -50,6 +60,8 @@ impl Potential for Told {
         match (self, worker) {
             (Self::Taped(taped), Worker::Taped(worker)) => taped.gradients(worker, x, gradients),
             (Self::Foreign(foreign), Worker::Foreign(worker)) => foreign.gradients::<S, T>(worker, x, gradients),
+            (Self::Product(product), _) => product.gradients::<S, T>(&mut (), x, gradients),
+            (Self::Harmonic(harmonic), _) => harmonic.gradients::<S, T>(&mut (), x, gradients),
             // `worker` has made the one that fits.
             _ => {}
         }
@@ -68,24 +80,39 @@ impl Potential for Told {
             (Self::Foreign(foreign), Worker::Foreign(worker)) => {
                 foreign.values_and_gradients::<S, T>(worker, x, values, gradients);
             }
+            (Self::Product(product), _) => product.values_and_gradients::<S, T>(&mut (), x, values, gradients),
+            (Self::Harmonic(harmonic), _) => harmonic.values_and_gradients::<S, T>(&mut (), x, values, gradients),
             _ => {}
         }
     }
 
-    fn named(&self, _name: &str) -> Option<Observable> {
-        None
+    fn named(&self, name: &str) -> Option<Observable> {
+        match self {
+            Self::Product(product) => product.named(name),
+            Self::Harmonic(harmonic) => harmonic.named(name),
+            // Their observables are tapes.
+            Self::Taped(_) | Self::Foreign(_) => None,
+        }
+    }
+
+    fn told<'a>(&'a self, _room: &'a mut Option<Self>) -> &'a Self {
+        self
     }
 
     #[inline(always)]
-    fn observable<R: Real>(&self, _which: usize, x: &[R]) -> R {
-        // It names none.
-        x[0]
+    fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
+        match self {
+            Self::Product(product) => Formula::observable(product, which, x),
+            Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
+            // They name none.
+            Self::Taped(_) | Self::Foreign(_) => x[0],
+        }
     }
 
     fn check(&self) -> Result<()> {
         match self {
-            Self::Taped(_) => Ok(()),
             Self::Foreign(foreign) => foreign.check(),
+            _ => Ok(()),
         }
     }
 }
