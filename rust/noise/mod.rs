@@ -38,6 +38,36 @@ pub enum Stream {
     Initial = 1,
     /// Metropolis decisions.
     Accept = 2,
+    /// Rows of a batch.
+    Rows = 3,
+    /// The order of the rows in an epoch, whose number takes the place of the step.
+    Order = 4,
+    /// Whether a row is in a batch.
+    Mask = 5,
+    /// Noise on labels.
+    Label = 6,
+    /// Rows that are drawn afresh.
+    Input = 7,
+}
+
+impl Stream {
+    /// All streams by their names.
+    pub const NAMED: [(&str, Self); 8] = [
+        ("increment", Self::Increment),
+        ("initial", Self::Initial),
+        ("accept", Self::Accept),
+        ("rows", Self::Rows),
+        ("order", Self::Order),
+        ("mask", Self::Mask),
+        ("label", Self::Label),
+        ("input", Self::Input),
+    ];
+
+    /// The stream of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, stream)| stream)
+    }
 }
 
 /// The round keys of ARS: a Weyl sequence that starts at the user's key.

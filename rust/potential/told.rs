@@ -1,23 +1,27 @@
-//! A potential that is told at run time, tape or function: one type, so that the loop is compiled once for both.
+//! A potential that is told at run time, tape or function: one type, so that the loop is compiled once for all of them.
 
-use super::{Foreign, Observable, Potential, Taped, foreign, taped};
+use super::{Foreign, Observable, Potential, Risk, Taped, foreign, risk, taped};
 use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
-/// A tape or a function.
+/// A tape, a tape for each of some rows, or a function.
 #[derive(Debug)]
 pub enum Told {
     /// A formula.
     Taped(Taped),
+    /// A mean over rows, of which each walker takes some.
+    Risk(Box<Risk>),
     /// Code of somebody else's.
     Foreign(Foreign),
 }
 
-/// What a worker needs for either.
+/// What a worker needs for one of them.
 pub enum Worker<'a, S: Simd, T: Element> {
     /// Registers.
     Taped(taped::Worker<'a, S, T>),
+    /// Registers, and rows.
+    Risk(Box<risk::Worker<'a, S, T>>),
     /// Buffers.
     Foreign(foreign::Worker),
 }
@@ -29,6 +33,7 @@ impl Potential for Told {
     fn dim(&self) -> usize {
         match self {
             Self::Taped(taped) => taped.dim(),
+            Self::Risk(risk) => risk.dim(),
             Self::Foreign(foreign) => foreign.dim(),
         }
     }
@@ -36,7 +41,15 @@ impl Potential for Told {
     fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         match self {
             Self::Taped(taped) => Worker::Taped(taped.worker()),
+            Self::Risk(risk) => Worker::Risk(Box::new(risk.worker())),
             Self::Foreign(_) => Worker::Foreign(foreign::Worker::default()),
+        }
+    }
+
+    #[inline(always)]
+    fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, first: u64, step: u64) {
+        if let Worker::Risk(worker) = worker {
+            worker.attend(first, step);
         }
     }
 
@@ -49,6 +62,7 @@ impl Potential for Told {
     ) {
         match (self, worker) {
             (Self::Taped(taped), Worker::Taped(worker)) => taped.gradients(worker, x, gradients),
+            (Self::Risk(risk), Worker::Risk(worker)) => risk.gradients(worker, x, gradients),
             (Self::Foreign(foreign), Worker::Foreign(worker)) => foreign.gradients::<S, T>(worker, x, gradients),
             // `worker` has made the one that fits.
             _ => {}
@@ -68,6 +82,7 @@ impl Potential for Told {
             (Self::Foreign(foreign), Worker::Foreign(worker)) => {
                 foreign.values_and_gradients::<S, T>(worker, x, values, gradients);
             }
+            // Of a mean over rows that are drawn there is no value, and no scheme that moves walkers so asks for one.
             _ => {}
         }
     }
@@ -84,7 +99,7 @@ impl Potential for Told {
 
     fn check(&self) -> Result<()> {
         match self {
-            Self::Taped(_) => Ok(()),
+            Self::Taped(_) | Self::Risk(_) => Ok(()),
             Self::Foreign(foreign) => foreign.check(),
         }
     }

@@ -42,6 +42,7 @@ where
     Q: Precision<T>,
 {
     let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
     let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
     for x in walk.x.chunks_exact_mut(strip) {

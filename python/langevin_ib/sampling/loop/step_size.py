@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DivergenceError, InvalidArgumentError
-from ...process import GaugeFixed, Process
+from ...process import SGD, GaugeFixed, Process
 from ...schemes import SCHEMES
 from .curvature import Curvature
 from .engine import Progressed, advance
@@ -75,7 +75,12 @@ def with_automatic_step(process: Process, settings: Settings, states: NDArray[An
 
 
 def require_formula(process: Process) -> None:
-    """Refuse a process whose potential is no formula."""
+    """Refuse a process whose potential is no formula, or whose step is a learning rate."""
+    if isinstance(process.dynamics, SGD):
+        raise InvalidArgumentError(
+            "step_size='auto' is for samplers of a law, which the step must not change; the step of SGD is its "
+            "learning rate, on which everything depends: give a number"
+        )
     if process.compiled is not None:
         raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
 
