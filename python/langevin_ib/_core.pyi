@@ -47,9 +47,12 @@ class Examples(TypedDict):
     rest: Tape
     row: Tape
     table: NDArray[np.float64]
-    noise: Sequence[float]
+    labels: Sequence[float]
+    inputs: Sequence[float]
+    law: str
     batch: tuple[str, int, float]
     scale: float
+    given: tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]] | None
 
 @type_check_only
 class Request(TypedDict):

@@ -18,7 +18,7 @@ pub mod normal;
 pub use draws::{Draws, Source};
 pub use normal::BoxMuller;
 
-use crate::real::Real;
+use crate::real::{Bits, Real};
 use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
 
 /// AES rounds; the smallest number that its authors found to pass BigCrush.
@@ -118,6 +118,13 @@ impl Noise {
         let (first, second) = self.words::<P>(walkers, Address { stream, step, pair: 0 });
         normal::log_uniform(first, second)
     }
+}
+
+/// A uniform number in (0, 1) from a word of 64 random bits: an odd multiple of 2^-53.
+#[inline(always)]
+#[must_use]
+pub fn uniform<R: Real<Scalar = f64>>(word: R::Bits) -> R {
+    R::from_unsigned(word.shr(12)).mul_add(R::constant(2.0_f64.powi(-52)), R::constant(2.0_f64.powi(-53)))
 }
 
 /// The part of a draw's address that all walkers share.

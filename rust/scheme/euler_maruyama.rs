@@ -49,7 +49,10 @@ where
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
         whiten(walk.metric, slopes);
         for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
-            draws.next(normals);
+            // Beside a gradient that is told at run time a choice costs nothing, and without noise normals are zeros as they were.
+            if !V::BY_BLOCK || size.temperature > 0.0 {
+                draws.next(normals);
+            }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
         }

@@ -88,6 +88,7 @@ class Process:
             dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
         if beta is None and sigma is None and temperature is None:
             temperature = dynamics.default_temperature
+        allow_zero = allow_zero or dynamics.default_temperature == 0.0
         process = cls(model, dynamics, resolve_temperature(beta, sigma, temperature, allow_zero=allow_zero))
         dynamics.require(model)
         return process

@@ -136,7 +136,7 @@ def _risk_of(model: Model) -> Risk:
             entries.append(entry)
             columns.append(_column(entry, index, numbers, model))
         else:
-            fixed[entry] = exact(float(_column(entry, index, numbers[:1], model)))
+            fixed[entry] = exact(float(_column(entry, index, numbers[:1], model)[0]))
     symbols = [sympy.Symbol(f"{_ENTRY}{k}", real=True) for k in range(len(entries) + 1)]
     body = body.xreplace({**dict(zip(entries, symbols, strict=False)), **fixed})
     if body.has(index):
@@ -188,7 +188,7 @@ class _Parts:
             )
 
     def _moves_with_rows(self, part: sympy.Expr) -> bool:
-        return part.has(sympy.Indexed) and bool(part.free_symbols & self.symbols)
+        return part.has(sympy.Sum) and part.has(sympy.Indexed) and bool(part.free_symbols & self.symbols)
 
     def _sum(self, part: sympy.Sum, factor: sympy.Expr) -> None:
         *inner, (index, first, last) = limits_of("the loss", part)

@@ -1,6 +1,6 @@
 //! Which rows each walker sees at a step.
 
-use super::Table;
+use super::{Given, Table};
 use crate::error::{Error, Result};
 use crate::noise::{self, Address, MAX_DIM, Noise, Stream};
 use crate::real::Real;
@@ -13,7 +13,7 @@ pub const LANES: usize = 8;
 pub const NONE: u32 = u32::MAX;
 
 /// How the rows of a batch are chosen.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Batch {
     /// All of them, in their order.
     Full,
@@ -25,6 +25,8 @@ pub enum Batch {
     Epochs(usize),
     /// Each row with this probability, in their order.
     Mask(f64),
+    /// As given.
+    Given(Box<Given>),
 }
 
 impl Batch {
@@ -47,9 +49,13 @@ impl Batch {
     ///
     /// # Errors
     /// If it cannot.
-    pub fn check(self, table: &Table) -> Result<()> {
+    pub fn check(&self, table: &Table) -> Result<()> {
         let rows = table.rows();
-        let (most, words, is_fine) = match self {
+        let (most, words, is_fine) = match *self {
+            Self::Given(ref given) => {
+                given.check(table)?;
+                (if given.noise.is_empty() { given.size } else { 0 }, 0, true)
+            }
             Self::Full => (rows, 0, true),
             Self::Draws(size) => (size, size, size > 0),
             Self::Distinct(size) => (size, size, size > 0 && size <= rows),
@@ -57,12 +63,12 @@ impl Batch {
             Self::Mask(chance) => (rows, rows, chance > 0.0 && chance < 1.0),
         };
         if !is_fine || rows >= NONE as usize {
-            return Err(Error::invalid(format!("batch: {self:?} of {rows} rows cannot be")));
+            return Err(Error::invalid(format!("batch: {words} of {rows} rows cannot be drawn so")));
         }
         if words > MAX_DIM || most.saturating_mul(table.noisy()) > MAX_DIM {
             return Err(Error::invalid(format!(
-                "batch: {self:?} of {rows} rows, {} entries of which are noisy, needs more random numbers a step than there \
-                 are addresses ({MAX_DIM}); take smaller batches, or fewer rows",
+                "batch: {most} of {rows} rows, {} entries of which are noisy, need more random numbers a step than there are \
+                 addresses ({MAX_DIM}); take smaller batches, or fewer rows",
                 table.noisy()
             )));
         }
@@ -75,6 +81,8 @@ impl Batch {
 pub struct Picks {
     /// Row numbers, by place in the batch and walker.
     rows: Vec<u32>,
+    /// How much each counts, likewise; nothing if all do that are there.
+    weights: Vec<f64>,
     walkers: usize,
     /// Orders of the rows, walker by walker, and what they are for: first walker, walkers, epoch.
     orders: Vec<u32>,
@@ -90,6 +98,18 @@ impl Picks {
         self.rows.len() / self.walkers.max(1)
     }
 
+    /// How many walkers there are.
+    pub fn walkers(&self) -> usize {
+        self.walkers
+    }
+
+    /// How much a walker's row at one place counts.
+    pub fn weight(&self, place: usize, walker: usize) -> f64 {
+        let at = place * self.walkers + walker;
+        let is_row = f64::from(u8::from(self.rows[at] != NONE));
+        self.weights.get(at).copied().unwrap_or(is_row)
+    }
+
     /// The rows of all walkers at one place in the batch.
     pub fn at(&self, place: usize) -> &[u32] {
         &self.rows[place * self.walkers..(place + 1) * self.walkers]
@@ -100,21 +120,22 @@ impl Picks {
     pub fn draw<S: Simd>(
         &mut self,
         noise: &Noise,
-        batch: Batch,
+        batch: &Batch,
         count: usize,
         (first, walkers): (u64, usize),
         step: u64,
     ) {
         self.walkers = walkers;
         self.rows.clear();
-        match batch {
+        match *batch {
+            Batch::Given(ref given) => self.take(given, (first, walkers), step),
             Batch::Full => (0..count as u32).for_each(|row| self.rows.resize(self.rows.len() + walkers, row)),
             Batch::Draws(size) | Batch::Distinct(size) => {
                 self.rows.resize(size * walkers, NONE);
                 for eight in (0..walkers).step_by(LANES) {
                     self.draw_words::<S>(noise, Stream::Rows, first + eight as u64, step, size);
                     for lane in 0..LANES {
-                        if batch == Batch::Draws(size) {
+                        if matches!(batch, Batch::Draws(_)) {
                             self.draws(eight + lane, size, count);
                         } else {
                             self.distinct(eight + lane, size, count);
@@ -136,6 +157,21 @@ impl Picks {
                 for eight in (0..walkers).step_by(LANES) {
                     self.draw_words::<S>(noise, Stream::Mask, first + eight as u64, step, count);
                     (0..LANES).for_each(|lane| self.masked(eight + lane, count, below));
+                }
+            }
+        }
+    }
+
+    /// Takes what is given.
+    fn take(&mut self, given: &Given, (first, walkers): (u64, usize), step: u64) {
+        self.rows.resize(given.size * walkers, NONE);
+        self.weights.resize(if given.weights.is_empty() { 0 } else { self.rows.len() }, 0.0);
+        for walker in 0..walkers {
+            let start = given.start(first + walker as u64, step);
+            for place in 0..given.size {
+                self.rows[place * walkers + walker] = given.rows[start + place];
+                if let Some(&weight) = given.weights.get(start + place) {
+                    self.weights[place * walkers + walker] = weight;
                 }
             }
         }

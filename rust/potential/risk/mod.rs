@@ -1,16 +1,19 @@
 //! A risk: a loss that is a mean over the rows of some data. At every step each walker sees rows of its own, a batch.
 //!
 //! - [`batch`]: which rows a walker sees at a step.
-//! - `feed`: the entries of these rows, with the noise on labels.
+//! - `given`: batches that somebody else has drawn.
+//! - `feed`: the entries of these rows, with the noise on labels, or drawn afresh.
 //!
 //! What a walker sees is a function of the key, its number and the step alone, as all noise is. It is drawn in double precision
 //! whatever the precision of the states, so that a run in single precision sees the same rows.
 
 pub mod batch;
 mod feed;
+mod given;
 
 pub use batch::Batch;
-pub use feed::Table;
+pub use feed::{Law, Table};
+pub use given::Given;
 
 use self::batch::Picks;
 use self::feed::Feed;
@@ -125,14 +128,14 @@ impl<S: Simd, T: Element> Routine<S> for Gradients<'_, '_, S, T> {
         let Self { risk, worker, x, gradients } = self;
         let Worker { rest, row, picks, feed, first, step, sums } = worker;
         let (packs, lanes) = (x.len() / risk.dim(), T::Pack::<S>::LANES);
-        picks.draw::<S>(&risk.noise, risk.batch, risk.table.rows(), (*first, packs * lanes), *step);
+        picks.draw::<S>(&risk.noise, &risk.batch, risk.table.rows(), (*first, packs * lanes), *step);
         sums.clear();
         sums.resize(x.len(), Real::constant(0.0));
         // An even number of rows, so that no pair of normals falls apart.
         let chunk = (ROOM / (packs * (risk.table.width() + 1) * lanes)).max(1).next_multiple_of(2);
         for start in (0..picks.most()).step_by(chunk) {
             let some = start..picks.most().min(start + chunk);
-            feed.fill::<S>(&risk.table, &risk.noise, picks, (*first, *step), some);
+            feed.fill::<S>(&risk.table, (&risk.noise, &risk.batch), picks, (*first, *step), some);
             let rows = Rows { entries: &feed.entries, weights: &feed.weights, width: risk.table.width() };
             row.accumulate(x, rows, sums);
         }

@@ -31,9 +31,12 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
         "rest": cast("_core.Tape", Program(model.parameters, rest, model.data).gradient.request()),
         "row": cast("_core.Tape", risk.gradient.request()),
         "table": risk.table,
-        "noise": risk.noise(dict(dynamics.label_noise)),
+        "labels": risk.noise(dict(dynamics.label_noise)),
+        "inputs": [0.0] * len(risk.symbols),
+        "law": "normal",
         "batch": batch,
         "scale": 1.0 / size,
+        "given": None,
     }
 
 
