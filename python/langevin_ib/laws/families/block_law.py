@@ -23,9 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ...errors import InvalidArgumentError, NotNormalizableError
+from ...process import Ambient
 from ..integrals import angular_integral, log_integrals, tabulated
 from ..line import Density, LogWeight
-from .block import BlockStrength
+from ..request import LawRequest
+from .block import Block, BlockStrength
+from .product import Product
+from .wrong_laws import LITERAL, POWERS, existing, labelled
 
 __all__ = ["BlockLaw"]
 
@@ -38,6 +42,16 @@ _TINY = 1e-300
 @dataclass(frozen=True)
 class BlockLaw(BlockStrength):
     """The laws of the observables of a model that is one block."""
+
+    @classmethod
+    def recognise(cls, request: LawRequest) -> BlockLaw | None:
+        """Return the law of a request about a model that is one block, else None."""
+        block = Block.recognise(request.model) if request.process.weight_decay is not None else None
+        if block is None:
+            return None
+        # The ambient law of uv has formulas of its own, which need no symmetry.
+        is_ambient = isinstance(request.dynamics, Ambient) and request.given is None
+        return None if is_ambient and Product.recognise(request.model) is not None else cls(request, block)
 
     def density(self) -> Density:
         """Return the law of the observable.
@@ -71,6 +85,29 @@ class BlockLaw(BlockStrength):
         raise self.request.unsupported(
             "it is none of the quantities of a block", "ask for the strength, the imbalance, |U|**2 + |V|**2 or U_i V_j"
         )
+
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
+        """Return the laws with other corrections of theta and of the strength; None for what else is observed."""
+        kind = self.block.kind(self.request.expression)[0]
+        if kind not in {"theta", "strength"}:
+            return None
+        corrections: dict[str, tuple[str, float | None]] = {
+            key: (text, exponent) for key, (exponent, text) in POWERS.items()
+        }
+        corrections["equation (6)"] = (LITERAL, None)
+        return existing({key: partial(self._rival, kind, key, *correction) for key, correction in corrections.items()})
+
+    def _rival(self, kind: str, key: str, text: str, exponent: float | None) -> Density:
+        support = (-math.inf if kind == "theta" else 0.0, math.inf)
+        return labelled(self.request, key, text).weighted(partial(self._log_rival, kind, exponent), support=support)
+
+    def _log_rival(self, kind: str, exponent: float | None, x: FloatArray) -> FloatArray:
+        """Return the log-weight with a power of the right correction, or with s**(-1/2) if there is no exponent."""
+        excess = self.m + self.n - 2
+        s = np.maximum(np.abs(x), _TINY)
+        correction = -0.5 * np.log(s) if exponent is None else exponent * self.measure.log_radial(s)
+        tail = self.log_sheets(x) if kind == "theta" else self.log_gibbs(x)
+        return np.asarray(correction + (excess * np.log(s) if excess else 0.0) + tail)
 
     def _refuse_closed_form(self, method: str) -> None:
         if self.request.method == "closed form" and method != "closed form":

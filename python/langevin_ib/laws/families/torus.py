@@ -186,6 +186,9 @@ class TorusLaw(Recomputed):
         ]
         return np.logaddexp(*parts)
 
+    def rivals(self, cutoff: float | None = None) -> None:
+        """Return None: wrong laws are known for the families with formulas."""
+
     def density(self) -> Density:
         """Return the law.
 
