@@ -1,16 +1,18 @@
 //! A potential that is told at run time, tape, function or closed form: one type, so that the loop is compiled once for all.
 
-use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Taped, foreign, taped};
+use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
 use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
-/// A tape, a function, or a closed form at the level that has no loop of its own for it.
+/// A tape, a tape for each of some rows, a function, or a closed form at the level that has no loop of its own for it.
 #[derive(Debug)]
 pub enum Told {
     /// A formula that is only known at run time.
     Taped(Taped),
+    /// A mean over rows, of which each walker takes some.
+    Risk(Box<Risk>),
     /// Code of somebody else's.
     Foreign(Foreign),
     /// The product of two coordinates.
@@ -23,6 +25,8 @@ pub enum Told {
 pub enum Worker<'a, S: Simd, T: Element> {
     /// Registers.
     Taped(taped::Worker<'a, S, T>),
+    /// Registers, and rows.
+    Risk(Box<risk::Worker<'a, S, T>>),
     /// Buffers.
     Foreign(foreign::Worker),
     /// Nothing.
@@ -36,6 +40,7 @@ impl Potential for Told {
     fn dim(&self) -> usize {
         match self {
             Self::Taped(taped) => taped.dim(),
+            Self::Risk(risk) => risk.dim(),
             Self::Foreign(foreign) => foreign.dim(),
             Self::Product(product) => Formula::dim(product),
             Self::Harmonic(harmonic) => Formula::dim(harmonic),
@@ -45,8 +50,16 @@ impl Potential for Told {
     fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         match self {
             Self::Taped(taped) => Worker::Taped(taped.worker()),
+            Self::Risk(risk) => Worker::Risk(Box::new(risk.worker())),
             Self::Foreign(_) => Worker::Foreign(foreign::Worker::default()),
             Self::Product(_) | Self::Harmonic(_) => Worker::Closed,
+        }
+    }
+
+    #[inline(always)]
+    fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, first: u64, step: u64) {
+        if let Worker::Risk(worker) = worker {
+            worker.attend(first, step);
         }
     }
 
@@ -59,6 +72,7 @@ impl Potential for Told {
     ) {
         match (self, worker) {
             (Self::Taped(taped), Worker::Taped(worker)) => taped.gradients(worker, x, gradients),
+            (Self::Risk(risk), Worker::Risk(worker)) => risk.gradients(worker, x, gradients),
             (Self::Foreign(foreign), Worker::Foreign(worker)) => foreign.gradients::<S, T>(worker, x, gradients),
             (Self::Product(product), _) => product.gradients::<S, T>(&mut (), x, gradients),
             (Self::Harmonic(harmonic), _) => harmonic.gradients::<S, T>(&mut (), x, gradients),
@@ -82,6 +96,7 @@ impl Potential for Told {
             }
             (Self::Product(product), _) => product.values_and_gradients::<S, T>(&mut (), x, values, gradients),
             (Self::Harmonic(harmonic), _) => harmonic.values_and_gradients::<S, T>(&mut (), x, values, gradients),
+            // Of a mean over rows that are drawn there is no value, and no scheme that moves walkers so asks for one.
             _ => {}
         }
     }
@@ -91,7 +106,7 @@ impl Potential for Told {
             Self::Product(product) => product.named(name),
             Self::Harmonic(harmonic) => harmonic.named(name),
             // Their observables are tapes.
-            Self::Taped(_) | Self::Foreign(_) => None,
+            Self::Taped(_) | Self::Risk(_) | Self::Foreign(_) => None,
         }
     }
 
@@ -105,7 +120,7 @@ impl Potential for Told {
             Self::Product(product) => Formula::observable(product, which, x),
             Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
             // They name none.
-            Self::Taped(_) | Self::Foreign(_) => x[0],
+            Self::Taped(_) | Self::Risk(_) | Self::Foreign(_) => x[0],
         }
     }
 

@@ -49,13 +49,17 @@ where
     Q: Precision<T>,
 {
     let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
     let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
     for x in walk.x.chunks_exact_mut(strip) {
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
         whiten(walk.metric, slopes);
         for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
-            draws.next(normals);
+            // Beside a gradient that is told at run time a choice costs nothing, and without noise normals are zeros as they were.
+            if !V::BY_BLOCK || size.temperature > 0.0 {
+                draws.next(normals);
+            }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
         }
