@@ -90,7 +90,7 @@ impl Risk {
         x: &[T::Pack<S>],
         gradients: &mut [T::Pack<S>],
     ) {
-        S::call(Gradients { risk: self, worker, x, gradients });
+        S::call(Sum { risk: self, worker, x, gradients });
     }
 }
 
@@ -113,14 +113,14 @@ impl<S: Simd, T: Element> Worker<'_, S, T> {
     }
 }
 
-struct Gradients<'a, 'w, S: Simd, T: Element> {
+struct Sum<'a, 'w, S: Simd, T: Element> {
     risk: &'a Risk,
     worker: &'a mut Worker<'w, S, T>,
     x: &'a [T::Pack<S>],
     gradients: &'a mut [T::Pack<S>],
 }
 
-impl<S: Simd, T: Element> Routine<S> for Gradients<'_, '_, S, T> {
+impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
     type Output = ();
 
     #[inline(always)]
