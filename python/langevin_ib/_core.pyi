@@ -43,8 +43,20 @@ _Part: TypeAlias = (
 _Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
 
 @type_check_only
+class Examples(TypedDict):
+    rest: Tape
+    row: Tape
+    table: NDArray[np.float64]
+    labels: Sequence[float]
+    inputs: Sequence[float]
+    law: str
+    batch: tuple[str, int, float]
+    scale: float
+    given: tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]] | None
+
+@type_check_only
 class Request(TypedDict):
-    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
+    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape] | Examples
     bound: _Bound | None
     metric: Sequence[float] | None
     scheme: str
