@@ -60,6 +60,8 @@ class Slots:
     rounded : array, shape (kept,)
         The share of observations that rounding may carry into an impossible slot: from next to an end of the support
         into the slot that begins there. Observables are computed in single precision perhaps.
+    error : float
+        A bound on the error of the cumulated probabilities.
     """
 
     kept: NDArray[np.bool_]
@@ -68,6 +70,7 @@ class Slots:
     upper: NDArray[np.float64]
     impossible: NDArray[np.bool_]
     rounded: NDArray[np.float64]
+    error: float = 0.0
 
     @classmethod
     def of(cls, histogram: HistogramResult, law: Law) -> Slots:
@@ -97,7 +100,10 @@ class Slots:
         reach = _ROUNDING * float(np.abs(histogram.edges).max())
         near = np.asarray(law.cdf([start + reach, end - reach]), dtype=np.float64) / inside.sum()
         beside = np.where(upper > start - reach, near[0], 0.0) + np.where(lower < end + reach, 1.0 - near[1], 0.0)
-        return cls(kept, inside / inside.sum(), lower, upper, (upper <= start) | (lower > end), _MARGIN * beside)
+        # What is divided by an uncertain sum is twice as uncertain.
+        error = float(getattr(law, "error", 0.0)) * (1.0 if kept.all() else 2.0 / inside.sum())
+        impossible = (upper <= start) | (lower > end)
+        return cls(kept, inside / inside.sum(), lower, upper, impossible, _MARGIN * beside, error)
 
     @classmethod
     def pooled(cls, *sides: HistogramResult) -> Slots:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
 from ..observe import Provenance
+from .band import allowing_for
 from .cells import Cells, Slots, merge, split
 from .comparison import RESOLVED, Discretisation
 from .hotelling import MeanTest
@@ -61,16 +62,16 @@ def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> 
     test = sample.test(cells)
     draws = 1.0 / (test.inefficiency * sample.independent_variance)
     affordable = int(min(draws / FEWEST_DRAWS_PER_CELL, math.sqrt(draws / FEWEST_DRAWS_PER_SQUARED_CELLS)))
-    if affordable >= len(cells):
-        return cells, test
-    cells = merge(slots, max(affordable, 2))
-    return cells, sample.test(cells)
+    if affordable < len(cells):
+        cells = merge(slots, max(affordable, 2))
+        test = sample.test(cells)
+    return cells, allowing_for(test, slots.error)
 
 
 def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells, MeanTest]:
     """Test where nearly all probability is in one bin: such bins can refute, but never support."""
     cells = split(slots)
-    test = sample.test(cells) if len(cells) > 1 else None
+    test = allowing_for(sample.test(cells), slots.error) if len(cells) > 1 else None
     if test is None or test.pvalue > REFUTED:
         raise InvalidArgumentError(
             f"{unresolved}: a single bin or tail has the probability {slots.probability.max():.6f}; use a range like "
@@ -80,7 +81,7 @@ def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells,
 
 
 def discretised(
-    sample: Proportions, cells: Cells, limit: MeanTest, runs: Sequence[Term], *, side: int
+    sample: Proportions, cells: Cells, limit: MeanTest, runs: Sequence[Term], *, side: int, error: float = 0.0
 ) -> Discretisation | None:
     """Say how much of the deviation at step h goes away at step zero; None if there is no run at h/2.
 
@@ -96,6 +97,8 @@ def discretised(
         The runs of the side, at h and h/2.
     side : int
         Whose step.
+    error : float
+        What the law is uncertain by.
     """
     if len(runs) == 1:
         return None
@@ -103,9 +106,10 @@ def discretised(
 
     def with_side(coarse: float, fine: float, others: float = 1.0) -> MeanTest:
         mine = iter((sign * coarse, sign * fine))
-        return sample.scaled(
+        test = sample.scaled(
             [next(mine) if part.side == side else others * part.coefficient for part in sample.parts]
         ).test(cells)
+        return allowing_for(test, others * error)
 
     coarse, bias = with_side(1.0, 0.0), with_side(2.0, -2.0, others=0.0)
     explained = None

@@ -15,6 +15,7 @@ from .curves import CurveLaw
 from .line import Density
 from .plane import law_by_level_sets, require_broken_symmetry
 from .request import Given, LawRequest
+from .sampled import sampled_law
 from .sheets import require_one_law
 from .symmetric import family_in_plane, family_of_symmetry
 
@@ -71,8 +72,10 @@ def density(
         The condition lo <= name < hi, such as ("imbalance", -0.2, 0.2) for a shell about the slice u**2 = v**2; it
         belongs to a `Histogram` with the same `given`. Either a condition on the imbalance, or on the observable
         itself, in which case `compare` conditions the histogram.
-    method : {"auto", "closed form", "quadrature"}
-        "auto" takes the closed form where there is one.
+    method : {"auto", "closed form", "quadrature", "sampling"}
+        "auto" takes the closed form where there is one. "sampling" needs no formula: independent draws from a mixture
+        that is fitted to the weight, in the plane or on a slice of scalings. `error` then bounds what they are wrong
+        by, some thousandths, and `compare` allows for it; what cannot be drawn so well is refused.
     timeout : float or None
         The seconds after which it is refused; None for no limit. Beyond two seconds a bar is shown on terminals.
 
@@ -114,6 +117,10 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    if asked.is_on_slice and asked.method == "sampling":
+        require_one_law(asked)
+    if asked.method == "sampling":
+        return replace(sampled_law(asked), observable=asked.observable)
     law, model = replace(_density(asked), observable=asked.observable), asked.model
     if asked.is_on_slice:
         require_one_law(asked)
