@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from langevin_ib.laws.request import LawRequest
 from langevin_ib.laws.sampled.draws import DrawnValues
+from langevin_ib.laws.sampled.sampling import _Batches
+from langevin_ib.process import Process
 
 PRODUCT = lib.models.scalar_product(target=1.0)
 T = 0.3
@@ -133,12 +136,6 @@ class TestRefusals:
         with pytest.raises(NotNormalizableError, match="infinite mass"):
             self.ask(PRODUCT, "theta", lib.Ambient())
 
-    def test_an_infinite_mass_that_no_symmetry_tells_of(self) -> None:
-        u, v = lib.parameters("u v")
-        flat = lib.Model(parameters=(u, v), predictor={"u": u}, loss=u**2 / 2 + sympy.log(1 + v**2) / 10)
-        with pytest.raises(UnsupportedModelError, match=r"escape|worth"):
-            self.ask(flat, "u", lib.Ambient())
-
     def test_an_observable_without_a_density(self) -> None:
         model = lib.models.harmonic()
         (x,) = model.parameters
@@ -148,12 +145,27 @@ class TestRefusals:
         with pytest.raises(UnsupportedModelError, match="few values"):
             self.ask(step, "step", lib.Ambient())
 
-    def test_a_weight_that_no_mixture_follows(self) -> None:
-        x = lib.parameters("a b c d")
-        sphere = 10**7 * (sympy.Add(*(each**2 for each in x)) - 1) ** 2
-        model = lib.Model(parameters=x, predictor={"a": x[0]}, loss=sphere)
+    @staticmethod
+    def judged(log_weights, distances) -> None:
+        """Have 32 batches of draws judged, whose values are normal."""
+        process = Process.of(PRODUCT, lib.Ambient(0.1), temperature=T)
+        batches = _Batches(LawRequest(process=process, observable="theta", method="sampling"))
+        rng = np.random.default_rng(0)
+        for _ in range(32):
+            batches.add(
+                rng.normal(size=4096), distances(rng.normal(size=4096)) ** 2, log_weights(rng.normal(size=4096))
+            )
+        batches.law()
+
+    def test_draws_of_which_few_have_all_the_weight(self) -> None:
+        self.judged(lambda z: 0.5 * z, lambda z: 1.0 + z**2)
         with pytest.raises(UnsupportedModelError, match="draws are worth"):
-            self.ask(model, "a", lib.Ambient())
+            self.judged(lambda z: 5.0 * z, lambda z: 1.0 + z**2)
+
+    def test_a_mass_that_is_spread_over_all_scales(self) -> None:
+        for escape in (lambda z: np.exp(np.abs(10.0 * z)), lambda z: np.exp(-np.abs(10.0 * z))):
+            with pytest.raises(UnsupportedModelError, match="escape to infinity or to a singularity"):
+                self.judged(lambda z: 0.5 * z, escape)
 
     def test_an_unknown_method(self) -> None:
         with pytest.raises(InvalidArgumentError, match="'sampling'"):
