@@ -65,6 +65,8 @@ pub trait Potential: Sync {
     );
     /// The observable of this name, if it is one of the potential's own.
     fn named(&self, name: &str) -> Option<Observable>;
+    /// The same, told at run time; `room` is for one that has to be made. The portable level runs that alone.
+    fn told<'a>(&'a self, room: &'a mut Option<Told>) -> &'a Told;
     /// The value of `Observable::Named(which)` at one point.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
     /// Why gradients became NaN, if the potential knows.

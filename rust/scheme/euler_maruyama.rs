@@ -1,6 +1,6 @@
 //! Euler–Maruyama: x' = x - h grad V(x) + sqrt(2 T h) R. The stationary law is wrong by O(h).
 
-use super::Scheme;
+use super::{Any, Scheme};
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
@@ -15,6 +15,13 @@ impl Scheme for EulerMaruyama {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
+
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        Any::EulerMaruyama
+    }
 
     #[inline(always)]
     fn advance<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
