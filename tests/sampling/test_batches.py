@@ -278,22 +278,39 @@ class TestGivenBatches:
             sampled(lib.SGD(given=lib.GivenBatches(rows=[[1]] * 9))).resume(1, progress=False)
 
 
-def test_a_training_step_is_that_of_automatic_differentiation() -> None:
-    """One step of a network, with batches, label noise and weight decay, as PyTorch makes it."""
+def by_differences(loss, theta: np.ndarray) -> np.ndarray:
+    """The gradient of a function of a NumPy array, by central differences."""
+    ends = [[loss(theta + sign * 1e-5 * unit, np) for sign in (1, -1)] for unit in np.eye(len(theta))]
+    return np.array([(ahead - behind) / 2e-5 for ahead, behind in ends])
+
+
+def by_torch(loss, theta: np.ndarray) -> np.ndarray:
+    """The same by automatic differentiation."""
     torch = pytest.importorskip("torch")
+    point = torch.tensor(theta, requires_grad=True)
+    loss(point, torch).backward()
+    return point.grad.numpy()
+
+
+@pytest.mark.parametrize(("differentiate", "tolerance"), [(by_differences, 1e-8), (by_torch, 1e-12)])
+def test_a_training_step_is_the_gradient_of_the_loss_as_it_is_written(differentiate, tolerance) -> None:
+    """One step of a network, with batches, label noise and weight decay."""
     rng = np.random.default_rng(3)
     x, y, start = rng.normal(size=(20, 3)), rng.normal(size=20), rng.normal(size=(8, 20))
     rows, noise = rng.integers(0, 20, (8, 1, 4)), rng.normal(size=(8, 1, 4))
     given = lib.GivenBatches(rows=rows, label_noise={"y": noise})
     what = {"step_size": 0.1, "steps": 1, "walkers": 8, "rng": 0, "initial": start, "progress": False}
-    net = lib.models.relu_network(3, 5, data=(x, y))
-    run = lib.sample(net, dynamics=lib.SGD(given=given, weight_decay=0.2), **what)
+    run = lib.sample(
+        lib.models.relu_network(3, 5, data=(x, y)), dynamics=lib.SGD(given=given, weight_decay=0.2), **what
+    )
     for walker in range(8):
-        theta = torch.tensor(start[walker], requires_grad=True)
-        layer = theta.reshape(5, 4)
-        inputs, labels = torch.tensor(x[rows[walker, 0]]), torch.tensor(y[rows[walker, 0]] + noise[walker, 0])
-        output = torch.relu(inputs @ layer[:, :3].T) @ layer[:, 3]
-        loss = ((output - labels) ** 2).mean() / 2 + 0.1 * (theta**2).sum()
-        loss.backward()
-        moved = start[walker] - 0.1 * theta.grad.numpy()
-        np.testing.assert_allclose(run.states[walker], moved, rtol=1e-12, atol=1e-13)
+
+        def loss(theta, library, walker=walker):
+            layer = theta.reshape(5, 4)
+            inputs, labels = (library.asarray(z) for z in (x[rows[walker, 0]], y[rows[walker, 0]] + noise[walker, 0]))
+            hidden = inputs @ layer[:, :3].T
+            output = (hidden * (hidden > 0)) @ layer[:, 3]
+            return ((output - labels) ** 2).mean() / 2 + 0.1 * (theta**2).sum()
+
+        moved = start[walker] - 0.1 * differentiate(loss, start[walker])
+        np.testing.assert_allclose(run.states[walker], moved, rtol=tolerance, atol=tolerance)
