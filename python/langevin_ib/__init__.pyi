@@ -8,7 +8,7 @@ from .geometry import balance, effective_loss, find_symmetries, implicit_bias
 from .laws import Density, NoiseEquilibrium, absorption_time, density, noise_equilibrium, rivals
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
-from .process import SGD, Ambient, Constrained, GaugeFixed, SoftSlice
+from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
 
 __version__: str
@@ -21,6 +21,7 @@ __all__ = [
     "Density",
     "Diagnostics",
     "GaugeFixed",
+    "GivenBatches",
     "Histogram",
     "HistogramResult",
     "Linear",

@@ -42,6 +42,9 @@ _Part: TypeAlias = (
 # Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
 
+# Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
+_Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
+
 @type_check_only
 class Examples(TypedDict):
     rest: Tape
@@ -52,7 +55,7 @@ class Examples(TypedDict):
     law: str
     batch: tuple[str, int, float]
     scale: float
-    given: tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]] | None
+    given: _Given | None
 
 @type_check_only
 class Request(TypedDict):

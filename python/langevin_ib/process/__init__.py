@@ -5,6 +5,7 @@ from .compiled_potential import CompiledPotential
 from .constrained import Constrained
 from .dynamics import Dynamics, decay
 from .gauge_fixed import GaugeFixed
+from .given import GivenBatches
 from .on_slice import OnSlice
 from .process import Process
 from .risk import Risk
@@ -19,6 +20,7 @@ __all__ = [
     "Constrained",
     "Dynamics",
     "GaugeFixed",
+    "GivenBatches",
     "OnSlice",
     "Process",
     "Risk",
