@@ -20,7 +20,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedModelError
+from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..model import Model
 from ..model.expressions import compiled_together, sketch
 from ..process import SGD, Risk
@@ -89,10 +89,15 @@ class RowGradients:
     Raises
     ------
     InvalidArgumentError, UnsupportedModelError
-        If the loss is no mean over rows, or a noisy label enters a gradient in another way than linearly.
+        If the loss is no mean over rows, batches are given one by one, or a noisy label enters a gradient in another
+        way than linearly.
     """
 
     def __init__(self, model: Model, dynamics: SGD) -> None:
+        if dynamics.given is not None:
+            raise InvalidArgumentError(
+                "batches that are given have no law of their own, and so no covariance; give SGD as they were drawn"
+            )
         risk = Risk.of(model)
         spread = risk.noise(dict(dynamics.label_noise))
         noisy = [(symbol, s) for symbol, s in zip(risk.symbols, spread, strict=True) if s > 0.0]
