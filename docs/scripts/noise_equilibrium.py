@@ -18,6 +18,7 @@ STARTS = (0.6, -0.4)
 
 
 def main() -> None:
+    """Train, and draw."""
     row = CASES["sgd-neuron"]
     weights = np.array([1.0, 1.0, 1.0, -1.0])
     steps = round(LONGEST / STEP**2)
