@@ -179,7 +179,7 @@ class Branches:
 
     @cached_property
     def _whole(self) -> tuple[FloatArray, FloatArray]:
-        """The masses of all branches below each knot, those with top <= knot; and above it, those with bottom > knot."""
+        """The masses of the branches with top <= knot, and of those with bottom > knot, for each knot."""
         below = np.bincount(np.searchsorted(self._knots, self.top), self.mass, minlength=self._knots.size)
         above = np.bincount(np.searchsorted(self._knots, self.bottom), self.mass, minlength=self._knots.size + 1)
         return np.cumsum(below), np.append(np.cumsum(above[::-1])[::-1], 0.0)[1:]
