@@ -5,7 +5,16 @@ from . import plot as plot
 from ._core import levels
 from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws import Density, NoiseEquilibrium, absorption_time, density, noise_equilibrium, rivals
+from .laws import (
+    Density,
+    ImbalanceBudget,
+    NoiseEquilibrium,
+    absorption_time,
+    density,
+    imbalance_budget,
+    noise_equilibrium,
+    rivals,
+)
 from .model import Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
@@ -24,6 +33,7 @@ __all__ = [
     "GivenBatches",
     "Histogram",
     "HistogramResult",
+    "ImbalanceBudget",
     "Linear",
     "Model",
     "Moments",
@@ -46,6 +56,7 @@ __all__ = [
     "errors",
     "find_symmetries",
     "geometry",
+    "imbalance_budget",
     "implicit_bias",
     "levels",
     "load",
