@@ -15,6 +15,7 @@ from .line import Density
 from .plane import InPlane
 from .request import Given, LawRequest
 from .sheets import require_one_law
+from .simplified import simplified
 from .symmetric import curve_law, family_law
 
 __all__ = ["Density", "density"]
@@ -113,9 +114,13 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
-    law, model = _density(asked), asked.model
-    if asked.is_on_slice:
-        require_one_law(asked)
+    simple = simplified(asked)
+    law = _density(simple)
+    if simple.is_on_slice:
+        require_one_law(simple)
+    # Off slices, what was asked is integrated, in its own coordinates.
+    asked = simple if asked.is_on_slice else asked
+    model = asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
         target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import shown
 from ..errors import InvalidArgumentError, NotNormalizableError
-from ..model import Model, Scaling
+from ..model import Model, Scaling, Translation
 from ..model.expressions import compiled, condensed, landmarks
-from ..model.meaning import is_invariant
+from ..model.meaning import is_constant_along, is_invariant
 from .families import Product, affine_observable, quadratic_form
 from .families import product as product_law
 from .level_sets import Gibbs, pushed_forward
@@ -83,6 +83,9 @@ class InPlane:
         known = self.model.symmetries
         product = [] if known else [Product.recognise(self.model)]
         known = (*known, *(Scaling({p.u: 1, p.v: -1}) for p in product if p is not None))
+        for translation in (each for each in known if isinstance(each, Translation)):
+            if is_constant_along(confining, [translation], parameters, self.model.data):
+                raise self._escape_along(translation)
         for scaling in (each for each in known if isinstance(each, Scaling)):
             if is_invariant(confining, scaling.matrices(parameters), parameters, self.model.data):
                 raise self._escape({x: w for x, w in scaling.weights.items() if w != 0})
@@ -107,6 +110,14 @@ class InPlane:
             f"the ambient Gibbs law of {self.asked.observable!r} has infinite mass: the potential is constant along "
             f"the orbits ({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass "
             f"escapes along them to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for "
+            "instance by Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
+        )
+
+    def _escape_along(self, translation: Translation) -> NotNormalizableError:
+        moved = ", ".join(f"{x} + ({a}) s" for x, a in translation.direction.items() if a != 0)
+        return NotNormalizableError(
+            f"the ambient Gibbs law of {self.asked.observable!r} has infinite mass: the potential is constant along "
+            f"the translations ({moved}), and the mass escapes along them to infinity. Confine the process, for "
             "instance by Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
         )
 
