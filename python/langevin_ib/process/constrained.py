@@ -53,8 +53,9 @@ class Constrained(OnSlice):
     at large steps.
 
     Any constraints will do, also those that a model has of its own (``Model(slice=...)``); up to 16 of them may hang
-    together by the parameters in them, and there may be any number of such blocks. Walkers start where `initial` says, moved to the slice along its normals. The slice must be smooth where walkers go: at
-    level 0 it has a tip, at which "mala" may refuse many steps.
+    together by the parameters in them, and there may be any number of such blocks. Walkers start where `initial` says,
+    moved to the slice along its normals. The slice must be smooth where walkers go: at level 0 it has a tip, at which
+    "mala" may refuse many steps.
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "mala")
