@@ -80,6 +80,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) metric: Option<&'a Metric>,
     /// Finer steps in a step.
     pub(crate) substeps: u64,
+    /// The number of the first walker.
+    pub(crate) first: u64,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
     /// Room for gradients and slopes, for the walkers that move together.
@@ -134,6 +136,7 @@ where
             noise,
             metric,
             substeps,
+            first: 0,
             x: Vec::new(),
             slopes: Vec::new(),
             normals: Vec::new(),
@@ -158,6 +161,7 @@ where
         let lanes = T::Pack::<S>::LANES;
         let zero = T::Pack::<S>::constant(0.0);
         let walkers = state.len() / self.potential.dim();
+        self.first = first;
         self.x.clear();
         for lanes in state.chunks_exact(lanes) {
             self.x.push(Pack::load(lanes));

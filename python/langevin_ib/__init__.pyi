@@ -5,27 +5,30 @@ from . import plot as plot
 from ._core import levels
 from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws import Density, absorption_time, density, rivals
+from .laws import Density, NoiseEquilibrium, absorption_time, density, noise_equilibrium, rivals
 from .model import Linear, Model, Scaling, Translation, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
-from .process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
 
 __version__: str
 
 __all__ = [
+    "SGD",
     "Ambient",
     "Comparison",
     "Constrained",
     "Density",
     "Diagnostics",
     "GaugeFixed",
+    "GivenBatches",
     "Histogram",
     "HistogramResult",
     "Linear",
     "Model",
     "Moments",
     "MomentsResult",
+    "NoiseEquilibrium",
     "Run",
     "SamplingInterrupted",
     "Scaling",
@@ -48,6 +51,7 @@ __all__ = [
     "levels",
     "load",
     "models",
+    "noise_equilibrium",
     "parameters",
     "plot",
     "rivals",

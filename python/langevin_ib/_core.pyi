@@ -45,9 +45,24 @@ _Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 # constraints, their levels, and the sizes of the blocks that they fall into.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
+# Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
+_Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
+
+@type_check_only
+class Examples(TypedDict):
+    rest: Tape
+    row: Tape
+    table: NDArray[np.float64]
+    labels: Sequence[float]
+    inputs: Sequence[float]
+    law: str
+    batch: tuple[str, int, float]
+    scale: float
+    given: _Given | None
+
 @type_check_only
 class Request(TypedDict):
-    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape]
+    potential: tuple[str, Sequence[float], float] | tuple[int, int, float] | tuple[Tape, Tape] | Examples
     bound: _Bound | None
     metric: Sequence[float] | None
     scheme: str

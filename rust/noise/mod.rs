@@ -18,7 +18,7 @@ pub mod normal;
 pub use draws::{Draws, Source};
 pub use normal::BoxMuller;
 
-use crate::real::Real;
+use crate::real::{Bits, Real};
 use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
 
 /// AES rounds; the smallest number that its authors found to pass BigCrush.
@@ -38,6 +38,36 @@ pub enum Stream {
     Initial = 1,
     /// Metropolis decisions.
     Accept = 2,
+    /// Rows of a batch.
+    Rows = 3,
+    /// The order of the rows in an epoch, whose number takes the place of the step.
+    Order = 4,
+    /// Whether a row is in a batch.
+    Mask = 5,
+    /// Noise on labels.
+    Label = 6,
+    /// Rows that are drawn afresh.
+    Input = 7,
+}
+
+impl Stream {
+    /// All streams by their names.
+    pub const NAMED: [(&str, Self); 8] = [
+        ("increment", Self::Increment),
+        ("initial", Self::Initial),
+        ("accept", Self::Accept),
+        ("rows", Self::Rows),
+        ("order", Self::Order),
+        ("mask", Self::Mask),
+        ("label", Self::Label),
+        ("input", Self::Input),
+    ];
+
+    /// The stream of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, stream)| stream)
+    }
 }
 
 /// The round keys of ARS: a Weyl sequence that starts at the user's key.
@@ -88,6 +118,13 @@ impl Noise {
         let (first, second) = self.words::<P>(walkers, Address { stream, step, pair: 0 });
         normal::log_uniform(first, second)
     }
+}
+
+/// A uniform number in (0, 1) from a word of 64 random bits: an odd multiple of 2^-53.
+#[inline(always)]
+#[must_use]
+pub fn uniform<R: Real<Scalar = f64>>(word: R::Bits) -> R {
+    R::from_unsigned(word.shr(12)).mul_add(R::constant(2.0_f64.powi(-52)), R::constant(2.0_f64.powi(-53)))
 }
 
 /// The part of a draw's address that all walkers share.

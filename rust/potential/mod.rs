@@ -3,12 +3,14 @@
 //! - `formula`: potentials in closed form, one a file: `harmonic`, `product`.
 //! - `foreign`: a function that somebody else has compiled.
 //! - [`program`]: a formula that is only known at run time, as a tape.
+//! - [`risk`]: a mean over examples, of which each walker takes some at every step.
 
 mod foreign;
 mod formula;
 mod harmonic;
 mod product;
 pub mod program;
+pub mod risk;
 mod taped;
 mod told;
 
@@ -16,6 +18,7 @@ pub use foreign::Foreign;
 pub use formula::Formula;
 pub use harmonic::Harmonic;
 pub use product::Product;
+pub use risk::Risk;
 pub use taped::Taped;
 pub use told::Told;
 
@@ -39,6 +42,12 @@ pub trait Potential: Sync {
     fn dim(&self) -> usize;
     /// Prepares a worker.
     fn worker<S: Simd, T: Element>(&self) -> Self::Worker<'_, S, T>;
+    /// Tells a worker which step the gradients are for, and the number of the first of its walkers. Only what is drawn at random
+    /// depends on that.
+    #[inline(always)]
+    fn attend<S: Simd, T: Element>(&self, worker: &mut Self::Worker<'_, S, T>, first: u64, step: u64) {
+        let _ = (worker, first, step);
+    }
     /// Writes grad V at every point of `x`.
     fn gradients<S: Simd, T: Element>(
         &self,
@@ -56,6 +65,8 @@ pub trait Potential: Sync {
     );
     /// The observable of this name, if it is one of the potential's own.
     fn named(&self, name: &str) -> Option<Observable>;
+    /// The same, told at run time; `room` is for one that has to be made. The portable level runs that alone.
+    fn told<'a>(&'a self, room: &'a mut Option<Told>) -> &'a Told;
     /// The value of `Observable::Named(which)` at one point.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
     /// Why gradients became NaN, if the potential knows.

@@ -1,25 +1,36 @@
-//! A potential that is told at run time, tape or function: one type, so that the loop is compiled once for both.
+//! A potential that is told at run time, tape, function or closed form: one type, so that the loop is compiled once for all.
 
-use super::{Foreign, Observable, Potential, Taped, foreign, taped};
+use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
+use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
-/// A tape or a function.
+/// A tape, a tape for each of some rows, a function, or a closed form at the level that has no loop of its own for it.
 #[derive(Debug)]
 pub enum Told {
-    /// A formula.
+    /// A formula that is only known at run time.
     Taped(Taped),
+    /// A mean over rows, of which each walker takes some.
+    Risk(Box<Risk>),
     /// Code of somebody else's.
     Foreign(Foreign),
+    /// The product of two coordinates.
+    Product(Ambient<Product>),
+    /// A parabola.
+    Harmonic(Ambient<Harmonic>),
 }
 
-/// What a worker needs for either.
+/// What a worker needs for each.
 pub enum Worker<'a, S: Simd, T: Element> {
     /// Registers.
     Taped(taped::Worker<'a, S, T>),
+    /// Registers, and rows.
+    Risk(Box<risk::Worker<'a, S, T>>),
     /// Buffers.
     Foreign(foreign::Worker),
+    /// Nothing.
+    Closed,
 }
 
 impl Potential for Told {
@@ -29,14 +40,26 @@ impl Potential for Told {
     fn dim(&self) -> usize {
         match self {
             Self::Taped(taped) => taped.dim(),
+            Self::Risk(risk) => risk.dim(),
             Self::Foreign(foreign) => foreign.dim(),
+            Self::Product(product) => Formula::dim(product),
+            Self::Harmonic(harmonic) => Formula::dim(harmonic),
         }
     }
 
     fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         match self {
             Self::Taped(taped) => Worker::Taped(taped.worker()),
+            Self::Risk(risk) => Worker::Risk(Box::new(risk.worker())),
             Self::Foreign(_) => Worker::Foreign(foreign::Worker::default()),
+            Self::Product(_) | Self::Harmonic(_) => Worker::Closed,
+        }
+    }
+
+    #[inline(always)]
+    fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, first: u64, step: u64) {
+        if let Worker::Risk(worker) = worker {
+            worker.attend(first, step);
         }
     }
 
@@ -49,7 +72,10 @@ impl Potential for Told {
     ) {
         match (self, worker) {
             (Self::Taped(taped), Worker::Taped(worker)) => taped.gradients(worker, x, gradients),
+            (Self::Risk(risk), Worker::Risk(worker)) => risk.gradients(worker, x, gradients),
             (Self::Foreign(foreign), Worker::Foreign(worker)) => foreign.gradients::<S, T>(worker, x, gradients),
+            (Self::Product(product), _) => product.gradients::<S, T>(&mut (), x, gradients),
+            (Self::Harmonic(harmonic), _) => harmonic.gradients::<S, T>(&mut (), x, gradients),
             // `worker` has made the one that fits.
             _ => {}
         }
@@ -68,24 +94,40 @@ impl Potential for Told {
             (Self::Foreign(foreign), Worker::Foreign(worker)) => {
                 foreign.values_and_gradients::<S, T>(worker, x, values, gradients);
             }
+            (Self::Product(product), _) => product.values_and_gradients::<S, T>(&mut (), x, values, gradients),
+            (Self::Harmonic(harmonic), _) => harmonic.values_and_gradients::<S, T>(&mut (), x, values, gradients),
+            // Of a mean over rows that are drawn there is no value, and no scheme that moves walkers so asks for one.
             _ => {}
         }
     }
 
-    fn named(&self, _name: &str) -> Option<Observable> {
-        None
+    fn named(&self, name: &str) -> Option<Observable> {
+        match self {
+            Self::Product(product) => product.named(name),
+            Self::Harmonic(harmonic) => harmonic.named(name),
+            // Their observables are tapes.
+            Self::Taped(_) | Self::Risk(_) | Self::Foreign(_) => None,
+        }
+    }
+
+    fn told<'a>(&'a self, _room: &'a mut Option<Self>) -> &'a Self {
+        self
     }
 
     #[inline(always)]
-    fn observable<R: Real>(&self, _which: usize, x: &[R]) -> R {
-        // It names none.
-        x[0]
+    fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
+        match self {
+            Self::Product(product) => Formula::observable(product, which, x),
+            Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
+            // They name none.
+            Self::Taped(_) | Self::Risk(_) | Self::Foreign(_) => x[0],
+        }
     }
 
     fn check(&self) -> Result<()> {
         match self {
-            Self::Taped(_) => Ok(()),
             Self::Foreign(foreign) => foreign.check(),
+            _ => Ok(()),
         }
     }
 }

@@ -24,14 +24,10 @@ struct Table {
 
 impl Table {
     fn new(key: u128, stream: &str, walkers: (u64, u64), steps: (u64, u64), dim: usize) -> PyResult<Self> {
-        let stream = match stream {
-            "increment" => Stream::Increment,
-            "initial" => Stream::Initial,
-            "accept" => Stream::Accept,
-            other => {
-                return Err(PyValueError::new_err(format!("stream={other:?}: expected increment, initial or accept")));
-            }
-        };
+        let stream = Stream::named(stream).ok_or_else(|| {
+            let known = Stream::NAMED.map(|(name, _)| name).join(", ");
+            PyValueError::new_err(format!("stream={stream:?}: expected one of {known}"))
+        })?;
         if walkers.0 > walkers.1 || walkers.1 > MAX_WALKERS || steps.0 > steps.1 || !(1..=MAX_DIM).contains(&dim) {
             return Err(PyValueError::new_err("walkers, steps and dim must be ranges that the counter can address"));
         }

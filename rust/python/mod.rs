@@ -7,6 +7,7 @@
 
 mod bound;
 mod draws;
+mod examples;
 mod functions;
 mod sampler;
 mod tape;

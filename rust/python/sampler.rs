@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::bound::{Bound as BoundTo, Checked};
+use super::examples::Examples;
 use super::level;
 use super::tape::Tape;
 use crate::dynamics::Ambient;
@@ -62,6 +63,8 @@ enum Driver<'py> {
     Function(usize, usize, f64),
     /// The gradient, and the value followed by the gradient.
     Tapes(Tape<'py>, Tape<'py>),
+    /// A mean over rows, of which each walker takes some.
+    Risk(Examples<'py>),
 }
 
 /// Observable, when it is looked at, kind, the kind's constants, and the condition under which it counts: observable, lower and
@@ -160,6 +163,13 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             Driver::Tapes(gradient, value_and_gradient) => {
                 let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
                 return self.with_any_scheme(py, precision, &Told::Taped(potential));
+            }
+            Driver::Risk(examples) => {
+                if self.request.scheme != "euler-maruyama" || self.request.bound.is_some() {
+                    return Err(PyValueError::new_err("risk: only 'euler-maruyama' moves walkers that see batches"));
+                }
+                let risk = examples.risk(self.request.key)?;
+                return self.with_any_scheme(py, precision, &Told::Risk(Box::new(risk)));
             }
         };
         if self.request.bound.is_some() {

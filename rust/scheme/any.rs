@@ -42,6 +42,13 @@ impl<'a> Scheme for Any<'a> {
         Room { before: Vec::new(), gauge: vec![Real::constant(0.0); gauge], rigid }
     }
 
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        self
+    }
+
     #[inline(always)]
     fn is_metropolis(self) -> bool {
         match self {

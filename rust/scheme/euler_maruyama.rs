@@ -1,6 +1,6 @@
 //! Euler–Maruyama: x' = x - h grad V(x) + sqrt(2 T h) R. The stationary law is wrong by O(h).
 
-use super::Scheme;
+use super::{Any, Scheme};
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
@@ -15,6 +15,13 @@ impl Scheme for EulerMaruyama {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
+
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        Any::EulerMaruyama
+    }
 
     #[inline(always)]
     fn advance<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step)
@@ -42,13 +49,17 @@ where
     Q: Precision<T>,
 {
     let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
     let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
     for x in walk.x.chunks_exact_mut(strip) {
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
         whiten(walk.metric, slopes);
         for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
-            draws.next(normals);
+            // Beside a gradient that is told at run time a choice costs nothing, and without noise normals are zeros as they were.
+            if !V::BY_BLOCK || size.temperature > 0.0 {
+                draws.next(normals);
+            }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             size.displace(1.0, walk.metric, slopes, normals, &mut walk.proposal, x);
         }

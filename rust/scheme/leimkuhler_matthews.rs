@@ -1,7 +1,7 @@
 //! Leimkuhler–Matthews: x' = x - h grad V(x) + sqrt(T h / 2) (R_n + R_{n+1}). Stationary law wrong by O(h²) only, at the
 //! same cost: one vector of normals is kept (Appl. Math. Res. Express 2013, 34–56).
 
-use super::Scheme;
+use super::{Any, Scheme};
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
@@ -16,6 +16,13 @@ impl Scheme for LeimkuhlerMatthews {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
+
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        Any::LeimkuhlerMatthews
+    }
 
     #[inline(always)]
     fn begin<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64)

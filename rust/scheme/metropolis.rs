@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::Scheme;
 use super::approach::ATTEMPTS;
+use super::{Any, Scheme};
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
@@ -23,6 +23,13 @@ impl Scheme for Metropolis {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
+
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        Any::Metropolis(self)
+    }
 
     #[inline(always)]
     fn is_metropolis(self) -> bool {

@@ -7,7 +7,7 @@
 //! exp(-V/T) dS is then exactly stationary (Zappa, Holmes-Cerf and Goodman, Comm. Pure Appl. Math. 71 (2018) 2609).
 
 use super::approach::ATTEMPTS;
-use super::{Metropolis, Scheme};
+use super::{Any, Metropolis, Scheme};
 use crate::dynamics::slice::{Slice, Tools};
 use crate::error::Cause;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
@@ -54,6 +54,13 @@ impl<'a> Scheme for Rigid<'a> {
             lost: Vec::new(),
             lost_back: Vec::new(),
         }
+    }
+
+    fn any<'b>(self) -> Any<'b>
+    where
+        Self: 'b,
+    {
+        Any::Rigid(self)
     }
 
     #[inline(always)]

@@ -106,6 +106,14 @@ pub trait Job {
     fn run<S: Simd>(self) -> Self::Output;
 }
 
+/// A job that need not be compiled for the portable level where there are faster ones: another does the same there, to the bit.
+pub trait Specialised: Job {
+    /// The other one.
+    type Plain: Job<Output = Self::Output>;
+    /// Returns it.
+    fn plain(self) -> Self::Plain;
+}
+
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(Kind);
@@ -157,6 +165,23 @@ impl Level {
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
+        }
+    }
+
+    /// Does a job with this level's instructions, or the plain one in its place.
+    #[allow(unsafe_code, reason = "the value of self proves that the instructions exist")]
+    pub fn run_specialised<J: Specialised>(self, job: J) -> J::Output {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Portable => job.plain().run::<portable::Portable>(),
+            // It is the only one there is.
+            #[cfg(not(target_arch = "x86_64"))]
+            Kind::Portable => job.run::<portable::Portable>(),
+            // SAFETY: as below.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::enter(job) },
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::enter(job) },
         }
     }
 

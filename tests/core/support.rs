@@ -4,14 +4,18 @@ use std::ops::Range;
 
 use langevin_ib::dynamics::Ambient;
 use langevin_ib::error::Result;
+use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
-use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product};
+use langevin_ib::potential::program::{Parts, Program};
+use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product, Taped, Told};
 use langevin_ib::real::Real;
 use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
 use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
 use langevin_ib::simd::{Element, Level};
 use langevin_ib::walk::Step;
+
+use crate::tapes::instruction;
 
 pub const KEY: u128 = 0x0123_4567_89AB_CDEF_0011_2233_4455_6677;
 
@@ -149,6 +153,14 @@ impl Formula for Model {
         }
     }
 
+    fn told(&self, weight_decay: f64) -> Told {
+        match self {
+            Self::Product(product) => Formula::told(product, weight_decay),
+            Self::Harmonic(harmonic) => Formula::told(harmonic, weight_decay),
+            Self::Barrier => Told::Taped(barrier()),
+        }
+    }
+
     #[inline(always)]
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
         match self {
@@ -157,6 +169,24 @@ impl Formula for Model {
             Self::Barrier => x[0],
         }
     }
+}
+
+/// The barrier as tapes: the constants 1 and 1/2, the coordinate, and what comes of them.
+fn barrier() -> Taped {
+    let gradient =
+        [instruction(Op::Mul, 3, &[2, 2]), instruction(Op::Div, 3, &[0, 3]), instruction(Op::Sub, 3, &[2, 3])];
+    let value = [
+        instruction(Op::Mul, 4, &[1, 2]),
+        instruction(Op::Mul, 4, &[4, 2]),
+        instruction(Op::Div, 5, &[0, 2]),
+        instruction(Op::Add, 4, &[4, 5]),
+    ];
+    let tape = |code: Vec<_>, registers, outputs| {
+        let parts = Parts { code, constants: vec![1.0, 0.5], dim: 1, registers, outputs, data: Vec::new() };
+        Program::new(parts).expect("the tape is sound")
+    };
+    let both = gradient.iter().chain(&value).copied().collect();
+    Taped::new(tape(gradient.to_vec(), 4, vec![3]), tape(both, 6, vec![4, 3])).expect("the tapes fit")
 }
 
 /// The product model that most tests run.

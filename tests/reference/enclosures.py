@@ -24,7 +24,7 @@ import mpmath
 
 DIGITS = 60
 ULPS = {"erf": 1.2, "tan": 1.4, "pow": 1.5, "sigmoid": 1.6, "softplus": 1.8}
-"""The bounds of docs/functions.md, which tests/program/test_functions.py holds the core to; 1 for all other functions."""
+"""The bounds of docs/functions.md, which tests/program/test_functions.py holds the core to; 1 for all others."""
 
 
 class UndecidedError(Exception):

@@ -18,6 +18,7 @@ from scipy import stats
 KEY = 0x5EED_0123_4567_89AB_CDEF_0011_2233_4455
 # A right mean is farther off than this with probability 7e-6.
 STANDARD_ERRORS = 4.5
+STREAMS = {"increment": 0, "initial": 1, "accept": 2, "rows": 3, "order": 4, "mask": 5, "label": 6, "input": 7}
 PRECISIONS = [("float64", "native"), ("float64", "single"), ("float32", "native")]
 
 
@@ -78,7 +79,7 @@ class TestBits:
             number = [sum(int(w, 16) << 32 * i for i, w in enumerate(words[j : j + 4])) for j in (0, 4, 8)]
             assert self.ars(number[0], number[1], int(rounds), sbox) == number[2], line
 
-    @pytest.mark.parametrize(("stream", "number"), [("increment", 0), ("initial", 1), ("accept", 2)])
+    @pytest.mark.parametrize(("stream", "number"), STREAMS.items())
     def test_words_are_ars_at_the_documented_addresses(self, stream: str, number: int) -> None:
         sbox = self.sbox()
         walkers, steps = (1_000_003, 1_000_022), (2**40 - 1, 2**40 + 2)

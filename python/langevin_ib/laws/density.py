@@ -11,12 +11,13 @@ from ..model import Model
 from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
 from .confirmation import Target, require_confirmation
+from .curves import CurveLaw
 from .line import Density
-from .plane import InPlane
+from .plane import law_by_level_sets, require_broken_symmetry
 from .request import Given, LawRequest
 from .sheets import require_one_law
 from .simplified import simplified
-from .symmetric import curve_law, family_law
+from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["Density", "density"]
 
@@ -115,7 +116,7 @@ def density(
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
     simple = simplified(asked)
-    law = _density(simple)
+    law = replace(_density(simple), observable=asked.observable)
     if simple.is_on_slice:
         require_one_law(simple)
     # Off slices, what was asked is integrated, in its own coordinates.
@@ -138,13 +139,12 @@ def _density(asked: LawRequest) -> Density:
     if asked.given is not None:
         condition = asked.condition
         return _density(replace(asked, given=None)).conditioned(condition)
-    plane = InPlane(asked)
     if isinstance(asked.dynamics, Ambient):
-        plane.require_broken_symmetry()
-        law = plane.product() or plane.gaussian() or plane.one_parameter()
-        if law is not None:
-            return law
-    return plane.pushed_forward() if composed is None else composed.density(_density)
+        require_broken_symmetry(asked)
+        family = family_in_plane(asked)
+        if family is not None:
+            return family.density()
+    return law_by_level_sets(asked) if composed is None else composed.density(_density)
 
 
 def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | None:
@@ -152,14 +152,16 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
     in_plane = isinstance(asked.dynamics, Ambient | SoftSlice)
     refusal: UnsupportedModelError | None = None
     try:
-        law = family_law(asked)
+        family = family_of_symmetry(asked)
+        law = None if family is None else family.density()
     except UnsupportedModelError as error:
         law, refusal = None, error
     if law is not None:
         return law
     if composed is not None and not (in_plane and asked.shell is None):
         return composed.density(_density)
-    law = curve_law(asked)
+    curve = CurveLaw.recognise(asked)
+    law = None if curve is None else curve.density()
     # In the plane there is still the quadrature over level sets.
     if law is None and refusal is not None and not (in_plane and asked.shell is None and asked.method != "closed form"):
         raise refusal

@@ -56,6 +56,8 @@ class LawRequest(Recomputed):
         if not isinstance(self.method, str) or self.method not in METHODS:
             known = ", ".join(map(repr, METHODS))
             raise InvalidArgumentError(f"method must be one of {known}, got {shown(self.method)}")
+        if self.dynamics.lawless:
+            raise UnsupportedModelError(self.dynamics.lawless)
         if self.process.compiled is not None:
             raise InvalidArgumentError(
                 "a compiled potential has no formula, and so no law; describe it by a Model's loss"

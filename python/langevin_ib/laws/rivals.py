@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..checks import checked_real
-from ..errors import InvalidArgumentError, NotNormalizableError
+from ..errors import InvalidArgumentError
 from ..model import Model
-from ..process import Ambient, Dynamics, Process
+from ..process import Dynamics, Process
 from .density import density
-from .families import Product
 from .line import Density
 from .request import Given, LawRequest
-from .slice_rivals import slice_rivals
+from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["rivals"]
-
-FloatArray = NDArray[np.float64]
 
 
 def rivals(
@@ -49,7 +42,7 @@ def rivals(
     For the others (theta or the strength of a block, the product of a chain, the singular values of a factorisation, on
     slices, in shells and with stiffness): "no correction", "half exponent", "double exponent" of the right correction,
     "equation (6)" read literally, "temperature +5 %", and, for GL(2), "compact generators" and "Haar quotient"; what
-    they are exactly is in `slice_rivals` and in the `name` of each.
+    they are exactly is in `laws.families.wrong_laws` and in the `name` of each.
 
     Parameters
     ----------
@@ -73,59 +66,18 @@ def rivals(
     """
     process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
     T = process.temperature
-    if given is not None or not isinstance(dynamics, Ambient):
-        return _of_symmetry(process, observable, given)
-    product = Product.recognise(model)
-    if product is None and model.symmetry is not None:
-        return _of_symmetry(process, observable, given)
-    if product is None or product.kind(model.observable(observable)) != "theta":
-        raise InvalidArgumentError(
-            f"rivals are known for the predictor u v of the product model, not for observable={observable!r}"
-        )
-    right = density(model, observable, dynamics=dynamics, temperature=T)
-    reach = right.std() / 10.0 if cutoff is None else checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
-    loss = product.loss_function()
-
-    outside = ((-math.inf, -reach), (reach, math.inf))
-    formulas = {
-        "no correction": (0.0, "exp(-L/T)", None),
-        "half exponent": (0.5, "|theta|^(-1/2) exp(-L/T)", None),
-        "slice law": (1.0, "|theta|^(-1) exp(-L/T)", outside),
-    }
-    laws: dict[str, Density] = {}
-    for key, (exponent, formula, where) in formulas.items():
-        name = f"{formula.replace('theta', observable)}, T = {T:.12g}"
-        weight = partial(_log_power_law, loss, T, exponent)
-        try:
-            laws[key] = Density.from_log_weight(
-                weight, name=name, reference=right.reference, method="closed form", given=where
-            )
-        except NotNormalizableError:
-            continue
-    laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T)
-    return laws
-
-
-def _log_power_law(
-    loss: Callable[[FloatArray], FloatArray], T: float, exponent: float, theta: FloatArray
-) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        prefactor = -exponent * np.log(np.abs(theta)) if exponent else 0.0
-    return prefactor - loss(theta) / T
-
-
-def _of_symmetry(process: Process, observable: str, given: Given | None) -> dict[str, Density]:
-    model, dynamics, T = process.model, process.dynamics, process.temperature
+    request = LawRequest(process=process, observable=observable, given=given)
     # The right law has to exist for its rivals to mean anything.
     right = density(model, observable, dynamics=dynamics, temperature=T, given=given)
-    laws = slice_rivals(LawRequest(process=process, observable=observable, given=given))
+    family = family_of_symmetry(request) or family_in_plane(request)
+    laws = None if family is None else family.rivals(cutoff)
     if laws is None:
         raise InvalidArgumentError(
             f"rivals are known for theta, the strength, the product of a chain and singular values, not for "
             f"observable={observable!r}"
         )
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T, given=given)
-    return {key: law for key, law in laws.items() if _differ(right, law)}
+    return {key: replace(law, observable=observable) for key, law in laws.items() if _differ(right, law)}
 
 
 def _differ(right: Density, law: Density) -> bool:

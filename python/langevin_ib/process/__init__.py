@@ -3,22 +3,29 @@
 from .ambient import Ambient, compiled_of
 from .compiled_potential import CompiledPotential
 from .constrained import Constrained
-from .dynamics import Dynamics
+from .dynamics import Dynamics, decay
 from .gauge_fixed import GaugeFixed
+from .given import GivenBatches
 from .on_slice import OnSlice
 from .process import Process
+from .risk import Risk
+from .sgd import SGD
 from .slices import Slice
 from .soft_slice import SoftSlice
 
 __all__ = [
+    "SGD",
     "Ambient",
     "CompiledPotential",
     "Constrained",
     "Dynamics",
     "GaugeFixed",
+    "GivenBatches",
     "OnSlice",
     "Process",
+    "Risk",
     "Slice",
     "SoftSlice",
     "compiled_of",
+    "decay",
 ]

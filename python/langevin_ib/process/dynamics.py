@@ -26,6 +26,12 @@ class Dynamics(ABC):
     why: ClassVar[str] = ""
     """Why others cannot, and what to take instead."""
 
+    default_temperature: ClassVar[float | None] = None
+    """The temperature where none is given; None if one has to be."""
+
+    lawless: ClassVar[str] = ""
+    """Why there is no law of the form exp(-V / T), and what to take instead; empty if there is one."""
+
     @property
     def needs_temperature(self) -> bool:
         """Whether V depends on the temperature."""
@@ -34,6 +40,25 @@ class Dynamics(ABC):
     @abstractmethod
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V of `model` as a SymPy expression; `temperature` is only needed where V depends on it."""
+
+    def require(self, model: Model) -> None:
+        """Check that the model has what the dynamics needs of it, as far as that is cheap.
+
+        Raises
+        ------
+        InvalidArgumentError, UnsupportedModelError
+            If it lacks something.
+        """
+        self.metric_of(model)
+
+    def require_steps(self, steps: int, walkers: int) -> None:  # noqa: B027 - most dynamics go on for ever
+        """Check that the dynamics can make so many steps, for walkers up to such a number.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it cannot.
+        """
 
     def metric_of(self, model: Model) -> NDArray[np.float64] | None:
         """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
@@ -48,7 +73,7 @@ class Dynamics(ABC):
         return None if metric is None else metric.matrix
 
     def __repr__(self) -> str:
-        said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None)
+        said = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) not in (None, ()))
         return f"{type(self).__name__}({', '.join(said)})"
 
 

@@ -63,7 +63,7 @@ class Process:
         dynamics : Dynamics, optional
             By default ``Ambient()``.
         beta, sigma, temperature : float, optional
-            The temperature, see `resolve_temperature`.
+            The temperature, see `resolve_temperature`; `SGD` needs none.
         potential : object, optional
             A compiled function in place of the model's loss and confinement, see `CompiledPotential`.
         allow_zero : bool
@@ -73,6 +73,8 @@ class Process:
         ------
         InvalidArgumentError
             If one of them is none, or the metric of the dynamics is of another size.
+        UnsupportedModelError
+            If the model lacks what the dynamics needs of it: `SGD` needs a mean over rows.
         """
         if not isinstance(model, Model):
             raise InvalidArgumentError(f"model must be a Model, got {shown(model)}; take one from models or build one")
@@ -84,8 +86,11 @@ class Process:
             if not isinstance(dynamics, Ambient):
                 raise InvalidArgumentError(f"potential= is driven by Ambient dynamics only, not by {dynamics!r}")
             dynamics = replace(dynamics, compiled=CompiledPotential.of(potential))
+        if beta is None and sigma is None and temperature is None:
+            temperature = dynamics.default_temperature
+        allow_zero = allow_zero or dynamics.default_temperature == 0.0
         process = cls(model, dynamics, resolve_temperature(beta, sigma, temperature, allow_zero=allow_zero))
-        dynamics.metric_of(model)
+        dynamics.require(model)
         return process
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -115,6 +115,10 @@ class Program:
         """The tape of grad V(x): one output for each coordinate; errors as for `value`."""
         return self._unit.tape("gradient")
 
+    def gradient_by(self, count: int) -> Tape:
+        """Return the tape of the derivatives of V by the first `count` coordinates; errors as for `value`."""
+        return self._unit.gradient_by(count)
+
     @property
     def value_and_gradient(self) -> Tape:
         """The tape of V(x), followed by grad V(x); errors as for `value`."""
@@ -177,6 +181,10 @@ class _Unit:
                 outputs += [] if kind == "value" else self._gradient
                 self._tapes[kind] = assembled(self._graph, self._columns, outputs, self._names)
             return self._tapes[kind]
+
+    def gradient_by(self, count: int) -> Tape:
+        with self._lock:
+            return assembled(self._graph, self._columns, self._gradient[:count], self._names)
 
     def observable(self, expression: sympy.Expr) -> Tape:
         with self._lock:

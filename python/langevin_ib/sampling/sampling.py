@@ -73,13 +73,15 @@ def sample(
     ----------
     model : Model
         What to sample.
-    dynamics : Ambient, SoftSlice, GaugeFixed or Constrained, optional
+    dynamics : Ambient, SoftSlice, GaugeFixed, Constrained or SGD, optional
         Where the walkers may go, and the V that drives them; by default ``Ambient()``, V = L.
     beta, sigma, temperature : float, optional
-        Either ``beta`` (and ``sigma``, 1 by default) or ``temperature`` = sigma²/beta. T = 0 is gradient descent.
+        Either ``beta`` (and ``sigma``, 1 by default) or ``temperature`` = sigma²/beta. T = 0 is gradient descent; `SGD`
+        needs none, and has none unless it is given.
     step_size : float or "auto"
-        h > 0, in units of time. "auto" takes it from the largest curvature of V where the walkers start and where a
-        short pilot leads some of them; the choice is in ``run.settings.step_size`` and explained in ``run.notes``.
+        h > 0, in units of time; the learning rate of `SGD`, which needs a number. "auto" takes it from the largest
+        curvature of V where the walkers start and where a short pilot leads some of them; the choice is in
+        ``run.settings.step_size`` and explained in ``run.notes``.
     steps : int
         Steps of each walker, the burn-in among them.
     burn_in : int

@@ -23,7 +23,7 @@ mod validate;
 
 use std::sync::OnceLock;
 
-pub use execute::Evaluator;
+pub use execute::{Evaluator, Rows};
 
 use self::operands::{Operand, operands};
 use crate::error::Result;

@@ -1,23 +1,21 @@
-"""Laws with a formula, family by family: Gaussian, products, blocks, chains, tori, matrices."""
+"""Laws with a formula, family by family: Gaussian, products, blocks, chains, tori, matrices; a line makes one known."""
 
 from .block import Block
 from .block_law import BlockLaw
 from .chain import ChainLaw
-from .gaussian import affine_observable, quadratic_form
+from .family import Family
+from .gaussian import GaussianLaw
 from .hadamard import SeveralBlocks
-from .matrix import Factorization, MatrixLaw
+from .matrix import MatrixLaw
+from .one_parameter import OneParameterLaw
 from .product import Product
+from .product_law import ProductLaw
 from .torus import TorusLaw
 
-__all__ = [
-    "Block",
-    "BlockLaw",
-    "ChainLaw",
-    "Factorization",
-    "MatrixLaw",
-    "Product",
-    "SeveralBlocks",
-    "TorusLaw",
-    "affine_observable",
-    "quadratic_form",
-]
+__all__ = ["FAMILIES", "IN_PLANE", "Block", "Family", "Product", "TorusLaw"]
+
+FAMILIES: tuple[type[Family], ...] = (BlockLaw, MatrixLaw, SeveralBlocks, ChainLaw, TorusLaw)
+"""What knows the laws of models with a symmetry: the first that recognises a request answers it."""
+
+IN_PLANE: tuple[type[Family], ...] = (ProductLaw, GaussianLaw, OneParameterLaw)
+"""The same for laws in all parameters, of exp(-V/T) dx."""

@@ -23,9 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from ...errors import InvalidArgumentError, NotNormalizableError
+from ...process import Ambient
 from ..integrals import angular_integral, log_integrals, tabulated
 from ..line import Density, LogWeight
-from .block import BlockStrength
+from ..request import LawRequest
+from .block import Block, BlockStrength
+from .product import Product
+from .wrong_laws import LITERAL, POWERS, existing, labelled
 
 __all__ = ["BlockLaw"]
 
@@ -38,6 +42,16 @@ _TINY = 1e-300
 @dataclass(frozen=True)
 class BlockLaw(BlockStrength):
     """The laws of the observables of a model that is one block."""
+
+    @classmethod
+    def recognise(cls, request: LawRequest) -> BlockLaw | None:
+        """Return the law of a request about a model that is one block, else None."""
+        block = Block.recognise(request.model) if request.process.weight_decay is not None else None
+        if block is None:
+            return None
+        # The ambient law of uv has formulas of its own, which need no symmetry.
+        is_ambient = isinstance(request.dynamics, Ambient) and request.given is None
+        return None if is_ambient and Product.recognise(request.model) is not None else cls(request, block)
 
     def density(self) -> Density:
         """Return the law of the observable.
@@ -63,7 +77,8 @@ class BlockLaw(BlockStrength):
             return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
         if kind == "component":
-            return self._weighted(tabulated(self._component()))
+            table = tabulated(self._component())
+            return self._weighted(table, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)
         if kind == "size":
@@ -71,6 +86,29 @@ class BlockLaw(BlockStrength):
         raise self.request.unsupported(
             "it is none of the quantities of a block", "ask for the strength, the imbalance, |U|**2 + |V|**2 or U_i V_j"
         )
+
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
+        """Return the laws with other corrections of theta and of the strength; None for what else is observed."""
+        kind = self.block.kind(self.request.expression)[0]
+        if kind not in {"theta", "strength"}:
+            return None
+        corrections: dict[str, tuple[str, float | None]] = {
+            key: (text, exponent) for key, (exponent, text) in POWERS.items()
+        }
+        corrections["equation (6)"] = (LITERAL, None)
+        return existing({key: partial(self._rival, kind, key, *correction) for key, correction in corrections.items()})
+
+    def _rival(self, kind: str, key: str, text: str, exponent: float | None) -> Density:
+        support = (-math.inf if kind == "theta" else 0.0, math.inf)
+        return labelled(self.request, key, text).weighted(partial(self._log_rival, kind, exponent), support=support)
+
+    def _log_rival(self, kind: str, exponent: float | None, x: FloatArray) -> FloatArray:
+        """Return the log-weight with a power of the right correction, or with s**(-1/2) if there is no exponent."""
+        excess = self.m + self.n - 2
+        s = np.maximum(np.abs(x), _TINY)
+        correction = -0.5 * np.log(s) if exponent is None else exponent * self.measure.log_radial(s)
+        tail = self.log_sheets(x) if kind == "theta" else self.log_gibbs(x)
+        return np.asarray(correction + (excess * np.log(s) if excess else 0.0) + tail)
 
     def _refuse_closed_form(self, method: str) -> None:
         if self.request.method == "closed form" and method != "closed form":
@@ -87,6 +125,7 @@ class BlockLaw(BlockStrength):
         singularities: tuple[float, ...] = (0.0,),
         breaks: ArrayLike = (),
         method: str = "quadrature",
+        error: float = 0.0,
     ) -> Density:
         name = self.request.observable
         remedy = (
@@ -96,7 +135,13 @@ class BlockLaw(BlockStrength):
             else ""
         )
         return self.request.weighted(
-            weight, support=support, singularities=singularities, breaks=breaks, method=method, remedy=remedy
+            weight,
+            support=support,
+            singularities=singularities,
+            breaks=breaks,
+            method=method,
+            remedy=remedy,
+            error=error + self.weight_error,
         )
 
     def _require_confinement(self) -> None:
@@ -199,7 +244,8 @@ class BlockLaw(BlockStrength):
             core = np.log(np.arcsinh(2.0 * gap / np.abs(q)) / 2.0) + log_core + self._log_confinement(q, np.abs(q))
             return np.logaddexp(result, core)
 
-        return self._weighted(tabulated(log_weight), support=(low, high))
+        table = tabulated(log_weight)
+        return self._weighted(table, support=(low, high), error=table.error)
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells
@@ -227,8 +273,11 @@ class BlockLaw(BlockStrength):
         low, high = self.measure.window or (-math.inf, math.inf)
         smallest = max(low, -high, 0.0)
         log_weight = partial(self._log_size, factor, low, high)
-        weight = tabulated(log_weight, signs=(1.0,)) if smallest == 0.0 else log_weight
-        return self._weighted(weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+        support, ends = (factor * smallest, math.inf), (factor * smallest,)
+        if smallest > 0.0:
+            return self._weighted(log_weight, support=support, singularities=ends)
+        table = tabulated(log_weight, signs=(1.0,))
+        return self._weighted(table, support=support, singularities=ends, error=table.error)
 
     def _log_size(self, factor: float, low: float, high: float, total: FloatArray) -> FloatArray:
         total = np.maximum(total / factor, _TINY)

@@ -15,16 +15,18 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ..line import Density
+from ..line import Density, LogWeight
 from ..recomputed import Recomputed
 from ..request import LawRequest
 from .scalings import scaling_weights
+from .wrong_laws import LITERAL, POWERS, existing, labelled
 
 __all__ = ["ChainLaw"]
 
@@ -33,6 +35,7 @@ FloatArray = NDArray[np.float64]
 _TINY = 1e-300
 _DEEPEST = 12
 _NEWTON = 200
+_ERROR = 1e-13  # of the weight: Newton's method goes on until only rounding is left
 
 
 @dataclass(frozen=True)
@@ -122,4 +125,23 @@ class ChainLaw(Recomputed):
         )
         method = "quadrature" if self.request.method == "quadrature" else "closed form"
         remedy = remedy[0].upper() + remedy[1:]
-        return self.request.weighted(self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy)
+        return self.request.weighted(
+            self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy, error=_ERROR
+        )
+
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density]:
+        """Return the laws with other corrections."""
+        weights: dict[str, tuple[str, LogWeight]] = {
+            key: (text, partial(self._log_powered, exponent)) for key, (exponent, text) in POWERS.items()
+        }
+        weights["equation (6)"] = (LITERAL, self._log_literal)
+        return existing({key: partial(self._rival, key, *each) for key, each in weights.items()})
+
+    def _rival(self, key: str, text: str, log_weight: LogWeight) -> Density:
+        return labelled(self.request, key, text).weighted(log_weight)
+
+    def _log_powered(self, exponent: float, z: FloatArray) -> FloatArray:
+        return self.log_sheets(z) - exponent * self.share * self.log_gram(z)
+
+    def _log_literal(self, z: FloatArray) -> FloatArray:
+        return np.asarray(self.log_sheets(z) - (1.0 - 1.0 / self.shifts.size) * np.log(np.maximum(np.abs(z), _TINY)))

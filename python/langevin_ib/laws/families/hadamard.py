@@ -56,7 +56,11 @@ class SeveralBlocks(Recomputed):
 
     @classmethod
     def recognise(cls, request: LawRequest) -> SeveralBlocks | None:
-        """Return the law if the model has two blocks or more and the observable is about one of them, else None."""
+        """Return the law, else None.
+
+        The model has two blocks or more, and the observable is about one that the loss separates from the others, or
+        is one of two products.
+        """
         model, weights = request.model, scaling_weights(request.model)
         found = None if weights is None or len(weights) < 2 else blocks_of(weights)
         if not found:
@@ -64,7 +68,8 @@ class SeveralBlocks(Recomputed):
         x = model.parameters
         blocks = tuple(Block(tuple(x[i] for i in u), tuple(x[i] for i in v), weight) for u, v, weight in found)
         places = [i for i, block in enumerate(blocks) if request.expression.free_symbols <= set(block.symbols)]
-        return cls(request, blocks, places[0]) if places else None
+        law = cls(request, blocks, places[0]) if places and request.process.weight_decay is not None else None
+        return law if law is not None and (law.is_separable or law.is_pair) else None
 
     @cached_property
     def is_separable(self) -> bool:
@@ -113,16 +118,23 @@ class SeveralBlocks(Recomputed):
             return False
         return self.blocks[self.place].kind(self.request.expression)[0] == "theta"
 
-    def pair(self) -> Density:
-        """Return the law of one of two products uv that the loss does not separate.
+    def density(self) -> Density:
+        """Return the law of the block alone, or of one of two products uv that the loss does not separate.
 
         Raises
         ------
         NotNormalizableError
             If its mass is infinite.
         """
+        if self.is_separable:
+            return self.of_one_block().density()
         remedy = "Give levels other than 0, or confine the process"
-        return self.request.weighted(tabulated(self._log_weight), remedy=remedy)
+        table = tabulated(self._log_weight)
+        return self.request.weighted(table, remedy=remedy, error=table.error)
+
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
+        """Return those of the block alone; None where the loss does not separate it."""
+        return self.of_one_block().rivals(cutoff) if self.is_separable else None
 
     def _log_weight(self, theta: FloatArray) -> FloatArray:
         own, other = (self._measure(i) for i in (self.place, 1 - self.place))

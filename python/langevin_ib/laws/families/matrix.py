@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -27,111 +27,26 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ...model import Model
 from ...model.expressions import compiled
 from ...model.meaning import slack_of, telling_points, values_at
 from ..integrals import PanelSeries, log_integrals, tabulated
 from ..line import Density, LogWeight, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
-from .scalings import blocks_of
+from .factorization import Factorization
+from .wrong_laws import LITERAL, POWERS, existing, labelled
 
-__all__ = ["Factorization", "MatrixLaw", "log_diagonal_factor"]
+__all__ = ["MatrixLaw", "log_diagonal_factor"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
+Measure = Callable[[FloatArray, FloatArray], FloatArray]
 
 _TINY = 1e-300
 _PROBES, _MOST_PROBES, _SMALLEST = 12, 200, 1e-4
+_ERROR = 1e-11  # of the weight: that of the table of the diagonal group's factor, which is made for 1e-12
 _ROUNDING, _ROUNDING_OF_VALUES = 1e-9, 1e-14
 """Of values that are compared, and of singular values."""
-
-
-@dataclass(frozen=True)
-class Factorization:
-    """A model whose predictor is T = U V^T.
-
-    Parameters
-    ----------
-    left, right : tuple of tuple of int
-        The places of the entries of U (m rows of r) and of V among the parameters.
-    is_full : bool
-        Whether the group is GL(r), and not the diagonal one.
-    """
-
-    left: tuple[tuple[int, ...], ...]
-    right: tuple[tuple[int, ...], ...]
-    is_full: bool
-
-    @property
-    def m(self) -> int:
-        """The number of rows of U."""
-        return len(self.left)
-
-    @property
-    def n(self) -> int:
-        """The number of rows of V."""
-        return len(self.right)
-
-    @property
-    def rank(self) -> int:
-        """The number of columns of both."""
-        return len(self.left[0])
-
-    @classmethod
-    def recognise(cls, model: Model) -> Factorization | None:
-        """Return the factorisation of a model with rank 2 or more, whose slice is the canonical one, else None."""
-        if model.symmetry is None or model.slice is not None:
-            return None
-        matrices = model.generator_matrices()
-        diagonal = [matrix for matrix in matrices if all(i == j for i, j in matrix.todok())]
-        if len(diagonal) < 2 or len(matrices) not in {len(diagonal), len(diagonal) ** 2}:
-            return None
-        weights = np.array([[float(matrix[i, i]) for i in range(model.dim)] for matrix in diagonal])
-        blocks = blocks_of(weights)
-        if blocks is None or len({(len(u), len(v)) for u, v, _ in blocks}) != 1:
-            return None
-        rows = _rows(model, [(set(u), set(v)) for u, v, _ in blocks])
-        if rows is None or len(rows[0]) != len(blocks[0][0]) or len(rows[1]) != len(blocks[0][1]):
-            return None
-        return cls(*rows, len(matrices) > len(diagonal))
-
-    def values(self, u: FloatArray, v: FloatArray) -> list[FloatArray]:
-        """Return the parameters, in order, for stacks of matrices U (..., m, r) and V (..., n, r)."""
-        places = {p: u[..., i, k] for i, row in enumerate(self.left) for k, p in enumerate(row)}
-        places |= {p: v[..., j, k] for j, row in enumerate(self.right) for k, p in enumerate(row)}
-        return [places[p] for p in range(len(places))]
-
-    def canonical(self, sigma: FloatArray) -> list[FloatArray]:
-        """Return parameters with the singular values sigma (..., r): the diagonal roots in U and in V."""
-        root = np.sqrt(sigma)
-        u, v = (np.zeros((*sigma.shape[:-1], rows, self.rank)) for rows in (self.m, self.n))
-        for k in range(self.rank):
-            u[..., k, k] = v[..., k, k] = root[..., k]
-        return self.values(u, v)
-
-
-def _rows(
-    model: Model, columns: list[tuple[set[int], set[int]]]
-) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] | None:
-    """Sort the parameters of each column into rows, by the entries of the predictor that they appear in."""
-    index = {x: i for i, x in enumerate(model.parameters)}
-    left: dict[tuple[int, ...], None] = {}
-    right: dict[tuple[int, ...], None] = {}
-    for expression in model.predictor.values():
-        pair: tuple[dict[int, int], dict[int, int]] = {}, {}
-        for term in sympy.Add.make_args(sympy.expand(expression)):
-            factors = [index.get(x, -1) for x in term.args] if term.is_Mul else []
-            places = [k for k, (u, v) in enumerate(columns) if len(factors) == 2 and set(factors) <= u | v]
-            if not places or len(set(factors) & columns[places[0]][0]) != 1:
-                return None
-            u_entry = next(iter(set(factors) & columns[places[0]][0]))
-            pair[0][places[0]], pair[1][places[0]] = u_entry, sum(factors) - u_entry
-        if len(pair[0]) != len(columns):
-            return None
-        left[tuple(pair[0][k] for k in range(len(columns)))] = None
-        right[tuple(pair[1][k] for k in range(len(columns)))] = None
-    return tuple(left), tuple(right)
 
 
 @dataclass(frozen=True)
@@ -150,7 +65,7 @@ class MatrixLaw(Recomputed):
 
     request: LawRequest
     form: Factorization
-    measure: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+    measure: Measure | None = None
 
     @classmethod
     def recognise(cls, request: LawRequest) -> MatrixLaw | None:
@@ -245,6 +160,30 @@ class MatrixLaw(Recomputed):
             self._of_norm(constraints)
         return self._of_pair(is_of_norm=is_of_norm)
 
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
+        """Return the laws with other corrections; None beyond rank 2."""
+        if self.form.rank != 2:
+            return None
+        measures: dict[str, tuple[str, Measure]] = {
+            key: (text, partial(self._log_powered, exponent)) for key, (exponent, text) in POWERS.items()
+        }
+        measures["equation (6)"] = (LITERAL, partial(_log_literal, self.form))
+        if self.form.is_full:
+            text = "(det H)^(-1/2) with the compact generators"
+            measures["compact generators"] = (text, self._log_with_compact)
+            measures["Haar quotient"] = ("all of GL(2) as gauge", partial(_log_haar, self.form))
+        return existing({key: partial(self._rival, key, *each) for key, each in measures.items()})
+
+    def _rival(self, key: str, text: str, measure: Measure) -> Density:
+        return replace(self, request=labelled(self.request, key, text), measure=measure).density()
+
+    def _log_powered(self, exponent: float, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        base = _log_flat(self.form, log_first, gap)
+        return base + exponent * (self.log_measure(log_first, gap) - base)
+
+    def _log_with_compact(self, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+        return self.log_measure(log_first, gap) - 0.5 * _log_sum(log_first, gap)
+
     def _of_norm(self, constraints: int) -> Density:
         """|T|^(D-1) exp(-L/T)."""
         form = self.form
@@ -301,11 +240,14 @@ class MatrixLaw(Recomputed):
         if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
             return request.weighted(partial(_log_gamma, exponent), support=(0.0, math.inf), remedy=remedy)
-        if self.kind == "angle":
-            weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
+        if self.kind == "angle" and is_of_norm:
+            weight, error = self._at_unit_norm, _ERROR
+        elif self.kind == "angle":
+            weight, error = self._tabulated_angle()
         else:
-            weight = tabulated(weight, signs=(1.0,))
-        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy)
+            table = tabulated(weight, signs=(1.0,))
+            weight, error = table, _ERROR + table.error
+        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy, error=error)
 
     def _far(self, points: FloatArray) -> FloatArray:
         """Return up to which gap log(s_1/s_2) to integrate: s_2**-1/2 is the worst that the measure does."""
@@ -327,10 +269,10 @@ class MatrixLaw(Recomputed):
         with np.errstate(divide="ignore"):
             return (self.measure or self.log_measure)(-np.log1p(np.exp(-2.0 * gap)) / 2.0, gap)
 
-    def _tabulated_angle(self) -> LogWeight:
+    def _tabulated_angle(self) -> tuple[LogWeight, float]:
         """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
         table = tabulated(lambda x: self._angle(x) - _log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
-        return partial(_log_angle, table)
+        return partial(_log_angle, table), _ERROR + table.error
 
     def _angle(self, angle: FloatArray) -> FloatArray:
         gap = _gap(angle)
@@ -374,6 +316,27 @@ class MatrixLaw(Recomputed):
         cells = integrate(log_norm, [(0.0, math.inf)], [0.0])
         seen = cells.nodes[cells.node_probability > 1e-30]
         return math.log(float(seen.min())) - 10.0, math.log(float(seen.max())) + 5.0
+
+
+def _log_flat(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return _log_vandermonde(log_first, gap) + (float(form.m + form.n) - 4.0) * (2.0 * log_first - gap)
+
+
+def _log_literal(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    log_det = 2.0 * log_first - gap + (2.0 * _log_sum(log_first, gap) if form.is_full else 0.0)
+    return _log_flat(form, log_first, gap) - 0.5 * log_det
+
+
+def _log_haar(form: Factorization, log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return _log_vandermonde(log_first, gap) + (float(form.m + form.n) / 2.0 - 2.0) * (2.0 * log_first - gap)
+
+
+def _log_sum(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return np.asarray(log_first + np.log1p(np.exp(-gap)))
+
+
+def _log_vandermonde(log_first: FloatArray, gap: FloatArray) -> FloatArray:
+    return np.asarray(2.0 * log_first + np.log(-np.expm1(-2.0 * gap)))
 
 
 def _gap(angle: FloatArray) -> FloatArray:

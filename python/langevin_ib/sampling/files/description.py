@@ -19,7 +19,7 @@ from ...errors import ArchiveError, LangevinError
 from ...model import Linear, Model, Scaling, Translation
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
 from ...observe import KINDS, Observer, Trace
-from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
+from ...process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from ..loop import MAX_WALKERS, Settings
 
 __all__ = ["Arrays", "Described", "content_hash", "describe", "description_hash", "restore"]
@@ -32,11 +32,11 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 T = TypeVar("T")
 
-_DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained)
+_DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained, SGD)
 
-_SYMMETRIES = (Scaling, Translation, Linear)
+_CLASSES = (Model, Scaling, Translation, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
 
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Model, *_SYMMETRIES, *_DYNAMICS, Settings, *KINDS)}
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in _CLASSES}
 
 
 def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of value

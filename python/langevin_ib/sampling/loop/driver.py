@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from ... import _core
 from ...errors import InvalidArgumentError
 from ...observe import Observer
-from ...process import Ambient, Process
+from ...process import SGD, Ambient, Process
 from ...program import Program, Tape, first_failure
+from .batches import examples_of
 from .bound import bound_of, brought
 from .kernels import Kernel, kernel_of, watchable
 
 __all__ = ["Driver"]
 
 if TYPE_CHECKING:
-    Potential: TypeAlias = tuple[str, tuple[float, ...], float] | tuple[int, int, float] | tuple[_core.Tape, _core.Tape]
+    Potential: TypeAlias = (
+        tuple[str, tuple[float, ...], float] | tuple[int, int, float] | tuple[_core.Tape, _core.Tape] | _core.Examples
+    )
     Seen: TypeAlias = str | _core.Tape
 
 AT_ONCE = 65_536
@@ -41,13 +44,13 @@ class Driver:
         What is driven; if its potential is the same at all temperatures, at T = 0, as T is no part of a driver.
     potential : tuple
         A closed form's name, constants and weight decay; the addresses of a compiled function and its data, and weight
-        decay; or the tapes of the gradient, and of value and gradient.
+        decay; the tapes of the gradient, and of value and gradient; or what batches are drawn from.
     bound : Bound or None
         The slice that walkers are bound to.
     metric : list of float or None
         The metric, row by row; None for the Euclidean one.
     program : Program or None
-        That of V, where the core runs its tapes.
+        That of V, where the core runs tapes.
     kernel : Kernel or None
         The closed form, where there is one.
     """
@@ -171,6 +174,8 @@ def _made(process: Process) -> Driver:
         closed = (kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay)
         return made(closed, program=None, kernel=kernel)
     program = Program(model.parameters, process.potential, model.data)
+    if isinstance(dynamics, SGD) and dynamics.is_noisy:
+        return made(examples_of(model, dynamics), program=program, kernel=None)
     tapes = (_crossing(program.gradient), _crossing(program.value_and_gradient))
     return made(tapes, program=program, kernel=None)
 

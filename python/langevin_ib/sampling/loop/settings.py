@@ -12,7 +12,7 @@ import numpy as np
 from ... import _core
 from ...checks import checked_int, checked_real, one_of
 from ...errors import InvalidArgumentError
-from ...observe import Extent, Observer, Provenance
+from ...observe import Extent, Histogram, Observer, Provenance
 from ...process import Process
 from ...schemes import SCHEMES
 
@@ -120,7 +120,9 @@ class Settings:
         return Extent(self.count, dim, self.dtype, self.observations(spec, steps))
 
     def require_motion(self, process: Process) -> None:
-        """Refuse a scheme that cannot follow the process, and what would silently round to zero: a step that is none.
+        """Refuse a scheme that cannot follow the process, what it has no batches for, and steps that are none.
+
+        The last would silently round to zero.
 
         Raises
         ------
@@ -131,6 +133,7 @@ class Settings:
             raise InvalidArgumentError(
                 f"scheme={self.scheme!r} does not go with {type(process.dynamics).__name__}: {process.dynamics.why}"
             )
+        process.dynamics.require_steps(self.steps, self.walkers[1])
         tiny = float(np.finfo(self.dtype).tiny)
         h, T = self.step_size, process.temperature
         if self.is_metropolis and T == 0.0:
@@ -156,6 +159,8 @@ class Settings:
             walkers=self.count,
             observations=self.observations(spec, steps),
             key=Provenance.halves(self.key),
+            # Whole states have no formula, and a compiled potential has none.
+            described=process.model.described(name) if isinstance(spec, Histogram) and not process.compiled else "",
         )
 
     def require_memory(self, dim: int, threads: int) -> None:

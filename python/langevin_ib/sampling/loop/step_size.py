@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DivergenceError, InvalidArgumentError
-from ...process import GaugeFixed, Process
+from ...process import SGD, GaugeFixed, Process
 from ...schemes import SCHEMES
 from .curvature import Curvature
 from .engine import Progressed, advance
+from .row_curvature import RowCurvature
 from .settings import Machine, Settings
 
 __all__ = [
@@ -75,7 +76,12 @@ def with_automatic_step(process: Process, settings: Settings, states: NDArray[An
 
 
 def require_formula(process: Process) -> None:
-    """Refuse a process whose potential is no formula."""
+    """Refuse a process whose potential is no formula, or whose step is a learning rate."""
+    if isinstance(process.dynamics, SGD):
+        raise InvalidArgumentError(
+            "step_size='auto' is for samplers of a law, which the step must not change; the step of SGD is its "
+            "learning rate, on which everything depends: give a number"
+        )
     if process.compiled is not None:
         raise InvalidArgumentError("step_size='auto' needs a formula to find the curvature; give a number")
 
@@ -144,20 +150,23 @@ def with_stable_step(
         return error
     # The steepest place is where the walker started that diverged, more likely than not.
     own = states[[error.walker - settings.walkers[0]]]
-    curvature = Curvature(process)
+    dynamics = process.dynamics
+    by_rows = isinstance(dynamics, SGD) and dynamics.is_noisy
+    curvature = RowCurvature(process) if by_rows else Curvature(process)
     largest = max(curvature.largest(rows) for rows in (states, own))
+    found = f"where the walkers started (largest curvature{' of a row' if by_rows else ''} {largest:.3g})"
     if not 0.0 < largest < float("inf"):
         advice = "the curvature of V where the walkers started gives no stable step"
     elif settings.step_size > STABLE / largest:
-        advice = (
-            f"step_size={STABLE / largest:.2g} is stable where the walkers started (largest curvature {largest:.3g})"
-        )
+        advice = f"step_size={STABLE / largest:.2g} is stable {found}"
     else:
-        bound = "" if "mala" in process.dynamics.schemes else " with Constrained(level, fixman=True)"
+        quarter = f"try step_size={settings.step_size / 4:.2g}, or"
+        bound = "" if "mala" in dynamics.schemes else " with Constrained(level, fixman=True)"
         advice = (
-            f"the step was stable where the walkers started (largest curvature {largest:.3g}), so the noise carried "
-            f"the walker to a steeper place, or out of range: try step_size={settings.step_size / 4:.2g}, or "
-            f"scheme='mala'{bound}, which refuses such steps"
+            f"the step was stable {found}, so the walker came to a steeper place: {quarter} weight_decay="
+            if by_rows
+            else f"the step was stable {found}, so the noise carried the walker to a steeper place, or out of range: "
+            f"{quarter} scheme='mala'{bound}, which refuses such steps"
         )
     return DivergenceError(f"{error}; {advice}", walker=error.walker, step=error.step)
 

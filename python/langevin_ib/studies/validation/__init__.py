@@ -6,6 +6,8 @@
 - `histograms`: the histogram of an observable against its law.
 - `lifetimes`: times of absorption against theirs.
 - `virials`: expectations that are known exactly.
+- `equilibria`: where SGD comes to rest; `training`: such models.
+- `pairs`: two processes of one law, where no formula is known; `unknown`: such models.
 - `cases`: every row, by name.
 - `overview`: all verdicts in one figure, and the orbits and slices of u v in another.
 """
@@ -13,9 +15,11 @@
 from __future__ import annotations
 
 from .cases import CASES
+from .equilibria import Equilibria, Equilibrium
 from .histograms import Case, Validation, figure, validate
 from .lifetimes import Lifetimes
 from .overview import orbits, overview
+from .pairs import Pair, Pairing
 from .row import ALPHA, REJECTION, Row, Verdict, markdown, summary, table, write
 from .virials import Virials
 
@@ -24,7 +28,11 @@ __all__ = [
     "CASES",
     "REJECTION",
     "Case",
+    "Equilibria",
+    "Equilibrium",
     "Lifetimes",
+    "Pair",
+    "Pairing",
     "Row",
     "Validation",
     "Verdict",

@@ -1,0 +1,124 @@
+"""The laws of the product model theta = u v in all parameters, under weight decay; `product` has the formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from ...checks import checked_real
+from ...errors import NotNormalizableError
+from ...model.expressions import compiled, landmarks
+from ...process import Ambient
+from ..line import Density, Interval, integrate
+from ..recomputed import Recomputed
+from ..request import LawRequest
+from .product import Product, imbalance, norm, parameter, theta_closed_form, theta_pushed_forward
+from .wrong_laws import existing
+
+__all__ = ["ProductLaw"]
+
+FloatArray = NDArray[np.float64]
+
+_FORMULAS = {"imbalance": imbalance, "norm": norm, "parameter": parameter}
+_EVERYWHERE = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class ProductLaw(Recomputed):
+    """The laws of theta, imbalance, norm and parameters of the product model under the ambient process.
+
+    Parameters
+    ----------
+    request : LawRequest
+        What was asked.
+    product : Product
+        Of which model.
+    kind : {"theta", "imbalance", "norm", "parameter"}
+        Which of its quantities.
+    """
+
+    request: LawRequest
+    product: Product
+    kind: str
+
+    @classmethod
+    def recognise(cls, request: LawRequest) -> ProductLaw | None:
+        """Return the law of a request about the product model in the plane, else None."""
+        if not isinstance(request.dynamics, Ambient) or request.given is not None:
+            return None
+        product = Product.recognise(request.model)
+        if product is None or request.process.weight_decay is None:
+            return None
+        kind = product.kind(request.expression)
+        is_known = kind is not None and (kind == "theta" or request.method != "closed form")
+        return cls(request, product, kind) if kind is not None and is_known else None
+
+    def density(self) -> Density:
+        """Return the law.
+
+        Raises
+        ------
+        NotNormalizableError
+            If the weight decay is not positive.
+        """
+        request, product, lam = self.request, self.product, self._weight_decay()
+        loss, T = product.loss_function(), request.T
+        breaks = landmarks(product.loss, sympy.Symbol(product.name, real=True), product.data)
+        closed_form = theta_closed_form(loss, lam, T)
+        if self.kind == "theta" and request.method != "quadrature":
+            return request.weighted(closed_form, method="closed form", breaks=breaks)
+        if self.kind == "theta":
+            potential = compiled(request.process.potential, request.model.parameters, request.model.data)
+            return request.weighted(theta_pushed_forward(potential, lam, T), breaks=breaks)
+        cells = integrate(closed_form, [_EVERYWHERE], [0.0], breaks)
+        support = (0.0 if self.kind == "norm" else -math.inf, math.inf)
+        return request.weighted(_FORMULAS[self.kind](loss, lam, T, cells), support=support)
+
+    def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
+        """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""
+        if self.kind != "theta":
+            return None
+        reach = self.density().std() / 10.0
+        if cutoff is not None:
+            reach = checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
+        outside = ((-math.inf, -reach), (reach, math.inf))
+        return existing(
+            {
+                "no correction": partial(self._rival, 0.0, "exp(-L/T)", None),
+                "half exponent": partial(self._rival, 0.5, "|theta|^(-1/2) exp(-L/T)", None),
+                "slice law": partial(self._rival, 1.0, "|theta|^(-1) exp(-L/T)", outside),
+            }
+        )
+
+    def _rival(self, exponent: float, formula: str, where: tuple[Interval, ...] | None) -> Density:
+        request = self.request
+        return Density.from_log_weight(
+            partial(_log_power_law, self.product.loss_function(), request.T, exponent),
+            name=f"{formula.replace('theta', request.observable)}, T = {request.T:.12g}",
+            reference=request.reference,
+            method="closed form",
+            given=where,
+        )
+
+    def _weight_decay(self) -> float:
+        lam = self.request.process.weight_decay or 0.0
+        if lam <= 0.0:
+            raise NotNormalizableError(
+                f"the {self.request.name} has infinite mass: confinement and weight decay are {lam:.6g} |x|**2 / 2 "
+                "together, which keeps nothing back; add a larger Ambient(weight_decay=...)"
+            )
+        return lam
+
+
+def _log_power_law(
+    loss: Callable[[FloatArray], FloatArray], T: float, exponent: float, theta: FloatArray
+) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        prefactor = -exponent * np.log(np.abs(theta)) if exponent else 0.0
+    return prefactor - loss(theta) / T

@@ -1,0 +1,148 @@
+//! A risk: a loss that is a mean over the rows of some data. At every step each walker sees rows of its own, a batch.
+//!
+//! - [`batch`]: which rows a walker sees at a step.
+//! - `given`: batches that somebody else has drawn.
+//! - `feed`: the entries of these rows, with the noise on labels, or drawn afresh.
+//!
+//! What a walker sees is a function of the key, its number and the step alone, as all noise is. It is drawn in double precision
+//! whatever the precision of the states, so that a run in single precision sees the same rows.
+
+pub mod batch;
+mod feed;
+mod given;
+
+pub use batch::Batch;
+pub use feed::{Law, Table};
+pub use given::Given;
+
+use self::batch::Picks;
+use self::feed::Feed;
+use super::program::{Evaluator, Program, Rows};
+use crate::error::{Error, Result};
+use crate::noise::Noise;
+use crate::real::Real;
+use crate::simd::{Element, Pack, Routine, Simd};
+
+/// Numbers of entries that are made ready together; they stay in second-level cache.
+const ROOM: usize = 1 << 14;
+
+/// The gradient of a mean over rows, as two tapes.
+#[derive(Debug)]
+pub struct Risk {
+    /// The gradient of what is no part of the mean: confinement and weight decay.
+    rest: Program,
+    /// The gradient of one row's loss; its coordinates are those of the walker, followed by the entries of the row.
+    row: Program,
+    table: Table,
+    batch: Batch,
+    /// What the sum over a batch is multiplied by.
+    scale: f64,
+    noise: Noise,
+}
+
+impl Risk {
+    /// Takes the tapes, the rows, and how they are drawn.
+    ///
+    /// # Errors
+    /// If they do not fit each other.
+    pub fn new(rest: Program, row: Program, table: Table, batch: Batch, scale: f64, noise: Noise) -> Result<Self> {
+        let dim = rest.dim();
+        if (rest.outputs(), row.outputs(), row.dim()) != (dim, dim, dim + table.width()) {
+            return Err(Error::invalid(format!(
+                "risk: in {dim} dimensions and with rows of {} entries the tapes need {dim} and {} inputs and {dim} outputs \
+                 each; got {} inputs, and {} and {} outputs",
+                table.width(),
+                dim + table.width(),
+                row.dim(),
+                rest.outputs(),
+                row.outputs()
+            )));
+        }
+        batch.check(&table)?;
+        Ok(Self { rest, row, table, batch, scale, noise })
+    }
+
+    /// Number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.rest.dim()
+    }
+
+    /// One worker's registers and room.
+    #[must_use]
+    pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
+        Worker {
+            rest: self.rest.evaluator(),
+            row: self.row.evaluator(),
+            picks: Picks::default(),
+            feed: Feed::empty(),
+            first: 0,
+            step: 0,
+            sums: Vec::new(),
+        }
+    }
+
+    /// Writes the gradient over each walker's batch.
+    #[inline(always)]
+    pub fn gradients<S: Simd, T: Element>(
+        &self,
+        worker: &mut Worker<'_, S, T>,
+        x: &[T::Pack<S>],
+        gradients: &mut [T::Pack<S>],
+    ) {
+        S::call(Sum { risk: self, worker, x, gradients });
+    }
+}
+
+/// What a worker needs.
+pub struct Worker<'a, S: Simd, T: Element> {
+    rest: Evaluator<'a, S, T>,
+    row: Evaluator<'a, S, T>,
+    picks: Picks,
+    feed: Feed<T::Pack<S>>,
+    /// The number of the first walker.
+    first: u64,
+    step: u64,
+    sums: Vec<T::Pack<S>>,
+}
+
+impl<S: Simd, T: Element> Worker<'_, S, T> {
+    /// Hears which walkers and which step come next.
+    pub fn attend(&mut self, first: u64, step: u64) {
+        (self.first, self.step) = (first, step);
+    }
+}
+
+struct Sum<'a, 'w, S: Simd, T: Element> {
+    risk: &'a Risk,
+    worker: &'a mut Worker<'w, S, T>,
+    x: &'a [T::Pack<S>],
+    gradients: &'a mut [T::Pack<S>],
+}
+
+impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { risk, worker, x, gradients } = self;
+        let Worker { rest, row, picks, feed, first, step, sums } = worker;
+        let (packs, lanes) = (x.len() / risk.dim(), T::Pack::<S>::LANES);
+        picks.draw::<S>(&risk.noise, &risk.batch, risk.table.rows(), (*first, packs * lanes), *step);
+        sums.clear();
+        sums.resize(x.len(), Real::constant(0.0));
+        // An even number of rows, so that no pair of normals falls apart.
+        let chunk = (ROOM / (packs * (risk.table.width() + 1) * lanes)).max(1).next_multiple_of(2);
+        for start in (0..picks.most()).step_by(chunk) {
+            let some = start..picks.most().min(start + chunk);
+            feed.fill::<S>(&risk.table, (&risk.noise, &risk.batch), picks, (*first, *step), some);
+            let rows = Rows { entries: &feed.entries, weights: &feed.weights, width: risk.table.width() };
+            row.accumulate(x, rows, sums);
+        }
+        rest.evaluate(x, gradients);
+        let scale = T::Pack::<S>::constant(risk.scale);
+        for (gradient, &sum) in gradients.iter_mut().zip(&*sums) {
+            *gradient = sum.mul_add(scale, *gradient);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A mean over rows as Python has it: two tapes, the rows, and how they are drawn.
+
+use numpy::{PyReadonlyArray2, PyReadonlyArray3, PyReadonlyArray4, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+
+use super::tape::Tape;
+use crate::error::Result;
+use crate::noise::Noise;
+use crate::potential::Risk;
+use crate::potential::risk::{Batch, Given, Law, Table};
+
+/// A mean over rows, read from a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Examples<'py> {
+    /// The gradient of what is no part of the mean.
+    rest: Tape<'py>,
+    /// The gradient of a row's loss, as a function of the coordinates and the row.
+    row: Tape<'py>,
+    table: PyReadonlyArray2<'py, f64>,
+    /// The standard deviation of the noise on each entry of a row.
+    labels: Vec<f64>,
+    /// The multiple of a number of this law that is added to each entry.
+    inputs: Vec<f64>,
+    law: String,
+    /// Name, size and chance of the batch.
+    batch: (String, usize, f64),
+    /// What the sum over a batch is multiplied by.
+    scale: f64,
+    /// Rows, weights and noise on labels, if they are given; the last two may be empty.
+    given: Option<(PyReadonlyArray3<'py, u32>, PyReadonlyArray3<'py, f64>, PyReadonlyArray4<'py, f64>)>,
+}
+
+impl Examples<'_> {
+    /// The checked risk, whose noise has this key.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub fn risk(&self, key: u128) -> Result<Risk> {
+        let (name, size, chance) = &self.batch;
+        let numbers = self.table.as_array().iter().copied().collect();
+        let law = Law::named(&self.law)?;
+        let table = Table::new(numbers, self.table.shape()[0], &self.labels, &self.inputs, law)?;
+        let batch = match &self.given {
+            None => Batch::named(name, *size, *chance)?,
+            Some((rows, weights, noise)) => Batch::Given(Box::new(Given {
+                walkers: rows.shape()[0],
+                steps: rows.shape()[1],
+                size: rows.shape()[2],
+                rows: rows.as_array().iter().copied().collect(),
+                weights: weights.as_array().iter().copied().collect(),
+                noise: noise.as_array().iter().copied().collect(),
+            })),
+        };
+        Risk::new(self.rest.program()?, self.row.program()?, table, batch, self.scale, Noise::new(key))
+    }
+}
