@@ -15,7 +15,7 @@ from .laws import (
     noise_equilibrium,
     rivals,
 )
-from .model import Linear, Model, Scaling, parameters
+from .model import Linear, Model, Scaling, Translation, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
@@ -48,6 +48,7 @@ __all__ = [
     "StuckWalkers",
     "Trace",
     "TraceResult",
+    "Translation",
     "absorption_time",
     "balance",
     "compare",
