@@ -6,7 +6,7 @@ from ._core import levels
 from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
 from .laws import Density, absorption_time, density, rivals
-from .model import Linear, Model, Scaling, parameters
+from .model import Fresh, Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
@@ -20,6 +20,7 @@ __all__ = [
     "Constrained",
     "Density",
     "Diagnostics",
+    "Fresh",
     "GaugeFixed",
     "GivenBatches",
     "Histogram",

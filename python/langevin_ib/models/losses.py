@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import real_array, shown
 from ..errors import InvalidArgumentError
+from ..model import Fresh
 from ..model.expressions import Data, exact
 
 __all__ = ["indexed", "loss_of", "regression", "scaling_of"]
@@ -71,7 +72,7 @@ def regression(
 
     Parameters
     ----------
-    data : tuple of array_like, shapes (n, d) and (n,)
+    data : tuple of array_like, shapes (n, d) and (n,), or Fresh
         X and y.
     inputs : int
         d.
@@ -83,6 +84,11 @@ def regression(
     InvalidArgumentError
         If the arrays do not have these shapes.
     """
+    if isinstance(data, Fresh):
+        if data.inputs != (("X", inputs),) or [name for name, _ in data.labels] != ["y"]:
+            raise InvalidArgumentError(f"data={data!r} must have the inputs {{'X': ({inputs},)}} and one label 'y'")
+        # `Model` takes it in place of arrays.
+        return _squares(output, data.rows), cast("Data", data)
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise InvalidArgumentError(f"data must be a pair (X, y) of arrays, got {shown(data)}")
     x, y = (real_array(f"data {name!r}", array, code=name) for name, array in zip("Xy", data, strict=True))
@@ -90,9 +96,13 @@ def regression(
         raise InvalidArgumentError(
             f"data has shapes {x.shape} and {y.shape}; X must be (n, {inputs}) and y (n,) with the same n > 0"
         )
-    rows, goals, k = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("k", len(x))
+    return _squares(output, len(x)), {"X": x, "y": y}
+
+
+def _squares(output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr], count: int) -> sympy.Expr:
+    rows, goals, k = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("k", count)
     residual = output(lambda j: rows[k, j]) - goals[k]
-    return sympy.Sum(residual**2, (k, 0, len(x) - 1)) / (2 * len(x)), {"X": x, "y": y}
+    return sympy.Sum(residual**2, (k, 0, count - 1)) / (2 * count)
 
 
 def indexed(letter: str, *sizes: int) -> NDArray[Any]:
