@@ -5,7 +5,7 @@ from . import plot as plot
 from ._core import levels
 from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws import Density, absorption_time, density, rivals
+from .laws import Density, NoiseEquilibrium, absorption_time, density, noise_equilibrium, rivals
 from .model import Fresh, Linear, Model, Scaling, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
@@ -29,6 +29,7 @@ __all__ = [
     "Model",
     "Moments",
     "MomentsResult",
+    "NoiseEquilibrium",
     "Run",
     "SamplingInterrupted",
     "Scaling",
@@ -50,6 +51,7 @@ __all__ = [
     "levels",
     "load",
     "models",
+    "noise_equilibrium",
     "parameters",
     "plot",
     "rivals",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import matplotlib.style
@@ -227,3 +227,23 @@ def test_what_cannot_be_drawn_is_refused(ax, histogram) -> None:
         plot.ratio(histogram, NORMAL, Law(stats.truncnorm(0, INF), given=((0, INF),)), ax=ax)
     with pytest.raises(InvalidArgumentError, match="comparison is a float"):
         plot.residuals(1.0, ax)
+
+
+class TestRuns:
+    HISTOGRAM = filled(np.random.default_rng(0).standard_normal((64, 100)))
+
+    def test_every_run_has_its_line_and_its_label(self, tmp_path) -> None:
+        ax = plot.runs({"one": self.HISTOGRAM, "other": self.HISTOGRAM})
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other"]
+        assert ax.get_xlabel() == self.HISTOGRAM.provenance.observable
+        ax.figure.savefig(tmp_path / "runs.png")
+
+    @pytest.mark.parametrize("wrong", [{}, ["one"], "one", {"one": 3}, None])
+    def test_what_is_no_mapping_of_histograms_is_refused(self, wrong) -> None:
+        with pytest.raises(InvalidArgumentError, match="histogram"):
+            plot.runs(wrong)
+
+    def test_different_observables_are_refused(self) -> None:
+        other = replace(self.HISTOGRAM, provenance=replace(self.HISTOGRAM.provenance, observable="another"))
+        with pytest.raises(InvalidArgumentError, match="one observable at a time"):
+            plot.runs({"one": self.HISTOGRAM, "other": other})

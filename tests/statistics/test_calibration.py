@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 # The package may offer the function under the name of the module, so the module is looked up by name.
-compare_module = importlib.import_module("langevin_ib.comparison.compare")
+tested_module = importlib.import_module("langevin_ib.comparison.tested")
 
 REPETITIONS = 200
 WALKERS = 160  # over 64 groups: of 3 and of 2 walkers
@@ -186,6 +186,6 @@ def test_walkers_that_never_move_are_not_rejected_too_often(walkers) -> None:
 
 
 def test_too_many_cells_for_the_draws_would_reject_too_often(monkeypatch) -> None:
-    monkeypatch.setattr(compare_module, "FEWEST_DRAWS_PER_CELL", 1e-9)
-    monkeypatch.setattr(compare_module, "FEWEST_DRAWS_PER_SQUARED_CELLS", 1e-9)
+    monkeypatch.setattr(tested_module, "FEWEST_DRAWS_PER_CELL", 1e-9)
+    monkeypatch.setattr(tested_module, "FEWEST_DRAWS_PER_SQUARED_CELLS", 1e-9)
     assert share_below(0.01, walkers=128, repetitions=600, seed=128) > 0.04

@@ -99,6 +99,18 @@ class Slots:
         beside = np.where(upper > start - reach, near[0], 0.0) + np.where(lower < end + reach, 1.0 - near[1], 0.0)
         return cls(kept, inside / inside.sum(), lower, upper, (upper <= start) | (lower > end), _MARGIN * beside)
 
+    @classmethod
+    def pooled(cls, *sides: HistogramResult) -> Slots:
+        """Return all slots of histograms with the same bins, with the mean of the proportions in them.
+
+        A side counts as much as the other, however long it was sampled: where only one of them has been, cells are to
+        be cut there, too.
+        """
+        shares = [side.slot_counts.sum(axis=0) / side.total for side in sides]
+        lower, upper = sides[0].slot_bounds()
+        nowhere, everywhere = np.zeros(len(lower), dtype=np.bool_), np.ones(len(lower), dtype=np.bool_)
+        return cls(everywhere, np.mean(shares, axis=0), lower, upper, nowhere, np.zeros(len(lower)))
+
     def refute(self, counts: NDArray[np.int64]) -> bool:
         """Return whether counts in the kept slots, shape (groups, kept), are impossible under the law."""
         seen = counts[:, self.impossible].sum(axis=0)

@@ -131,9 +131,8 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values; infinite numbers become None."""
-        entries = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "discretisation"}
+        entries = {name: getattr(self, name) for name in self.__dataclass_fields__}
         entries["worst"] = self.worst._asdict()
-        entries["discretisation"] = None if self.discretisation is None else asdict(self.discretisation)
         entries["consistent"] = self.consistent()
         plain = _plain(entries)
         return cast("dict[str, Any]", plain)
@@ -147,35 +146,52 @@ class Comparison:
             ("total variation", f"{self.total_variation:.3g}   (over {len(self.z)} cells)"),
             ("worst cell", f"[{lo:.4g}, {hi:.4g})   z = {z:+.2f}"),
             ("effective samples", f"{self.effective_samples:.4g} of {self.samples:.4g} in {self.groups} groups"),
-            *self._discretisation_rows(),
+            *self._discretisation_rows(self.scheme, self.step_size, self.discretisation),
+            *self._further_rows(),
         ]
         width = max(len(name) for name, _ in rows)
-        run = f"{self.observable} by {self.scheme}, h = {self.step_size:g}, T = {self.temperature:g}"
+        run = f"{self.observable} by {self.manner(self.scheme, self.step_size)}, T = {self.temperature:g}"
         lines = [f"{run}\nagainst {self.law_name}", *(f"  {name:<{width}}  {value}" for name, value in rows)]
         return "\n".join([*lines, self._verdict()])
 
     def __repr__(self) -> str:
         return f"Comparison({self.observable} against {self.law_name!r}: p = {self.pvalue:.3g}, KS = {self.ks:.3g})"
 
-    def _discretisation_rows(self) -> list[tuple[str, str]]:
-        if self.discretisation is None:
-            if self.scheme not in SCHEMES or SCHEMES[self.scheme].order != 1.0:
+    @staticmethod
+    def manner(scheme: str, step_size: float) -> str:
+        """Return in words how a run was sampled."""
+        return f"{scheme}, h = {step_size:g}" if step_size > 0 else scheme
+
+    def _further_rows(self) -> list[tuple[str, str]]:
+        """Return what other kinds of comparisons have to say."""
+        return []
+
+    def _discretisation_rows(
+        self, scheme: str, step_size: float, d: Discretisation | None, keyword: str = "finer"
+    ) -> list[tuple[str, str]]:
+        """Return what is known of the bias of one scheme; `keyword` is the argument that would tell."""
+        if d is None:
+            if scheme not in SCHEMES or SCHEMES[scheme].order != 1.0:
                 return []
-            return [("discretisation", "O(h) bias not separated from the law: pass finer=, the same run at step h/2")]
-        d = self.discretisation
+            said = f"O(h) bias not separated from the law: pass {keyword}=, the same run at step h/2"
+            return [("discretisation", said)]
         share = "not resolved" if d.explained is None else f"explains {d.explained:.0%} of the squared deviation"
         if d.pvalue_coarse >= RESOLVED:
             share = "no deviation at h to explain"
         return [
-            ("extrapolated from", f"h = {self.step_size:g} (p = {d.pvalue_coarse:.3g})"),
+            ("extrapolated from", f"h = {step_size:g} (p = {d.pvalue_coarse:.3g})"),
             ("", f"h = {d.finer_step_size:g} (p = {d.pvalue_fine:.3g})"),
             ("bias at h", f"total variation {d.bias:.3g} of {d.deviation:.3g}; {share}"),
             ("no bias", f"p = {d.pvalue_no_bias:.3g}"),
         ]
 
+    def _is_as_sampled(self) -> bool:
+        """Whether nothing was extrapolated."""
+        return self.discretisation is None
+
     def _verdict(self) -> str:
         d = self.discretisation
-        limit = "" if d is None else " extrapolated to h = 0"
+        limit = "" if self._is_as_sampled() else " extrapolated to h = 0"
         if not self.consistent():
             return f"verdict: REJECTED{limit} (p < 0.001)"
         verdict = f"verdict: CONSISTENT{limit} (p >= 0.001)"
@@ -186,6 +202,8 @@ class Comparison:
 
 def _plain(value: object) -> object:
     """Turn arrays and tuples into lists and non-finite numbers into None, all the way down."""
+    if isinstance(value, Discretisation):
+        return _plain(asdict(value))
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from ..observe import HistogramResult
 from .cells import Cells, Slots
 from .hotelling import MeanTest, mean_is_zero
 
-__all__ = ["Part", "Proportions"]
+__all__ = ["Part", "Proportions", "Term"]
+
+Term: TypeAlias = tuple[float, HistogramResult]
+"""A coefficient, and the run whose proportions are multiplied by it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +34,15 @@ class Part:
         The number of all looks of each group, in kept slots or not: proportional to its walkers.
     walkers : int
         The number of independent walkers.
+    side : int
+        0 for what is tested, 1 for the runs that it is tested against, if there are any.
     """
 
     coefficient: float
     counts: NDArray[np.int64]
     sizes: NDArray[np.float64]
     walkers: int
+    side: int = 0
 
     @property
     def samples(self) -> int:
@@ -74,7 +81,7 @@ class Proportions:
     parts: tuple[Part, ...]
 
     @classmethod
-    def of(cls, slots: Slots, *runs: tuple[float, HistogramResult]) -> Proportions:
+    def of(cls, slots: Slots, *runs: Term) -> Proportions:
         """Combine runs with the given coefficients; groups without observations in the kept slots are left out.
 
         Raises
@@ -82,8 +89,7 @@ class Proportions:
         InvalidArgumentError
             If nothing was observed in the slots that the law speaks about.
         """
-        observed = np.logical_and.reduce([histogram.group_totals > 0 for _, histogram in runs])
-        seen = observed & np.logical_or.reduce([slots.counts(histogram).any(axis=1) for _, histogram in runs])
+        seen = _seen(runs) & np.logical_or.reduce([slots.counts(histogram).any(axis=1) for _, histogram in runs])
         parts = []
         for coefficient, histogram in runs:
             counts = slots.counts(histogram)[seen]
@@ -94,6 +100,30 @@ class Proportions:
                 )
             sizes = histogram.group_looks[seen].astype(np.float64)
             parts.append(Part(coefficient, counts, sizes, histogram.provenance.walkers))
+        return cls(tuple(parts))
+
+    @classmethod
+    def between(cls, slots: Slots, one: Sequence[Term], other: Sequence[Term]) -> Proportions:
+        """Return one linear combination of runs minus another one, both of which add up to one.
+
+        Groups are paired, after those of the side that has more are put together: any of them may go together, as
+        long as what was counted plays no part in it. So they are taken in the order of their sizes, largest first.
+        The covariance of a difference of pairs is estimated as such, and both spreads are paid for, whatever they are:
+        Hotelling's test is exact for Gaussian groups, as Scheffe's is for two means (Ann. Math. Stat. 14 (1943) 35).
+        """
+        count = min(int(_seen(side).sum()) for side in (one, other))
+        sides = (_grouped(one, count), [(-c, histogram) for c, histogram in _grouped(other, count)])
+        parts = [
+            Part(
+                coefficient,
+                slots.counts(histogram),
+                histogram.group_looks.astype(np.float64),
+                histogram.provenance.walkers,
+                number,
+            )
+            for number, side in enumerate(sides)
+            for coefficient, histogram in side
+        ]
         return cls(tuple(parts))
 
     def scaled(self, coefficients: Sequence[float]) -> Proportions:
@@ -133,6 +163,13 @@ class Proportions:
         )
         return combined
 
+    def proportions_of(self, side: int, cells: Cells) -> NDArray[np.float64]:
+        """Return the proportions of one side in cells, shape (K,); those that were extrapolated may be negative."""
+        parts = [part for part in self.parts if part.side == side]
+        shares = [part.coefficient * cells.gather(part.counts).sum(axis=0) / part.samples for part in parts]
+        combined: NDArray[np.float64] = np.sum(shares, axis=0) / sum(part.coefficient for part in parts)
+        return combined
+
     def test(self, cells: Cells) -> MeanTest:
         """Test the hypothesis that the combined proportions are those of the law (or zero, if coefficients cancel).
 
@@ -151,8 +188,31 @@ class Proportions:
         return replace(test, pvalue=max(test.pvalue, self._chance_of_missing(cells)))
 
     def _chance_of_missing(self, cells: Cells) -> float:
-        visited = np.logical_or.reduce([cells.gather(part.counts).any(axis=0) for part in self.parts])
-        if visited.all():
-            return 0.0
-        hit = float(cells.expected[visited].sum())
-        return min(1.0, len(cells) * hit ** min(part.walkers for part in self.parts))
+        sides = [[part for part in self.parts if part.side == side] for side in {part.side for part in self.parts}]
+        return max(_chance_of_missing(cells, parts) for parts in sides)
+
+
+def _chance_of_missing(cells: Cells, parts: Sequence[Part]) -> float:
+    visited = np.logical_or.reduce([cells.gather(part.counts).any(axis=0) for part in parts])
+    if visited.all():
+        return 0.0
+    hit = float(cells.expected[visited].sum())
+    return min(1.0, len(cells) * hit ** min(part.walkers for part in parts))
+
+
+def _seen(runs: Sequence[Term]) -> NDArray[np.bool_]:
+    """Say which groups observed something in every run."""
+    seen: NDArray[np.bool_] = np.logical_and.reduce([histogram.group_totals > 0 for _, histogram in runs])
+    return seen
+
+
+def _grouped(runs: Sequence[Term], count: int) -> list[Term]:
+    """Put the groups of paired runs together to so many, of about equal sizes."""
+    seen = np.flatnonzero(_seen(runs))
+    order = seen[np.argsort(-runs[0][1].group_looks[seen], kind="stable")]
+    grouped = []
+    for coefficient, histogram in runs:
+        raw = np.zeros((count, histogram.raw_counts.shape[1]), dtype=np.int64)
+        np.add.at(raw, np.arange(len(order)) % count, histogram.raw_counts[order])
+        grouped.append((coefficient, replace(histogram, raw_counts=raw)))
+    return grouped

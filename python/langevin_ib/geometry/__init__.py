@@ -14,7 +14,11 @@ from .gauge import Piece as Piece
 from .gauge import Scalings as Scalings
 from .gauge import pieces_of as pieces_of
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
+from .points import checked_model as checked_model
+from .points import checked_points as checked_points
 from .report import SliceReport, slice_report
+from .separate import Factor as Factor
+from .separate import factors_of_group as factors_of_group
 from .symbolic import Symbolic, symbolic
 from .symbolic import log_determinant as log_determinant
 from .whitening import whitened

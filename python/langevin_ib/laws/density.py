@@ -114,7 +114,7 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
-    law, model = _density(asked), asked.model
+    law, model = replace(_density(asked), observable=asked.observable), asked.model
     if asked.is_on_slice:
         require_one_law(asked)
     if isinstance(asked.dynamics, Ambient | SoftSlice):

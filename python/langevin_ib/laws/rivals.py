@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import InvalidArgumentError
@@ -75,7 +77,7 @@ def rivals(
             f"observable={observable!r}"
         )
     laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T, given=given)
-    return {key: law for key, law in laws.items() if _differ(right, law)}
+    return {key: replace(law, observable=observable) for key, law in laws.items() if _differ(right, law)}
 
 
 def _differ(right: Density, law: Density) -> bool:

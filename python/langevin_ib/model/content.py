@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ..checks import shown
 from ..errors import ArchiveError, InvalidArgumentError
 from .expressions import (
+    NO_DATA,
     canonical_text,
     checked_array,
     checked_expression,
@@ -27,6 +29,7 @@ __all__ = [
     "checked_data",
     "checked_mapping",
     "checked_slice",
+    "digest_of",
     "packed",
     "refuse_ambiguous_names",
     "refuse_unused_data",
@@ -35,6 +38,15 @@ __all__ = [
     "symmetry_texts",
     "unpacked",
 ]
+
+
+def digest_of(texts: Sequence[str], data: Mapping[str, NDArray[np.float64]] = NO_DATA) -> str:
+    """Return SHA-256 of texts and arrays, 64 hexadecimal digits: the same for equal ones in every process."""
+    content = hashlib.sha256("\n".join(texts).encode())
+    for name in sorted(data):
+        content.update(f"\ndata {name}: {data[name].shape}\n".encode())
+        content.update(data[name].astype("<f8", copy=False).data)
+    return content.hexdigest()
 
 
 def same_data(one: Mapping[str, NDArray[np.float64]], other: Mapping[str, NDArray[np.float64]]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -19,6 +18,7 @@ from .content import (
     checked_data,
     checked_mapping,
     checked_slice,
+    digest_of,
     packed,
     refuse_ambiguous_names,
     refuse_unused_data,
@@ -282,12 +282,19 @@ class Model:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model, 64 hexadecimal digits: the same for equal formulas and data in every process."""
-        parts = [f"{name}: {text}" for name, text in self._texts()]
-        content = hashlib.sha256("\n".join(parts).encode())
-        for name in sorted(self.data):
-            content.update(f"\ndata {name}: {self.data[name].shape}\n".encode())
-            content.update(self.data[name].astype("<f8", copy=False).data)
-        return content.hexdigest()
+        return digest_of([f"{name}: {text}" for name, text in self._texts()], self.data)
+
+    def described(self, name: str) -> str:
+        """Return a digest of what decides the law of an observable before any dynamics, in hexadecimal digits.
+
+        That is parameters, loss, confinement, data and the formula of the observable. Symmetry and slice are not in it:
+        they say how to move, and runs that move in other ways are there to be compared.
+        """
+        return digest_of([self._moved, canonical_text(self.observable(name))])
+
+    @cached_property
+    def _moved(self) -> str:
+        return digest_of([canonical_text(each) for each in (self.parameters, self.loss, self.confinement)], self.data)
 
     def _texts(self) -> list[tuple[str, str]]:
         """Return all formulas as text, mappings in the order of their names."""

@@ -4,7 +4,8 @@ Products: `scalar_product`, `hadamard`, `total_variation`. Neurons: `relu_neuron
 `column_pair`, `matrix_factorization`, `attention`. Without symmetry: `harmonic`.
 """
 
-from .matrices import attention, column_pair, matrix_factorization
+from .heads import attention
+from .matrices import column_pair, matrix_factorization
 from .neurons import relu_network, relu_neuron
 from .products import hadamard, harmonic, scalar_product, total_variation
 

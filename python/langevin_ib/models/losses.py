@@ -14,7 +14,7 @@ from ..errors import InvalidArgumentError
 from ..model import Fresh
 from ..model.expressions import Data, exact
 
-__all__ = ["indexed", "loss_of", "regression", "scaling_of"]
+__all__ = ["flattened", "indexed", "loss_of", "refuse_beside_data", "regression", "scaling_of"]
 
 DEFAULT_TARGET = 1.0
 
@@ -66,7 +66,7 @@ def _checked_target(target: Any, shape: tuple[int, ...]) -> list[float]:
 
 
 def regression(
-    data: Any, inputs: int, output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr]
+    data: Any, inputs: int, output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr], *, name: str = "X"
 ) -> tuple[sympy.Expr, Data]:
     """Return the loss sum_k (f(X_k) - y_k)²/(2 n) over rows of data, and the data by name.
 
@@ -78,6 +78,8 @@ def regression(
         d.
     output : callable
         Returns f(X_k) when it is given the function from j to X_kj.
+    name : str
+        What X is called.
 
     Raises
     ------
@@ -85,24 +87,70 @@ def regression(
         If the arrays do not have these shapes.
     """
     if isinstance(data, Fresh):
-        if data.inputs != (("X", inputs),) or [name for name, _ in data.labels] != ["y"]:
-            raise InvalidArgumentError(f"data={data!r} must have the inputs {{'X': ({inputs},)}} and one label 'y'")
+        if data.inputs != ((name, inputs),) or [label for label, _ in data.labels] != ["y"]:
+            raise InvalidArgumentError(
+                f"data={data!r} must have the inputs {{{name!r}: ({inputs},)}} and one label 'y'"
+            )
         # `Model` takes it in place of arrays.
-        return _squares(output, data.rows), cast("Data", data)
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise InvalidArgumentError(f"data must be a pair (X, y) of arrays, got {shown(data)}")
-    x, y = (real_array(f"data {name!r}", array, code=name) for name, array in zip("Xy", data, strict=True))
+        return _squares(output, data.rows, name), cast("Data", data)
+    x, y = _pair(data, name)
     if x.ndim != 2 or x.shape[1] != inputs or y.shape != x.shape[:1] or len(x) == 0:
         raise InvalidArgumentError(
-            f"data has shapes {x.shape} and {y.shape}; X must be (n, {inputs}) and y (n,) with the same n > 0"
+            f"data has shapes {x.shape} and {y.shape}; {name} must be (n, {inputs}) and y (n,) with the same n > 0"
         )
-    return _squares(output, len(x)), {"X": x, "y": y}
+    return _squares(output, len(x), name), {name: x, "y": y}
 
 
-def _squares(output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr], count: int) -> sympy.Expr:
-    rows, goals, k = sympy.IndexedBase("X"), sympy.IndexedBase("y"), sympy.Idx("k", count)
+def _squares(output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr], count: int, name: str) -> sympy.Expr:
+    rows, goals, k = sympy.IndexedBase(name), sympy.IndexedBase("y"), sympy.Idx("k", count)
     residual = output(lambda j: rows[k, j]) - goals[k]
     return sympy.Sum(residual**2, (k, 0, count - 1)) / (2 * count)
+
+
+def flattened(data: Any, shape: tuple[int | None, int], name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return data whose rows are matrices with these matrices row by row, as the arrays of a model are.
+
+    Parameters
+    ----------
+    data : tuple of array_like, shapes (n, *shape) and (n,)
+        The matrices and y.
+    shape : (int or None, int)
+        Of a matrix; None stands for any number of rows.
+    name : str
+        What the matrices are called.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the arrays do not have these shapes.
+    """
+    x, y = _pair(data, name)
+    rows, columns = shape
+    if (
+        x.ndim != 3
+        or x.shape[2] != columns
+        or x.shape[1] != (rows or x.shape[1])
+        or y.shape != x.shape[:1]
+        or not x.size
+    ):
+        raise InvalidArgumentError(
+            f"data has shapes {x.shape} and {y.shape}; {name} must be (n, {rows or 'any'}, {columns}) and y (n,) "
+            "with the same n > 0"
+        )
+    return x.reshape(len(x), -1), y
+
+
+def refuse_beside_data(target: Any, loss: Any) -> None:
+    """Refuse a target or a loss beside data, where it would have no effect."""
+    if target is not None or loss is not None:
+        raise InvalidArgumentError("target= and loss= have no effect beside data=; give one of them")
+
+
+def _pair(data: Any, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise InvalidArgumentError(f"data must be a pair ({name}, y) of arrays, got {shown(data)}")
+    x, y = (real_array(f"data {which!r}", array, code=which) for which, array in zip((name, "y"), data, strict=True))
+    return x, y
 
 
 def indexed(letter: str, *sizes: int) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Models whose predictor is a product of two matrices: one column each, several, and the heads of attention.
+"""Models whose predictor is a product of two matrices: one column each, and several.
 
 The whole group of T = U Vᵀ is GL(r), (U, V) -> (U A, V A⁻ᵀ). The diagonal matrices A are a subgroup of it, one scaling
 for each pair of columns, which arXiv 2601.06597 takes in its sections on factorisation and attention. The slice, and
@@ -7,22 +7,17 @@ with it the law of T, depends on which of the two is gauge-fixed, so the group h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import sympy
 
-from ..checks import checked_int, shown
-from ..errors import InvalidArgumentError
-from ..model import Linear, Model, Scaling, Symmetry, parameters
-from .losses import indexed, loss_of, scaling_of
+from ..checks import checked_int
+from ..model import Model, Scaling, parameters
+from ..model.expressions import NO_DATA
+from .factors import Loss, Matrix, named, square_of, symbols_of, symmetries
+from .losses import flattened, indexed, loss_of, refuse_beside_data, regression, scaling_of
 
-__all__ = ["attention", "column_pair", "matrix_factorization"]
-
-Matrix: TypeAlias = sympy.ImmutableMatrix
-Loss = Callable[[Any], sympy.Expr]
-
-_GROUPS = ("diagonal", "gl")
+__all__ = ["column_pair", "matrix_factorization"]
 
 
 def column_pair(m: int, n: int, *, target: Any = None, loss: Loss | None = None) -> Model:
@@ -58,7 +53,7 @@ def column_pair(m: int, n: int, *, target: Any = None, loss: Loss | None = None)
     left, right = (sympy.Add(*(x**2 for x in side)) for side in (u, v))
     return Model(
         parameters=(*u, *v),
-        predictor=_named("T", product),
+        predictor=named("T", product),
         loss=loss_of(product, target, loss),
         symmetry=Scaling(scaling_of(u, v)),
         observables={"strength": sympy.sqrt(left) * sympy.sqrt(right), "imbalance": left - right},
@@ -66,7 +61,14 @@ def column_pair(m: int, n: int, *, target: Any = None, loss: Loss | None = None)
 
 
 def matrix_factorization(
-    m: int, n: int, rank: int, *, group: str = "diagonal", target: Any = None, loss: Loss | None = None
+    m: int,
+    n: int,
+    rank: int,
+    *,
+    group: str = "diagonal",
+    target: Any = None,
+    loss: Loss | None = None,
+    data: tuple[Any, Any] | None = None,
 ) -> Model:
     """Return T = U Vᵀ for U of shape (m, rank) and V of shape (n, rank).
 
@@ -81,6 +83,9 @@ def matrix_factorization(
         The loss is sum (T_ij - target_ij)**2 / 2; 1 by default.
     loss : callable, optional
         Another loss instead, as a function of the SymPy matrix T.
+    data : (A, y), shapes (count, m, n) and (count,), optional
+        Measurements of T, as in matrix sensing: the loss is then sum_k (sum_ij A_kij T_ij - y_k)**2 / (2 count). A
+        matrix A_k with a single 1 observes an entry, as in matrix completion.
 
     Returns
     -------
@@ -92,7 +97,8 @@ def matrix_factorization(
     Raises
     ------
     InvalidArgumentError
-        If a size is not positive, `group`, `target` or `loss` is something else, or both of these are given.
+        If a size is not positive, `group`, `target`, `loss` or `data` is something else, or more than one of the last
+        three are given.
 
     Examples
     --------
@@ -103,110 +109,32 @@ def matrix_factorization(
     """
     sizes = {"m": m, "n": n, "rank": rank}
     m, n, rank = (checked_int(name, size, minimum=1, maximum=1_000) for name, size in sizes.items())
-    left, right = _symbols("u", m, rank), _symbols("v", n, rank)
+    left, right = symbols_of("u", m, rank), symbols_of("v", n, rank)
     product = left * right.T
     observables = {"norm": sympy.sqrt(sympy.Add(*(each**2 for each in product)))}
     for a in range(rank):
-        observables[f"imbalance{a}"] = _square(left[:, a]) - _square(right[:, a])
+        observables[f"imbalance{a}"] = square_of(left[:, a]) - square_of(right[:, a])
     if rank == 2:
         observables |= _singular_values(left, right, product)
+    if data is None:
+        the_loss, arrays = loss_of(product, target, loss), NO_DATA
+    else:
+        refuse_beside_data(target, loss)
+        entries = list(product)
+        the_loss, arrays = regression(
+            flattened(data, (m, n), "A"),
+            m * n,
+            lambda row: sympy.Add(*(row(place) * entry for place, entry in enumerate(entries))),
+            name="A",
+        )
     return Model(
         parameters=(*left, *right),
-        predictor=_named("T", product),
-        loss=loss_of(product, target, loss),
-        symmetry=_symmetries([(left, right)], group),
+        predictor=named("T", product),
+        loss=the_loss,
+        symmetry=symmetries([(left, right)], group),
         observables=observables,
+        data=arrays,
     )
-
-
-def attention(
-    d_in: int, r: int, heads: int = 1, *, group: str = "diagonal", target: Any = None, loss: Loss | None = None
-) -> Model:
-    """Return the bilinear forms S_k = Q_k K_kᵀ of the heads of attention, whose scores are xᵀ S_k x'.
-
-    Parameters
-    ----------
-    d_in, r, heads : int
-        Q_k and K_k have the shape (d_in, r), k = 0, ..., heads - 1.
-    group : {"diagonal", "gl"}
-        Which symmetry of each head is declared: one scaling for each pair of columns of Q_k and K_k, or all of GL(r).
-    target : float or array_like, shape (heads * d_in, d_in), optional
-        The loss is sum (S_kij - target_kij)**2 / 2, heads one below the other; 1 by default.
-    loss : callable, optional
-        Another loss instead, as a function of the tuple of the SymPy matrices S_k.
-
-    Returns
-    -------
-    Model
-        With parameters q0_00, q0_01, ... (head, row, column), k0_00, ..., predictor "S0_00", ... and the observables
-        "norm0", ... = |S_k|, Frobenius norms, and "strength0_0", ... = |Q_ka| |K_ka| of column a of head k.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If a size is not positive, `group`, `target` or `loss` is something else, or both of these are given.
-
-    Examples
-    --------
-    >>> attention(2, 1, heads=2).predictor["S1_01"]
-    k1_10*q1_00
-    """
-    sizes = {"d_in": d_in, "r": r, "heads": heads}
-    d_in, r, heads = (checked_int(name, size, minimum=1, maximum=1_000) for name, size in sizes.items())
-    pairs = [(_symbols(f"q{k}_", d_in, r), _symbols(f"k{k}_", d_in, r)) for k in range(heads)]
-    forms = tuple(queries * keys.T for queries, keys in pairs)
-    observables = {f"norm{k}": sympy.sqrt(_square(form)) for k, form in enumerate(forms)}
-    for k, (queries, keys) in enumerate(pairs):
-        for a in range(r):
-            strength = sympy.sqrt(_square(queries[:, a])) * sympy.sqrt(_square(keys[:, a]))
-            observables[f"strength{k}_{a}"] = strength
-    return Model(
-        parameters=tuple(x for queries, keys in pairs for x in (*queries, *keys)),
-        predictor={name: each for k, form in enumerate(forms) for name, each in _named(f"S{k}_", form).items()},
-        loss=loss_of(forms, None, loss) if loss is not None else loss_of(Matrix.vstack(*forms), target, None),
-        symmetry=_symmetries(pairs, group),
-        observables=observables,
-    )
-
-
-def _symbols(letter: str, rows: int, columns: int) -> Matrix:
-    return Matrix(rows, columns, parameters(" ".join(indexed(letter, rows, columns).ravel())))
-
-
-def _named(letter: str, matrix: Matrix) -> dict[str, sympy.Expr]:
-    return dict(zip(indexed(letter, *matrix.shape).ravel().tolist(), matrix, strict=True))
-
-
-def _square(matrix: Matrix) -> sympy.Expr:
-    return sympy.Add(*(x**2 for x in matrix))
-
-
-def _symmetries(pairs: list[tuple[Matrix, Matrix]], group: str) -> tuple[Symmetry, ...]:
-    """Return the declared symmetries of products U Vᵀ that have no parameters in common."""
-    if not isinstance(group, str) or group not in _GROUPS:
-        raise InvalidArgumentError(f"group must be one of {', '.join(map(repr, _GROUPS))}, got {shown(group)}")
-    if group == "diagonal":
-        return tuple(
-            Scaling(scaling_of(list(left[:, a]), list(right[:, a]))) for left, right in pairs for a in range(left.cols)
-        )
-    dim = sum(left.rows * left.cols + right.rows * right.cols for left, right in pairs)
-    starts, start = [], 0
-    for left, right in pairs:
-        starts.append(start)
-        start += left.rows * left.cols + right.rows * right.cols
-    return tuple(_general_linear(left, right, start, dim) for (left, right), start in zip(pairs, starts, strict=True))
-
-
-def _general_linear(left: Matrix, right: Matrix, start: int, dim: int) -> Linear:
-    """Return GL(r) by the generators E_ij, (U, V) -> (U (1 + t E_ij), V (1 - t E_ji))."""
-    rank, middle = left.cols, start + left.rows * left.cols
-    generators = {}
-    for i in range(rank):
-        for j in range(rank):
-            entries = {(start + row * rank + j, start + row * rank + i): 1 for row in range(left.rows)}
-            entries |= {(middle + row * rank + i, middle + row * rank + j): -1 for row in range(right.rows)}
-            generators[indexed("E", rank, rank)[i, j]] = sympy.ImmutableSparseMatrix(dim, dim, entries)
-    return Linear(tuple(generators.values()), tuple(generators))
 
 
 def _singular_values(left: Matrix, right: Matrix, product: Matrix) -> dict[str, sympy.Expr]:
@@ -216,7 +144,7 @@ def _singular_values(left: Matrix, right: Matrix, product: Matrix) -> dict[str, 
     2q))/2. Nothing cancels in N and q as sums of squares (of entries, and of 2 x 2 minors by Cauchy and Binet), nor in
     sigma2 as q/sigma1.
     """
-    square, area = _square(product), sympy.sqrt(_minors(left)) * sympy.sqrt(_minors(right))
+    square, area = square_of(product), sympy.sqrt(_minors(left)) * sympy.sqrt(_minors(right))
     larger = (sympy.sqrt(square + 2 * area) + sympy.sqrt(sympy.Max(0, square - 2 * area))) / 2
     return {"sigma1": larger, "sigma2": area / larger, "angle": sympy.atan2(area, larger**2)}
 

@@ -14,10 +14,9 @@ from typing import Any
 import sympy
 
 from ..checks import checked_int
-from ..errors import InvalidArgumentError
 from ..model import Fresh, Model, Scaling, parameters
 from ..model.expressions import NO_DATA
-from .losses import indexed, loss_of, regression, scaling_of
+from .losses import indexed, loss_of, refuse_beside_data, regression, scaling_of
 
 __all__ = ["relu_network", "relu_neuron"]
 
@@ -72,7 +71,7 @@ def relu_neuron(
     if data is None:
         the_loss, arrays = loss_of(z, target, loss), NO_DATA
     else:
-        _refuse_both(target, loss)
+        refuse_beside_data(target, loss)
         the_loss, arrays = regression(data, d, lambda row: v * _relu(w, row))
         predictor["sign"] = sympy.sign(v)
     return Model(
@@ -136,7 +135,7 @@ def relu_network(
     if data is None:
         the_loss, arrays = loss_of(sympy.ImmutableMatrix(z), target, loss), NO_DATA
     else:
-        _refuse_both(target, loss)
+        refuse_beside_data(target, loss)
         the_loss, arrays = regression(data, d, lambda row: sympy.Add(*(v * _relu(w, row) for w, v in neurons)))
         predictor |= {f"sign{j}": sympy.sign(v) for j, (_, v) in enumerate(neurons)}
     squares = [sympy.Add(*(each**2 for each in w)) for w, _ in neurons]
@@ -154,8 +153,3 @@ def relu_network(
 def _relu(w: tuple[sympy.Symbol, ...], row: Callable[[int], sympy.Expr]) -> sympy.Expr:
     # SymPy would look for a simpler form, and takes most of a second for thirty neurons to find none.
     return sympy.Max(0, sympy.Add(*(row(i) * each for i, each in enumerate(w))), evaluate=False)
-
-
-def _refuse_both(target: Any, loss: Any) -> None:
-    if target is not None or loss is not None:
-        raise InvalidArgumentError("target= and loss= have no effect beside data=; give one of them")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .axis import RegularAxis
 from .histogram import GROUPS, Histogram
-from .histogram_result import HistogramResult, RegularAxis
+from .histogram_result import HistogramResult
 from .moments import Moments, MomentsResult, about_zero
 from .observer import Extent, Kept, Observer
 from .provenance import Provenance

@@ -3,75 +3,23 @@
 from __future__ import annotations
 
 import importlib
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..checks import checked_kind, real_array, shown
+from ..checks import checked_int, checked_kind, checked_real, real_array, shown
 from ..errors import InvalidArgumentError
+from .axis import RegularAxis
+from .foreign_counts import checked_edges, raw_counts_of
 from .provenance import Provenance
 
 if TYPE_CHECKING:
     from .histogram import Histogram
 
-__all__ = ["AxisTraits", "HistogramResult", "RegularAxis"]
-
-
-@dataclass(frozen=True)
-class AxisTraits:
-    """The two facts that the UHI plotting protocol asks of an axis."""
-
-    circular: bool = False
-    discrete: bool = False
-
-
-@dataclass(frozen=True)
-class RegularAxis:
-    """An axis of equal bins that satisfies UHI's ``PlottableAxis``: item i is the pair of edges of bin i.
-
-    Parameters
-    ----------
-    bins : int
-        The number of bins.
-    range : (float, float)
-        The ends of the axis.
-    label : str
-        The name of what is on the axis.
-    """
-
-    bins: int
-    range: tuple[float, float]
-    label: str = ""
-
-    @property
-    def traits(self) -> AxisTraits:
-        """Neither circular nor discrete."""
-        return AxisTraits()
-
-    @property
-    def edges(self) -> NDArray[np.float64]:
-        """The bins + 1 edges, shape (bins + 1,)."""
-        return np.linspace(*self.range, self.bins + 1)
-
-    def __len__(self) -> int:
-        return self.bins
-
-    def __getitem__(self, index: int) -> tuple[float, float]:
-        position = range(self.bins)[index]
-        return self._edge(position), self._edge(position + 1)
-
-    def __iter__(self) -> Iterator[tuple[float, float]]:
-        edges = self.edges.tolist()
-        return itertools.pairwise(edges)
-
-    def _edge(self, position: int) -> float:
-        # The arithmetic of numpy.linspace, without the other edges.
-        lo, hi = self.range
-        return hi if position == self.bins else position * ((hi - lo) / self.bins) + lo
+__all__ = ["HistogramResult"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,6 +66,69 @@ class HistogramResult:
         frozen = raw.view()
         frozen.flags.writeable = False
         object.__setattr__(self, "raw_counts", frozen)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: ArrayLike,
+        edges: ArrayLike,
+        *,
+        observable: str,
+        temperature: float,
+        underflow: ArrayLike = 0,
+        overflow: ArrayLike = 0,
+        walkers: int | None = None,
+        scheme: str = "foreign",
+        step_size: float = 0.0,
+    ) -> HistogramResult:
+        """Return counts that were made elsewhere as a histogram, to be compared with a law or with a run.
+
+        Parameters
+        ----------
+        counts : array_like of int, shape (groups, bins)
+            One row for each group of walkers (chains, seeds). Groups have to be independent of each other, and each
+            stationary: the spread between them is all that is known of the errors. Eight are needed, 64 are good.
+        edges : array_like, shape (bins + 1,)
+            The edges of the bins, equally spaced.
+        observable : str
+            What was counted, by the name that it has in what it is compared with.
+        temperature : float
+            The temperature at which it was sampled.
+        underflow, overflow : array_like of int, shape (groups,)
+            How many values of each group fell below the first edge, and on or above the last one.
+        walkers : int, optional
+            The number of independent walkers in all groups together; by default one in each.
+        scheme, step_size : str, float
+            How it was sampled. For ``finer=`` a scheme of the first order in the step has to be named, such as
+            "euler-maruyama"; 0 is for samplers without a step.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If counts, edges and tails do not belong together, or are not what is stated above.
+
+        Examples
+        --------
+        >>> counts = HistogramResult.from_counts([[3, 5], [4, 4]], [0, 1, 2], observable="theta", temperature=0.3)
+        >>> counts.groups, counts.total, counts.edges
+        (2, 16, array([0., 1., 2.]))
+        """
+        from .histogram import Histogram  # noqa: PLC0415 - a request makes results; here a result needs its request
+
+        bins, ends = checked_edges(edges)
+        raw = raw_counts_of(counts, underflow, overflow, bins)
+        groups = len(raw)
+        many = groups if walkers is None else checked_int("walkers", walkers, minimum=groups, maximum=2**63 - 1)
+        origin = Provenance(
+            observable=checked_kind("observable", observable, str),
+            scheme=checked_kind("scheme", scheme, str),
+            step_size=checked_real("step_size", step_size, minimum=0.0),
+            temperature=checked_real("temperature", temperature, minimum=0.0),
+            walkers=many,
+            observations=int(raw.sum()) // max(many, 1),
+            key=None,
+        )
+        return cls(Histogram(bins=bins, range=ends), origin, raw)
 
     @property
     def edges(self) -> NDArray[np.float64]:

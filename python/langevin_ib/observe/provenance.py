@@ -27,10 +27,13 @@ class Provenance:
         The number of independent walkers that were observed.
     observations : int
         The number of observations of each walker.
-    key : (int, int)
-        The two 64-bit halves of the key of the noise, the lower one first.
+    key : (int, int) or None
+        The two 64-bit halves of the key of the noise, the lower one first; None for counts that were made elsewhere.
     stuck : int
         How many of the walkers stayed at one point for much of the run, so that they say nothing of the law.
+    described : str
+        A digest of what was observed of what: of the parameters, the potential of the model, its data and the formula
+        of the observable; empty if nobody knows, as of counts that were made elsewhere.
     """
 
     observable: str
@@ -39,8 +42,9 @@ class Provenance:
     temperature: float
     walkers: int
     observations: int
-    key: tuple[int, int]
+    key: tuple[int, int] | None
     stuck: int = 0
+    described: str = ""
 
     @staticmethod
     def halves(key: int) -> tuple[int, int]:

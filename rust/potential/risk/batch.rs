@@ -94,16 +94,19 @@ pub struct Picks {
 
 impl Picks {
     /// The most rows that a walker has.
+    #[must_use]
     pub fn most(&self) -> usize {
         self.rows.len() / self.walkers.max(1)
     }
 
     /// How many walkers there are.
+    #[must_use]
     pub fn walkers(&self) -> usize {
         self.walkers
     }
 
     /// How much a walker's row at one place counts.
+    #[must_use]
     pub fn weight(&self, place: usize, walker: usize) -> f64 {
         let at = place * self.walkers + walker;
         let is_row = f64::from(u8::from(self.rows[at] != NONE));
@@ -111,6 +114,7 @@ impl Picks {
     }
 
     /// The rows of all walkers at one place in the batch.
+    #[must_use]
     pub fn at(&self, place: usize) -> &[u32] {
         &self.rows[place * self.walkers..(place + 1) * self.walkers]
     }
@@ -180,7 +184,7 @@ impl Picks {
     /// Draws some words for eight walkers.
     fn draw_words<S: Simd>(&mut self, noise: &Noise, stream: Stream, first: u64, step: u64, count: usize) {
         self.words.resize(count.next_multiple_of(2), [0; LANES]);
-        S::call(Words { noise, stream, first, step, words: &mut self.words });
+        S::call(Draw { noise, stream, first, step, words: &mut self.words });
     }
 
     fn draws(&mut self, walker: usize, size: usize, count: usize) {
@@ -245,7 +249,7 @@ fn below(word: u64, count: usize) -> u32 {
 }
 
 /// Words of eight walkers, two of an address.
-struct Words<'a> {
+struct Draw<'a> {
     noise: &'a Noise,
     stream: Stream,
     first: u64,
@@ -253,7 +257,7 @@ struct Words<'a> {
     words: &'a mut [[u64; LANES]],
 }
 
-impl<S: Simd> Routine<S> for Words<'_> {
+impl<S: Simd> Routine<S> for Draw<'_> {
     type Output = ();
 
     #[inline(always)]

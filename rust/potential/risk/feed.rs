@@ -169,24 +169,24 @@ impl<P: Pack> Feed<P> {
 /// Draws what is added at some places, for all walkers, by place, entry and walker.
 #[inline(always)]
 fn draw<S: Simd>(
-    noisy: &Noisy,
+    added: &Noisy,
     noise: &Noise,
     (first, walkers): (u64, usize),
     step: u64,
     places: &Range<usize>,
     numbers: &mut Vec<[f64; LANES]>,
 ) {
-    let count = noisy.entries.len();
+    let count = added.entries.len();
     numbers.resize((places.len() * count).next_multiple_of(2) * walkers / LANES, [0.0; LANES]);
     if count > 0 {
-        S::call(Draw { noise, noisy, first, step, start: places.start * count / 2, eights: walkers / LANES, numbers });
+        S::call(Draw { noise, added, first, step, start: places.start * count / 2, eights: walkers / LANES, numbers });
     }
 }
 
 /// Random numbers of all walkers for successive entries.
 struct Draw<'a> {
     noise: &'a Noise,
-    noisy: &'a Noisy,
+    added: &'a Noisy,
     first: u64,
     step: u64,
     /// The first pair.
@@ -200,7 +200,7 @@ impl<S: Simd> Routine<S> for Draw<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { noise, noisy: &Noisy { stream, law, .. }, first, step, start, eights, numbers } = self;
+        let Self { noise, added: &Noisy { stream, law, .. }, first, step, start, eights, numbers } = self;
         for eight in 0..eights {
             let counters = noise::counters::<S::F64>(first + (eight * LANES) as u64);
             for (pair, numbers) in (start..).zip(numbers.chunks_exact_mut(2 * eights)) {

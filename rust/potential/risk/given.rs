@@ -38,6 +38,7 @@ impl Given {
 
     /// Where the batch of a walker at a step begins. Lanes without a walker take the last one's, and what is beyond the last step,
     /// which nobody asks for, that of the last.
+    #[must_use]
     pub fn start(&self, walker: u64, step: u64) -> usize {
         let walker = (walker as usize).min(self.walkers - 1);
         (walker * self.steps + (step as usize).min(self.steps - 1)) * self.size

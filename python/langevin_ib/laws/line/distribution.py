@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,8 @@ class Density:
         The intervals on which the law is conditioned.
     error : float
         How exactly the law is known: a bound on the absolute error of `cdf` and `sf`, at any x.
+    observable : str
+        What it is the law of, by its name in a model; empty if it was not made from one.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Density:
     given: tuple[Interval, ...] | None
     _law: Law
     error: float
+    observable: str = ""
 
     @classmethod
     def from_log_weight(
@@ -156,19 +159,13 @@ class Density:
         error = self._error_given(kept)
         if isinstance(law, IntegratedLaw):
             part = law.conditioned(kept, error)
-            return Density(self.name, self.reference, self.method, kept, part, part.error)
+            return replace(self, given=kept, _law=part, error=part.error)
         if isinstance(law, ConditionalLaw):
-            return Density(self.name, self.reference, self.method, tuple(restricted), law.conditioned(kept), error)
-        return Density.from_log_weight(
-            law.logpdf,
-            name=self.name,
-            reference=self.reference,
-            support=self.support(),
-            singularities=(),
-            method=self.method,
-            given=restricted,
-            error=error,
-        )
+            return replace(self, given=tuple(restricted), _law=law.conditioned(kept), error=error)
+        facts: dict[str, Any] = {"name": self.name, "reference": self.reference, "method": self.method, "error": error}
+        support = self.support()
+        found = Density.from_log_weight(law.logpdf, support=support, singularities=(), given=restricted, **facts)
+        return replace(found, observable=self.observable)
 
     def _error_given(self, intervals: Sequence[Interval]) -> float:
         """Return the error of the law on these intervals: a probability of p that is uncertain by e leaves e / p."""

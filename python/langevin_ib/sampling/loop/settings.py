@@ -12,7 +12,7 @@ import numpy as np
 from ... import _core
 from ...checks import checked_int, checked_real, one_of
 from ...errors import InvalidArgumentError
-from ...observe import Extent, Observer, Provenance
+from ...observe import Extent, Histogram, Observer, Provenance
 from ...process import Process
 from ...schemes import SCHEMES
 
@@ -159,6 +159,8 @@ class Settings:
             walkers=self.count,
             observations=self.observations(spec, steps),
             key=Provenance.halves(self.key),
+            # Whole states have no formula, and a compiled potential has none.
+            described=process.model.described(name) if isinstance(spec, Histogram) and not process.compiled else "",
         )
 
     def require_memory(self, dim: int, threads: int) -> None:

@@ -6,6 +6,7 @@
 - `histograms`: the histogram of an observable against its law.
 - `lifetimes`: times of absorption against theirs.
 - `virials`: expectations that are known exactly.
+- `pairs`: two processes of one law, where no formula is known; `unknown`: such models.
 - `cases`: every row, by name.
 - `overview`: all verdicts in one figure, and the orbits and slices of u v in another.
 """
@@ -16,6 +17,7 @@ from .cases import CASES
 from .histograms import Case, Validation, figure, validate
 from .lifetimes import Lifetimes
 from .overview import orbits, overview
+from .pairs import Pair, Pairing
 from .row import ALPHA, REJECTION, Row, Verdict, markdown, summary, table, write
 from .virials import Virials
 
@@ -25,6 +27,8 @@ __all__ = [
     "REJECTION",
     "Case",
     "Lifetimes",
+    "Pair",
+    "Pairing",
     "Row",
     "Validation",
     "Verdict",

@@ -19,6 +19,7 @@ from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .histograms import Case
 from .lifetimes import Lifetimes
 from .row import Row
+from .unknown import unknown_rows
 from .virials import Virials
 
 __all__ = ["CASES"]
@@ -173,6 +174,7 @@ def _rows() -> list[Row]:
             burn_in=40.0,
             scheme="mala",
         ),
+        *unknown_rows(),
     ]
 
 

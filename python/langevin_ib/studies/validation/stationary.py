@@ -80,7 +80,7 @@ class Stationary(Row):
             **options,
         )
 
-    def runs(self, *, seed: int, threads: int | None, progress: Progress) -> tuple[Run, ...] | None:
+    def runs(self, *, seed: int | tuple[int, int], threads: int | None, progress: Progress) -> tuple[Run, ...] | None:
         """Sample, at h and h/2 unless the scheme is exact; None if that was interrupted."""
         # Both runs follow the same Brownian paths: what differs between them is the discretisation, with little noise.
         halves = (1,) if math.isinf(SCHEMES[self.scheme].order) else (1, 2)
