@@ -15,7 +15,7 @@ from .laws import (
     noise_equilibrium,
     rivals,
 )
-from .model import Linear, Model, Scaling, Translation, parameters
+from .model import Fresh, Linear, Model, Scaling, Translation, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
@@ -29,6 +29,7 @@ __all__ = [
     "Constrained",
     "Density",
     "Diagnostics",
+    "Fresh",
     "GaugeFixed",
     "GivenBatches",
     "Histogram",
