@@ -37,10 +37,16 @@ _Part: TypeAlias = (
     tuple[Sequence[int], Sequence[int], float, bool]
     | tuple[Sequence[Sequence[int]], Sequence[Sequence[float]], Sequence[float], bool]
     | tuple[int, Sequence[int], Sequence[int]]
+    | tuple[Sequence[int], Sequence[Sequence[float]], Sequence[float]]
 )
+_Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 
-# Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
-_Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
+# Parts of a gauge, whether walkers at zero are absorbed, and the frame of the parts' coordinates; or a tape of
+# constraints, their levels, and the sizes of the blocks that they fall into.
+_Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
+
+# Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
+_Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
 
 @type_check_only
 class Examples(TypedDict):
@@ -52,7 +58,7 @@ class Examples(TypedDict):
     law: str
     batch: tuple[str, int, float]
     scale: float
-    given: tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]] | None
+    given: _Given | None
 
 @type_check_only
 class Request(TypedDict):

@@ -10,7 +10,7 @@ import pytest
 import sympy
 from batches_reference import batch, walk
 from langevin_ib import _core
-from langevin_ib.errors import DivergenceError
+from langevin_ib.errors import DivergenceError, InvalidArgumentError
 from scipy import stats
 
 ROWS = 7
@@ -176,3 +176,141 @@ def test_masks_are_independent_coins() -> None:
 def test_divergence_names_the_seed_the_step_and_a_stable_step() -> None:
     with pytest.raises(DivergenceError, match=r"walker \d+ diverged at step \d+.*step_size=[\d.e-]+ is stable"):
         sampled(KINDS["draws"], step_size=50.0, steps=200)
+
+
+class TestGivenBatches:
+    """A run that sees what another one saw is that run; and arrays mean what they say."""
+
+    @pytest.mark.parametrize("kind", [kind for kind, sgd in KINDS.items() if sgd.is_noisy])
+    def test_a_replayed_run_has_the_same_bits(self, kind, tmp_path) -> None:
+        sgd = KINDS[kind]
+        run = sampled(sgd)
+        seen = run.batches()
+        assert (seen.steps, seen.walkers) in {(9, 45), (9, None)}
+        divisor = None if sgd.inclusion is None else sgd.normalisation or sgd.inclusion * ROWS
+        again = lib.SGD(given=seen, weight_decay=sgd.weight_decay, normalisation=divisor)
+        replay = sampled(again, rng=99)
+        assert replay.states.tobytes() == run.states.tobytes()
+        assert replay.batches() == seen
+        half = sampled(again, rng=99, steps=4)
+        half.save(tmp_path / "half.npz")
+        loaded = lib.load(tmp_path / "half.npz")
+        assert loaded.dynamics == again
+        assert loaded.resume(5, progress=False).states.tobytes() == run.states.tobytes()
+
+    def test_rows_weights_and_noise_are_those_of_the_arrays(self) -> None:
+        rng = np.random.default_rng(7)
+        rows, weights, noise = rng.integers(0, ROWS, (3, 4)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+        given = lib.GivenBatches(rows=rows, weights=weights, label_noise={"y": noise})
+        run = sampled(lib.SGD(given=given, normalisation=1.7), steps=3, walkers=2)
+        x = np.array([0.3, 0.7])
+        for step in range(3):
+            each = [weights[step, k] * gradient(x, rows[step, k], noise[step, k]) for k in range(4)]
+            x = x - 0.05 * (np.sum(each, axis=0) / 1.7 + rest(x))
+        np.testing.assert_allclose(run.states, [x, x], rtol=1e-13)
+
+    def test_what_counts_nothing_may_be_anything(self) -> None:
+        a = lib.parameters("a")[0]
+        i, y = sympy.Idx("i", 2), sympy.IndexedBase("y")
+        odd = lib.Model(
+            parameters=(a,),
+            predictor={"a": a},
+            loss=sympy.Sum(sympy.exp(y[i] * a), (i, 0, 1)),
+            data={"y": [0.5, 709.0]},
+        )
+        given = lib.GivenBatches(weights=np.tile([1.0, 0.0], (5, 1)))
+        run = lib.sample(
+            odd,
+            dynamics=lib.SGD(given=given, normalisation=1.0),
+            step_size=0.1,
+            steps=5,
+            walkers=4,
+            rng=0,
+            initial=-1.0,
+            progress=False,
+        )
+        walker = -1.0
+        for _ in range(5):
+            walker -= 0.1 * 2 * 0.5 * np.exp(0.5 * walker)
+        np.testing.assert_allclose(run.states, walker, rtol=1e-13)
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ({}, "gives nothing"),
+            ({"rows": [[0.5]]}, "integers from 0 on"),
+            ({"rows": [[-1]]}, "integers from 0 on"),
+            ({"rows": [1, 2]}, "give \\(steps, B\\)"),
+            ({"rows": np.empty((0, 3), int)}, "none of them zero"),
+            ({"weights": [[np.nan]]}, "weights holds nan at \\[0, 0\\]"),
+            ({"rows": [[0, 1]], "weights": [[1.0]]}, "not as many steps and places"),
+            ({"rows": np.zeros((2, 3, 1), int), "weights": np.ones((4, 3, 1))}, "as many in each"),
+            ({"label_noise": [1.0]}, "must map names"),
+        ],
+    )
+    def test_wrong_arrays_are_refused(self, arguments, reason) -> None:
+        with pytest.raises(InvalidArgumentError, match=reason):
+            lib.GivenBatches(**arguments)
+
+    @pytest.mark.parametrize(
+        ("given", "others", "reason"),
+        [
+            ({"rows": [[ROWS]] * 9}, {}, "but rows are 0 to 6"),
+            ({"rows": [[1]] * 8}, {}, "is for 8 steps, not steps=9"),
+            ({"rows": np.ones((44, 9, 1), int)}, {}, "not for walker 44"),
+            ({"weights": np.ones((9, 3))}, {"normalisation": 1.0}, "is for all 7 rows in order"),
+            ({"weights": np.ones((9, ROWS))}, {}, "weights need normalisation="),
+            ({"rows": [[1]] * 9}, {"batch_size": 2}, "two ways to draw a batch"),
+            ({"rows": [[1]] * 9}, {"normalisation": 2.0}, "weights only"),
+            ({"label_noise": {"z": np.ones((9, ROWS))}}, {}, "'z' is no array"),
+            ({"label_noise": {"X": np.ones((9, ROWS))}}, {}, "uses 2 entries"),
+            ({"label_noise": {"y": np.ones((9, ROWS))}}, {"label_noise": {"y": 0.1}}, "given and to be drawn as well"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, given, others, reason) -> None:
+        with pytest.raises(InvalidArgumentError, match=reason):
+            sampled(lib.SGD(given=lib.GivenBatches(**given), **others))
+
+    def test_only_sgd_draws_batches(self) -> None:
+        with pytest.raises(InvalidArgumentError, match="draws no batches"):
+            sampled(lib.SGD()).batches()
+        with pytest.raises(InvalidArgumentError, match="is for 9 steps, not steps=10"):
+            sampled(lib.SGD(given=lib.GivenBatches(rows=[[1]] * 9))).resume(1, progress=False)
+
+
+def by_differences(loss, theta: np.ndarray) -> np.ndarray:
+    """The gradient of a function of a NumPy array, by central differences."""
+    ends = [[loss(theta + sign * 1e-5 * unit, np) for sign in (1, -1)] for unit in np.eye(len(theta))]
+    return np.array([(ahead - behind) / 2e-5 for ahead, behind in ends])
+
+
+def by_torch(loss, theta: np.ndarray) -> np.ndarray:
+    """The same by automatic differentiation."""
+    torch = pytest.importorskip("torch")
+    point = torch.tensor(theta, requires_grad=True)
+    loss(point, torch).backward()
+    return point.grad.numpy()
+
+
+@pytest.mark.parametrize(("differentiate", "tolerance"), [(by_differences, 1e-8), (by_torch, 1e-12)])
+def test_a_training_step_is_the_gradient_of_the_loss_as_it_is_written(differentiate, tolerance) -> None:
+    """One step of a network, with batches, label noise and weight decay."""
+    rng = np.random.default_rng(3)
+    x, y, start = rng.normal(size=(20, 3)), rng.normal(size=20), rng.normal(size=(8, 20))
+    rows, noise = rng.integers(0, 20, (8, 1, 4)), rng.normal(size=(8, 1, 4))
+    given = lib.GivenBatches(rows=rows, label_noise={"y": noise})
+    what = {"step_size": 0.1, "steps": 1, "walkers": 8, "rng": 0, "initial": start, "progress": False}
+    run = lib.sample(
+        lib.models.relu_network(3, 5, data=(x, y)), dynamics=lib.SGD(given=given, weight_decay=0.2), **what
+    )
+    for walker in range(8):
+
+        def loss(theta, library, walker=walker):
+            layer = theta.reshape(5, 4)
+            inputs, labels = (library.asarray(z) for z in (x[rows[walker, 0]], y[rows[walker, 0]] + noise[walker, 0]))
+            hidden = inputs @ layer[:, :3].T
+            output = (hidden * (hidden > 0)) @ layer[:, 3]
+            return ((output - labels) ** 2).mean() / 2 + 0.1 * (theta**2).sum()
+
+        moved = start[walker] - 0.1 * differentiate(loss, start[walker])
+        np.testing.assert_allclose(run.states[walker], moved, rtol=tolerance, atol=tolerance)

@@ -14,12 +14,14 @@ from .confirmation import Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
 from .plane import law_by_level_sets, require_broken_symmetry
+from .remedies import RUNS
 from .request import Given, LawRequest
 from .sampled import sampled_law
 from .sheets import require_one_law
+from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
-__all__ = ["Density", "density"]
+__all__ = ["Density", "confirmed", "density"]
 
 
 def density(
@@ -109,21 +111,25 @@ def density(
     asked = LawRequest(process=process, observable=observable, given=given, method=method)
     return within(
         timeout,
-        lambda: _confirmed(asked),
+        lambda: confirmed(asked),
         what=f"the law of {shown(observable)}",
-        remedy="observe a simpler function, or sample the model and compare two independent runs",
+        remedy=f"observe a simpler function, or {RUNS}",
     )
 
 
-def _confirmed(asked: LawRequest) -> Density:
+def confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
-    if asked.is_on_slice and asked.method == "sampling":
-        require_one_law(asked)
     if asked.method == "sampling":
+        if asked.is_on_slice:
+            require_one_law(asked)
         return replace(sampled_law(asked), observable=asked.observable)
-    law, model = replace(_density(asked), observable=asked.observable), asked.model
-    if asked.is_on_slice:
-        require_one_law(asked)
+    simple = simplified(asked)
+    law = replace(_density(simple), observable=asked.observable)
+    if simple.is_on_slice:
+        require_one_law(simple)
+    # Off slices, what was asked is integrated, in its own coordinates.
+    asked = simple if asked.is_on_slice else asked
+    model = asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
         target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)

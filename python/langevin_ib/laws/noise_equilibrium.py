@@ -42,8 +42,9 @@ _LONGEST, _FARTHEST = 1.0, 25.0
 """The largest exponent of a step, and of all steps together: coordinates would be multiplied by exp(25)."""
 
 _SETTLED, _ROUNDING = 1e-12, 1e-14
-_INVARIANT = 1e-8
-"""How large g . A x may be for a row's gradient g, relative to |g| |A x|."""
+_INVARIANT, _ROUNDED = 1e-8, 1e-11
+"""How large g . A x may be for a row's gradient g, relative to |g| |A x|, and to |A x| times the largest |g| a little
+aside: where rows fit exactly their gradients are rounding errors."""
 
 _NO_NOISE, _ASIDE = 1e-20, 1.01
 """The share of the noise a little aside that is taken for none."""
@@ -59,7 +60,8 @@ class NoiseEquilibrium:
         The points of rest.
     shift : array, shape (..., k)
         The lambda of each of the model's constraints, in their order: x is exp(sum_a shift_a A_a) of what was given;
-        nan for generators that do not commute, whose exponentials cannot be told apart.
+        nan for generators that do not commute, whose exponentials cannot be told apart, and, as in all that follow, for
+        translations, along which SGD does not move at all.
     standard_error : array, shape (..., k)
         Of `shift`, or of such shifts about the equilibrium, if the rows are a sample of what training will see: how far
         other rows would move it; nan for a single row. For training on these rows alone it means nothing.
@@ -148,9 +150,9 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
     if not factors:
         raise UnsupportedModelError("the model's symmetry is compact: noise does not move a point along its orbits")
     gradients = RowGradients(model, dynamics)
-    search = _Search(factors, gradients, pull)
+    k = len(model.forms())
+    search = _Search(factors, gradients, pull, k)
     found = [search.at(point) for point in points.reshape(-1, model.dim)]
-    k = sum(len(factor.constraints) for factor in factors)
     columns = zip(*found, strict=True) if found else [np.zeros((0, n)) for n in (model.dim, k, k, k, 1)]
     at, shift, error, drift, noise = (np.array(each, dtype=np.float64) for each in columns)
     shape = points.shape[:-1]
@@ -201,11 +203,14 @@ class _Search:
         The gradients of rows.
     pull : float
         2 gamma / eta.
+    count : int
+        The number of the model's constraints.
     """
 
     factors: tuple[Factor, ...]
     gradients: RowGradients
     pull: float
+    count: int
 
     def at(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
         """Return the point of rest, shifts, their standard errors, the drifts at x, and the noise.
@@ -217,12 +222,11 @@ class _Search:
         """
         noise, rest, total = self.gradients.at(x), x.copy(), 0.0
         aside = self.gradients.at(_ASIDE * x)
-        count = sum(len(factor.constraints) for factor in self.factors)
-        shift, error, drift = (np.zeros(count) for _ in range(3))
+        shift, error, drift = (np.full(self.count, np.nan) for _ in range(3))
         for factor in self.factors:
             where, own, matrices = factor.parameters, factor.constraints, _dense(factor)
             point, covariance, mean = x[where], noise.covariance(where), noise.mean[where]
-            self._require_invariance(noise, where, matrices, point)
+            self._require_invariance((noise, aside), where, matrices @ point)
             self._require_noise(covariance, aside.covariance(where))
             drift[own] = np.einsum("aij,ij->a", matrices, covariance + np.outer(mean, mean))
             drift[own] -= self.pull * np.einsum("aij,i,j->a", matrices, point, point)
@@ -233,12 +237,13 @@ class _Search:
         return rest, shift, error, drift, total
 
     def _require_invariance(
-        self, noise: GradientNoise, where: NDArray[np.int64], matrices: FloatArray, x: FloatArray
+        self, noises: tuple[GradientNoise, GradientNoise], where: NDArray[np.int64], fields: FloatArray
     ) -> None:
-        fields = matrices @ x
-        for g in (noise.rows[:, where], *np.moveaxis(noise.labels[:, :, where], 1, 0)):
-            sizes = np.linalg.norm(g, axis=1)[:, None] * np.linalg.norm(fields, axis=1)
-            broken = np.abs(g @ fields.T) > _INVARIANT * sizes
+        here, aside = noises
+        largest = np.linalg.norm(aside.rows[:, where], axis=1).max()
+        for g in (here.rows[:, where], *np.moveaxis(here.labels[:, :, where], 1, 0)):
+            sizes = _INVARIANT * np.linalg.norm(g, axis=1) + _ROUNDED * largest
+            broken = np.abs(g @ fields.T) > sizes[:, None] * np.linalg.norm(fields, axis=1)
             if broken.any():
                 raise UnsupportedModelError(
                     f"the loss of row {int(np.argwhere(broken)[0, 0])} changes along the orbits, though that of all "

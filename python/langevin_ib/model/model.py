@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import checked_kind, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from .content import (
     checked_data,
@@ -37,12 +37,13 @@ from .expressions import (
     sketch,
     uses_data,
 )
-from .group import checked_group, noncompact_part, quadratic, vector_field
+from .fresh import Fresh
+from .group import Form, checked_group, noncompact_part, potential_of, vector_field
 from .meaning import Orbits, require_invariance, vanishes
 from .metric import metric_for, tidied
-from .symmetry import Linear, Scaling, Symmetry
+from .symmetry import Linear, Scaling, Symmetry, Translation
 
-__all__ = ["Linear", "Model", "Scaling", "parameters"]
+__all__ = ["Linear", "Model", "Scaling", "Translation", "parameters"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Model:
         The components z = h(x) of what the model computes. Must be invariant under `symmetry`.
     loss : sympy.Expr
         L(x). Must be invariant under `symmetry`.
-    symmetry : Scaling, Linear, or sequence of these, optional
+    symmetry : Scaling, Translation, Linear, or sequence of these, optional
         The group under which predictor and loss are invariant, or None. Several symmetries generate one group together;
         they are kept as a tuple. Their generators must be independent and span a Lie algebra.
     confinement : sympy.Expr, optional
@@ -68,10 +69,12 @@ class Model:
     slice : mapping from str to sympy.Expr, optional
         Constraints chi^a of your own, in order: the slice {chi = level} is meant to meet each orbit once. None stands
         for the canonical dual slice, see `constraints`.
-    data : mapping from str to array_like, shape (n,) or (n, p), optional
+    data : mapping from str to array_like, shape (n,) or (n, p), or Fresh, optional
         Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
         name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
         ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``.
+    fresh : Fresh, optional
+        Where rows come from that are drawn anew; ``data=Fresh(...)`` sets it, and `data` to its sample.
 
     Raises
     ------
@@ -107,6 +110,7 @@ class Model:
     observables: Mapping[str, sympy.Expr] = field(default_factory=dict)
     data: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     slice: Mapping[str, sympy.Expr] | None = None
+    fresh: Fresh | None = None
 
     def __post_init__(self) -> None:
         self._check_form()
@@ -127,7 +131,14 @@ class Model:
             If they are not those of a model, its invariance apart.
         """
         names = [each.name for each in fields(cls)]
-        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None}
+        defaults = {
+            "symmetry": None,
+            "confinement": sympy.S.Zero,
+            "observables": {},
+            "data": {},
+            "slice": None,
+            "fresh": None,
+        }
         unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
         if unknown:
             raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
@@ -139,6 +150,11 @@ class Model:
 
     def _check_form(self) -> None:
         """Check everything but invariance, and replace what was given by copies that cannot be changed."""
+        if isinstance(self.data, Fresh):
+            object.__setattr__(self, "fresh", self.data)
+            object.__setattr__(self, "data", self.data.sample)
+        if self.fresh is not None:
+            checked_kind("fresh", self.fresh, Fresh)
         symbols, data = checked_parameters(self.parameters), checked_data(self.data)
         predictor = checked_mapping("predictor", self.predictor, symbols, data)
         if not predictor:
@@ -147,7 +163,9 @@ class Model:
         confinement = checked_expression("confinement", self.confinement, symbols, data)
         observables = checked_mapping("observables", self.observables, symbols, data)
         refuse_ambiguous_names(symbols, predictor, observables, data)
-        refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
+        if self.fresh is None:
+            # Of fresh rows some columns may be there for others to be made of.
+            refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
         symmetry = checked_group(self.symmetry, symbols)
         constraints = None if self.slice is None else checked_slice(self.slice, symbols, symmetry)
         for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
@@ -158,7 +176,7 @@ class Model:
             object.__setattr__(self, name, MappingProxyType(mapping))
 
     def _check_invariance(self) -> None:
-        orbits = Orbits(self.generator_matrices(), self.parameters)
+        orbits = Orbits(self.generator_matrices(), self.parameters, self.generator_offsets())
         for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
             require_invariance(what, expression, orbits, self.data)
 
@@ -175,12 +193,13 @@ class Model:
         return self.symmetry if isinstance(self.symmetry, tuple) else (self.symmetry,)
 
     def generator_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the matrices A_a of the generators of all symmetries, in order.
+        """Return the matrices A_a of the generators x -> A_a x + a_a of all symmetries, in order.
 
         Returns
         -------
         tuple of sympy.ImmutableSparseMatrix, shape (dim, dim)
-            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations.
+            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations. That of a
+            translation is zero.
         """
         return self._matrices
 
@@ -188,8 +207,22 @@ class Model:
     def _matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
         return tuple(matrix for symmetry in self.symmetries for matrix in symmetry.matrices(self.parameters))
 
+    def generator_offsets(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the vectors a_a of the generators x -> A_a x + a_a of all symmetries, in order.
+
+        Returns
+        -------
+        tuple of sympy.ImmutableSparseMatrix, shape (dim, 1)
+            The directions of translations; zero for scalings and linear groups.
+        """
+        return self._offsets
+
+    @cached_property
+    def _offsets(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return tuple(offset for symmetry in self.symmetries for offset in symmetry.offsets(self.parameters))
+
     def generators(self) -> tuple[tuple[sympy.Expr, ...], ...]:
-        """Return the vector fields xi_a = A_a x of all symmetries, each as a tuple of `dim` components.
+        """Return the vector fields xi_a = A_a x + a_a of all symmetries, each as a tuple of `dim` components.
 
         Examples
         --------
@@ -202,7 +235,8 @@ class Model:
 
     @cached_property
     def _fields(self) -> tuple[tuple[sympy.Expr, ...], ...]:
-        return tuple(vector_field(matrix, self.parameters) for matrix in self._matrices)
+        pairs = zip(self._matrices, self._offsets, strict=True)
+        return tuple(vector_field(matrix, self.parameters, offset) for matrix, offset in pairs)
 
     def constraints(self, *, metric: Any = None) -> tuple[sympy.Expr, ...]:
         """Return the functions chi^a whose common level sets are the slices.
@@ -211,20 +245,21 @@ class Model:
         the symmetric matrices of the Lie algebra, in the order of the generators that they come from; S = A for a
         symmetric generator A, and S = A + Aᵀ for one that is neither symmetric nor antisymmetric. Then grad chi^a =
         S_a x: the slice is orthogonal to the orbits of the non-compact generators (arXiv 2601.06597, equation (35)).
-        Compact generators, for which xᵀ A x = 0, are left out.
+        For a translation by a it is chi = a . x, whose gradient is constant. Compact generators, for which xᵀ A x = 0,
+        are left out.
 
         Parameters
         ----------
         metric : array_like, shape (dim, dim), optional
             A constant Riemannian metric g in place of the Euclidean one; `slice` does not depend on it. The canonical
             constraints are then chi^a = xᵀ g S_a x / 2 for a basis of the S_a in the Lie algebra with g S_a symmetric,
-            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x.
+            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x. For a translation it is aᵀ g x.
 
         Raises
         ------
         UnsupportedModelError
-            If the symmetric part of a generator, in the metric, is no symmetry, so that there is no canonical dual
-            slice.
+            If the symmetric part of a generator, in the metric, is no symmetry, or a linear generator does not leave a
+            translation alone, so that there is no canonical dual slice.
         InvalidArgumentError
             If `metric` is no symmetric positive definite matrix of this size.
 
@@ -238,11 +273,26 @@ class Model:
         g = metric_for(metric, self.parameters)
         if self.slice is not None:
             return tuple(self.slice.values())
-        forms = tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices(metric=g))
+        forms = tuple(potential_of(form.matrix, form.slope, self.parameters) for form in self.forms(metric=g))
         return forms if g is None else tuple(map(tidied, forms))
 
     def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a.
+        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a. Zero for translations.
+
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            As for `constraints`.
+
+        Raises
+        ------
+        UnsupportedModelError, InvalidArgumentError
+            As `constraints`.
+        """
+        return tuple(form.matrix for form in self.forms(metric=metric))
+
+    def forms(self, *, metric: Any = None) -> tuple[Form, ...]:
+        """Return the canonical constraints xᵀ S x / 2 + b . x by their matrices S and slopes b, see `constraints`.
 
         Parameters
         ----------
@@ -255,11 +305,11 @@ class Model:
             As `constraints`.
         """
         g = metric_for(metric, self.parameters)
-        return self._noncompact if g is None else noncompact_part(self._matrices, g)
+        return self._forms if g is None else noncompact_part(self._matrices, self._offsets, g)
 
     @cached_property
-    def _noncompact(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        return noncompact_part(self._matrices)
+    def _forms(self) -> tuple[Form, ...]:
+        return noncompact_part(self._matrices, self._offsets)
 
     @cached_property
     def digest(self) -> str:
@@ -289,6 +339,7 @@ class Model:
             ("confinement", canonical_text(self.confinement)),
             *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
             *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
+            *([] if self.fresh is None else [("fresh", repr(self.fresh))]),
         ]
 
     def potential(self) -> sympy.Expr:
@@ -385,6 +436,7 @@ class Model:
             "observables": dict(self.observables),
             # The order of constraints matters: levels are given in it.
             **({} if self.slice is None else {"slice": tuple(self.slice.items())}),
+            **({} if self.fresh is None else {"fresh": self.fresh}),
         }
 
     def __repr__(self) -> str:
@@ -394,10 +446,10 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         formulas = self._formulas()
-        symmetry, constraints = formulas.pop("symmetry"), formulas.pop("slice", None)
+        symmetry, constraints, fresh = (formulas.pop(name, None) for name in ("symmetry", "slice", "fresh"))
         # As pairs: their order matters.
         pairs = None if constraints is None else tuple((name, packed(each)) for name, each in constraints)
-        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data))
+        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data), fresh)
 
 
 def _text(value: Any) -> str:
@@ -407,6 +459,9 @@ def _text(value: Any) -> str:
     return repr(value) if not isinstance(value, sympy.Expr) or is_small(value) else sketch(value)
 
 
-def _unpickled(formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any]) -> Model:
+def _unpickled(
+    formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any], fresh: Fresh | None
+) -> Model:
     constraints = None if pairs is None else tuple((name, unpacked(each)) for name, each in pairs)
-    return Model.trusted({**unpacked(formulas), "symmetry": symmetry, "slice": constraints, "data": data})
+    content = {"symmetry": symmetry, "slice": constraints, "data": data, "fresh": fresh}
+    return Model.trusted({**unpacked(formulas), **content})

@@ -4,7 +4,9 @@ from .ambient import Ambient, compiled_of
 from .compiled_potential import CompiledPotential
 from .constrained import Constrained
 from .dynamics import Dynamics, decay
+from .fresh_rows import FreshRows
 from .gauge_fixed import GaugeFixed
+from .given import GivenBatches
 from .on_slice import OnSlice
 from .process import Process
 from .risk import Risk
@@ -18,7 +20,9 @@ __all__ = [
     "CompiledPotential",
     "Constrained",
     "Dynamics",
+    "FreshRows",
     "GaugeFixed",
+    "GivenBatches",
     "OnSlice",
     "Process",
     "Risk",

@@ -51,6 +51,15 @@ class Dynamics(ABC):
         """
         self.metric_of(model)
 
+    def require_steps(self, steps: int, walkers: int) -> None:  # noqa: B027 - most dynamics go on for ever
+        """Check that the dynamics can make so many steps, for walkers up to such a number.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it cannot.
+        """
+
     def metric_of(self, model: Model) -> NDArray[np.float64] | None:
         """Return the metric as an array of shape (model.dim, model.dim), or None if it is the identity.
 

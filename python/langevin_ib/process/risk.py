@@ -76,9 +76,14 @@ class Risk:
         """The tape of the gradient of a row's loss; its coordinates are the parameters, followed by the entries."""
         return Program((*self.model.parameters, *self.symbols), self.row).gradient_by(self.model.dim)
 
+    @staticmethod
+    def array_of(entry: sympy.Basic) -> str:
+        """Return the name of the array that an entry of a row comes from; the empty text for the row's number."""
+        return str(entry.base.label) if isinstance(entry, sympy.Indexed) else ""
+
     def noise(self, spread: Mapping[str, float]) -> list[float]:
         """Return the standard deviation of the noise on each entry of a row, given that of each array."""
-        return [spread.get(_array_of(entry), 0.0) for entry in self.entries]
+        return [spread.get(self.array_of(entry), 0.0) for entry in self.entries]
 
     def require_labels(self, names: Collection[str]) -> None:
         """Check that noise on the arrays of these names is noise on rows.
@@ -89,9 +94,9 @@ class Risk:
             If there is no such array, or an entry of it is a part of several rows, which would see different noise.
         """
         for name in names:
-            used = [entry for entry in self.entries if _array_of(entry) == name]
+            used = [entry for entry in self.entries if self.array_of(entry) == name]
             if not used:
-                known = ", ".join(sorted({_array_of(entry) for entry in self.entries} - {""}))
+                known = ", ".join(sorted({self.array_of(entry) for entry in self.entries} - {""}))
                 raise InvalidArgumentError(
                     f"label_noise: {shown(name)} is no array that the rows of the loss use; these are {known}"
                 )
@@ -104,11 +109,6 @@ class Risk:
                     f"label_noise: entries of {name!r} are parts of several rows ({', '.join(map(str, used[:4]))}); "
                     f"write the loss with one index of it, such as {name}[i]"
                 )
-
-
-def _array_of(entry: sympy.Basic) -> str:
-    """Return the name of the array that an entry of a row comes from; the empty text for the row's number."""
-    return str(entry.base.label) if isinstance(entry, sympy.Indexed) else ""
 
 
 @lru_cache(maxsize=16)
@@ -238,4 +238,4 @@ def _column(entry: sympy.Indexed, index: sympy.Basic, numbers: NDArray[np.int64]
         if factors is None or not set(factors) <= {sympy.S.One, index}:
             raise UnsupportedModelError(f"{entry} must have whole numbers, {index} or {index} + 1 as indices")
         where.append(factors.get(index, 0) * numbers + factors.get(sympy.S.One, 0))
-    return np.asarray(model.data[_array_of(entry)][tuple(where)], dtype=np.float64)
+    return np.asarray(model.data[Risk.array_of(entry)][tuple(where)], dtype=np.float64)

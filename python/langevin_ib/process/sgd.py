@@ -13,6 +13,8 @@ from ..checks import checked_int, checked_real, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
 from .dynamics import Dynamics, decay
+from .fresh_rows import FreshRows
+from .given import GivenBatches, checked_given, require_fit
 from .risk import Risk
 
 __all__ = ["MOST_ROWS", "SGD"]
@@ -46,8 +48,12 @@ class SGD(Dynamics):
     inclusion : float, optional
         In place of `batch_size`: each row is in the batch with this probability, 0 < p <= 1, independently of others.
     normalisation : float, optional
-        With `inclusion`: what the sum over the batch is divided by in place of its expected size p n, which makes the
-        batch's loss unbiased. The sum is that of the rows' losses, whose mean over all n rows is the model's loss.
+        With `inclusion`, or weights that are given: what the sum over the batch is divided by. By default that is the
+        expected size p n, which makes the batch's loss unbiased; weights need one. The sum is that of the rows' losses,
+        whose mean over all n rows is the model's loss.
+    given : GivenBatches, optional
+        Batches that were drawn elsewhere, in place of `batch_size` and `inclusion`. Their rows are those of the model's
+        data, also where it has `Fresh` ones.
 
     Raises
     ------
@@ -75,6 +81,7 @@ class SGD(Dynamics):
     epochs: bool = False
     inclusion: float | None = None
     normalisation: float | None = None
+    given: GivenBatches | None = None
 
     def __post_init__(self) -> None:
         plain: dict[str, Any] = {
@@ -95,26 +102,35 @@ class SGD(Dynamics):
         self._require_one_way()
 
     def _require_one_way(self) -> None:
-        if self.inclusion is None:
-            if self.normalisation is not None:
-                raise InvalidArgumentError(
-                    f"normalisation={self.normalisation:g} goes with inclusion= only; batches of one size are averaged"
-                )
-            if self.epochs and self.batch_size is None:
-                raise InvalidArgumentError("epochs=True needs batch_size=: how many rows of the order a step takes")
-            return
-        if self.inclusion > 1.0:
-            raise InvalidArgumentError(f"inclusion={self.inclusion:g} is a probability; take 0 < inclusion <= 1")
-        if self.batch_size is not None or self.epochs:
-            given = "epochs=True" if self.batch_size is None else f"batch_size={self.batch_size}"
+        ways = {
+            "batch_size": self.batch_size,
+            "inclusion": self.inclusion,
+            "given": checked_given(self.given, self.label_noise),
+        }
+        said = [f"{name}={shown(way)}" for name, way in ways.items() if way is not None]
+        if len(said) > 1:
+            raise InvalidArgumentError(f"{' and '.join(said)} are two ways to draw a batch; give one of them")
+        if self.epochs and self.batch_size is None:
+            other = f"{said[0]} is another way to draw a batch; it" if said else "it"
             raise InvalidArgumentError(
-                f"inclusion={self.inclusion:g} and {given} are two ways to draw a batch; give one of them"
+                f"epochs=True needs batch_size=, how many rows of the order a step takes: {other} has no such size"
             )
+        weighted = self.given is not None and self.given.weights is not None
+        if self.normalisation is None and weighted:
+            raise InvalidArgumentError("weights need normalisation=, what the weighted sum over a batch is divided by")
+        if self.normalisation is not None and self.inclusion is None and not weighted:
+            raise InvalidArgumentError(
+                f"normalisation={self.normalisation:g} goes with inclusion= or weights only; batches of one size are "
+                "averaged"
+            )
+        if self.inclusion is not None and self.inclusion > 1.0:
+            raise InvalidArgumentError(f"inclusion={self.inclusion:g} is a probability; take 0 < inclusion <= 1")
 
     @property
     def is_noisy(self) -> bool:
         """Whether a step sees anything else than all rows as they are."""
-        return self.batch_size is not None or self.inclusion is not None or bool(self.label_noise)
+        ways = (self.batch_size, self.inclusion, self.given)
+        return any(way is not None for way in ways) or bool(self.label_noise)
 
     def potential(self, model: Model, temperature: float | None = None) -> sympy.Expr:
         """Return V = L + confinement + (weight_decay / 2) |x|**2, whose gradient is that of the full batch."""
@@ -129,6 +145,8 @@ class SGD(Dynamics):
         InvalidArgumentError, UnsupportedModelError
             If its loss is no mean over rows, there are too few or too many of them, or what is to be noisy is no label.
         """
+        if model.fresh is not None:
+            self._require_fresh(model)
         if not self.is_noisy:
             return
         risk = Risk.of(model)
@@ -139,16 +157,50 @@ class SGD(Dynamics):
                 f"batch_size={self.batch_size} is more than the {rows} rows of the data; take at most that, or "
                 "replace=True"
             )
-        shuffled = self.epochs or self.inclusion is not None
-        if shuffled and rows > MOST_ROWS:
+        if self.given is not None:
+            require_fit(self.given, risk)
+        if (self.epochs or self.inclusion is not None) and rows > MOST_ROWS:
             raise InvalidArgumentError(
                 f"{rows} rows are more than can be shuffled or masked at a step, {MOST_ROWS}; take batch_size="
             )
-        noisy, most = np.count_nonzero(risk.noise(dict(self.label_noise))), self.batch_size or rows
+        most = self.given.size if self.given is not None else self.batch_size or rows
+        noisy = np.count_nonzero(risk.noise(dict(self.label_noise)))
         if noisy * most > MOST_ROWS:
             raise InvalidArgumentError(
                 f"label_noise of {noisy} entries in each of {most} rows is more than {MOST_ROWS}, which can be drawn "
                 "at a step; take a smaller batch_size"
+            )
+
+    def _require_fresh(self, model: Model) -> None:
+        if self.given is not None:
+            return
+        if self.batch_size is None or self.epochs or not self.replace:
+            raise InvalidArgumentError(
+                f"{self!r} draws from a list of rows, and those of this model are drawn afresh: there is no full "
+                "batch, and no row comes twice. Take SGD(batch_size=...), with label_noise= as needed"
+            )
+        FreshRows.of(model, self.label_noise)
+        assert model.fresh is not None
+        if len(model.fresh.symbols) * self.batch_size > MOST_ROWS:
+            raise InvalidArgumentError(
+                f"batch_size={self.batch_size} rows of {len(model.fresh.symbols)} inputs are more than {MOST_ROWS} "
+                "numbers, which can be drawn at a step; take a smaller batch_size"
+            )
+
+    def require_steps(self, steps: int, walkers: int) -> None:
+        """Check that batches are given for so many steps, and for walkers up to such a number.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there are fewer.
+        """
+        given = self.given
+        if given is not None and given.steps < steps:
+            raise InvalidArgumentError(f"{given!r} is for {given.steps} steps, not steps={steps}; give more of them")
+        if given is not None and given.walkers is not None and given.walkers < walkers:
+            raise InvalidArgumentError(
+                f"{given!r} is for walkers 0 to {given.walkers - 1}, not for walker {walkers - 1}; give more of them"
             )
 
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from ..checks import checked_int
 from ..errors import DivergenceError, InvalidArgumentError
 from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
+from ..process import GivenBatches
 from ..progress import Progress
 from .diagnostics import Diagnostics, diagnose
+from .drawn import drawn_batches
 from .files import Checkpoint, PathLike, Snapshot, read_snapshot, write_snapshot
 from .loop import MAX_STEPS, Machine, stuck_walkers, with_stable_step
 from .segments import proceed
@@ -182,6 +184,28 @@ class Run(Snapshot):
         """
         return diagnose(self)
 
+    def batches(self, steps: int | None = None) -> GivenBatches:
+        """Return the batches that the run saw, for `SGD(given=...)`: with the same steps it is the same run to the bit.
+
+        Parameters
+        ----------
+        steps : int, optional
+            In how many of the first steps; by default in all that were made.
+
+        Returns
+        -------
+        GivenBatches
+            For all walkers from 0 to the last of the run. Masks become weights, which need the `normalisation` that
+            the run had.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the dynamics draws no batches, or they are more than 10**8 numbers.
+        """
+        made = self.steps if steps is None else checked_int("steps", steps, minimum=1, maximum=MAX_STEPS)
+        return drawn_batches(self.process, self.settings, made)
+
     def save(self, path: PathLike) -> None:
         """Write the run to a file, from which `load` gives it back and `resume` goes on with it.
 
@@ -241,6 +265,7 @@ class Run(Snapshot):
         lacking = self.settings.steps - self.steps
         more = lacking if steps is None else checked_int("steps", steps, minimum=1, maximum=MAX_STEPS)
         settings = replace(self.settings, steps=self.steps + more)
+        settings.require_motion(self.process)
         farm = Shards.checked(executor, shards)
         machine = Machine.checked(1 if farm and threads is None else threads, level, block)
         settings.require_memory(self.model.dim, machine.threads)

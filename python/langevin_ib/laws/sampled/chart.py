@@ -115,8 +115,10 @@ def _weights_of(place: Slice) -> FloatArray:
     if model.slice is not None:
         raise _unsupported("the slice is one of your own")
     rows = []
-    for matrix in model.noncompact_matrices():
-        dense: Any = np.array(matrix.tolist(), dtype=np.float64)
+    for form in model.forms():
+        dense: Any = np.array(form.matrix.tolist(), dtype=np.float64)
+        if not dense.any():
+            raise _unsupported("the group translates parameters")
         if np.count_nonzero(dense - np.diag(np.diag(dense))):
             raise _unsupported("the group mixes parameters, as GL(r) does")
         rows.append(np.diag(dense))

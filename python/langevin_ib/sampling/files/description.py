@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ...checks import checked_int, shown
 from ...errors import ArchiveError, LangevinError
-from ...model import Linear, Model, Scaling
+from ...model import Fresh, Linear, Model, Scaling, Translation
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
 from ...observe import KINDS, Observer, Trace
-from ...process import SGD, Ambient, Constrained, GaugeFixed, SoftSlice
+from ...process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from ..loop import MAX_WALKERS, Settings
 
 __all__ = ["Arrays", "Described", "content_hash", "describe", "description_hash", "restore"]
@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 _DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained, SGD)
 
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Model, Scaling, Linear, *_DYNAMICS, Settings, *KINDS)}
+_CLASSES = (Model, Fresh, Scaling, Translation, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
+
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in _CLASSES}
 
 
 def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of value
@@ -45,7 +47,7 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
 
     Parameters
     ----------
-    value : Model, Scaling, Linear, a dynamics, Settings, Histogram, Moments or Trace
+    value : Model, Scaling, Translation, Linear, a dynamics, Settings, Histogram, Moments or Trace
         Or any of the plain values that they are made of.
 
     Raises
@@ -86,6 +88,8 @@ def _say_as_before(value: Any, parts: dict[str, Any]) -> None:
     match value:
         case Model():
             constraints = parts.pop("slice")
+            if parts["fresh"] is None:
+                del parts["fresh"]
             parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
         case Settings(approach=0):
             del parts["approach"]

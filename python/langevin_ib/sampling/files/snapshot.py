@@ -143,6 +143,9 @@ def write_snapshot(path: PathLike, snapshot: Snapshot, *, keep: bool = True) -> 
     arrays |= {} if progressed.absorbed is None else {_ABSORBED: progressed.absorbed}
     arrays |= {} if progressed.acceptance is None else {_ACCEPTANCE: progressed.acceptance.counts}
     arrays |= {f"{_DATA}{name}": array for name, array in snapshot.model.data.items()}
+    given = getattr(snapshot.dynamics, "given", None)
+    # No name of the model's data has a dot.
+    arrays |= {} if given is None else {f"{_DATA}given.{i}": array for i, array in enumerate(given.arrays())}
     archive.write(path, header, arrays, keep=keep)
 
 
@@ -173,7 +176,7 @@ def _described(process: Process, settings: Settings) -> dict[str, Described]:
 
 def _process_of(header: Mapping[str, Any], data: Mapping[str, NDArray[Any]]) -> tuple[Process, Settings]:
     """Return the two values that `_described` describes."""
-    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics)  # type: ignore[type-abstract] # any of them
+    model, dynamics = restore(header["model"], Model, data), restore(header["dynamics"], Dynamics, data)  # type: ignore[type-abstract] # any of them
     said = {**header["settings"], "fields": dict(header["settings"]["fields"])}
     temperature = checked_real("temperature", said["fields"].pop("temperature"), minimum=0.0)
     settings, process = restore(said, Settings), Process(model, dynamics, temperature)

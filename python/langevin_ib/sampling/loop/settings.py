@@ -120,7 +120,9 @@ class Settings:
         return Extent(self.count, dim, self.dtype, self.observations(spec, steps))
 
     def require_motion(self, process: Process) -> None:
-        """Refuse a scheme that cannot follow the process, and what would silently round to zero: a step that is none.
+        """Refuse a scheme that cannot follow the process, what it has no batches for, and steps that are none.
+
+        The last would silently round to zero.
 
         Raises
         ------
@@ -131,6 +133,7 @@ class Settings:
             raise InvalidArgumentError(
                 f"scheme={self.scheme!r} does not go with {type(process.dynamics).__name__}: {process.dynamics.why}"
             )
+        process.dynamics.require_steps(self.steps, self.walkers[1])
         tiny = float(np.finfo(self.dtype).tiny)
         h, T = self.step_size, process.temperature
         if self.is_metropolis and T == 0.0:
