@@ -10,7 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..model import Metric, Model, tidied
-from .balance import parts_of
+from .balance import dense_factors
 from .constraints import constraints_of
 from .points import FloatArray
 
@@ -79,7 +79,7 @@ def strength_factors(model: Model, metric: Metric | None = None) -> tuple[Streng
         return None
     constraints_of(model, None, metric)
     blocks = []
-    for part in parts_of(model, metric):
+    for part in dense_factors(model, metric):
         weights = part.block_weights()
         if weights is None or len(part.compact):
             return None
