@@ -18,7 +18,7 @@ from langevin_ib.studies import validation
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
-ALLOWED = {"langevin_ib", "numba", "numpy", "sympy", "sys"}
+ALLOWED = {"dataclasses", "langevin_ib", "numba", "numpy", "sympy", "sys"}
 
 every_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 
