@@ -37,8 +37,6 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
 _TINY = 1e-300
-_ALONG = 1e-12
-"""What is left of a direction that is that of a component."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,8 @@ class BlockLaw(BlockStrength):
         dim = len(vector)
         # The component i is z_i = w_i v, and does not depend on the others.
         place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
-        others = self._others(self.spheres[0 if self.n == 1 else 1], place)
+        self._require_few_directions()
+        others = self.spheres[0 if self.n == 1 else 1].without(place)
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
@@ -220,17 +219,6 @@ class BlockLaw(BlockStrength):
             return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
 
         return log_weight
-
-    def _others(self, sphere: Sphere, place: int) -> Sphere:
-        """Return the directions of all components but one; what the loss knows of them."""
-        self._require_few_directions()
-        if sphere.known is None:
-            return Sphere(sphere.dim - 1)
-        rest = np.delete(np.array(sphere.known).reshape(-1, sphere.dim), place, axis=1)
-        _, length, rows = np.linalg.svd(rest, full_matrices=False)
-        known = rows[length > _ALONG]
-        full = len(known) > sphere.dim - 3
-        return Sphere(sphere.dim - 1) if full else Sphere(sphere.dim - 1, tuple(map(tuple, known.tolist())))
 
     def _signed(self) -> Density:
         if not self.is_isotropic:

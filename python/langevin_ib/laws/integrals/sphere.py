@@ -15,6 +15,9 @@ __all__ = ["Sphere"]
 FloatArray = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
+_ALONG = 1e-12
+"""What is left of a direction that is that of a coordinate."""
+
 _HIGHEST = 1024
 """Gauss rules for weights that are no constants are not made of higher order."""
 
@@ -43,6 +46,16 @@ class Sphere:
     def angles(self) -> int:
         """How many integrals are left."""
         return max(self.dim - 1, 0) if self.known is None else len(self.known)
+
+    def without(self, place: int) -> Sphere:
+        """Return the sphere of all coordinates but one, and what functions know there that also know this one."""
+        if self.known is None:
+            return Sphere(self.dim - 1)
+        rest = np.delete(np.array(self.known).reshape(-1, self.dim), place, axis=1)
+        _, length, rows = np.linalg.svd(rest, full_matrices=False)
+        known = rows[length > _ALONG]
+        few = len(known) <= self.dim - 3
+        return Sphere(self.dim - 1, tuple(map(tuple, known.tolist())) if few else None)
 
     @property
     def highest(self) -> int:
