@@ -13,6 +13,7 @@ from .composition import Composition
 from .confirmation import Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
+from .normalised import as_neuron
 from .plane import law_by_level_sets, require_broken_symmetry
 from .remedies import RUNS
 from .request import Given, LawRequest
@@ -160,7 +161,7 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
     in_plane = isinstance(asked.dynamics, Ambient | SoftSlice)
     refusal: UnsupportedModelError | None = None
     try:
-        family = family_of_symmetry(asked)
+        family = family_of_symmetry(as_neuron(asked) if asked.is_on_slice else asked)
         law = None if family is None else family.density()
     except UnsupportedModelError as error:
         law, refusal = None, error
