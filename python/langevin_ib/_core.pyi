@@ -42,13 +42,16 @@ _Part: TypeAlias = (
 # Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
 
+# Inputs, units and factor of a layer, and the tape that makes its rows, if one does.
+_Layer: TypeAlias = tuple[int, int, float, Tape | None]
+
 # Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
 _Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
 
 @type_check_only
 class Examples(TypedDict):
-    rest: Tape
-    row: Tape
+    rest: Tape | None
+    row: Tape | _Layer
     table: NDArray[np.float64]
     labels: Sequence[float]
     inputs: Sequence[float]

@@ -9,7 +9,8 @@ import numpy as np
 from ... import _core
 from ...model import Fresh, Model
 from ...process import SGD, FreshRows, GivenBatches, Risk, decay
-from ...program import Program
+from ...program import Program, Tape
+from .layers import Layer
 
 __all__ = ["examples_of"]
 
@@ -27,16 +28,21 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     """
     risk = Risk.of(model)
     rest = risk.rest + model.confinement + decay(dynamics.weight_decay, model)
-    around = cast("_core.Tape", Program(model.parameters, rest, model.data).gradient.request())
+    around = None if rest == 0 else _crossing(Program(model.parameters, rest, model.data).gradient)
     if model.fresh is not None and dynamics.given is None:
         return _fresh(model, model.fresh, dynamics, around)
     batch, size = _batch(dynamics, len(risk.table))
+    layer, labels, table = Layer.of(risk), risk.noise(_noise_of(dynamics)), risk.table
+    order = list(range(len(labels))) if layer is None else [risk.symbols.index(symbol) for symbol in layer.entries]
+    if not _keeps_order(order, labels):
+        layer, order = None, list(range(len(labels)))
+    labels, table = [labels[k] for k in order], table[:, order]
     return {
         "rest": around,
-        "row": cast("_core.Tape", risk.gradient.request()),
-        "table": risk.table,
-        "labels": risk.noise(_noise_of(dynamics)),
-        "inputs": [0.0] * len(risk.symbols),
+        "row": _crossing(risk.gradient) if layer is None else (layer.inputs, layer.units, layer.factor, None),
+        "table": table,
+        "labels": labels,
+        "inputs": [0.0] * table.shape[1],
         "law": "normal",
         "batch": batch,
         "scale": 1.0 / size,
@@ -44,12 +50,18 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     }
 
 
-def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape) -> _core.Examples:
+def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape | None) -> _core.Examples:
     """Return the same for rows that are drawn afresh: a full batch of zeros, to which everything is added."""
     rows, size = FreshRows.of(model, dynamics.label_noise), dynamics.batch_size or 1
+    layer = Layer.of(rows.risk)
+    row: _core.Tape | _core._Layer = (
+        _crossing(rows.gradient)
+        if layer is None
+        else (layer.inputs, layer.units, layer.factor, _crossing(rows.entries(layer.entries)))
+    )
     return {
         "rest": rest,
-        "row": cast("_core.Tape", rows.gradient.request()),
+        "row": row,
         "table": np.zeros((size, len(rows.inputs))),
         "labels": rows.labels,
         "inputs": rows.inputs,
@@ -58,6 +70,16 @@ def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape) -> _core
         "scale": 1.0 / size,
         "given": None,
     }
+
+
+def _keeps_order(order: list[int], labels: list[float]) -> bool:
+    """Whether noisy entries come in the order in which noise is drawn for them."""
+    noisy = [k for k in order if labels[k] != 0.0]
+    return noisy == sorted(noisy)
+
+
+def _crossing(tape: Tape) -> _core.Tape:
+    return cast("_core.Tape", tape.request())
 
 
 def _noise_of(dynamics: SGD) -> dict[str, float]:
