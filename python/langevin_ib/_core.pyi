@@ -37,10 +37,13 @@ _Part: TypeAlias = (
     tuple[Sequence[int], Sequence[int], float, bool]
     | tuple[Sequence[Sequence[int]], Sequence[Sequence[float]], Sequence[float], bool]
     | tuple[int, Sequence[int], Sequence[int]]
+    | tuple[Sequence[int], Sequence[Sequence[float]], Sequence[float]]
 )
+_Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 
-# Parts of a gauge and whether walkers at zero are absorbed; or a tape of constraints and their levels.
-_Bound: TypeAlias = tuple[Sequence[_Part], bool] | tuple[Tape, Sequence[float]]
+# Parts of a gauge, whether walkers at zero are absorbed, and the frame of the parts' coordinates; or a tape of
+# constraints, their levels, and the sizes of the blocks that they fall into.
+_Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
 # Inputs, units and factor of a layer, and the tape that makes its rows, if one does.
 _Layer: TypeAlias = tuple[int, int, float, Tape | None]

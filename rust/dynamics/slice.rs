@@ -2,7 +2,10 @@
 //!
 //! A tape gives chi_1 … chi_m, followed by their gradients. With J the (m, dim) matrix of the gradients, v - Jᵀ (J Jᵀ)⁻¹ J v is the
 //! tangent part of v; and from y, the point y + J(x)ᵀ λ of the surface is found by Newton's method in λ, whose matrix is
-//! J(y) J(x)ᵀ (Ciccotti, Lelièvre and Vanden-Eijnden, Comm. Pure Appl. Math. 61 (2008) 371).
+//! J(y) J(x)ᵀ (Ciccotti, Lelièvre and Vanden-Eijnden, Comm. Pure Appl. Math. 61 (2008) 371). Equations that share no coordinates have
+//! orthogonal normals: the systems fall into blocks, each of which is solved by itself.
+
+use std::ops::Range;
 
 use super::dense::solve;
 use crate::error::{Error, Result};
@@ -11,7 +14,7 @@ use crate::potential::program::Evaluator;
 use crate::real::{Real, Scalar};
 use crate::simd::{Element, Routine, Simd};
 
-/// The most equations.
+/// The most equations of one block.
 pub const MOST_EQUATIONS: usize = 16;
 
 /// Newton's steps in a run: who needs more is too far away.
@@ -24,23 +27,43 @@ const STEPS_FROM_AFAR: usize = 300;
 pub struct Slice {
     program: Program,
     levels: Vec<f64>,
+    /// Which equations belong together.
+    blocks: Vec<Range<usize>>,
 }
 
 impl Slice {
-    /// Takes the tape of chi and its gradients, and the level of each.
+    /// Takes the tape of chi and its gradients, the level of each, and the sizes of the blocks that they fall into, in this order.
     ///
     /// # Errors
-    /// If the tape has not so many outputs.
-    pub fn new(program: Program, levels: Vec<f64>) -> Result<Self> {
+    /// If the tape has not so many outputs, or a block is too large or empty.
+    pub fn new(program: Program, levels: Vec<f64>, sizes: &[usize]) -> Result<Self> {
         let (m, dim, outputs) = (levels.len(), program.dim(), program.outputs());
-        if outputs != m * (dim + 1) || !(1..=MOST_EQUATIONS).contains(&m) {
+        let sound = sizes.iter().all(|size| (1..=MOST_EQUATIONS).contains(size));
+        if outputs != m * (dim + 1) || m == 0 || !sound || sizes.iter().sum::<usize>() != m {
             return Err(Error::invalid(format!(
-                "slice: {m} levels in {dim} dimensions need a tape of {} outputs, not {outputs}, and 1 to \
-                 {MOST_EQUATIONS} of them",
+                "slice: {m} levels in {dim} dimensions need a tape of {} outputs, not {outputs}, and blocks of 1 to \
+                 {MOST_EQUATIONS} of them, not {sizes:?}",
                 m * (dim + 1)
             )));
         }
-        Ok(Self { program, levels })
+        let ends = sizes.iter().scan(0, |end, &size| {
+            *end += size;
+            Some(*end - size..*end)
+        });
+        let blocks = ends.collect();
+        Ok(Self { program, levels, blocks })
+    }
+
+    /// Solves (A Bᵀ) z = s in place, block by block, for rows A and B that are orthogonal to those of other blocks.
+    #[inline(always)]
+    fn solve<R: Real>(&self, a: &[R], b: &[R], matrix: &mut [R], sides: &mut [R]) {
+        let dim = self.dim();
+        for block in &self.blocks {
+            let (size, rows) = (block.len(), block.start * dim..block.end * dim);
+            let matrix = &mut matrix[..size * size];
+            products(&a[rows.clone()], &b[rows], dim, matrix);
+            solve(matrix, &mut sides[block.clone()]);
+        }
     }
 
     /// Number of coordinates.
@@ -58,9 +81,10 @@ impl Slice {
     /// One worker's tools.
     #[must_use]
     pub fn tools<S: Simd, T: Element>(&self) -> Tools<'_, S, T> {
-        let m = self.levels.len();
+        let largest = self.blocks.iter().map(Range::len).max().unwrap_or(0);
         let zeros = |count| vec![T::Pack::<S>::constant(0.0); count];
-        Tools { slice: self, tape: self.program.evaluator(), matrix: zeros(m * m), sides: zeros(m), moving: Vec::new() }
+        let (matrix, sides) = (zeros(largest * largest), zeros(self.levels.len()));
+        Tools { slice: self, tape: self.program.evaluator(), matrix, sides, moving: Vec::new() }
     }
 }
 
@@ -116,9 +140,8 @@ impl<S: Simd, T: Element> Routine<S> for Flatten<'_, '_, S, T> {
         let (dim, m) = (slice.dim(), slice.levels.len());
         for (there, vector) in there.chunks_exact(slice.width()).zip(vectors.chunks_exact_mut(dim)) {
             let normals = &there[m..];
-            products(normals, normals, dim, matrix);
             products(vector, normals, dim, sides);
-            solve(matrix, sides);
+            slice.solve(normals, normals, matrix, sides);
             for (normal, &side) in normals.chunks_exact(dim).zip(&*sides) {
                 add(vector, -side, normal);
             }
@@ -162,8 +185,7 @@ impl<S: Simd, T: Element> Routine<S> for Project<'_, '_, S, T> {
                 }
                 is_done = false;
                 let along = normals.map_or(&here[m..], |normals| &normals[i * width + m..(i + 1) * width]);
-                products(&here[m..], along, dim, matrix);
-                solve(matrix, sides);
+                slice.solve(&here[m..], along, matrix, sides);
                 let share = if normals.is_some() { one } else { cautious(along, sides, y) };
                 for (normal, &side) in along.chunks_exact(dim).zip(&*sides) {
                     add(y, Real::select(zero.less(moving[i]), side * share, zero), normal);

@@ -7,7 +7,9 @@ use pyo3::prelude::*;
 use super::level;
 use super::tape::Tape;
 use crate::dynamics::Way;
-use crate::dynamics::gauge::{AtZero, Gauge, GeneralLinear, MOST_COLUMNS, Pair, Part, Retraction, Scalings};
+use crate::dynamics::gauge::{
+    AtZero, Gauge, GeneralLinear, MOST_COLUMNS, Pair, Part, Retraction, Scalings, Translations,
+};
 use crate::dynamics::slice::Slice;
 use crate::error::{Error, Result};
 use crate::simd::{Element, Level};
@@ -15,10 +17,11 @@ use crate::simd::{Element, Level};
 /// What walkers are bound to.
 #[derive(FromPyObject)]
 pub enum Bound<'py> {
-    /// The parts of a gauge; whether walkers that reach zero are absorbed.
-    Gauge(Vec<PartOfGauge>, bool),
-    /// A tape of functions and their gradients, and the functions' levels.
-    Slice(Tape<'py>, Vec<f64>),
+    /// The parts of a gauge; whether walkers that reach zero are absorbed; the frame of the parts' coordinates: those of every
+    /// block, and its matrix by rows.
+    Gauge(Vec<PartOfGauge>, bool, Vec<(Vec<usize>, Vec<f64>)>),
+    /// A tape of functions and their gradients, the functions' levels, and the sizes of the blocks that they fall into.
+    Slice(Tape<'py>, Vec<f64>, Vec<usize>),
 }
 
 /// One part of a gauge; whether walkers may end at zero.
@@ -30,6 +33,8 @@ pub enum PartOfGauge {
     Scalings(Vec<Vec<usize>>, Vec<Vec<f64>>, Vec<f64>, bool),
     /// Columns, and the coordinates of both matrices by rows.
     GeneralLinear(usize, Vec<usize>, Vec<usize>),
+    /// Coordinates, orthonormal directions, and the levels.
+    Translations(Vec<usize>, Vec<Vec<f64>>, Vec<f64>),
 }
 
 /// The same, checked.
@@ -45,13 +50,13 @@ impl Bound<'_> {
     /// If it is none.
     pub fn checked(&self, dim: usize) -> Result<Checked> {
         match self {
-            Self::Gauge(parts, absorb) => {
+            Self::Gauge(parts, absorb, frame) => {
                 let parts = parts.iter().map(PartOfGauge::part).collect::<Result<_>>()?;
                 let at_zero = if *absorb { AtZero::Absorb } else { AtZero::Fail };
-                Ok(Checked::Gauge(Gauge::new(dim, parts, at_zero)?))
+                Ok(Checked::Gauge(Gauge::new(dim, parts, at_zero)?.in_frame(frame.clone())?))
             }
-            Self::Slice(tape, levels) => {
-                let slice = Slice::new(tape.program()?, levels.clone())?;
+            Self::Slice(tape, levels, blocks) => {
+                let slice = Slice::new(tape.program()?, levels.clone(), blocks)?;
                 if slice.dim() != dim {
                     return Err(Error::invalid(format!("slice: a tape of {} inputs, not {dim}", slice.dim())));
                 }
@@ -82,6 +87,12 @@ impl PartOfGauge {
                 fits(u.len() >= columns * columns && v.len() >= columns * columns)?;
                 fits(u.len().is_multiple_of(*columns) && v.len().is_multiple_of(*columns))?;
                 (Retraction::GeneralLinear(GeneralLinear::new(*columns, u.clone(), v.clone())), false)
+            }
+            Self::Translations(coordinates, directions, levels) => {
+                fits(directions.len() == levels.len() && levels.iter().all(|level| level.is_finite()))?;
+                fits(directions.iter().all(|direction| direction.len() == coordinates.len()))?;
+                let directions = directions.iter().cloned().zip(levels.iter().copied()).collect();
+                (Retraction::Translations(Translations::new(coordinates.clone(), directions)), false)
             }
         };
         let part = Part::new(retraction);

@@ -1,7 +1,7 @@
 //! Gauges and surfaces: where the ways back lead, that they are one walker's own, and runs of bound walkers in any arrangement.
 
 use langevin_ib::dynamics::Way;
-use langevin_ib::dynamics::gauge::{AtZero, Gauge, GeneralLinear, Pair, Part, Retraction, Scalings};
+use langevin_ib::dynamics::gauge::{AtZero, Gauge, GeneralLinear, Pair, Part, Retraction, Scalings, Translations};
 use langevin_ib::dynamics::slice::Slice;
 use langevin_ib::error::{Cause, Error, Kind, Result};
 use langevin_ib::math::Op;
@@ -45,7 +45,7 @@ fn hyperbola() -> Slice {
         instruction(Op::Mul, 3, &[0, 3]),
     ];
     let parts = Parts { code, constants: vec![0.5], dim: 2, registers: 5, outputs: vec![3, 1, 4], data: Vec::new() };
-    Slice::new(Program::new(parts).expect("the tape is sound"), vec![LEVEL]).expect("the surface is sound")
+    Slice::new(Program::new(parts).expect("the tape is sound"), vec![LEVEL], &[1]).expect("the surface is sound")
 }
 
 fn led(way: Way, points: &[f64]) -> Vec<f64> {
@@ -81,6 +81,67 @@ fn the_way_of_a_pair_is_the_same_by_newtons_method() {
     for (a, b) in pairs.iter().zip(led(Way::Orbits(&closed), &states)) {
         assert_close(*a, b, 1e-14, "coordinate");
     }
+}
+
+#[test]
+fn a_pair_in_a_frame_is_the_pair_in_its_coordinates() {
+    let h = 0.5_f64.sqrt();
+    let turned = gauge(3, pair(LEVEL)).in_frame(vec![(vec![0, 1], vec![h, h, h, -h])]).expect("the frame is sound");
+    let states = Numbers(12).units(3 * 100);
+    let inside: Vec<f64> = states.chunks_exact(3).flat_map(|x| [(x[0] + x[1]) * h, (x[0] - x[1]) * h, x[2]]).collect();
+    let there = led(Way::Orbits(&gauge(3, pair(LEVEL))), &inside);
+    for (x, y) in led(Way::Orbits(&turned), &states).chunks_exact(3).zip(there.chunks_exact(3)) {
+        assert_close(x[0] * x[1], LEVEL, 1e-13, "level");
+        assert_close((x[0] + x[1]) * h, y[0], 1e-13, "first");
+        assert_close((x[0] - x[1]) * h, y[1], 1e-13, "second");
+        assert_close(x[2], y[2], 0.0, "what is not turned");
+    }
+}
+
+#[test]
+fn frames_that_are_none_are_refused() {
+    let frames = [
+        vec![(vec![0, 1], vec![1.0, 0.0, 0.0, 2.0])],
+        vec![(vec![0, 1], vec![1.0, 0.0, 0.0])],
+        vec![(vec![0, 2], vec![1.0, 0.0, 0.0, 1.0])],
+        vec![(vec![0], vec![1.0]), (vec![0], vec![1.0])],
+        vec![(vec![0], vec![f64::NAN])],
+    ];
+    for frame in frames {
+        assert!(gauge(2, pair(LEVEL)).in_frame(frame).is_err());
+    }
+}
+
+#[test]
+fn translations_lead_to_their_levels_and_no_further() {
+    let directions = vec![(vec![0.6, 0.8, 0.0], 2.0), (vec![0.0, 0.0, 1.0], -1.0)];
+    let gauge = gauge(4, Retraction::Translations(Translations::new(vec![0, 1, 3], directions)));
+    let states = Numbers(13).units(4 * 100);
+    for (x, y) in states.chunks_exact(4).zip(led(Way::Orbits(&gauge), &states).chunks_exact(4)) {
+        assert_close(0.6 * y[0] + 0.8 * y[1], 2.0, 1e-14, "first level");
+        assert_close(y[3], -1.0, 1e-14, "second level");
+        assert_close(0.8 * y[0] - 0.6 * y[1], 0.8 * x[0] - 0.6 * x[1], 1e-14, "across");
+        assert_close(y[2], x[2], 0.0, "what does not move");
+    }
+}
+
+#[test]
+fn surfaces_of_blocks_that_do_not_fit_are_refused() {
+    let tape = || {
+        let parts = Parts {
+            code: Vec::new(),
+            constants: vec![],
+            dim: 2,
+            registers: 2,
+            outputs: vec![0, 1, 0, 1, 0, 1],
+            data: vec![],
+        };
+        Program::new(parts).expect("the tape is sound")
+    };
+    for sizes in [&[1][..], &[2, 1], &[0, 2], &[]] {
+        assert!(Slice::new(tape(), vec![LEVEL, LEVEL], sizes).is_err(), "{sizes:?}");
+    }
+    assert!(Slice::new(tape(), vec![LEVEL, LEVEL], &[1, 1]).is_ok());
 }
 
 #[test]
@@ -269,7 +330,8 @@ fn whoever_finds_no_way_along_the_normals_is_named() {
     let code =
         vec![instruction(Op::Mul, 3, &[1, 1]), instruction(Op::Fma, 3, &[2, 2, 3]), instruction(Op::Mul, 3, &[0, 3])];
     let parts = Parts { code, constants: vec![0.5], dim: 2, registers: 4, outputs: vec![3, 1, 2], data: Vec::new() };
-    let circle = Slice::new(Program::new(parts).expect("the tape is sound"), vec![0.5]).expect("the surface is sound");
+    let circle =
+        Slice::new(Program::new(parts).expect("the tape is sound"), vec![0.5], &[1]).expect("the surface is sound");
     let plan = plan(0..64, 0..200, 0.1, 0.3);
     let model = Model::Harmonic(Harmonic { dim: 2, stiffness: 1.0 });
     let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: None });

@@ -7,10 +7,12 @@ import pytest
 import scipy.integrate
 import scipy.linalg
 import scipy.stats
+import sympy
 from langevin_ib import models
-from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
+from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, OutOfTimeError, UnsupportedModelError
 from langevin_ib.laws.absorption import Absorption, absorption_time
 from langevin_ib.laws.density import density
+from langevin_ib.model.model import Model, Scaling, parameters
 from langevin_ib.process import GaugeFixed
 
 T = 0.3
@@ -130,3 +132,44 @@ def test_what_makes_no_sense_is_refused() -> None:
         absorption_time(models.scalar_product(loss=lambda z: 0 * z), 1.0, temperature=T)
     with pytest.raises(NotNormalizableError, match="absorption_time"):
         density(MODEL, "theta", dynamics=GaugeFixed(0.0), temperature=T)
+
+
+def feller(k: float) -> Model:
+    """The loss k |theta|, of which the law is known: theta is Feller's branching diffusion."""
+    u, v = parameters("u v")
+    return Model(
+        parameters=(u, v),
+        predictor={"theta": u * v},
+        loss=sympy.Float(k) * sympy.Abs(u * v),
+        symmetry=Scaling({u: 1, v: -1}),
+    )
+
+
+@pytest.mark.parametrize("k", [0.3, 5.0])
+@pytest.mark.parametrize("temperature", [0.02, 3.0])
+@pytest.mark.parametrize("start", [1e-6, -1e-3, 0.05])
+def test_no_law_is_off_by_more_than_it_says(k: float, temperature: float, start: float) -> None:
+    """P(tau <= t) = exp(-(k x/T)/(e^(2kt) - 1)); survivors are exponential with the rate k/T, and mu_0 = 2k."""
+    q = np.linspace(0.0005, 0.9995, 300)
+    times = np.log1p(k * abs(start) / temperature / -np.log(q)) / (2.0 * k)
+    found = absorption_time(feller(k), start, temperature=temperature)
+    assert found.time.error < 1e-8
+    assert np.abs(found.time.cdf(times) - q).max() < found.time.error
+    assert np.abs(found.time.sf(times) - (1.0 - q)).max() < found.time.error
+    theta = -np.log1p(-q) * temperature / k
+    below = found.survivors.cdf(theta) if start > 0.0 else found.survivors.sf(-theta)
+    assert np.abs(below - q).max() < found.survivors.error < 1e-11
+    assert found.rate == pytest.approx(2.0 * k, rel=1e-12)
+    # A law that is another by one part in a thousand would be seen.
+    assert np.abs(found.time.cdf(1.001 * times) - q).max() > 1e4 * found.time.error
+
+
+@pytest.mark.parametrize(("start", "temperature"), [(5.0, 0.02), (20.0, 0.3), (1e-12, 1.0)])
+def test_a_law_that_is_lost_in_rounding_is_refused(start: float, temperature: float) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"give a larger one|at_zero=\"absorb\"|take a higher one"):
+        absorption_time(feller(1.0), start, temperature=temperature)
+
+
+def test_it_has_a_budget() -> None:
+    with pytest.raises(OutOfTimeError, match="absorption from theta = 1 was not found within"):
+        absorption_time(MODEL, 1.0, temperature=T, timeout=1e-3)

@@ -51,6 +51,9 @@ CASES: list[tuple[Any, Any, tuple[float, float]]] = [
         (-1, 1),
     ),
     (sympy.Piecewise((W, W < 0), (-3 * W, True)), lambda t: norm.cdf(t) + norm.sf(-t / 3), (-INF, 0)),
+    # Turns where there is no mass: the piece that is left goes on to the end of the support.
+    (sympy.Abs(W - 60), lambda t: norm.sf(60 - t), (0, INF)),
+    ((W + 50) ** 2, lambda t: norm.cdf(np.sqrt(t) - 50), (0, INF)),
     (sympy.Max(W, 2 * W - 1), lambda t: norm.cdf(np.where(t < 1, t, (t + 1) / 2)), (-INF, INF)),
 ]
 

@@ -180,7 +180,7 @@ def test_unusable_scalings_are_refused(weights: Any) -> None:
         ({"loss": sympy.nan}, "not finite"),
         ({"loss": sympy.oo * u * v}, "not finite"),
         ({"loss": sympy.Function("f")(u * v)}, "undefined functions"),
-        ({"symmetry": {u: 1, v: -1}}, "must be a Scaling, a Linear"),
+        ({"symmetry": {u: 1, v: -1}}, "must be a Scaling, a Translation, a Linear"),
         ({"symmetry": Scaling({u: 1, v: -1, sympy.Symbol("w", real=True): 1})}, "scales w"),
     ],
 )

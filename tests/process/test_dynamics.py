@@ -324,9 +324,11 @@ class TestRefusals:
         np.testing.assert_allclose(states, [[2.0, 3.0], [2.0, 1.0]], rtol=1e-15)
 
     def test_groups_that_are_neither_scalings_nor_general_linear(self):
-        x, y = lib.parameters("x y")
-        boost = lib.Linear([[[0, 1], [1, 0]]])
-        model = lib.Model(parameters=(x, y), predictor={"z": x**2 - y**2}, loss=(x**2 - y**2) ** 2, symmetry=boost)
+        x, y, z = lib.parameters("x y z")
+        boosts = [[[0, 1, 0], [1, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 0, 0], [1, 0, 0]]]
+        lorentz = lib.Linear([*boosts, [[0, 0, 0], [0, 0, -1], [0, 1, 0]]])
+        square = x**2 - y**2 - z**2
+        model = lib.Model(parameters=(x, y, z), predictor={"z": square}, loss=square**2, symmetry=lorentz)
         with pytest.raises(UnsupportedModelError, match="take Constrained"):
             bound_of(Process(model, lib.GaugeFixed(level=1.0), 0.1))
         assert bound_of(Process(model, lib.Constrained(level=1.0), 0.1)) is not None

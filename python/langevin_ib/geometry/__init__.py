@@ -7,11 +7,18 @@ to; `find_symmetries`, declared or not. Whatever depends on a metric of the para
 writes a model in coordinates in which that is Euclidean.
 """
 
+from .alignment import aligned
+from .alignment import turned as turned
 from .balance import balance
 from .bias import EffectiveLoss, effective_loss, implicit_bias
-from .discovery import SymmetryReport, find_symmetries
+from .discovery import find_symmetries
+from .frame import Frame as Frame
+from .frame import frame_of as frame_of
+from .frame import turn_of_directions as turn_of_directions
+from .gauge import GeneralLinear as GeneralLinear
 from .gauge import Piece as Piece
 from .gauge import Scalings as Scalings
+from .gauge import Translations as Translations
 from .gauge import pieces_of as pieces_of
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
 from .points import checked_model as checked_model
@@ -21,6 +28,7 @@ from .separate import Factor as Factor
 from .separate import factors_of_group as factors_of_group
 from .symbolic import Symbolic, symbolic
 from .symbolic import log_determinant as log_determinant
+from .symmetry_report import SymmetryReport
 from .whitening import whitened
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "SliceReport",
     "Symbolic",
     "SymmetryReport",
+    "aligned",
     "balance",
     "constraint_gram",
     "coupling",

@@ -101,11 +101,25 @@ def _balanced(
     if model.slice is not None:
         return _own_slice(model, constraints, x, levels)
     out, lost = x.copy(), np.zeros(len(x), dtype=bool)
+    _shift(out, constraints, levels, metric)
     for part in parts_of(model, metric):
         places = np.ix_(np.arange(len(x)), part.parameters)
-        out[places], failed = part.moved(x[places], levels)
+        out[places], failed = part.moved(out[places], levels)
         lost |= failed
     return out, lost
+
+
+def _shift(x: FloatArray, constraints: Constraints, levels: FloatArray, metric: Metric | None) -> None:
+    """Move points along the translations until their constraints hold; nothing else along an orbit changes these."""
+    chosen = np.abs(constraints.slopes).max(axis=1, initial=0.0) > 0.0
+    slopes = constraints.slopes[chosen]
+    if not len(slopes):
+        return
+    directions = slopes if metric is None else metric.from_vectors(metric.slopes(slopes))
+    gram = slopes @ directions.T
+    # Once more against rounding: the first step may be a long one.
+    for _ in range(2):
+        x += np.linalg.solve(gram, (levels[chosen] - x @ slopes.T).T).T @ directions
 
 
 def checked_level(level: Any, count: int) -> FloatArray:
@@ -247,22 +261,26 @@ def _own_slice(
     model: Model, constraints: Constraints, x: FloatArray, levels: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Move along the generators until the constraints of the model's own slice hold."""
-    choices = [model.generator_matrices()]
+    choices = [list(zip(model.generator_matrices(), model.generator_offsets(), strict=True))]
     if len(choices[0]) != len(constraints):
-        choices.append(model.noncompact_matrices())
+        choices.append([(form.matrix, form.slope) for form in model.forms()])
     if len(choices[-1]) != len(constraints):
         raise UnsupportedModelError(
             f"the slice has {len(constraints)} constraints, but the group has {len(choices[0])} generators, of which "
             f"{len(choices[-1])} are not compact; balance needs as many constraints as one or the other"
         )
-    matrices = np.stack([numeric(matrix).toarray() for matrix in choices[-1]])
-    return balance_flow(
-        x,
+    # The points (x, 1), on which translations are linear, too.
+    matrices = np.zeros((len(constraints), model.dim + 1, model.dim + 1))
+    for matrix, (linear, offset) in zip(matrices, choices[-1], strict=True):
+        matrix[:-1, :-1], matrix[:-1, -1] = numeric(linear).toarray(), numeric(offset).toarray()[:, 0]
+    moved, lost = balance_flow(
+        np.column_stack([x, np.ones(len(x))]),
         matrices,
-        lambda y: constraints.values(y) - levels,
-        constraints.gradients,
-        lambda y: _sizes_of_functions(constraints, y, levels),
+        lambda y: constraints.values(y[:, :-1]) - levels,
+        lambda y: np.pad(constraints.gradients(y[:, :-1]), ((0, 0), (0, 0), (0, 1))),
+        lambda y: _sizes_of_functions(constraints, y[:, :-1], levels),
     )
+    return moved[:, :-1], lost
 
 
 def _sizes_of_functions(constraints: Constraints, x: FloatArray, levels: FloatArray) -> FloatArray:
@@ -287,8 +305,10 @@ def _shares(constraints: Constraints, x: FloatArray, levels: FloatArray) -> Floa
         # Squares may be out of range where ratios are not.
         unit = np.maximum(np.abs(x).max(axis=1, initial=0.0), np.sqrt(np.abs(levels).max(initial=0.0)))[:, None]
         unit = np.where(unit > 0.0, unit, 1.0)
-        residual = constraints.values(x / unit) - levels / unit**2
-        size = _sizes_of_squares(constraints, x / unit, levels / unit**2)
+        is_linear = np.abs(constraints.slopes).max(axis=1, initial=0.0) > 0.0
+        scaled = levels / np.where(is_linear, unit, unit**2)
+        residual = constraints.values(x / unit) - scaled
+        size = _sizes_of_squares(constraints, x / unit, scaled) + np.abs(x / unit) @ np.abs(constraints.slopes).T
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(residual == 0.0, 0.0, np.abs(residual) / np.where(size > 0.0, size, 1.0)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ import sympy
 
 from ..checks import shown
 from ..errors import InvalidArgumentError
-from ..model import Metric, Model
+from ..model import Form, Metric, Model
 from ..model.expressions import checked_expression, compiled
-from .points import FloatArray, apply
+from .points import FloatArray, apply, columns
 
 __all__ = ["Constraints", "constraints_of"]
 
@@ -29,13 +29,23 @@ class Constraints:
         The coordinates.
     expressions : tuple of sympy.Expr
         The chi^i.
-    matrices : tuple of sympy.ImmutableSparseMatrix or None
-        The symmetric S_i, if chi^i = xᵀ S_i x / 2.
+    forms : tuple of Form or None
+        The symmetric S_i and the slopes b_i, if chi^i = xᵀ S_i x / 2 + b_i . x.
     """
 
     parameters: tuple[sympy.Symbol, ...]
     expressions: tuple[sympy.Expr, ...]
-    matrices: tuple[sympy.ImmutableSparseMatrix, ...] | None = None
+    forms: tuple[Form, ...] | None = None
+
+    @property
+    def matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...] | None:
+        """The S_i."""
+        return None if self.forms is None else tuple(form.matrix for form in self.forms)
+
+    @cached_property
+    def slopes(self) -> FloatArray:
+        """The b_i, shape (k, dim); zero if the chi^i are other functions."""
+        return columns([form.slope for form in self.forms or ()], len(self.parameters))
 
     def __len__(self) -> int:
         return len(self.expressions)
@@ -44,7 +54,7 @@ class Constraints:
         """Return chi^i at points, shape (..., k)."""
         if self.matrices is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                return np.asarray((self.gradients(x) @ x[..., None])[..., 0] / 2.0)
+                return np.asarray(((self.gradients(x) + self.slopes) @ x[..., None])[..., 0] / 2.0)
         columns = tuple(np.moveaxis(x, -1, 0))
         values = [function(*columns) for function in _functions(self.parameters, self.expressions)]
         return np.stack(values, axis=-1) if values else np.zeros((*x.shape[:-1], 0))
@@ -52,7 +62,7 @@ class Constraints:
     def gradients(self, x: FloatArray) -> FloatArray:
         """Return grad chi^i at points, shape (..., k, dim)."""
         if self.matrices is not None:
-            return apply(self.matrices, x)
+            return apply(self.matrices, x, self.slopes)
         columns = tuple(np.moveaxis(x, -1, 0))
         out = np.zeros((*x.shape[:-1], len(self), x.shape[-1]))
         for (i, j), function in _slopes(self.parameters, self.expressions).items():
@@ -88,7 +98,7 @@ def constraints_of(model: Model, chi: Any = None, metric: Metric | None = None) 
 
 @lru_cache(maxsize=64)
 def _canonical(model: Model, metric: Metric | None) -> Constraints:
-    return Constraints(model.parameters, model.constraints(metric=metric), model.noncompact_matrices(metric=metric))
+    return Constraints(model.parameters, model.constraints(metric=metric), model.forms(metric=metric))
 
 
 @lru_cache(maxsize=64)

@@ -1,22 +1,28 @@
-"""The way along the orbits of a model's symmetry back to a slice, taken apart into pieces that share no parameters."""
+"""The way along the orbits of a model's symmetry back to a slice, taken apart into pieces that share no parameters.
+
+Pieces name parameters by their numbers; those of a `Frame` where the model has commuting generators that are symmetric,
+but not diagonal: y stands there at the place of x.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import scipy.optimize
 import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..model import Model, Scaling, numeric
+from ..model import Linear, Model, is_translation, numeric, self_adjoint_parts
+from .frame import Frame, flat_part, frame_of
 from .gl import factors_of
+from .points import FloatArray, columns
 
-__all__ = ["GeneralLinear", "Piece", "Scalings", "pieces_of"]
+__all__ = ["GeneralLinear", "Piece", "Scalings", "Translations", "pieces_of"]
 
 MOST_COLUMNS = 8
 """The largest r of GL(r) that the core moves along."""
@@ -44,9 +50,14 @@ class Scalings:
     constraints: tuple[int, ...]
 
     @property
+    def moved(self) -> tuple[int, ...]:
+        """The parameters that move."""
+        return tuple(i for factor in self.factors for i in factor)
+
+    @property
     def size(self) -> int:
         """How many parameters move."""
-        return sum(map(len, self.factors))
+        return len(self.moved)
 
     def reaches(self, levels: Sequence[float]) -> bool:
         """Return whether every orbit without zeros meets the slice at these levels."""
@@ -56,7 +67,7 @@ class Scalings:
             return (levels[0] > 0.0) in signs if levels[0] != 0.0 else len(signs) == 2
         return _has_positive_solution(self._chi(range(len(self.factors))), np.array(levels))
 
-    def dimension_at_tip(self) -> int:
+    def dimension(self) -> int:
         """Return the dimension delta of the Bessel process that the distance from zero is, on the slice of level 0.
 
         Near zero exp(-V/T) (det G)**(-1/2) dS has the radial density y**(delta - 1): the cone has `size` - m dimensions
@@ -111,7 +122,12 @@ class GeneralLinear:
         """The number r of columns."""
         return len(self.u[0])
 
-    def dimension_at_edge(self) -> int:
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """The parameters that move."""
+        return tuple(i for row in (*self.u, *self.v) for i in row)
+
+    def dimension(self) -> int:
         """Return the dimension of the Bessel process that the root of the smallest singular value of U Vᵀ is at 0.
 
         Its density there is sigma**((m + n) / 2 - r - 1), that of a squared radius in m + n - 2 r dimensions.
@@ -119,7 +135,34 @@ class GeneralLinear:
         return len(self.u) + len(self.v) - 2 * self.columns
 
 
-Piece: TypeAlias = Scalings | GeneralLinear
+@dataclass(frozen=True)
+class Translations:
+    """Translations that hang together: x -> x + s_1 a_1 + s_2 a_2 + ...
+
+    Parameters
+    ----------
+    moved : tuple of int
+        The parameters that move, by their numbers.
+    directions : tuple of tuple of float
+        The a, each by its components along these parameters.
+    constraints : tuple of int
+        Which of the model's constraints a . x are theirs.
+    """
+
+    moved: tuple[int, ...]
+    directions: tuple[tuple[float, ...], ...]
+    constraints: tuple[int, ...]
+
+    def orthonormal(self, levels: Sequence[float]) -> tuple[FloatArray, FloatArray]:
+        """Return orthonormal directions with the same span, one per row, and the levels along them."""
+        basis, triangle = np.linalg.qr(np.array(self.directions).T)
+        return basis.T, np.asarray(scipy.linalg.solve_triangular(triangle, np.array(levels), trans="T"))
+
+    def dimension(self) -> None:
+        """Return None: the slice is flat, and has no tip."""
+
+
+Piece: TypeAlias = Scalings | GeneralLinear | Translations
 
 
 @lru_cache(maxsize=128)
@@ -136,54 +179,67 @@ def pieces_of(model: Model) -> tuple[Piece, ...]:
             "GaugeFixed goes along orbits to the canonical dual slice, and the model has a slice of its own; leave "
             "slice= out, or take Constrained, which goes along normals"
         )
-    numbered = [numeric(matrix) for matrix in model.noncompact_matrices()]
-    if not numbered:
+    matrices = model.generator_matrices()
+    if not model.forms():
         raise InvalidArgumentError(
             "GaugeFixed needs a non-compact symmetry, along whose orbits walkers go back to the slice; give the model "
             "one"
         )
-    diagonal: dict[int, np.ndarray] = {}
-    groups: list[GeneralLinear] = []
-    for symmetry in model.symmetries:
-        matrices = symmetry.matrices(model.parameters)
-        if isinstance(symmetry, Scaling) or all(_is_diagonal(matrix) for matrix in matrices):
-            diagonal |= {_place(matrix, numbered): numeric(matrix).diagonal() for matrix in matrices}
-        else:
-            groups.append(_general_linear(matrices, numbered))
-    pieces: tuple[Piece, ...] = (*_connected(diagonal), *groups)
-    _refuse_shared(pieces, model)
+    frame, flat = frame_of(model), flat_part(model.symmetries, model.parameters)
+    moved_by = {place for place, _ in self_adjoint_parts(matrices)}
+    moved_by |= {place for place, matrix in enumerate(matrices) if is_translation(matrix)}
+    constraint = {place: number for number, place in enumerate(sorted(moved_by))}
+    scalings = {constraint[place]: np.array(frame.weights(matrices[place]), dtype=np.float64) for place in flat}
+    offsets = frame.vectors(columns(model.generator_offsets(), model.dim))
+    shifts = {constraint[place]: offsets[place] for place, matrix in enumerate(matrices) if is_translation(matrix)}
+    groups = _groups(model, flat, constraint)
+    pieces: tuple[Piece, ...] = (*_connected(scalings), *groups, *_translations(shifts))
+    _refuse_shared(pieces, model, frame)
     return pieces
 
 
-def _is_diagonal(matrix: sympy.ImmutableSparseMatrix) -> bool:
-    return all(i == j for i, j in matrix.todok())
+def _groups(model: Model, flat: Sequence[int], constraint: Mapping[int, int]) -> Iterator[GeneralLinear]:
+    """Yield the linear groups of other generators, which must be GL(r)."""
+    first = 0
+    for symmetry in model.symmetries:
+        matrices = symmetry.matrices(model.parameters)
+        places = range(first, first + len(matrices))
+        first += len(matrices)
+        if isinstance(symmetry, Linear) and places[0] not in flat:
+            yield _general_linear(matrices, tuple(constraint[place] for place in places if place in constraint))
 
 
-def _place(matrix: sympy.ImmutableSparseMatrix, numbered: Sequence[Any]) -> int:
-    """Return which of the symmetric matrices this one is."""
-    wanted = numeric(matrix)
-    return next(place for place, known in enumerate(numbered) if abs(known - wanted).sum() == 0.0)
-
-
-def _connected(diagonal: dict[int, np.ndarray]) -> Iterator[Scalings]:
-    """Yield scalings that share parameters, directly or through others."""
-    left = dict(diagonal)
+def _hanging_together(rows: Mapping[int, np.ndarray]) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield the keys of rows that share places where they are not zero, directly or through others; and the places."""
+    left = dict(rows)
     while left:
         first = next(iter(left))
         chosen, moved = [first], left.pop(first) != 0.0
-        while linked := [place for place, weights in left.items() if (moved & (weights != 0.0)).any()]:
+        while linked := [place for place, row in left.items() if (moved & (row != 0.0)).any()]:
             for place in linked:
                 moved |= left.pop(place) != 0.0
                 chosen.append(place)
-        chosen.sort()
+        yield sorted(chosen), np.flatnonzero(moved)
+
+
+def _translations(shifts: Mapping[int, np.ndarray]) -> Iterator[Translations]:
+    """Yield translations that share parameters."""
+    for chosen, moved in _hanging_together(shifts):
+        directions = tuple(tuple(shifts[place][moved].tolist()) for place in chosen)
+        yield Translations(tuple(moved.tolist()), directions, tuple(chosen))
+
+
+def _connected(diagonal: Mapping[int, np.ndarray]) -> Iterator[Scalings]:
+    """Yield scalings that share parameters, directly or through others."""
+    for chosen, moved in _hanging_together(diagonal):
         table = np.array([diagonal[place] for place in chosen]).T
         factors: dict[tuple[float, ...], list[int]] = {}
-        for i in np.flatnonzero(moved):
+        for i in moved:
             factors.setdefault(tuple(table[i].tolist()), []).append(int(i))
         yield Scalings(tuple(map(tuple, factors.values())), tuple(factors), tuple(chosen))
 
 
-def _general_linear(matrices: Sequence[sympy.ImmutableSparseMatrix], numbered: Sequence[Any]) -> GeneralLinear:
+def _general_linear(matrices: Sequence[sympy.ImmutableSparseMatrix], constraints: tuple[int, ...]) -> GeneralLinear:
     """Recognise the generators of GL(r).
 
     Raises
@@ -194,24 +250,24 @@ def _general_linear(matrices: Sequence[sympy.ImmutableSparseMatrix], numbered: S
     found = factors_of([numeric(matrix) for matrix in matrices])
     if found is None or found.rank > MOST_COLUMNS:
         raise UnsupportedModelError(
-            "GaugeFixed knows scalings, and GL(r) on pairs of matrices (U, V) -> (U g, V g**-T) with all r**2 "
-            f"generators, 2 <= r <= {MOST_COLUMNS}; this Linear is neither. Leave compact groups out (they have no "
-            "constraints), or take Constrained, which needs no orbits"
+            "GaugeFixed knows scalings, translations, symmetric matrices that commute, and GL(r) on pairs of matrices "
+            f"(U, V) -> (U g, V g**-T) with all r**2 generators, 2 <= r <= {MOST_COLUMNS}; this Linear is none of "
+            "these. Leave compact groups out (they have no constraints), or take Constrained, which needs no orbits"
         )
-    moved = {*found.left.ravel().tolist(), *found.right.ravel().tolist()}
-    places = (p for p, matrix in enumerate(numbered) if moved & set(matrix.nonzero()[0].tolist()))
-    return GeneralLinear(_rows(found.left), _rows(found.right), tuple(places))
+    return GeneralLinear(_rows(found.left), _rows(found.right), constraints)
 
 
 def _rows(places: np.ndarray) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, places.tolist()))
 
 
-def _refuse_shared(pieces: Sequence[Piece], model: Model) -> None:
+def _refuse_shared(pieces: Sequence[Piece], model: Model, frame: Frame) -> None:
+    # A group that is none of scalings moves x, and not the y of a frame.
+    turned = {i for turn in frame.turns for i in turn.places}
     taken: set[int] = set()
     for piece in pieces:
-        moved = {i for part in (piece.factors if isinstance(piece, Scalings) else (*piece.u, *piece.v)) for i in part}
-        if shared := taken & moved:
+        moved = set(piece.moved)
+        if shared := moved & (taken | turned if isinstance(piece, GeneralLinear) else taken):
             raise UnsupportedModelError(
                 f"the parameter {model.parameters[min(shared)]} is moved by two groups of which one is no scaling; "
                 "GaugeFixed knows no way along both. Give one of them, or take Constrained"

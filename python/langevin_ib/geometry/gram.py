@@ -14,9 +14,9 @@ import numpy as np
 import scipy.sparse
 
 from ..errors import InvalidArgumentError
-from ..model import Model, metric_for
+from ..model import Model, is_translation, metric_for
 from .constraints import constraints_of
-from .points import FloatArray, apply, checked_model, checked_points, transposed
+from .points import FloatArray, apply, checked_model, checked_points, columns, transposed
 from .separate import Factor, factors_of_group
 
 __all__ = [
@@ -37,7 +37,7 @@ RANK = 1e-12
 
 
 def generators(model: Model, x: Any) -> FloatArray:
-    """Return the vector fields xi_a = A_a x at points; no metric is in them.
+    """Return the vector fields xi_a = A_a x + a_a at points; no metric is in them.
 
     Parameters
     ----------
@@ -61,7 +61,8 @@ def generators(model: Model, x: Any) -> FloatArray:
     >>> generators(models.scalar_product(), [1.0, 2.0])
     array([[ 1., -2.]])
     """
-    return apply(checked_model(model).generator_matrices(), checked_points(model, x))
+    points = checked_points(checked_model(model), x)
+    return apply(model.generator_matrices(), points, columns(model.generator_offsets(), model.dim))
 
 
 def orbit_gram(model: Model, x: Any, *, metric: Any = None) -> FloatArray:
@@ -237,16 +238,22 @@ def log_det(model: Model, x: Any, chi: Any = None, *, of: str = "G", metric: Any
     """
     points = checked_points(checked_model(model), x)
     g = metric_for(metric, model.parameters)
+    if of == "H" and any(map(is_translation, model.generator_matrices())):
+        # Rotations may move the translations, and are then not orthogonal to them.
+        return log_gram(generators(model, points), None if g is None else g.vectors)
     if of == "H":
         return _log_by_factors(points, factors_of_group(model, g), of)
     constraints = constraints_of(model, chi, g)
     if of == "G" and constraints.matrices is not None:
-        return _log_by_factors(points, factors_of_group(model, g), of)
+        # Translations are orthogonal to all that moves points by matrices, and their Gram matrix is constant.
+        slopes = constraints.slopes[np.abs(constraints.slopes).max(axis=1) > 0.0]
+        constant = log_gram(slopes, None if g is None else g.slopes) if len(slopes) else 0.0
+        return _log_by_factors(points, factors_of_group(model, g), of) + constant
     if of == "G":
         return log_gram(constraints.gradients(points), None if g is None else g.slopes)
     if of != "M":
         raise InvalidArgumentError(f'of must be "G", "H" or "M", got {of!r}')
-    fields, size = normalised(apply(model.generator_matrices(), points))
+    fields, size = normalised(generators(model, points))
     gradients, extent = normalised(constraints.gradients(points))
     if fields.shape[-2] != gradients.shape[-2]:
         raise InvalidArgumentError(

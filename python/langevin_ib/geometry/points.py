@@ -1,4 +1,4 @@
-"""Points at which geometry is evaluated, and linear vector fields there."""
+"""Points at which geometry is evaluated, and affine vector fields there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..checks import real_array, shown
 from ..errors import InvalidArgumentError
 from ..model import Model, numeric
 
-__all__ = ["FloatArray", "apply", "checked_model", "checked_points", "place_of", "transposed"]
+__all__ = ["FloatArray", "apply", "checked_model", "checked_points", "columns", "place_of", "transposed"]
 
 FloatArray = NDArray[np.float64]
 
@@ -65,16 +65,26 @@ def place_of(bad: NDArray[np.bool_]) -> str:
     return f"[{', '.join(map(str, np.argwhere(bad)[0].tolist()))}]"
 
 
+def columns(vectors: Sequence[sympy.MatrixBase], dim: int) -> FloatArray:
+    """Return SymPy columns as the rows of an array, shape (number, dim)."""
+    rows = [numeric(vector).toarray()[:, 0] for vector in vectors]
+    return np.stack(rows) if rows else np.zeros((0, dim))
+
+
 def transposed(matrices: FloatArray) -> FloatArray:
     """Return matrices, the last two axes, with rows and columns exchanged."""
     return np.swapaxes(matrices, -1, -2)
 
 
-def apply(matrices: Sequence[sympy.MatrixBase | scipy.sparse.csr_array], x: FloatArray) -> FloatArray:
-    """Return the vectors A_a x, shape (..., number of matrices, dim)."""
+def apply(
+    matrices: Sequence[sympy.MatrixBase | scipy.sparse.csr_array], x: FloatArray, offsets: FloatArray | None = None
+) -> FloatArray:
+    """Return the vectors A_a x + a_a, shape (..., number of matrices, dim); offsets have shape (number, dim)."""
     flat = x.reshape(-1, x.shape[-1])
     out = np.empty((len(flat), len(matrices), flat.shape[1]))
     for a, matrix in enumerate(matrices):
         numbers = numeric(matrix) if isinstance(matrix, sympy.MatrixBase) else matrix
         out[:, a] = (numbers @ flat.T).T
+    if offsets is not None:
+        out += offsets
     return out.reshape(*x.shape[:-1], *out.shape[1:])

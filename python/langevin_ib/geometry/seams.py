@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import sympy
 
-from ..model import Model
+from ..model import Model, Symmetry
 from ..model.expressions import is_rough, jet, parts_of, values_of
 from ..model.meaning import Orbits, Seam, jumps_of, telling_points
 from .points import FloatArray
@@ -50,11 +52,13 @@ def equations_on_pieces(model: Model) -> tuple[FloatArray, FloatArray]:
     return np.concatenate([slopes[known], across]), np.concatenate([points[known], jumps])
 
 
-def points_against(model: Model, matrices: tuple[sympy.ImmutableSparseMatrix, ...]) -> FloatArray:
-    """Return points, shape (n, dim), that show that matrices generate no symmetry of a predictor with pieces."""
+def points_against(model: Model, symmetries: Sequence[Symmetry]) -> FloatArray:
+    """Return points, shape (n, dim), that show that some symmetries are none of a predictor with pieces."""
     found = []
+    matrices = tuple(matrix for each in symmetries for matrix in each.matrices(model.parameters))
+    offsets = tuple(offset for each in symmetries for offset in each.offsets(model.parameters))
     for component in _rough(model):
-        change = Orbits(matrices, model.parameters).first_change(component, model.data)
+        change = Orbits(matrices, model.parameters, offsets).first_change(component, model.data)
         if change is not None:
             found += [change[1].point, change[1].image]
     return np.array(found).reshape(-1, model.dim)

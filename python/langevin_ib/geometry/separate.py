@@ -1,4 +1,7 @@
-"""The factors of a group that do not share parameters: what is computed for each of them stays small."""
+"""The factors of a group that do not share parameters: what is computed for each of them stays small.
+
+Translations are in none of them: where there is a canonical slice, they are orthogonal to all that moves by matrices.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import UnsupportedModelError
-from ..model import Metric, Model, numeric, self_adjoint_parts
+from ..model import Metric, Model, is_translation, numeric, self_adjoint_parts
 
 __all__ = ["Factor", "factors_of_group"]
 
@@ -48,13 +51,18 @@ class Factor:
 @lru_cache(maxsize=32)
 def factors_of_group(model: Model, metric: Metric | None = None) -> tuple[Factor, ...]:
     """Return the factors in the order of their first generators; each has a generator at least."""
-    generators = [numeric(matrix) for matrix in model.generator_matrices()]
+    linear = tuple(matrix for matrix in model.generator_matrices() if not is_translation(matrix))
+    if not linear:
+        return ()
+    generators = [numeric(matrix) for matrix in linear]
     try:
-        symmetric = [numeric(matrix) for matrix in model.noncompact_matrices(metric=metric)]
-        sources = self_adjoint_parts(model.generator_matrices(), metric)
+        forms = dict(enumerate(numeric(form.matrix) for form in model.forms(metric=metric)))
+        forms = {number: matrix for number, matrix in forms.items() if matrix.nnz}
+        sources = self_adjoint_parts(linear, metric)
     except UnsupportedModelError:
         # There is no canonical slice; orbits there are all the same.
-        symmetric, sources = [], ()
+        forms, sources = {}, ()
+    symmetric, numbers = list(forms.values()), np.array(list(forms), dtype=np.int64)
     # All parameters that one generator moves belong together.
     touched = [np.unique(np.concatenate(matrix.nonzero())) for matrix in generators]
     rows = np.concatenate([places[:-1] for places in touched])
@@ -73,7 +81,7 @@ def factors_of_group(model: Model, metric: Metric | None = None) -> tuple[Factor
         factors.append(
             Factor(
                 parameters=places,
-                constraints=chosen,
+                constraints=numbers[chosen],
                 generators=tuple(_restricted(generators[a], places) for a in own),
                 symmetric=tuple(_restricted(symmetric[a], places) for a in chosen),
                 sources=tuple((own.index(sources[a][0]), sources[a][1]) for a in chosen),

@@ -107,9 +107,9 @@ def symbolic(model: Model, chi: Any = None, *, metric: Any = None) -> Symbolic:
         [sympy.diff(chi, x) if x in chi.free_symbols else sympy.S.Zero for x in model.parameters]
         for chi in constraints.expressions
     ]
-    if g is not None and constraints.matrices is not None:
+    if g is not None and constraints.forms is not None:
         # With all digits, so that terms which cancel in G are gone.
-        rows = [list(vector_field(matrix, model.parameters)) for matrix in constraints.matrices]
+        rows = [list(vector_field(form.matrix, model.parameters, form.slope)) for form in constraints.forms]
     return Symbolic(
         generators=sympy.ImmutableMatrix([list(field) for field in model.generators()]),
         constraints=constraints.expressions,

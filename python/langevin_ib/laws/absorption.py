@@ -20,15 +20,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-import scipy.linalg
-from numpy.polynomial import legendre
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from ..checks import checked_real
+from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from ..model import Model
 from ..model.expressions import compiled
@@ -36,17 +33,22 @@ from ..temperature import resolve_temperature
 from .families import Block
 from .integrals import log_integrals
 from .line import Density
+from .survival import Life, Modes, mesh
 
 __all__ = ["Absorption", "absorption_time"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
 
-_ORDER, _NODES, _ELEMENTS = 16, 40, 24
-_ROUNDING = 1e-13
-_ERROR = 1e-9  # of the distribution functions: the modes have about ten digits
+_ELEMENTS = 20, 28
+"""Everything is done twice: what differs is the error."""
+
+_MOST, _MISMATCH = 1e-6, 1e-6
+"""The largest error of a law that is returned, and how far its mean may be from the double integral."""
+
 _DROP = 60.0  # the domain ends where exp(-l/T) has fallen by exp(-60)
 _NEAREST = 1e-100  # a start may be so far from 0, and the inverse of that
+_SHORTEST = 1e-9  # or this share of the domain
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,7 @@ def absorption_time(
     beta: float | None = None,
     sigma: float | None = None,
     temperature: float | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
 ) -> Absorption:
     """Return how the product model is absorbed at theta = 0 under `GaugeFixed(level=0)`.
 
@@ -96,11 +99,13 @@ def absorption_time(
         Where theta starts; not 0. It keeps its sign until it is absorbed.
     beta, sigma, temperature : float, optional
         The temperature, see `resolve_temperature`.
+    timeout : float or None
+        The seconds after which it is refused; None for no limit.
 
     Returns
     -------
     Absorption
-        Mean, rate and laws; they have about ten digits.
+        Mean, rate and laws; each law says how exactly it is known, mostly to ten digits.
 
     Raises
     ------
@@ -108,6 +113,11 @@ def absorption_time(
         If the model is another one, or `start` is 0.
     NotNormalizableError
         If the loss does not confine theta.
+    UnsupportedModelError
+        If the law of the time is not known to 1e-6: the start is so rare a place under exp(-l/T), or so near to 0, that
+        the sum over eigenfunctions is one of huge terms, or the loss has kinks or jumps.
+    OutOfTimeError
+        If it takes longer than `timeout`; an UnsupportedModelError, too.
 
     Examples
     --------
@@ -130,22 +140,61 @@ def absorption_time(
         raise InvalidArgumentError("absorption is known for the product model theta = u v with its scaling symmetry")
     if model.confinement != 0:
         raise UnsupportedModelError("absorption with a confinement of the model is not known; put it into the loss")
+    return within(
+        timeout,
+        lambda: _absorbed(model, block, start, T),
+        what=f"absorption from theta = {start:.6g}",
+        remedy='sample it with GaugeFixed(level=0.0, at_zero="absorb")',
+    )
+
+
+def _absorbed(model: Model, block: Block, start: float, T: float) -> Absorption:
     sign = math.copysign(1.0, start)
     loss = _loss_of_theta(model, block, sign)
-    modes = _Modes.solve(loss, T, abs(start))
+    end, offset = _domain(loss, T, abs(start))
+    if abs(start) < _SHORTEST * end:
+        raise UnsupportedModelError(
+            f"start={start!r} is too near to 0 beside the values up to {end:.3g} that theta takes; give a larger one"
+        )
+    coarse, fine = (Modes.solve(loss, T, mesh(end, abs(start), elements), offset) for elements in _ELEMENTS)
+    lives = coarse.life(abs(start)), fine.life(abs(start))
+    mean = _mean(loss, T, abs(start), end)
+    error = _error_of_lives(*lives)
+    if not error < _MOST or not abs(lives[1].mean() / mean - 1.0) < _MISMATCH:
+        raise UnsupportedModelError(
+            f"the law of the time of absorption from theta = {start:.6g} at T = {T:.6g} is not known to better than "
+            f"{min(error, 1.0):.1g}: the start is a rare place under exp(-l/T) or too near to 0, or the loss is rough; "
+            'start elsewhere, raise the temperature, or sample it with GaugeFixed(level=0.0, at_zero="absorb")'
+        )
     name = f"gauge-fixed dynamics of level 0, T = {T:.12g}"
-    life = _Life(*modes.life(abs(start)))
     time = Density(
-        f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, life, _ERROR
+        f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, lives[1], error
     )
     survivors = Density.from_log_weight(
-        modes.log_survivors,
+        fine.log_survivors,
         name=f"quasi-stationary law given survival under {name}",
         reference="d theta",
-        support=(0.0, modes.end) if sign > 0.0 else (-modes.end, 0.0),
-        error=_ERROR,
+        support=(0.0, end) if sign > 0.0 else (-end, 0.0),
+        error=_error_of_survivors(coarse, fine),
     )
-    return Absorption(start, _mean(loss, T, abs(start), modes.end), float(modes.rates[0]), time, survivors)
+    return Absorption(start, mean, float(fine.rates[0]), time, survivors)
+
+
+def _error_of_lives(coarse: Life, fine: Life) -> float:
+    """Return the error of P(tau > t) at any t: what two meshes differ by, and the rounding of a sum of large terms."""
+    longest = max(60.0 / float(fine.rates[0]), 2.0 * fine.quiet)
+    times = np.geomspace(fine.quiet, longest, 500)
+    totals = coarse.total(times), fine.total(times)
+    off = max(float(np.abs(totals[0] - totals[1]).max()), abs(1.0 - float(totals[1][0])))
+    return 2.0 * off + 1e-15 * float(np.abs(fine.shares).sum()) + 1e-13
+
+
+def _error_of_survivors(coarse: Modes, fine: Modes) -> float:
+    """Return the distance in total variation of the laws of two meshes, doubled."""
+    theta, weight = (each.ravel() for each in fine.rule())
+    with np.errstate(all="ignore"):
+        laws = [weight * np.exp(modes.log_survivors(theta)) for modes in (coarse, fine)]
+    return float(np.abs(laws[0] / laws[0].sum() - laws[1] / laws[1].sum()).sum()) + 1e-13
 
 
 def _loss_of_theta(model: Model, block: Block, sign: float) -> Callable[[FloatArray], FloatArray]:
@@ -160,104 +209,6 @@ def _loss_of_theta(model: Model, block: Block, sign: float) -> Callable[[FloatAr
 def _loss_at(loss: Callable[..., FloatArray], factors: tuple[float, ...], theta: FloatArray) -> FloatArray:
     root = np.sqrt(theta)
     return loss(*(factor * root for factor in factors))
-
-
-@dataclass(frozen=True, eq=False)
-class _Modes:
-    """Eigenfunctions as polynomials of order 16 on elements, zero at theta = 0.
-
-    On an element with the coordinate t in [-1, 1] a function is a (1 - t)/2 + b (1 + t)/2 plus a combination of the
-    bubbles P_{k+1} - P_{k-1}, which vanish at both ends.
-    """
-
-    edges: FloatArray
-    loss: Callable[[FloatArray], FloatArray]
-    temperature: float
-    offset: float
-    rates: FloatArray
-    series: FloatArray
-    """Legendre coefficients (order + 1, elements, modes)."""
-
-    @property
-    def end(self) -> float:
-        """Where the domain ends."""
-        return float(self.edges[-1])
-
-    @classmethod
-    def solve(cls, loss: Callable[[FloatArray], FloatArray], T: float, start: float) -> _Modes:
-        """Solve 2 T int e^(-l/T) f' g' = mu int e^(-l/T) f g / theta for all g of the space."""
-        end, offset = _domain(loss, T, start)
-        # Elements get shorter towards 0, where eigenfunctions are smooth, but those of short lives are not.
-        edges = end * (np.arange(_ELEMENTS + 1) / _ELEMENTS) ** 2
-        basis, slopes, to_series = _element_basis()
-        nodes, shares = legendre.leggauss(_NODES)
-        size = _ELEMENTS * _ORDER
-        stiffness, mass = np.zeros((2, size + 1, size + 1))
-        for e in range(_ELEMENTS):
-            half = (edges[e + 1] - edges[e]) / 2.0
-            theta = edges[e] + half * (1.0 + nodes)
-            weight = shares * np.exp(offset - loss(theta) / T)
-            places = np.concatenate([[e * _ORDER], e * _ORDER + np.arange(1, _ORDER), [(e + 1) * _ORDER]])
-            block = np.ix_(places, places)
-            stiffness[block] += 2.0 * T / half * (slopes * weight) @ slopes.T
-            mass[block] += half * (basis * (weight / theta)) @ basis.T
-        try:
-            rates, vectors = scipy.linalg.eigh(stiffness[1:, 1:], mass[1:, 1:])
-        except (np.linalg.LinAlgError, ValueError):
-            raise UnsupportedModelError(
-                f"at T = {T:.6g} the weight exp(-l/T) vanishes too fast for the finite elements; take a higher one"
-            ) from None
-        vectors = np.concatenate([np.zeros((1, size)), vectors])
-        places = np.arange(_ELEMENTS)[:, None] * _ORDER + np.arange(_ORDER + 1)
-        series = np.einsum("ks,ekj->sej", to_series, vectors[places])
-        return cls(edges, loss, T, offset, rates, series)
-
-    def _values(self, theta: float) -> FloatArray:
-        """Return all eigenfunctions at one point."""
-        e = int(np.clip(np.searchsorted(self.edges, theta, side="right") - 1, 0, _ELEMENTS - 1))
-        t = 2.0 * (theta - self.edges[e]) / (self.edges[e + 1] - self.edges[e]) - 1.0
-        return np.asarray(legendre.legval(float(t), self.series[:, e, :]))
-
-    def life(self, start: float) -> tuple[FloatArray, FloatArray]:
-        """Return the rates mu_j and the shares b_j of P(tau > t)."""
-        nodes, shares = legendre.leggauss(_NODES)
-        half = np.diff(self.edges)[:, None] / 2.0
-        theta = self.edges[:-1, None] + half * (1.0 + nodes)
-        weight = half * shares * np.exp(self.offset - self.loss(theta.ravel()).reshape(theta.shape) / self.temperature)
-        values = np.einsum("sej,sq->eqj", self.series, legendre.legvander(nodes, _ORDER).T)
-        totals = np.einsum("eq,eqj->j", weight / theta, values)
-        return self.rates, self._values(start) * totals
-
-    def log_survivors(self, theta: FloatArray) -> FloatArray:
-        """Return the log of f_0 e^(-l/T) / |theta|, on the side of 0 on which the process is.
-
-        On the first element f_0/theta is the mean of f_0' over (0, theta), which has no cancellation at 0.
-        """
-        theta = np.abs(theta)
-        first = self.series[:, :, 0]
-        e = np.clip(np.searchsorted(self.edges, theta, side="right") - 1, 0, _ELEMENTS - 1)
-        t = 2.0 * (theta - self.edges[e]) / (self.edges[e + 1] - self.edges[e]) - 1.0
-        values = legendre.legval(t, first[:, e], tensor=False)
-        nodes, shares = legendre.leggauss(_NODES)
-        slope = legendre.legder(first[:, 0]) * 2.0 / self.edges[1]
-        inside = np.minimum(theta, self.edges[1])[:, None] * (1.0 + nodes) / 2.0
-        near = legendre.legval(2.0 * inside / self.edges[1] - 1.0, slope) @ shares / 2.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.abs(np.where(e == 0, near, values / theta))
-            return np.asarray(np.log(ratio) + self.offset - self.loss(theta) / self.temperature)
-
-
-def _element_basis() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the values and slopes at the nodes of the functions on an element, and their Legendre coefficients."""
-    to_series = np.zeros((_ORDER + 1, _ORDER + 1))
-    to_series[0, :2], to_series[-1, :2] = (0.5, -0.5), (0.5, 0.5)
-    for k in range(1, _ORDER):
-        # Scaled so that the slopes P_k are orthonormal.
-        to_series[k, k + 1], to_series[k, k - 1] = (sign / math.sqrt(2.0 * (2 * k + 1)) for sign in (1.0, -1.0))
-    nodes, _ = legendre.leggauss(_NODES)
-    vander = legendre.legvander(nodes, _ORDER).T
-    slopes = legendre.legval(nodes, legendre.legder(to_series.T))
-    return np.asarray(to_series @ vander), np.asarray(slopes, dtype=np.float64), to_series
 
 
 def _domain(loss: Callable[[FloatArray], FloatArray], T: float, start: float) -> tuple[float, float]:
@@ -290,54 +241,3 @@ def _mean(loss: Callable[[FloatArray], FloatArray], T: float, start: float, end:
 
     high = np.array([math.log(start)])
     return float(np.exp(log_integrals(outer, high - 45.0, high)[0])) / (2.0 * T)
-
-
-class _Life:
-    """The law with the survival function sum of b_j exp(-mu_j t), as `Density` wants it."""
-
-    def __init__(self, rates: FloatArray, shares: FloatArray) -> None:
-        self.rates, self.shares = rates, shares
-
-    def _sum(self, t: FloatArray, factors: FloatArray) -> FloatArray:
-        # In the order from the fastest to the slowest, so that what is large late is added last.
-        decay = np.exp(-np.maximum(t, 0.0)[:, None] * self.rates[::-1])
-        return np.asarray(decay @ factors[::-1])
-
-    def sf(self, t: FloatArray) -> FloatArray:
-        return np.where(t <= 0.0, 1.0, np.clip(self._sum(t, self.shares), 0.0, 1.0))
-
-    def cdf(self, t: FloatArray) -> FloatArray:
-        return np.where(t <= 0.0, 0.0, np.clip(1.0 - self._sum(t, self.shares), 0.0, 1.0))
-
-    def logpdf(self, t: FloatArray) -> FloatArray:
-        rate, size = (self._sum(t, factors * self.rates) for factors in (self.shares, np.abs(self.shares)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # Of a life that is short against all rates nothing is left but rounding errors.
-            return np.where((t > 0.0) & (rate > _ROUNDING * size), np.log(rate), -np.inf)
-
-    def ppf(self, q: FloatArray) -> FloatArray:
-        return self.isf(1.0 - q)
-
-    def isf(self, q: FloatArray) -> FloatArray:
-        return np.array([self._quantile(float(p)) for p in q])
-
-    def _quantile(self, survival: float) -> float:
-        if not 0.0 < survival < 1.0:
-            return {0.0: math.inf, 1.0: 0.0}.get(survival, math.nan)
-        far = (math.log(max(float(np.abs(self.shares).sum()), 1.0)) - math.log(survival) + 1.0) / float(self.rates[0])
-        excess: Callable[[float], float] = lambda t: float(self._sum(np.array([t]), self.shares)[0]) - survival  # noqa: E731 - one line, used once
-        return float(brentq(excess, 0.0, far, xtol=1e-14, rtol=1e-14))
-
-    def mean(self) -> float:
-        return float(np.sum(self.shares / self.rates))
-
-    def var(self) -> float:
-        return float(np.sum(2.0 * self.shares / self.rates**2)) - self.mean() ** 2
-
-    def support(self) -> tuple[float, float]:
-        return 0.0, math.inf
-
-    def expect(self, func: Any) -> float:
-        nodes, shares = legendre.leggauss(400)
-        survival = (1.0 + nodes) / 2.0
-        return float(np.sum(np.asarray(func(self.isf(survival))) * shares) / 2.0)

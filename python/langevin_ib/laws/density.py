@@ -16,6 +16,7 @@ from .line import Density
 from .plane import law_by_level_sets, require_broken_symmetry
 from .request import Given, LawRequest
 from .sheets import require_one_law
+from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["Density", "density"]
@@ -114,9 +115,13 @@ def density(
 
 def _confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
-    law, model = replace(_density(asked), observable=asked.observable), asked.model
-    if asked.is_on_slice:
-        require_one_law(asked)
+    simple = simplified(asked)
+    law = replace(_density(simple), observable=asked.observable)
+    if simple.is_on_slice:
+        require_one_law(simple)
+    # Off slices, what was asked is integrated, in its own coordinates.
+    asked = simple if asked.is_on_slice else asked
+    model = asked.model
     if isinstance(asked.dynamics, Ambient | SoftSlice):
         condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
         target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)

@@ -20,7 +20,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedModelError
+from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..model import Model
 from ..model.expressions import compiled_together, sketch
 from ..process import SGD, Risk
@@ -61,6 +61,15 @@ class GradientNoise:
         """The mean of a batch's gradient, what is no part of the mean over rows included, shape (dim,)."""
         return np.asarray(self.scale * self.rows.mean(axis=0) + self.rest)
 
+    def traces(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return Tr[S A] of the spread over rows and of the noise on labels, and m^T A m, for each of some matrices."""
+        rows, mean = self.rows - self.rows.mean(axis=0), self.rows.mean(axis=0)
+        spread = self.between * np.einsum("ni,aij,nj->a", rows, matrices, rows, optimize=True) / len(rows)
+        spread = spread + self.centre * np.einsum("i,aij,j->a", mean, matrices, mean)
+        labels = np.einsum("nki,aij,nkj->a", self.labels, matrices, self.labels, optimize=True) / len(rows)
+        m = self.mean
+        return spread, self.within * labels, np.einsum("i,aij,j->a", m, matrices, m)
+
     def covariance(self, where: NDArray[np.int64]) -> FloatArray:
         """Return the covariance of a batch's gradient in some parameters, shape (d, d)."""
         return np.asarray(self.shares(where).mean(axis=0))
@@ -89,10 +98,15 @@ class RowGradients:
     Raises
     ------
     InvalidArgumentError, UnsupportedModelError
-        If the loss is no mean over rows, or a noisy label enters a gradient in another way than linearly.
+        If the loss is no mean over rows, batches are given one by one, or a noisy label enters a gradient in another
+        way than linearly.
     """
 
     def __init__(self, model: Model, dynamics: SGD) -> None:
+        if dynamics.given is not None:
+            raise InvalidArgumentError(
+                "batches that are given have no law of their own, and so no covariance; give SGD as they were drawn"
+            )
         risk = Risk.of(model)
         spread = risk.noise(dict(dynamics.label_noise))
         noisy = [(symbol, s) for symbol, s in zip(risk.symbols, spread, strict=True) if s > 0.0]

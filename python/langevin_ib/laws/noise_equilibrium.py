@@ -42,8 +42,9 @@ _LONGEST, _FARTHEST = 1.0, 25.0
 """The largest exponent of a step, and of all steps together: coordinates would be multiplied by exp(25)."""
 
 _SETTLED, _ROUNDING = 1e-12, 1e-14
-_INVARIANT = 1e-8
-"""How large g . A x may be for a row's gradient g, relative to |g| |A x|."""
+_INVARIANT, _ROUNDED = 1e-8, 1e-11
+"""How large g . A x may be for a row's gradient g, relative to |g| |A x|, and to |A x| times the largest |g| a little
+aside: where rows fit exactly their gradients are rounding errors."""
 
 _NO_NOISE, _ASIDE = 1e-20, 1.01
 """The share of the noise a little aside that is taken for none."""
@@ -222,7 +223,7 @@ class _Search:
         for factor in self.factors:
             where, own, matrices = factor.parameters, factor.constraints, _dense(factor)
             point, covariance, mean = x[where], noise.covariance(where), noise.mean[where]
-            self._require_invariance(noise, where, matrices, point)
+            self._require_invariance((noise, aside), where, matrices @ point)
             self._require_noise(covariance, aside.covariance(where))
             drift[own] = np.einsum("aij,ij->a", matrices, covariance + np.outer(mean, mean))
             drift[own] -= self.pull * np.einsum("aij,i,j->a", matrices, point, point)
@@ -233,12 +234,13 @@ class _Search:
         return rest, shift, error, drift, total
 
     def _require_invariance(
-        self, noise: GradientNoise, where: NDArray[np.int64], matrices: FloatArray, x: FloatArray
+        self, noises: tuple[GradientNoise, GradientNoise], where: NDArray[np.int64], fields: FloatArray
     ) -> None:
-        fields = matrices @ x
-        for g in (noise.rows[:, where], *np.moveaxis(noise.labels[:, :, where], 1, 0)):
-            sizes = np.linalg.norm(g, axis=1)[:, None] * np.linalg.norm(fields, axis=1)
-            broken = np.abs(g @ fields.T) > _INVARIANT * sizes
+        here, aside = noises
+        largest = np.linalg.norm(aside.rows[:, where], axis=1).max()
+        for g in (here.rows[:, where], *np.moveaxis(here.labels[:, :, where], 1, 0)):
+            sizes = _INVARIANT * np.linalg.norm(g, axis=1) + _ROUNDED * largest
+            broken = np.abs(g @ fields.T) > sizes[:, None] * np.linalg.norm(fields, axis=1)
             if broken.any():
                 raise UnsupportedModelError(
                     f"the loss of row {int(np.argwhere(broken)[0, 0])} changes along the orbits, though that of all "

@@ -6,8 +6,8 @@ import sympy
 
 from ..checks import shown
 from ..errors import InvalidArgumentError, NotNormalizableError
-from ..model import Scaling
-from ..model.meaning import is_invariant
+from ..model import Scaling, Translation
+from ..model.meaning import is_constant_along, is_invariant
 from .families import Product
 from .level_sets import Gibbs, pushed_forward
 from .line import Density
@@ -17,7 +17,7 @@ __all__ = ["law_by_level_sets", "require_broken_symmetry"]
 
 
 def require_broken_symmetry(asked: LawRequest) -> None:
-    """Refuse a potential that is constant along the orbits of a scaling: they have infinite volume.
+    """Refuse a potential that is constant along the orbits of a scaling or a translation: they have infinite volume.
 
     Raises
     ------
@@ -31,6 +31,9 @@ def require_broken_symmetry(asked: LawRequest) -> None:
     known = model.symmetries
     product = None if known else Product.recognise(model)
     known = known if product is None else (Scaling({product.u: 1, product.v: -1}),)
+    for translation in (each for each in known if isinstance(each, Translation)):
+        if is_constant_along(confining, [translation], model.parameters, model.data):
+            raise _escape_along(asked, translation)
     for scaling in (each for each in known if isinstance(each, Scaling)):
         if is_invariant(confining, scaling.matrices(model.parameters), model.parameters, model.data):
             raise _escape(asked, {x: w for x, w in scaling.weights.items() if w != 0})
@@ -44,6 +47,15 @@ def _escape(asked: LawRequest, weights: dict[sympy.Symbol, sympy.Expr]) -> NotNo
         f"the orbits ({', '.join(names)}) -> ({', '.join(moved)}), which have infinite volume, and the mass "
         f"escapes along them to {' or '.join(f'|{x}| = infinity' for x in names)}. Confine the process, for "
         "instance by Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
+    )
+
+
+def _escape_along(asked: LawRequest, translation: Translation) -> NotNormalizableError:
+    moved = ", ".join(f"{x} + ({a}) s" for x, a in translation.direction.items() if a != 0)
+    return NotNormalizableError(
+        f"the ambient Gibbs law of {asked.observable!r} has infinite mass: the potential is constant along the "
+        f"translations ({moved}), and the mass escapes along them to infinity. Confine the process, for instance by "
+        "Ambient(weight_decay=0.1) or a confinement of the model, or let it run on a slice"
     )
 
 

@@ -1,13 +1,14 @@
 """What a user describes: parameters, predictor, loss, the symmetry that both share, metric, slice and data."""
 
-from .algebra import Span, numeric
+from .algebra import Span, numeric, overlapping
 from .fresh import Fresh
-from .group import compact_part, self_adjoint_parts, vector_field
+from .group import Form, compact_part, is_translation, self_adjoint_parts, vector_field
 from .metric import Metric, Rows, checked_metric, metric_for, tidied
-from .model import Linear, Model, Scaling, parameters
+from .model import Linear, Model, Scaling, Translation, parameters
 from .symmetry import Symmetry
 
 __all__ = [
+    "Form",
     "Fresh",
     "Linear",
     "Metric",
@@ -16,10 +17,13 @@ __all__ = [
     "Scaling",
     "Span",
     "Symmetry",
+    "Translation",
     "checked_metric",
     "compact_part",
+    "is_translation",
     "metric_for",
     "numeric",
+    "overlapping",
     "parameters",
     "self_adjoint_parts",
     "tidied",

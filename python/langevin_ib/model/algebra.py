@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 import sympy
 from numpy.typing import NDArray
 
-__all__ = ["TOLERANCE", "Span", "numeric", "open_commutator"]
+__all__ = ["TOLERANCE", "Span", "numeric", "open_commutator", "overlapping"]
 
 TOLERANCE = 1e-9
 """What may be left of a matrix that lies in a span after projection, relative to its size; generators are numbers of
@@ -99,14 +99,21 @@ class Span:
 
 def open_commutator(matrices: Sequence[scipy.sparse.csr_array], span: Span) -> tuple[int, int] | None:
     """Return the places of two matrices whose commutator lies outside of a span, or None if there are none."""
-    # Diagonal matrices commute.
-    moving = [i for i, m in enumerate(matrices) if (m - scipy.sparse.diags_array(m.diagonal())).count_nonzero()]
-    for i in moving:
-        for j, other in enumerate(matrices):
-            if j in moving and j <= i:
-                continue
-            commutator = matrices[i] @ other - other @ matrices[i]
-            size = scipy.sparse.linalg.norm(matrices[i]) * scipy.sparse.linalg.norm(other)
-            if scipy.sparse.linalg.norm(commutator) > TOLERANCE * size and not span.holds(commutator):
-                return min(i, j), max(i, j)
+    for i, j in overlapping(matrices):
+        commutator = matrices[i] @ matrices[j] - matrices[j] @ matrices[i]
+        size = scipy.sparse.linalg.norm(matrices[i]) * scipy.sparse.linalg.norm(matrices[j])
+        if scipy.sparse.linalg.norm(commutator) > TOLERANCE * size and not span.holds(commutator):
+            return i, j
     return None
+
+
+def overlapping(matrices: Sequence[scipy.sparse.csr_array]) -> Iterator[tuple[int, int]]:
+    """Yield the places i < j of matrices that may not commute: they share places, and are not both diagonal."""
+    touched = [np.unique(np.concatenate(m.nonzero())).tolist() for m in matrices]
+    is_diagonal = [not (m - scipy.sparse.diags_array(m.diagonal())).count_nonzero() for m in matrices]
+    users: dict[int, list[int]] = {}
+    for j, places in enumerate(touched):
+        earlier = {i for place in places for i in users.get(place, ())}
+        yield from ((i, j) for i in sorted(earlier) if not (is_diagonal[i] and is_diagonal[j]))
+        for place in places:
+            users.setdefault(place, []).append(j)

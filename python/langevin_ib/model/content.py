@@ -23,7 +23,7 @@ from .expressions import (
     same_expression,
     tree_of,
 )
-from .symmetry import Scaling, Symmetry
+from .symmetry import Scaling, Symmetry, Translation
 
 __all__ = [
     "checked_data",
@@ -164,9 +164,12 @@ def checked_slice(given: Any, symbols: tuple[sympy.Symbol, ...], symmetry: Any) 
 def symmetry_texts(number: int, symmetry: Symmetry) -> list[tuple[str, str]]:
     """Return a symmetry as text; the first of a model without its number, as when there could be only one."""
     which = f" in symmetry {number}" if number else ""
-    if isinstance(symmetry, Scaling):
-        weights = {str(x): (x, w) for x, w in symmetry.weights.items()}
-        return [(f"weight of {name}{which}", canonical_text(weights[name])) for name in sorted(weights)]
+    if isinstance(symmetry, (Scaling, Translation)):
+        what, moved = (
+            ("weight", symmetry.weights) if isinstance(symmetry, Scaling) else ("translation", symmetry.direction)
+        )
+        numbers = {str(x): (x, w) for x, w in moved.items()}
+        return [(f"{what} of {name}{which}", canonical_text(numbers[name])) for name in sorted(numbers)]
     names = symmetry.names or ("",) * len(symmetry.generators)
     return [
         (f"generator {a} {name} entry {i} {j}{which}", canonical_text(value))

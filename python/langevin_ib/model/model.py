@@ -37,12 +37,12 @@ from .expressions import (
     sketch,
 )
 from .fresh import Fresh
-from .group import checked_group, noncompact_part, quadratic, vector_field
+from .group import Form, checked_group, noncompact_part, potential_of, vector_field
 from .meaning import Orbits, require_invariance
 from .metric import metric_for, tidied
-from .symmetry import Linear, Scaling, Symmetry
+from .symmetry import Linear, Scaling, Symmetry, Translation
 
-__all__ = ["Linear", "Model", "Scaling", "parameters"]
+__all__ = ["Linear", "Model", "Scaling", "Translation", "parameters"]
 
 _OPTIONAL = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None, "fresh": None}
 
@@ -59,7 +59,7 @@ class Model:
         The components z = h(x) of what the model computes. Must be invariant under `symmetry`.
     loss : sympy.Expr
         L(x). Must be invariant under `symmetry`.
-    symmetry : Scaling, Linear, or sequence of these, optional
+    symmetry : Scaling, Translation, Linear, or sequence of these, optional
         The group under which predictor and loss are invariant, or None. Several symmetries generate one group together;
         they are kept as a tuple. Their generators must be independent and span a Lie algebra.
     confinement : sympy.Expr, optional
@@ -169,7 +169,7 @@ class Model:
             object.__setattr__(self, name, MappingProxyType(mapping))
 
     def _check_invariance(self) -> None:
-        orbits = Orbits(self.generator_matrices(), self.parameters)
+        orbits = Orbits(self.generator_matrices(), self.parameters, self.generator_offsets())
         for what, expression in [*((f"predictor {k!r}", f) for k, f in self.predictor.items()), ("loss", self.loss)]:
             require_invariance(what, expression, orbits, self.data)
 
@@ -186,12 +186,13 @@ class Model:
         return self.symmetry if isinstance(self.symmetry, tuple) else (self.symmetry,)
 
     def generator_matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the matrices A_a of the generators of all symmetries, in order.
+        """Return the matrices A_a of the generators x -> A_a x + a_a of all symmetries, in order.
 
         Returns
         -------
         tuple of sympy.ImmutableSparseMatrix, shape (dim, dim)
-            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations.
+            A_a = A_aᵀ generates a non-compact group such as a scaling, A_a = -A_aᵀ a compact one, rotations. That of a
+            translation is zero.
         """
         return self._matrices
 
@@ -199,8 +200,22 @@ class Model:
     def _matrices(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
         return tuple(matrix for symmetry in self.symmetries for matrix in symmetry.matrices(self.parameters))
 
+    def generator_offsets(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the vectors a_a of the generators x -> A_a x + a_a of all symmetries, in order.
+
+        Returns
+        -------
+        tuple of sympy.ImmutableSparseMatrix, shape (dim, 1)
+            The directions of translations; zero for scalings and linear groups.
+        """
+        return self._offsets
+
+    @cached_property
+    def _offsets(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        return tuple(offset for symmetry in self.symmetries for offset in symmetry.offsets(self.parameters))
+
     def generators(self) -> tuple[tuple[sympy.Expr, ...], ...]:
-        """Return the vector fields xi_a = A_a x of all symmetries, each as a tuple of `dim` components.
+        """Return the vector fields xi_a = A_a x + a_a of all symmetries, each as a tuple of `dim` components.
 
         Examples
         --------
@@ -213,7 +228,8 @@ class Model:
 
     @cached_property
     def _fields(self) -> tuple[tuple[sympy.Expr, ...], ...]:
-        return tuple(vector_field(matrix, self.parameters) for matrix in self._matrices)
+        pairs = zip(self._matrices, self._offsets, strict=True)
+        return tuple(vector_field(matrix, self.parameters, offset) for matrix, offset in pairs)
 
     def constraints(self, *, metric: Any = None) -> tuple[sympy.Expr, ...]:
         """Return the functions chi^a whose common level sets are the slices.
@@ -222,20 +238,21 @@ class Model:
         the symmetric matrices of the Lie algebra, in the order of the generators that they come from; S = A for a
         symmetric generator A, and S = A + Aᵀ for one that is neither symmetric nor antisymmetric. Then grad chi^a =
         S_a x: the slice is orthogonal to the orbits of the non-compact generators (arXiv 2601.06597, equation (35)).
-        Compact generators, for which xᵀ A x = 0, are left out.
+        For a translation by a it is chi = a . x, whose gradient is constant. Compact generators, for which xᵀ A x = 0,
+        are left out.
 
         Parameters
         ----------
         metric : array_like, shape (dim, dim), optional
             A constant Riemannian metric g in place of the Euclidean one; `slice` does not depend on it. The canonical
             constraints are then chi^a = xᵀ g S_a x / 2 for a basis of the S_a in the Lie algebra with g S_a symmetric,
-            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x.
+            S = A or S = A + g⁻¹Aᵀg; g⁻¹ grad chi^a = S_a x. For a translation it is aᵀ g x.
 
         Raises
         ------
         UnsupportedModelError
-            If the symmetric part of a generator, in the metric, is no symmetry, so that there is no canonical dual
-            slice.
+            If the symmetric part of a generator, in the metric, is no symmetry, or a linear generator does not leave a
+            translation alone, so that there is no canonical dual slice.
         InvalidArgumentError
             If `metric` is no symmetric positive definite matrix of this size.
 
@@ -249,11 +266,26 @@ class Model:
         g = metric_for(metric, self.parameters)
         if self.slice is not None:
             return tuple(self.slice.values())
-        forms = tuple(quadratic(matrix, self.parameters) for matrix in self.noncompact_matrices(metric=g))
+        forms = tuple(potential_of(form.matrix, form.slope, self.parameters) for form in self.forms(metric=g))
         return forms if g is None else tuple(map(tidied, forms))
 
     def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a.
+        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a. Zero for translations.
+
+        Parameters
+        ----------
+        metric : array_like, shape (dim, dim), optional
+            As for `constraints`.
+
+        Raises
+        ------
+        UnsupportedModelError, InvalidArgumentError
+            As `constraints`.
+        """
+        return tuple(form.matrix for form in self.forms(metric=metric))
+
+    def forms(self, *, metric: Any = None) -> tuple[Form, ...]:
+        """Return the canonical constraints xᵀ S x / 2 + b . x by their matrices S and slopes b, see `constraints`.
 
         Parameters
         ----------
@@ -266,11 +298,11 @@ class Model:
             As `constraints`.
         """
         g = metric_for(metric, self.parameters)
-        return self._noncompact if g is None else noncompact_part(self._matrices, g)
+        return self._forms if g is None else noncompact_part(self._matrices, self._offsets, g)
 
     @cached_property
-    def _noncompact(self) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        return noncompact_part(self._matrices)
+    def _forms(self) -> tuple[Form, ...]:
+        return noncompact_part(self._matrices, self._offsets)
 
     @cached_property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Continuous symmetries of a model that act linearly: scalings, and groups given by their generating matrices."""
+"""Continuous symmetries of a model: scalings, translations, and linear groups given by their generating matrices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError
 from .expressions import checked_name, exact
 
-__all__ = ["ROUNDING", "Linear", "Scaling", "Symmetry", "kind_of"]
+__all__ = ["ROUNDING", "Linear", "Scaling", "Symmetry", "Translation", "kind_of"]
 
 ROUNDING = 1e-12
 """By so much, relative to its largest entry, a matrix may differ from plus or minus its transpose and still be it."""
@@ -45,18 +45,7 @@ class Scaling:
     weights: Mapping[sympy.Symbol, sympy.Expr]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.weights, Mapping):
-            raise InvalidArgumentError(f"weights must map parameters to numbers, got {shown(self.weights)}")
-        weights = {}
-        for symbol, weight in self.weights.items():
-            if not isinstance(symbol, sympy.Symbol):
-                raise InvalidArgumentError(
-                    f"weights has the key {shown(symbol)}; keys must be the symbols of parameters()"
-                )
-            weights[symbol] = _checked_number(f"weight of {symbol}", weight)
-        if all(weight == 0 for weight in weights.values()):
-            raise InvalidArgumentError(f"weights={dict(self.weights)!r} move nothing; at least one must be non-zero")
-        object.__setattr__(self, "weights", MappingProxyType(weights))
+        object.__setattr__(self, "weights", _checked_components("weights", "weight", self.weights))
 
     def generators(self, parameters: Sequence[sympy.Symbol]) -> list[tuple[sympy.Expr, ...]]:
         """Return the vector fields that generate the group, here the single one with components w_i x_i.
@@ -86,13 +75,13 @@ class Scaling:
         InvalidArgumentError
             If the scaling moves something that is no parameter.
         """
-        strangers = [str(s) for s in self.weights.keys() - set(parameters)]
-        if strangers:
-            raise InvalidArgumentError(
-                f"symmetry scales {', '.join(strangers)}, but the parameters are {', '.join(map(str, parameters))}"
-            )
+        _refuse_strangers("scales", self.weights, parameters)
         entries = {(i, i): self.weights[x] for i, x in enumerate(parameters) if self.weights.get(x, 0) != 0}
         return (_sparse(len(parameters), entries),)
+
+    def offsets(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the constant parts of the generators, which is zero for a scaling, as a column."""
+        return (_column(len(parameters), {}),)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scaling) and dict(self.weights) == dict(other.weights)
@@ -105,6 +94,72 @@ class Scaling:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scaling, (dict(self.weights),)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The one-parameter group x_i -> x_i + s a_i, such as the shift of all logits of a softmax by the same number.
+
+    Parameters
+    ----------
+    direction : mapping from sympy.Symbol to real number
+        The component a_i of each parameter that moves; parameters that are not named stay. Give exact numbers
+        (integers, fractions) where invariance depends on them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a key is no symbol, a component is no finite real number, or all are zero.
+
+    Examples
+    --------
+    >>> a, b, c = sympy.symbols("a b c", real=True)
+    >>> Translation({a: 1, c: 2}).generators((a, b, c))
+    [(1, 0, 2)]
+    """
+
+    direction: Mapping[sympy.Symbol, sympy.Expr]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "direction", _checked_components("direction", "component", self.direction))
+
+    def generators(self, parameters: Sequence[sympy.Symbol]) -> list[tuple[sympy.Expr, ...]]:
+        """Return the vector fields that generate the group, here the single constant one with components a_i.
+
+        Parameters
+        ----------
+        parameters : sequence of sympy.Symbol
+            The coordinates, in the order in which the components are wanted.
+        """
+        return [tuple(self.direction.get(x, sympy.Integer(0)) for x in parameters)]
+
+    def matrices(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the matrices A of the generators x -> A x + a, here the single one that is zero."""
+        return (_sparse(len(parameters), {}),)
+
+    def offsets(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the constant parts a of the generators x -> A x + a, here the single direction, as a column.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the translation moves something that is no parameter.
+        """
+        _refuse_strangers("translates", self.direction, parameters)
+        entries = {(i, 0): self.direction[x] for i, x in enumerate(parameters) if self.direction.get(x, 0) != 0}
+        return (_column(len(parameters), entries),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Translation) and dict(self.direction) == dict(other.direction)
+
+    def __hash__(self) -> int:
+        return hash(("translation", frozenset(self.direction.items())))
+
+    def __repr__(self) -> str:
+        return f"Translation({dict(self.direction)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Translation, (dict(self.direction),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,6 +239,10 @@ class Linear:
             )
         return self.generators
 
+    def offsets(self, parameters: Sequence[sympy.Symbol]) -> tuple[sympy.ImmutableSparseMatrix, ...]:
+        """Return the constant parts of the generators, which are zero for a linear group, as columns."""
+        return (_column(len(parameters), {}),) * len(self.generators)
+
     def __hash__(self) -> int:
         return hash((self.names, *(frozenset(matrix.todok().items()) for matrix in self.generators)))
 
@@ -198,7 +257,7 @@ class Linear:
         return Linear, (self.generators, self.names)
 
 
-Symmetry: TypeAlias = Scaling | Linear
+Symmetry: TypeAlias = Scaling | Translation | Linear
 """What a model's `symmetry` is made of."""
 
 
@@ -217,6 +276,33 @@ def kind_of(matrix: sympy.ImmutableSparseMatrix) -> str:
 
 def _sparse(size: int, entries: Mapping[tuple[int, int], sympy.Expr]) -> sympy.ImmutableSparseMatrix:
     return sympy.ImmutableSparseMatrix(size, size, dict(entries))
+
+
+def _column(size: int, entries: Mapping[tuple[int, int], sympy.Expr]) -> sympy.ImmutableSparseMatrix:
+    return sympy.ImmutableSparseMatrix(size, 1, dict(entries))
+
+
+def _checked_components(what: str, each: str, given: Any) -> Mapping[sympy.Symbol, sympy.Expr]:
+    """Return real numbers by the symbols that they belong to, not all of them zero."""
+    if not isinstance(given, Mapping):
+        raise InvalidArgumentError(f"{what} must map parameters to numbers, got {shown(given)}")
+    numbers = {}
+    for symbol, number in given.items():
+        if not isinstance(symbol, sympy.Symbol):
+            raise InvalidArgumentError(f"{what} has the key {shown(symbol)}; keys must be the symbols of parameters()")
+        numbers[symbol] = _checked_number(f"{each} of {symbol}", number)
+    if all(number == 0 for number in numbers.values()):
+        verb = "move" if what.endswith("s") else "moves"
+        raise InvalidArgumentError(f"{what}={shown(dict(given))} {verb} nothing; at least one must be non-zero")
+    return MappingProxyType(numbers)
+
+
+def _refuse_strangers(verb: str, moved: Mapping[sympy.Symbol, Any], parameters: Sequence[sympy.Symbol]) -> None:
+    strangers = [str(s) for s in moved.keys() - set(parameters)]
+    if strangers:
+        raise InvalidArgumentError(
+            f"symmetry {verb} {', '.join(strangers)}, but the parameters are {', '.join(map(str, parameters))}"
+        )
 
 
 def _checked_number(what: str, value: Any) -> sympy.Expr:

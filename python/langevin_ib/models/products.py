@@ -10,11 +10,11 @@ import sympy
 
 from ..checks import checked_int, checked_real
 from ..errors import InvalidArgumentError
-from ..model import Model, Scaling, parameters
+from ..model import Linear, Model, Scaling, parameters
 from ..model.expressions import NO_DATA, Data, exact
 from .losses import indexed, loss_of, regression, scaling_of
 
-__all__ = ["hadamard", "harmonic", "scalar_product", "total_variation"]
+__all__ = ["diagonal_network", "hadamard", "harmonic", "scalar_product", "total_variation"]
 
 Components = tuple[sympy.Expr, ...]
 
@@ -130,6 +130,68 @@ def hadamard(
         loss=the_loss,
         symmetry=_scalings(factors),
         observables=_views(factors),
+        data=arrays,
+    )
+
+
+def diagonal_network(
+    dim: int,
+    *,
+    target: Any = None,
+    loss: Callable[[Components], sympy.Expr] | None = None,
+    data: tuple[Any, Any] | None = None,
+) -> Model:
+    """Return w = u * u - v * v entry by entry, a diagonal linear network with two layers.
+
+    Each entry is invariant under the hyperbolic rotation (u, v) -> (u cosh s + v sinh s, u sinh s + v cosh s), which is
+    the scaling (eˢ p, q / eˢ) of p = (u + v)/sqrt(2) and q = (u - v)/sqrt(2): w = 2 p q is twice a `scalar_product`, in
+    coordinates that are turned by 45 degrees (`geometry.aligned`). The constraint is chi = u v, so that at level 0 one
+    of u and v is zero.
+
+    Parameters
+    ----------
+    dim : int
+        The number of entries: w0, w1, ....
+    target : float or array_like, shape (dim,), optional
+        The loss is sum (w_i - target_i)**2 / 2; 1 by default.
+    loss : callable, optional
+        Another loss instead, as a function of the tuple of the w_i.
+    data : (X, y), shapes (n, dim) and (n,), optional
+        The loss is then least squares, sum_k (X_k . w - y_k)**2 / (2 n).
+
+    Returns
+    -------
+    Model
+        With predictor "w0", "w1", ... of parameters u0, v0, u1, v1, ..., and observables "imbalance0" = 2 u0 v0 =
+        p0**2 - q0**2, ... and "norm", the sum of all squares.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `hadamard`.
+
+    Examples
+    --------
+    >>> diagonal_network(2).predictor["w1"], diagonal_network(2).constraints()
+    (u1**2 - v1**2, (u0*v0, u1*v1))
+    """
+    dim = checked_int("dim", dim, minimum=1, maximum=1_000)
+    pairs = _factors(dim, 2)
+    w = tuple(u**2 - v**2 for u, v in pairs)
+    the_loss, arrays = _loss(w, target, loss, data)
+    turns = {
+        f"entry{i}": sympy.SparseMatrix(2 * dim, 2 * dim, {(2 * i, 2 * i + 1): 1, (2 * i + 1, 2 * i): 1})
+        for i in range(dim)
+    }
+    return Model(
+        parameters=tuple(x for pair in pairs for x in pair),
+        predictor={f"w{i}": each for i, each in enumerate(w)},
+        loss=the_loss,
+        symmetry=Linear(tuple(turns.values()), tuple(turns)),
+        observables={
+            **{f"imbalance{i}": 2 * u * v for i, (u, v) in enumerate(pairs)},
+            "norm": sympy.Add(*(x**2 for pair in pairs for x in pair)),
+        },
         data=arrays,
     )
 

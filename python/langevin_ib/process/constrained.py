@@ -52,9 +52,10 @@ class Constrained(OnSlice):
     A slice may fall into sheets, such as the two signs of u for u**2 - v**2 = 1; walkers stay on theirs, but for jumps
     at large steps.
 
-    Any constraints will do, also those that a model has of its own (``Model(slice=...)``), up to 16 of them. Walkers
-    start where `initial` says, moved to the slice along its normals. The slice must be smooth where walkers go: at
-    level 0 it has a tip, at which "mala" may refuse many steps.
+    Any constraints will do, also those that a model has of its own (``Model(slice=...)``); up to 16 of them may hang
+    together by the parameters in them, and there may be any number of such blocks. Walkers start where `initial` says,
+    moved to the slice along its normals. The slice must be smooth where walkers go: at level 0 it has a tip, at which
+    "mala" may refuse many steps.
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("euler-maruyama", "mala")

@@ -55,8 +55,10 @@ class GaugeFixed(OnSlice):
     Notes
     -----
     Symmetries that are supported: scalings with any weights, also if they share parameters, at any level that the
-    orbits reach; and GL(r), r <= 8, on pairs of matrices (U, V) -> (U g, V g**-T) at level 0, given by a `Linear` of
-    the generators E_ij. For these P multiplies by a symmetric g: U g and V g**-1 with UᵀU = VᵀV.
+    orbits reach; symmetric matrices that commute, which are scalings in other coordinates (`geometry.aligned`);
+    translations, for which P is an orthogonal projection; and GL(r), r <= 8, on pairs of matrices (U, V) -> (U g, V
+    g**-T) at level 0, given by a `Linear` of the generators E_ij. For these P multiplies by a symmetric g: U g and
+    V g**-1 with UᵀU = VᵀV.
 
     Walkers start where `initial` says, moved along their orbits to the slice.
 

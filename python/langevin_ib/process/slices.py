@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..geometry import Piece, Scalings, pieces_of
+from ..geometry import GeneralLinear, Piece, Scalings, pieces_of
 from ..model import Model
 from .constrained import Constrained
 from .gauge_fixed import GaugeFixed
@@ -59,7 +59,7 @@ class Slice:
     @property
     def slow(self) -> tuple[Piece, ...]:
         """The pieces whose zero is reached and left again, where a step makes an error of O(sqrt(h)) and not O(h)."""
-        return tuple(piece for piece in self.pieces if _dimension(piece) == 1 and not any(self.levels_of(piece)))
+        return tuple(piece for piece in self.pieces if piece.dimension() == 1 and not any(self.levels_of(piece)))
 
     def levels_of(self, piece: Piece) -> list[float]:
         """Return the levels of one piece's constraints."""
@@ -67,7 +67,7 @@ class Slice:
 
     def is_mortal(self, piece: Piece) -> bool:
         """Return whether walkers are caught at zero of a piece."""
-        return isinstance(piece, Scalings) and not any(self.levels_of(piece)) and _dimension(piece) <= 0
+        return isinstance(piece, Scalings) and not any(self.levels_of(piece)) and piece.dimension() <= 0
 
     def require_gauge(self, dynamics: GaugeFixed) -> None:
         """Refuse what orbits do not reach, what has no finite mass, and what is not said of walkers that are caught.
@@ -78,15 +78,16 @@ class Slice:
             The message says which piece it is, and what to do.
         """
         for piece in self.pieces:
-            if isinstance(piece, Scalings):
-                self._require_reached(piece)
-            else:
-                self._require_balance(piece)
+            match piece:
+                case Scalings():
+                    self._require_reached(piece)
+                case GeneralLinear():
+                    self._require_balance(piece)
         if self.mortal and dynamics.at_zero is None:
             piece = self.mortal[0]
             raise InvalidArgumentError(
                 f"at level 0 walkers reach zero of {self.named(piece)} with probability 1 and are caught there (a "
-                f"Bessel process of dimension {_dimension(piece)}): there is no stationary law. Take another level, "
+                f"Bessel process of dimension {piece.dimension()}): there is no stationary law. Take another level, "
                 "such as 0.5, or say what becomes of them: at_zero='absorb' or at_zero='error'"
             )
         if dynamics.at_zero is not None and not self.mortal:
@@ -121,9 +122,8 @@ class Slice:
         return ", ".join(self._named(piece) for piece in pieces[:PIECES_NAMED]) + more
 
     def _named(self, piece: Piece) -> str:
-        numbers = [i for part in (piece.factors if isinstance(piece, Scalings) else (*piece.u, *piece.v)) for i in part]
-        more = ", ..." if len(numbers) > NAMED else ""
-        return f"({', '.join(str(self.model.parameters[i]) for i in numbers[:NAMED])}{more})"
+        more = ", ..." if len(piece.moved) > NAMED else ""
+        return f"({self._parameters(piece.moved[:NAMED])}{more})"
 
     def _require_reached(self, piece: Scalings) -> None:
         levels = self.levels_of(piece)
@@ -140,13 +140,13 @@ class Slice:
                 "zero of all; take other levels"
             )
 
-    def _require_balance(self, piece: Piece) -> None:
+    def _require_balance(self, piece: GeneralLinear) -> None:
         levels, name = self.levels_of(piece), self.named(piece)
         if any(levels):
             raise UnsupportedModelError(
                 f"GaugeFixed knows GL(r) at level 0 only, UᵀU = VᵀV; level = {levels} of {name} is not"
             )
-        if _dimension(piece) <= 0:
+        if piece.dimension() <= 0:
             raise UnsupportedModelError(
                 f"at level 0 a singular value of square matrices, {name}, reaches zero and is caught: there is no "
                 "stationary law; take matrices with more rows than columns, or Constrained at another level"
@@ -154,8 +154,3 @@ class Slice:
 
     def _parameters(self, numbers: Sequence[int]) -> str:
         return ", ".join(str(self.model.parameters[i]) for i in numbers)
-
-
-def _dimension(piece: Piece) -> int:
-    """Return the dimension of the Bessel process at the tip of a piece's slice of level 0."""
-    return piece.dimension_at_tip() if isinstance(piece, Scalings) else piece.dimension_at_edge()

@@ -3,16 +3,22 @@
 //! - `pair`: one scaling of weights +1 and -1, in closed form.
 //! - `scalings`: several that hang together, by Newton's method on a convex function.
 //! - `general_linear`: GL(r) on two matrices, by symmetric square roots.
+//! - `translations`: a projection.
+//! - `frame`: the coordinates in which all of these are said, where they are not those of the parameters.
 //! - `walkers`: a block of walkers, and those that end at zero.
 
+mod frame;
 mod general_linear;
 mod pair;
 mod scalings;
+mod translations;
 mod walkers;
 
+pub use frame::Frame;
 pub use general_linear::{GeneralLinear, MOST_COLUMNS};
 pub use pair::Pair;
 pub use scalings::Scalings;
+pub use translations::Translations;
 pub use walkers::{Death, Return};
 
 use crate::error::{Error, Result};
@@ -27,6 +33,8 @@ pub enum Retraction {
     Scalings(Scalings),
     /// A general linear group.
     GeneralLinear(GeneralLinear),
+    /// Translations.
+    Translations(Translations),
 }
 
 /// What becomes of a walker whose predictor reaches zero, where the slice has its tip.
@@ -48,10 +56,11 @@ pub struct Part {
     factors: Vec<Vec<usize>>,
 }
 
-/// A gauge: parts that share no coordinates.
+/// A gauge: parts that share no coordinates of a frame.
 #[derive(Clone, Debug)]
 pub struct Gauge {
     dim: usize,
+    frame: Frame,
     parts: Vec<Part>,
     at_zero: AtZero,
 }
@@ -70,7 +79,15 @@ impl Gauge {
                 }
             }
         }
-        Ok(Self { dim, parts, at_zero })
+        Ok(Self { dim, frame: Frame::default(), parts, at_zero })
+    }
+
+    /// The same, where the coordinates that the parts name are those of a frame.
+    ///
+    /// # Errors
+    /// If the frame is none, see `Frame::new`.
+    pub fn in_frame(self, blocks: Vec<(Vec<usize>, Vec<f64>)>) -> Result<Self> {
+        Ok(Self { frame: Frame::new(self.dim, blocks)?, ..self })
     }
 
     /// Number of coordinates.
@@ -88,15 +105,19 @@ impl Gauge {
     /// How many numbers `retract` needs room for.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.parts.iter().map(|part| part.retraction.room()).max().unwrap_or(0)
+        let parts = self.parts.iter().map(|part| part.retraction.room()).max().unwrap_or(0);
+        // Beside where a walker was before its step, in the frame.
+        parts.max(self.frame.room()) + if self.frame.is_empty() { 0 } else { self.dim }
     }
 
     /// Moves a pack of points to the slice; coordinates that no scaling moves stay.
     #[inline(always)]
     pub fn retract<S: Simd, T: Element>(&self, x: &mut [T::Pack<S>], room: &mut [T::Pack<S>]) {
+        self.frame.enter(x, room);
         for part in &self.parts {
             part.retract::<S, T>(x, room);
         }
+        self.frame.leave(x, room);
     }
 }
 
@@ -117,6 +138,7 @@ impl<S: Simd, T: Element> Routine<S> for Retract<'_, S, T> {
             Retraction::Pair(_) => {}
             Retraction::Scalings(scalings) => scalings.retract(self.x, self.room),
             Retraction::GeneralLinear(group) => group.retract(self.x),
+            Retraction::Translations(translations) => translations.retract(self.x),
         }
     }
 }
@@ -129,6 +151,7 @@ impl Part {
             Retraction::Pair(pair) => pair.coordinates(),
             Retraction::Scalings(scalings) => scalings.factors().concat(),
             Retraction::GeneralLinear(group) => group.coordinates(),
+            Retraction::Translations(translations) => translations.coordinates(),
         };
         Self { retraction, coordinates, factors: Vec::new() }
     }
@@ -140,7 +163,7 @@ impl Part {
         self.factors = match &self.retraction {
             Retraction::Pair(pair) => pair.factors(),
             Retraction::Scalings(scalings) => scalings.factors(),
-            Retraction::GeneralLinear(_) => Vec::new(),
+            Retraction::GeneralLinear(_) | Retraction::Translations(_) => Vec::new(),
         };
         self
     }

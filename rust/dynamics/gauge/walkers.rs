@@ -42,8 +42,17 @@ impl<S: Simd, T: Element> Routine<S> for Return<'_, S, T> {
         let Self { gauge, step, before, x, room, deaths, failures } = self;
         let (dim, lanes) = (gauge.dim, T::Pack::<S>::LANES);
         let zero = T::Pack::<S>::constant(0.0);
+        let (was, room) = room.split_at_mut(if gauge.frame.is_empty() { 0 } else { dim });
         for (pack, (before, x)) in before.chunks_exact(dim).zip(x.chunks_exact_mut(dim)).enumerate() {
             let mut mortal = 0;
+            let before = if gauge.frame.is_empty() {
+                before
+            } else {
+                was.copy_from_slice(before);
+                gauge.frame.enter(was, room);
+                gauge.frame.enter(x, room);
+                &*was
+            };
             for part in &gauge.parts {
                 let is_mortal = part.is_mortal();
                 let (dead, dies) = if is_mortal { part.fate(before, x) } else { (zero, zero) };
@@ -67,6 +76,7 @@ impl<S: Simd, T: Element> Routine<S> for Return<'_, S, T> {
                 }
                 mortal += 1;
             }
+            gauge.frame.leave(x, room);
         }
     }
 }

@@ -20,6 +20,9 @@ IndexArray = NDArray[np.intp]
 _CHUNK = 4096
 _DRAWN = 2**15
 _FIRST_PIECES = 6
+_RESOLVED = 1e-15
+"""Of t, which is between -1 and 1."""
+
 _GRID = np.concatenate([[-1.0], NODES, [1.0]])
 
 
@@ -38,7 +41,8 @@ def _inverse(series: FloatArray, target: FloatArray, low: FloatArray, high: Floa
     columns = np.ascontiguousarray(series.T)
     slopes = legendre.legder(columns)
     rising = legendre.legval(low, columns, tensor=False) < legendre.legval(high, columns, tensor=False)
-    t: FloatArray = 0.5 * (low + high)
+    result: FloatArray = 0.5 * (low + high)
+    todo, t = np.arange(target.size), result.copy()
     for _ in range(100):
         excess = legendre.legval(t, columns, tensor=False) - target
         is_left = (excess < 0.0) == rising
@@ -46,11 +50,14 @@ def _inverse(series: FloatArray, target: FloatArray, low: FloatArray, high: Floa
         with np.errstate(all="ignore"):
             step = t - excess / legendre.legval(t, slopes, tensor=False)
         proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-        moved = np.abs(proposal - t)
-        t = proposal
-        if not np.any(moved > 2e-16):
+        result[todo] = proposal
+        # At a turning point Newton's steps are halved each time, and at rounding they go to and fro.
+        moved = np.abs(proposal - t) > _RESOLVED
+        if not moved.any():
             break
-    return t
+        todo, t, target, rising = todo[moved], proposal[moved], target[moved], rising[moved]
+        low, high, columns, slopes = low[moved], high[moved], columns[:, moved], slopes[:, moved]
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +150,39 @@ class Branches:
         columns = self._integral[row].T
         return np.asarray(legendre.legval(b, columns, tensor=False) - legendre.legval(a, columns, tensor=False))
 
+    @cached_property
+    def _knots(self) -> FloatArray:
+        """All ends of branches, in order: between two of them the same branches are met."""
+        return np.unique(self._at_ends)
+
+    @cached_property
+    def _between_knots(self) -> tuple[IndexArray, IndexArray]:
+        """The branches that are met between each two knots, one list after the other, and where each list begins."""
+        first, last = (np.searchsorted(self._knots, ends) for ends in (self.bottom, self.top))
+        counts = last - first
+        branch = np.repeat(np.arange(counts.size), counts)
+        interval = np.arange(branch.size) - np.repeat(np.cumsum(counts) - counts, counts) + first[branch]
+        order = np.argsort(interval, kind="stable")
+        return branch[order], np.searchsorted(interval[order], np.arange(self._knots.size + 1))
+
     def _met(self, x: FloatArray) -> tuple[IndexArray, IndexArray, FloatArray]:
-        """Return which values meet which branches, and at which t."""
-        value, row = np.nonzero((self.bottom <= x[:, None]) & (x[:, None] < self.top))
+        """Return which values meet which branches, and at which t: where bottom <= x < top."""
+        branch, begins = self._between_knots
+        interval = np.searchsorted(self._knots, x, side="right") - 1
+        inside = (interval >= 0) & (interval < self._knots.size - 1)
+        safe = np.where(inside, interval, 0)
+        counts = np.where(inside, begins[safe + 1] - begins[safe], 0)
+        value = np.repeat(np.arange(x.size), counts)
+        place = np.arange(value.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        row = branch[begins[safe[value]] + place]
         return value, row, _inverse(self.quantity[row], x[value], self.low[row], self.high[row])
+
+    @cached_property
+    def _whole(self) -> tuple[FloatArray, FloatArray]:
+        """The masses of the branches with top <= knot, and of those with bottom > knot, for each knot."""
+        below = np.bincount(np.searchsorted(self._knots, self.top), self.mass, minlength=self._knots.size)
+        above = np.bincount(np.searchsorted(self._knots, self.bottom), self.mass, minlength=self._knots.size + 1)
+        return np.cumsum(below), np.append(np.cumsum(above[::-1])[::-1], 0.0)[1:]
 
     def _chunked(self, function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
         parts = [function(x[k : k + _CHUNK]) for k in range(0, x.size, _CHUNK)]
@@ -173,13 +209,16 @@ class Branches:
         return self._chunked(lambda part: self._probability(part, upper=True), x)
 
     def _probability(self, x: FloatArray, *, upper: bool) -> FloatArray:
-        whole = (self.bottom > x[:, None]) if upper else (self.top <= x[:, None])
+        knot = np.searchsorted(self._knots, x, side="right")
+        below, above = self._whole
+        whole = above[np.maximum(knot - 1, 0)] if upper else np.append(0.0, below)[knot]
+        whole = np.where(knot == 0, self.total, whole) if upper else whole
         value, row, t = self._met(x)
         falling = self._at_ends[0] > self._at_ends[1]
         from_left = falling[row] == upper
         ends = np.where(from_left, self.low[row], t), np.where(from_left, t, self.high[row])
         part = np.bincount(value, self._mass(row, *ends), minlength=x.size)
-        return np.clip((whole @ self.mass + part) / self.total, 0.0, 1.0)
+        return np.clip((whole + part) / self.total, 0.0, 1.0)
 
     def ppf(self, q: FloatArray) -> FloatArray:
         """Return the quantile."""
@@ -198,12 +237,13 @@ class Branches:
 
     def _inverted(self, q: FloatArray, *, upper: bool) -> FloatArray:
         """Solve for the quantile between neighbouring ends of branches, by Newton's method and bisection."""
-        knots = np.unique(self._at_ends)
+        knots = self._knots
         reached = self._chunked(lambda part: self._probability(part, upper=upper), knots)
         right = knots.size - np.searchsorted(reached[::-1], q, side="right") if upper else np.searchsorted(reached, q)
         right = np.clip(right, 1, knots.size - 1)
         low, high = knots[right - 1], knots[right]
         x = 0.5 * (low + high)
+        result, todo = x.copy(), np.arange(q.size)
         for _ in range(80):
             excess = self._probability(x, upper=upper) - q
             is_left = (excess > 0.0) if upper else (excess < 0.0)
@@ -211,11 +251,14 @@ class Branches:
             with np.errstate(all="ignore"):
                 step = x - (-excess if upper else excess) / np.exp(self._log_density(x))
             proposal = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-            moved = np.abs(proposal - x)
-            x = proposal
-            if not np.any(moved > 1e-15 * (np.abs(x) + 1e-300)):
+            result[todo] = proposal
+            moved = np.abs(proposal - x) > 1e-15 * (np.abs(x) + 1e-300)
+            # What is left of the error is below that of the sums.
+            moved &= (np.abs(excess) > 2e-16) & (high > low)
+            if not moved.any():
                 break
-        return x
+            todo, x, q, low, high = todo[moved], proposal[moved], q[moved], low[moved], high[moved]
+        return result
 
     def expect(self, func: Function) -> float:
         """Return the expectation of a function of the quantity."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...model import Model
 from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
-from ..integrals import ANGLES, angular_integral, tabulated
+from ..integrals import ANGLES, LogTable, angular_integral, tabulated
 from ..line import Cells, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
@@ -31,6 +31,7 @@ __all__ = ["Block", "BlockStrength"]
 FloatArray = NDArray[np.float64]
 
 _PROBES = 16
+_ERROR = 1e-11  # of integrals over directions or an orbit: their rules are refined until they agree to less
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,13 @@ class BlockStrength(Recomputed):
         if self.is_isotropic:
             a, b = np.eye(1, self.m), np.eye(1, self.n)
             return lambda s: np.asarray(-self.loss_at(s[..., None], a, b)[..., 0] / T)
-        if self.m + self.n > 2 and rough_parts(self.request.model.loss):
+        if self.m + self.n == 2:
+            return lambda s: self._over_directions(s.ravel()).reshape(s.shape)
+        table = self._table
+        return lambda s: table(s.ravel()).reshape(s.shape)
+
+    def _require_few_directions(self) -> None:
+        if rough_parts(self.request.model.loss):
             # Rules for the circle converge too slowly: this is known before they are tried, for seconds.
             raise self.request.unsupported(
                 "the loss depends on the directions of U and V, and may have kinks there",
@@ -198,13 +205,21 @@ class BlockStrength(Recomputed):
                 f"integrals over more than {ANGLES} are not done; use a loss of the strength alone",
             )
 
-        def log_gibbs(s: FloatArray) -> FloatArray:
-            return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
+    def _over_directions(self, s: FloatArray) -> FloatArray:
+        T = self.request.T
+        return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
 
-        if self.m + self.n == 2:
-            return lambda s: log_gibbs(s.ravel()).reshape(s.shape)
-        table = tabulated(log_gibbs, signs=(1.0,))
-        return lambda s: table(s.ravel()).reshape(s.shape)
+    @cached_property
+    def _table(self) -> LogTable:
+        self._require_few_directions()
+        return tabulated(self._over_directions, signs=(1.0,))
+
+    @property
+    def weight_error(self) -> float:
+        """A bound on the relative error of the weight: that of integrals over orbits and directions, and of tables."""
+        of_orbits = 0.0 if self.measure.is_closed and not self.measure.numerical else _ERROR
+        is_exact = self.is_isotropic or self.m + self.n == 2
+        return of_orbits + (0.0 if is_exact else _ERROR + self._table.error)
 
     def log_strength(self, s: FloatArray) -> FloatArray:
         """Return the log-weight of the strength w.r.t. ds; s >= 0."""

@@ -77,7 +77,8 @@ class BlockLaw(BlockStrength):
             return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
         if kind == "component":
-            return self._weighted(tabulated(self._component()))
+            table = tabulated(self._component())
+            return self._weighted(table, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)
         if kind == "size":
@@ -124,6 +125,7 @@ class BlockLaw(BlockStrength):
         singularities: tuple[float, ...] = (0.0,),
         breaks: ArrayLike = (),
         method: str = "quadrature",
+        error: float = 0.0,
     ) -> Density:
         name = self.request.observable
         remedy = (
@@ -133,7 +135,13 @@ class BlockLaw(BlockStrength):
             else ""
         )
         return self.request.weighted(
-            weight, support=support, singularities=singularities, breaks=breaks, method=method, remedy=remedy
+            weight,
+            support=support,
+            singularities=singularities,
+            breaks=breaks,
+            method=method,
+            remedy=remedy,
+            error=error + self.weight_error,
         )
 
     def _require_confinement(self) -> None:
@@ -236,7 +244,8 @@ class BlockLaw(BlockStrength):
             core = np.log(np.arcsinh(2.0 * gap / np.abs(q)) / 2.0) + log_core + self._log_confinement(q, np.abs(q))
             return np.logaddexp(result, core)
 
-        return self._weighted(tabulated(log_weight), support=(low, high))
+        table = tabulated(log_weight)
+        return self._weighted(table, support=(low, high), error=table.error)
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells
@@ -264,8 +273,11 @@ class BlockLaw(BlockStrength):
         low, high = self.measure.window or (-math.inf, math.inf)
         smallest = max(low, -high, 0.0)
         log_weight = partial(self._log_size, factor, low, high)
-        weight = tabulated(log_weight, signs=(1.0,)) if smallest == 0.0 else log_weight
-        return self._weighted(weight, support=(factor * smallest, math.inf), singularities=(factor * smallest,))
+        support, ends = (factor * smallest, math.inf), (factor * smallest,)
+        if smallest > 0.0:
+            return self._weighted(log_weight, support=support, singularities=ends)
+        table = tabulated(log_weight, signs=(1.0,))
+        return self._weighted(table, support=support, singularities=ends, error=table.error)
 
     def _log_size(self, factor: float, low: float, high: float, total: FloatArray) -> FloatArray:
         total = np.maximum(total / factor, _TINY)

@@ -35,6 +35,7 @@ FloatArray = NDArray[np.float64]
 _TINY = 1e-300
 _DEEPEST = 12
 _NEWTON = 200
+_ERROR = 1e-13  # of the weight: Newton's method goes on until only rounding is left
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,9 @@ class ChainLaw(Recomputed):
         )
         method = "quadrature" if self.request.method == "quadrature" else "closed form"
         remedy = remedy[0].upper() + remedy[1:]
-        return self.request.weighted(self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy)
+        return self.request.weighted(
+            self.log_weight, breaks=self.request.breaks, method=method, remedy=remedy, error=_ERROR
+        )
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density]:
         """Return the laws with other corrections."""

@@ -63,9 +63,9 @@ class GaussianLaw:
         NotNormalizableError
             If the potential does not grow in all directions.
         """
-        mean, variance = affine_observable(self.potential, self.observable, self.request.T)
+        mean, variance, error = affine_observable(self.potential, self.observable, self.request.T)
         normal = scipy.stats.norm(mean, math.sqrt(variance))
-        return Density.from_scipy(normal, name=self.request.name, reference=self.request.reference)
+        return Density.from_scipy(normal, name=self.request.name, reference=self.request.reference, error=error)
 
     def rivals(self, cutoff: float | None = None) -> None:
         """Return None: where nothing is curved there is no correction to get wrong."""
@@ -95,8 +95,14 @@ def quadratic_form(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> Q
     return constant, slope, matrix
 
 
-def affine_observable(potential: QuadraticForm, observable: QuadraticForm, temperature: float) -> tuple[float, float]:
+def affine_observable(
+    potential: QuadraticForm, observable: QuadraticForm, temperature: float
+) -> tuple[float, float, float]:
     """Return mean and variance of d + c.x under exp(-V/T) dx, V = b.x + x.A x / 2: d - c.A^-1 b and T c.A^-1 c.
+
+    The third number bounds the error of the normal distribution function: one of m of the mean, in standard deviations,
+    moves it by less than 0.4 m, and a relative error v of the variance by less than 0.13 v. Both are of the order of
+    the rounding error times the condition number of A in units of its diagonal.
 
     Raises
     ------
@@ -105,11 +111,17 @@ def affine_observable(potential: QuadraticForm, observable: QuadraticForm, tempe
     """
     _, force, matrix = potential
     offset, direction, _ = observable
-    curvatures = np.linalg.eigvalsh(matrix)
+    # Parameters may have any units.
+    units = np.sqrt(np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0))
+    curvatures = np.linalg.eigvalsh(matrix / units / units[:, None])
     if curvatures[0] <= 1e-14 * np.max(np.abs(curvatures)):
         raise NotNormalizableError(
-            f"the Gibbs law has infinite mass: the potential has the curvature {curvatures[0]:.3g} in some direction, "
-            "along which the mass escapes; add Ambient(weight_decay=...)"
+            f"the Gibbs law has infinite mass: the potential has the curvature {np.linalg.eigvalsh(matrix)[0]:.3g} in "
+            "some direction, along which the mass escapes; add Ambient(weight_decay=...)"
         )
-    response = np.linalg.solve(matrix, direction)
-    return offset - float(response @ force), temperature * math.fsum(response * direction)
+    response = np.linalg.solve(matrix / units / units[:, None], direction / units) / units
+    variance = temperature * math.fsum(response * direction)
+    terms = abs(offset) + float(np.abs(response * force).sum())
+    condition = len(units) * float(curvatures[-1] / curvatures[0])
+    error = 4e-16 * (condition + (1.0 + condition) * terms / math.sqrt(variance))
+    return offset - float(response @ force), variance, min(1e-15 + error, 1.0)

@@ -129,7 +129,8 @@ class SeveralBlocks(Recomputed):
         if self.is_separable:
             return self.of_one_block().density()
         remedy = "Give levels other than 0, or confine the process"
-        return self.request.weighted(tabulated(self._log_weight), remedy=remedy)
+        table = tabulated(self._log_weight)
+        return self.request.weighted(table, remedy=remedy, error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return those of the block alone; None where the loss does not separate it."""

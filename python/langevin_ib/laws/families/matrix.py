@@ -44,6 +44,7 @@ Measure = Callable[[FloatArray, FloatArray], FloatArray]
 
 _TINY = 1e-300
 _PROBES, _MOST_PROBES, _SMALLEST = 12, 200, 1e-4
+_ERROR = 1e-11  # of the weight: that of the table of the diagonal group's factor, which is made for 1e-12
 _ROUNDING, _ROUNDING_OF_VALUES = 1e-9, 1e-14
 """Of values that are compared, and of singular values."""
 
@@ -239,11 +240,14 @@ class MatrixLaw(Recomputed):
         if self.measure is None and self.form.is_full and exponent <= -1.0 and request.intervals is None:
             # The others hide it: their inner integrals are infinite everywhere.
             return request.weighted(partial(_log_gamma, exponent), support=(0.0, math.inf), remedy=remedy)
-        if self.kind == "angle":
-            weight = self._at_unit_norm if is_of_norm else self._tabulated_angle()
+        if self.kind == "angle" and is_of_norm:
+            weight, error = self._at_unit_norm, _ERROR
+        elif self.kind == "angle":
+            weight, error = self._tabulated_angle()
         else:
-            weight = tabulated(weight, signs=(1.0,))
-        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy)
+            table = tabulated(weight, signs=(1.0,))
+            weight, error = table, _ERROR + table.error
+        return request.weighted(weight, support=(0.0, highest), singularities=(0.0,), remedy=remedy, error=error)
 
     def _far(self, points: FloatArray) -> FloatArray:
         """Return up to which gap log(s_1/s_2) to integrate: s_2**-1/2 is the worst that the measure does."""
@@ -265,10 +269,10 @@ class MatrixLaw(Recomputed):
         with np.errstate(divide="ignore"):
             return (self.measure or self.log_measure)(-np.log1p(np.exp(-2.0 * gap)) / 2.0, gap)
 
-    def _tabulated_angle(self) -> LogWeight:
+    def _tabulated_angle(self) -> tuple[LogWeight, float]:
         """Tabulate the angle's law, without its zero where s_1 = s_2: the logarithm of that is no polynomial."""
         table = tabulated(lambda x: self._angle(x) - _log_difference(x), signs=(1.0,), farthest=math.pi / 4.0)
-        return partial(_log_angle, table)
+        return partial(_log_angle, table), _ERROR + table.error
 
     def _angle(self, angle: FloatArray) -> FloatArray:
         gap = _gap(angle)

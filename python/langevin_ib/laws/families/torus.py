@@ -39,6 +39,7 @@ IndexArray = NDArray[np.intp]
 _TINY = 1e-300
 _MOST_PARAMETERS = 8
 _NEWTON = 300
+_ERROR = 1e-13  # of the weight: Newton's method goes on until only rounding is left
 _INNER = 42.0  # how far log|second invariant| goes beyond that of the first
 
 
@@ -201,5 +202,7 @@ class TorusLaw(Recomputed):
             "Give a level that keeps the parameters from vanishing together, or "
             f"given=({self.request.observable!r}, lo, hi) away from 0"
         )
-        weight = self.log_weight if len(self.invariants) == 1 else tabulated(self.log_weight)
-        return self.request.weighted(weight, remedy=remedy)
+        if len(self.invariants) == 1:
+            return self.request.weighted(self.log_weight, remedy=remedy, error=_ERROR)
+        table = tabulated(self.log_weight)
+        return self.request.weighted(table, remedy=remedy, error=_ERROR + table.error)

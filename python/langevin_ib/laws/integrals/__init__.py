@@ -2,7 +2,7 @@
 
 from .directions import ANGLES, angular_integral
 from .line_integrals import log_integrals
-from .log_table import tabulated
+from .log_table import LogTable, tabulated
 from .nested import CUT, STRIDE, Axis, LogWeight, Nested
 from .series import PanelSeries
 from .tables import Table, tabulate
@@ -12,6 +12,7 @@ __all__ = [
     "CUT",
     "STRIDE",
     "Axis",
+    "LogTable",
     "LogWeight",
     "Nested",
     "PanelSeries",

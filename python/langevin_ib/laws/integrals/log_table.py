@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from ..line import LogWeight
 from .series import PanelSeries
 
-__all__ = ["tabulated"]
+__all__ = ["LogTable", "tabulated"]
 
 FloatArray = NDArray[np.float64]
 
 _NEAREST, _FARTHEST = -42.0, 69.0  # of log|x|: the first is where less than exp(-42) of a bounded density lies
 _LOOK, _WIDTH = 1.5, 6.0  # between the points that are looked at first; the widest panel
 _VISIBLE = 800.0  # weights below exp(-800) of the largest are zero
+_ERROR = 1e-11  # ten times what the series are made for
+_ROUNDING = 4e-15  # of a logarithm, as a share of it
+_NOTHING = 1e6  # and those below exp(-1e6) are all the same
 
 
-def tabulated(
-    log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf
-) -> LogWeight:
-    """Return a cheap function that equals `log_weight` to about 12 digits of the weight.
+def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf) -> LogTable:
+    """Return a cheap function that equals `log_weight` to about 12 digits of the weight; its `error` is a bound.
 
     Panels in log|x| are halved until the Legendre series of log w has converged: a peak is a parabola there, and a
     power of x a straight line, so few are needed. Nearer to 0 than exp(-42) the last slope goes on.
@@ -38,16 +39,22 @@ def tabulated(
         The largest |x| for which it is wanted; above it is -inf.
     """
     end = min(math.log(farthest), _FARTHEST)
-    return _Tables({sign: _Table.of(log_weight, sign, end) for sign in signs})
+    return LogTable({sign: _OneSide.of(log_weight, sign, end) for sign in signs})
 
 
 @dataclass(frozen=True, eq=False)
-class _Tables:
+class LogTable:
     """The log-weight on both sides of 0, or on one."""
 
-    tables: dict[float, _Table]
+    tables: dict[float, _OneSide]
+
+    @property
+    def error(self) -> float:
+        """A bound on the relative error of the weight, where it is not negligible."""
+        return max(_ERROR + 2.0 * table.noise for table in self.tables.values())
 
     def __call__(self, x: FloatArray) -> FloatArray:
+        """Return the log-weight at points, shape (n,)."""
         first = next(iter(self.tables))
         result = np.full(x.shape, -np.inf)
         for sign, table in self.tables.items():
@@ -57,20 +64,33 @@ class _Tables:
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
-    """The log-weight on one side of 0, as a function of |x|."""
+class _OneSide:
+    """The log-weight on one side of 0, as a function of |x|.
+
+    Parameters
+    ----------
+    series : PanelSeries
+        It without `top`.
+    top : float
+        Its largest value, roughly.
+    noise : float
+        What rounding does to it.
+    """
 
     series: PanelSeries
+    top: float
+    noise: float
 
     @classmethod
-    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _Table:
+    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _OneSide:
         """Tabulate up to the logarithm `end` of |x|."""
 
+        # A constant in the potential is any number, and the digits of the logarithm are those beside the largest one.
         def weight(y: FloatArray) -> FloatArray:
-            return np.maximum(np.asarray(log_weight(sign * np.exp(y))), -1e6)
+            return np.maximum(np.asarray(log_weight(sign * np.exp(y))) - top, -_NOTHING)
 
         def is_negligible(values: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
-            return np.asarray(values.max(axis=1) + high < top - 60.0)
+            return np.asarray(values.max(axis=1) + high < -60.0)
 
         places = np.linspace(_NEAREST, end, math.ceil((end - _NEAREST) / _LOOK) + 1)
         look = np.asarray(log_weight(sign * np.exp(places[:-1]))) + places[:-1]
@@ -78,9 +98,10 @@ class _Table:
         seen = np.flatnonzero(look > top - _VISIBLE)
         last = float(places[seen[-1] + 1]) if seen.size else float(places[1])
         edges = np.linspace(_NEAREST, last, math.ceil((last - _NEAREST) / _WIDTH) + 1)
-        return cls(PanelSeries.fit(weight, edges, is_negligible))
+        noise = _ROUNDING * abs(top)
+        return cls(PanelSeries.fit(weight, edges, is_negligible, noise), top, noise)
 
     def __call__(self, size: FloatArray) -> FloatArray:
         y, series = np.log(np.maximum(size, 1e-300)), self.series
-        near = series(y) + series.first_slope * np.minimum(y - series.edges[0], 0.0)
+        near = self.top + series(y) + series.first_slope * np.minimum(y - series.edges[0], 0.0)
         return np.asarray(np.where(y > series.edges[-1], -np.inf, near))

@@ -39,6 +39,7 @@ class PanelSeries:
         function: Callable[[FloatArray], FloatArray],
         edges: FloatArray,
         is_negligible: Callable[[FloatArray, FloatArray], NDArray[np.bool_]] | None = None,
+        noise: float = 0.0,
     ) -> PanelSeries:
         """Fit a function between the first and the last edge; panels are halved until their series have converged.
 
@@ -50,6 +51,8 @@ class PanelSeries:
             The widest panels.
         is_negligible : callable, optional
             Takes values (k, order) on panels and the upper ends (k,) of these, and says for which nobody needs digits.
+        noise : float
+            What rounding alone does to the function.
         """
         low, high = edges[:-1], edges[1:]
         done: list[tuple[FloatArray, FloatArray]] = []
@@ -59,7 +62,7 @@ class PanelSeries:
             values = np.asarray(function(points.ravel())).reshape(points.shape)
             series = values @ TO_COEFFICIENTS.T
             tail = np.abs(series[:, -3:]).max(axis=1)
-            smooth = tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1))
+            smooth = tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1)) + noise
             nothing = np.zeros_like(smooth) if is_negligible is None else is_negligible(values, high)
             # A series that has not converged may overshoot between the nodes by as much as the function varies.
             wild = ~smooth & (nothing | (tail > _WILD))

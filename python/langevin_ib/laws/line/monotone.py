@@ -139,6 +139,7 @@ def monotone_pieces(function: Function, law: Density, places: FloatArray) -> Mon
     x, values = x[known], values[known]
     blur = _constant(law, x, values)
     extent = float(values.min()), float(values.max())
+    outermost = x[[0, -1]]
     x, values, turns = _where_mass_is(law, x, values)
     if len(turns) > _MOST_PIECES:
         raise NotMonotoneError(f"it turns more than {_MOST_PIECES} times where it was looked at")
@@ -146,9 +147,10 @@ def monotone_pieces(function: Function, law: Density, places: FloatArray) -> Mon
     edges = np.concatenate([x[:1], np.sort(found), x[-1:]])
     low, high = (end[edges[:-1] < edges[1:]] for end in (edges[:-1], edges[1:]))
     at_low, at_high = np.array(function(low)), np.array(function(high))
-    ends = function(np.array(law.support()))
-    at_low[:1] = np.where(np.isnan(ends[0]), at_low[:1], ends[0])
-    at_high[-1:] = np.where(np.isnan(ends[1]), at_high[-1:], ends[1])
+    # The limits at the ends of the support are those of the last pieces, unless they end at a turn before.
+    ends, is_whole = function(np.array(law.support())), x[[0, -1]] == outermost
+    at_low[:1] = np.where(is_whole[0] & ~np.isnan(ends[0]), ends[0], at_low[:1])
+    at_high[-1:] = np.where(is_whole[1] & ~np.isnan(ends[1]), ends[1], at_high[-1:])
     blur = max(blur, *(_blur(function, law, turn) for turn in found)) if found else blur
     extent = min(*extent, *at_low, *at_high), max(*extent, *at_low, *at_high)
     return Monotone(function, low, high, at_low, at_high, extent, blur)

@@ -57,7 +57,7 @@ _FEWEST, _FEW = 3, 12
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """A map x -> M x of all parameters.
+    """A map x -> M x + a of all parameters.
 
     Parameters
     ----------
@@ -67,11 +67,20 @@ class LinearMap:
         The diagonal in exact numbers.
     is_rounded : bool
         Whether the entries of M have rounding errors.
+    offset : tuple of Fraction, optional
+        a, in exact numbers; None for 0.
     """
 
     matrix: FloatArray
     exact: tuple[Fraction, ...] | None = None
     is_rounded: bool = True
+    offset: tuple[Fraction, ...] | None = None
+
+    @classmethod
+    def shift(cls, offset: Sequence[Fraction], *, is_exact: bool) -> LinearMap:
+        """Return the map that adds a vector, whose entries are exact or nearest doubles."""
+        ones = (Fraction(1),) * len(offset)
+        return cls(np.ones(len(offset)), exact=ones if is_exact else None, is_rounded=False, offset=tuple(offset))
 
     @classmethod
     def reflection(cls, dim: int, places: Sequence[int]) -> LinearMap:
@@ -83,7 +92,13 @@ class LinearMap:
         """Return the images of points, shape (dim, n), and bounds on their errors."""
         if self.matrix.ndim == 1:
             moved = self.matrix[:, None] * points
-            return moved, (4.0 * np.finfo(float).eps * np.abs(moved) if self.is_rounded else np.zeros_like(moved))
+            errors = 4.0 * np.finfo(float).eps * np.abs(moved) if self.is_rounded else np.zeros_like(moved)
+            if self.offset is not None:
+                step = np.array([float(each) for each in self.offset])[:, None]
+                moved = moved + step
+                # Of the sum, and of the step that was rounded to a double.
+                errors = np.where(step == 0.0, errors, errors + np.finfo(float).eps * (np.abs(moved) + np.abs(step)))
+            return moved, errors
         size = np.abs(self.matrix) @ np.abs(points)
         return self.matrix @ points, (16.0 if self.is_rounded else 2.0) * np.finfo(float).eps * size
 
@@ -220,7 +235,8 @@ def _exact_change(
         if each.exact is None:
             continue
         for point in points:
-            moved = {s: factor * point[s] for s, factor in zip(symbols, each.exact, strict=True)}
+            steps = (Fraction(0),) * len(symbols) if each.offset is None else each.offset
+            moved = {s: f * point[s] + step for s, f, step in zip(symbols, each.exact, steps, strict=True)}
             if not _holds_exactly((expression, point), (expression, moved)):
                 start, end = (np.array([[float(at[s])] for s in symbols]) for at in (point, moved))
                 values = [float(values_at(expression, symbols, p, NO_DATA).value[0]) for p in (start, end)]

@@ -1,4 +1,4 @@
-"""Whether expressions are invariant under a linear group: proven by structure, or else looked at along orbits."""
+"""Whether expressions are invariant under a group: proven by structure, or else looked at along orbits."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from ..expressions import (
     uses_data,
     values_of,
 )
+from ..symmetry import Symmetry
 from .derivations import Derivation
 from .homogeneity import Grading, exact_number
 from .identities import Change, LinearMap, first_change
 
-__all__ = ["Orbits", "is_invariant", "require_invariance"]
+__all__ = ["Orbits", "is_constant_along", "is_invariant", "require_invariance"]
 
 FloatArray = NDArray[np.float64]
 Matrix: TypeAlias = sympy.ImmutableSparseMatrix
@@ -48,23 +49,36 @@ _NAMED, _WRITTEN_OUT = 6, 300
 
 @dataclass(frozen=True, eq=False)
 class Orbits:
-    """The one-parameter groups x -> exp(t A) x of some matrices.
+    """The one-parameter groups x -> exp(t A) x of some matrices, and translations x -> x + t a.
 
     Parameters
     ----------
     matrices : tuple of sympy.ImmutableSparseMatrix, shape (dim, dim)
-        The generators A.
+        The generators A; zero for translations.
     symbols : tuple of sympy.Symbol
         The coordinates x.
+    offsets : tuple of sympy.ImmutableSparseMatrix, shape (dim, 1), optional
+        The vectors a, one for each matrix, if there are any.
     """
 
     matrices: tuple[Matrix, ...]
     symbols: tuple[sympy.Symbol, ...]
+    offsets: tuple[Matrix, ...] = ()
 
     @cached_property
     def scalings(self) -> frozenset[int]:
         """The numbers of the generators that are diagonal."""
-        return frozenset(a for a, matrix in enumerate(self.matrices) if all(i == j for i, j in matrix.todok()))
+        return frozenset(
+            a
+            for a, matrix in enumerate(self.matrices)
+            if a not in self.translations and all(i == j for i, j in matrix.todok())
+        )
+
+    @cached_property
+    def translations(self) -> dict[int, dict[int, sympy.Expr]]:
+        """The directions of the translations among them, by their numbers; entries that are not zero, by places."""
+        directions = {a: {int(i): v for (i, _), v in column.todok().items()} for a, column in enumerate(self.offsets)}
+        return {a: entries for a, entries in directions.items() if entries}
 
     @cached_property
     def grading(self) -> Grading:
@@ -81,15 +95,19 @@ class Orbits:
         return {a: Derivation(self.field(a)) for a in range(len(self.matrices))}
 
     def field(self, number: int) -> dict[sympy.Symbol, sympy.Expr]:
-        """Return the components of A x that are not zero."""
+        """Return the components of A x + a that are not zero."""
+        if number in self.translations:
+            return {self.symbols[i]: value for i, value in self.translations[number].items()}
         terms: dict[sympy.Symbol, list[sympy.Expr]] = {}
         for (i, j), value in sorted(self.matrices[number].todok().items()):
             terms.setdefault(self.symbols[int(i)], []).append(value * self.symbols[int(j)])
         return {x: sympy.Add(*each) for x, each in terms.items()}
 
     def maps(self, number: int) -> list[LinearMap]:
-        """Return exp(t A) for some t; of scalings also one in exact numbers, if there is one."""
+        """Return exp(t A) for some t; of scalings also one in exact numbers, if there is one; or shifts by t a."""
         dim = len(self.symbols)
+        if number in self.translations:
+            return _shifts(self.translations[number], dim)
         entries = {(int(i), int(j)): value for (i, j), value in self.matrices[number].todok().items()}
         if number not in self.scalings:
             matrix = np.zeros((dim, dim))
@@ -144,6 +162,16 @@ def _doubling(weights: Sequence[Fraction | float]) -> list[LinearMap]:
     return [LinearMap(np.array([float(each) for each in exact]), exact=exact, is_rounded=False)]
 
 
+def _shifts(direction: Mapping[int, sympy.Expr], dim: int) -> list[LinearMap]:
+    """Return translations by multiples of a vector; by itself, a fraction if its entries are, at last."""
+    entries = [exact_number(direction.get(i, sympy.S.Zero)) for i in range(dim)]
+    is_exact = all(isinstance(each, Fraction) for each in entries)
+    size = Fraction(max(abs(float(each)) for each in entries))
+    steps = [Fraction(t).limit_denominator(10**6) / size for t in _TIMES]
+    shifts = [[step * Fraction(each) for each in entries] for step in (*steps, Fraction(1))]
+    return [LinearMap.shift(shift, is_exact=is_exact) for shift in shifts]
+
+
 def is_invariant(
     expression: sympy.Expr, matrices: Sequence[Matrix], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
 ) -> bool:
@@ -166,6 +194,15 @@ def is_invariant(
         If the expression has a value at none of the points where it was looked at.
     """
     return Orbits(tuple(matrices), tuple(symbols)).first_change(expression, data) is None
+
+
+def is_constant_along(
+    expression: sympy.Expr, symmetries: Sequence[Symmetry], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
+) -> bool:
+    """Decide whether an expression is invariant under symmetries, translations among them; else as `is_invariant`."""
+    matrices = tuple(matrix for symmetry in symmetries for matrix in symmetry.matrices(symbols))
+    offsets = tuple(offset for symmetry in symmetries for offset in symmetry.offsets(symbols))
+    return Orbits(matrices, tuple(symbols), offsets).first_change(expression, data) is None
 
 
 def require_invariance(what: str, expression: sympy.Expr, orbits: Orbits, data: Data = NO_DATA) -> None:

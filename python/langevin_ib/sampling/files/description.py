@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...checks import checked_int, shown
 from ...errors import ArchiveError, LangevinError
-from ...model import Fresh, Linear, Model, Scaling
+from ...model import Fresh, Linear, Model, Scaling, Translation
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
 from ...observe import KINDS, Observer, Trace
 from ...process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained, SGD)
 
-_CLASSES = (Model, Fresh, Scaling, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
+_CLASSES = (Model, Fresh, Scaling, Translation, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
 
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in _CLASSES}
 
@@ -47,7 +47,7 @@ def describe(value: Any) -> Described:  # noqa: PLR0911 - one for each kind of v
 
     Parameters
     ----------
-    value : Model, Scaling, Linear, a dynamics, Settings, Histogram, Moments or Trace
+    value : Model, Scaling, Translation, Linear, a dynamics, Settings, Histogram, Moments or Trace
         Or any of the plain values that they are made of.
 
     Raises

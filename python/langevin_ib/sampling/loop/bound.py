@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
+import sympy
 from numpy.typing import NDArray
 
 from ... import _core
 from ...checks import shown
 from ...errors import InvalidArgumentError, UnsupportedModelError
-from ...geometry import Piece, Scalings
+from ...geometry import Piece, Scalings, Translations, frame_of
 from ...process import Constrained, GaugeFixed, Process, Slice
 from ...program import Program
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     Bound: TypeAlias = _core._Bound
 
 MOST_CONSTRAINTS = 16
-"""More than so many the core does not hold walkers to along normals."""
+"""More than so many that hang together the core does not hold walkers to along normals."""
 
 
 def bound_of(process: Process) -> Bound | None:
@@ -37,7 +39,8 @@ def bound_of(process: Process) -> Bound | None:
     if isinstance(dynamics, GaugeFixed):
         place.require_gauge(dynamics)
         absorbs = dynamics.at_zero == "absorb"
-        return cast("Bound", ([_part(place, piece) for piece in place.pieces], absorbs))
+        turns = [(list(turn.places), turn.numbers.ravel().tolist()) for turn in frame_of(place.model).turns]
+        return cast("Bound", ([_part(place, piece) for piece in place.pieces], absorbs, turns))
     return _along_normals(place, cast("Constrained", dynamics))
 
 
@@ -76,6 +79,9 @@ def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int)
 
 
 def _part(place: Slice, piece: Piece) -> tuple[Any, ...]:
+    if isinstance(piece, Translations):
+        directions, levels = piece.orthonormal(place.levels_of(piece))
+        return list(piece.moved), directions.tolist(), levels.tolist()
     if not isinstance(piece, Scalings):
         return piece.columns, [i for row in piece.u for i in row], [i for row in piece.v for i in row]
     own, mortal = place.levels_of(piece), place.is_mortal(piece)
@@ -88,10 +94,28 @@ def _part(place: Slice, piece: Piece) -> tuple[Any, ...]:
 
 def _along_normals(place: Slice, dynamics: Constrained) -> Bound:
     model, count = place.model, len(place.levels)
-    if count > MOST_CONSTRAINTS:
-        raise UnsupportedModelError(f"Constrained holds walkers to at most {MOST_CONSTRAINTS} constraints, not {count}")
+    blocks = _blocks(model.constraints())
+    largest = max(map(len, blocks))
+    if largest > MOST_CONSTRAINTS:
+        raise UnsupportedModelError(
+            f"Constrained holds walkers to at most {MOST_CONSTRAINTS} constraints that hang together by their "
+            f"parameters, not {largest}; take GaugeFixed, which has no such limit, or fewer constraints"
+        )
     if count >= model.dim:
         raise InvalidArgumentError(f"{count} constraints leave {model.dim} parameters no room to move; give fewer")
     place.require_finite_mass(dynamics)
-    tape = Program(model.parameters, model.constraints()[0]).with_gradients(model.constraints())
-    return cast("Bound", (tape.request(), list(place.levels)))
+    order = [a for block in blocks for a in block]
+    chosen = [model.constraints()[a] for a in order]
+    tape = Program(model.parameters, chosen[0]).with_gradients(chosen)
+    return cast("Bound", (tape.request(), [place.levels[a] for a in order], [len(block) for block in blocks]))
+
+
+def _blocks(constraints: Sequence[sympy.Expr]) -> list[list[int]]:
+    """Return which constraints share parameters, directly or through others, by their numbers."""
+    blocks: list[tuple[list[int], set[sympy.Basic]]] = []
+    for number, chi in enumerate(constraints):
+        together = [block for block in blocks if block[1] & chi.free_symbols]
+        blocks = [block for block in blocks if block not in together]
+        numbers = [a for block in together for a in block[0]]
+        blocks.append(([*numbers, number], set(chi.free_symbols).union(*(block[1] for block in together))))
+    return sorted(sorted(numbers) for numbers, _ in blocks)

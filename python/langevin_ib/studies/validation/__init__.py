@@ -6,6 +6,7 @@
 - `histograms`: the histogram of an observable against its law.
 - `lifetimes`: times of absorption against theirs.
 - `virials`: expectations that are known exactly.
+- `equilibria`: where SGD comes to rest; `training`: such models.
 - `pairs`: two processes of one law, where no formula is known; `unknown`: such models.
 - `cases`: every row, by name.
 - `overview`: all verdicts in one figure, and the orbits and slices of u v in another.
@@ -14,6 +15,7 @@
 from __future__ import annotations
 
 from .cases import CASES
+from .equilibria import Equilibria, Equilibrium
 from .histograms import Case, Validation, figure, validate
 from .lifetimes import Lifetimes
 from .overview import orbits, overview
@@ -26,6 +28,8 @@ __all__ = [
     "CASES",
     "REJECTION",
     "Case",
+    "Equilibria",
+    "Equilibrium",
     "Lifetimes",
     "Pair",
     "Pairing",

@@ -19,6 +19,7 @@ from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .histograms import Case
 from .lifetimes import Lifetimes
 from .row import Row
+from .training import training_rows
 from .unknown import unknown_rows
 from .virials import Virials
 
@@ -175,6 +176,7 @@ def _rows() -> list[Row]:
             scheme="mala",
         ),
         *unknown_rows(),
+        *training_rows(),
     ]
 
 
