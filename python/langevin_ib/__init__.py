@@ -2,8 +2,8 @@
 
 Describe a model (`Model`, `Scaling`, `Translation`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`,
 `SoftSlice`, `GaugeFixed`, `Constrained`, `SGD`), derive the law of an observable (`density`, `rivals`) and the geometry
-behind it (`geometry`, `balance`, `implicit_bias`, `effective_loss`, `find_symmetries`), sample (`sample`, with `Histogram`,
-`Moments`, `Trace`), compare (`compare`) and show (`plot`).
+behind it (`geometry`, `balance`, `implicit_bias`, `effective_loss`, `find_symmetries`), sample (`sample`, with
+`Histogram`, `Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
 from importlib.metadata import version
