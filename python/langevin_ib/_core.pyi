@@ -45,8 +45,8 @@ _Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 # constraints, their levels, and the sizes of the blocks that they fall into.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
-# Inputs, units and factor of a layer, and the tape that makes its rows, if one does.
-_Layer: TypeAlias = tuple[int, int, float, Tape | None]
+# Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of another layer, or no weights.
+_Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[float]]
 
 # Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
 _Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]

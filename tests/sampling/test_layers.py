@@ -8,13 +8,21 @@ import pytest
 import sympy
 from langevin_ib.process import Process, Risk
 from langevin_ib.sampling.loop.driver import Driver
-from langevin_ib.sampling.loop.layers import Layer
+from langevin_ib.sampling.loop.layers import Layer, teacher_of
 
 INPUTS, UNITS, ROWS = 3, 5, 11
 RNG = np.random.default_rng(0)
 X, Y = np.random.default_rng(1).normal(size=(ROWS, INPUTS)), np.random.default_rng(2).normal(size=ROWS)
 START = np.random.default_rng(3).normal(size=(40, UNITS * (INPUTS + 1)))
-FRESH = lib.Fresh(inputs={"X": (INPUTS,)}, labels={"y": lambda X: sympy.Max(0, X[0] - X[2])}, rows=ROWS)
+FRESH = lib.Fresh(inputs={"X": (INPUTS,)}, labels={"y": lambda X: sympy.sin(X[0] - X[2])}, rows=ROWS)
+
+TAUGHT = lib.Fresh(
+    inputs={"X": (INPUTS,)},
+    labels={
+        "y": lambda X: 1.5 * sympy.Max(0, X[0] - 0.3 * X[2]) - sympy.Max(0, X[1]) + 2 * sympy.Max(0, X[1] + X[2] / 3)
+    },
+    rows=ROWS,
+)
 
 
 def backwards(data) -> lib.Model:
@@ -43,6 +51,9 @@ KINDS = {
     "noisy inputs": ((X, Y), lib.SGD(3, label_noise={"X": 0.2, "y": 0.5})),
     "fresh": (FRESH, lib.SGD(8, label_noise={"y": 0.5})),
     "fresh, seven": (FRESH, lib.SGD(7)),
+    "a teacher": (TAUGHT, lib.SGD(8, label_noise={"y": 0.5})),
+    "a teacher without noise": (TAUGHT, lib.SGD(6)),
+    "noisy inputs of a teacher": (TAUGHT, lib.SGD(5, label_noise={"X": 0.5})),
 }
 
 
@@ -60,7 +71,7 @@ def test_the_closed_form_is_the_tape(kind, dtype) -> None:
     assert np.abs(closed.states - START).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["five", "masks", "fresh, seven"])
+@pytest.mark.parametrize("kind", ["five", "masks", "fresh, seven", "a teacher"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_no_arrangement_changes_a_bit(kind, dtype) -> None:
     data, sgd = KINDS[kind]
@@ -125,3 +136,21 @@ def test_the_weight_of_a_layer_is_that_of_its_loss() -> None:
     )
     flow = lib.sample(model, temperature=0.0, step_size=0.1, steps=5, walkers=8, rng=0, progress=False)
     np.testing.assert_allclose(full.states, flow.states, rtol=1e-12)
+
+
+def test_a_teacher_is_recognised_by_what_it_computes() -> None:
+    x = sympy.symbols("x:2", real=True)
+    assert teacher_of(2 * sympy.Max(0, x[1] - x[0]) - sympy.Max(0, x[0] / 4), x) in (
+        [-1.0, 1.0, 2.0, 0.25, 0.0, -1.0],
+        [0.25, 0.0, -1.0, -1.0, 1.0, 2.0],
+    )
+    for other in (
+        sympy.S.Zero,
+        x[0],
+        sympy.Max(0, x[0]) + 1,
+        sympy.Max(1, x[0]),
+        sympy.Max(0, x[0] ** 2),
+        x[1] * sympy.Max(0, x[0]),
+    ):
+        assert teacher_of(other, x) is None
+    assert teacher_of(sympy.Max(0, x[0] + 1), x) is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import sympy
 
 from ... import _core
 from ...model import Fresh, Model
 from ...process import SGD, FreshRows, GivenBatches, Risk, decay
 from ...program import Program, Tape
-from .layers import Layer
+from .layers import Layer, teacher_of
 
 __all__ = ["examples_of"]
 
@@ -39,7 +40,7 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     labels, table = [labels[k] for k in order], table[:, order]
     return {
         "rest": around,
-        "row": _crossing(risk.gradient) if layer is None else (layer.inputs, layer.units, layer.factor, None),
+        "row": _crossing(risk.gradient) if layer is None else (layer.inputs, layer.units, layer.factor, []),
         "table": table,
         "labels": labels,
         "inputs": [0.0] * table.shape[1],
@@ -54,14 +55,10 @@ def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape | None) -
     """Return the same for rows that are drawn afresh: a full batch of zeros, to which everything is added."""
     rows, size = FreshRows.of(model, dynamics.label_noise), dynamics.batch_size or 1
     layer = Layer.of(rows.risk)
-    row: _core.Tape | _core._Layer = (
-        _crossing(rows.gradient)
-        if layer is None
-        else (layer.inputs, layer.units, layer.factor, _crossing(rows.entries(layer.entries)))
-    )
+    closed = None if layer is None else (layer.inputs, layer.units, layer.factor, _source(layer, rows))
     return {
         "rest": rest,
-        "row": row,
+        "row": closed or _crossing(rows.gradient),
         "table": np.zeros((size, len(rows.inputs))),
         "labels": rows.labels,
         "inputs": rows.inputs,
@@ -70,6 +67,18 @@ def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape | None) -
         "scale": 1.0 / size,
         "given": None,
     }
+
+
+def _source(layer: Layer, rows: FreshRows) -> list[float] | _core.Tape:
+    """Return what makes the inputs and the label of a layer of what is drawn: another layer, or a tape."""
+    *inputs, label = (rows.columns[symbol] for symbol in layer.entries)
+    count = rows.inputs.count(1.0)
+    noise = sympy.Add(*rows.drawn[count:])
+    if tuple(inputs) == rows.drawn[:count]:
+        teacher = teacher_of(label - noise, rows.drawn[:count])
+        if teacher is not None:
+            return teacher
+    return _crossing(rows.entries(layer.entries))
 
 
 def _keeps_order(order: list[int], labels: list[float]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy
 
 from ...process import Risk
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "teacher_of"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,24 @@ class Layer:
         if len(known) != len(square.base.args) - 1:
             return None
         return _layer(known, parameters, 2.0 * float(factor), -label)
+
+
+def teacher_of(label: sympy.Expr, inputs: Sequence[sympy.Symbol]) -> list[float] | None:
+    """Return w and v, unit by unit, of a label Σ_j v_j max(0, w_j . inputs) with numbers as weights, or None."""
+    found: list[float] = []
+    for term in sympy.Add.make_args(label):
+        v, unit = term.as_independent(*inputs, as_Add=False)
+        argument = [each for each in unit.args if each != 0]
+        if not isinstance(unit, sympy.Max) or len(unit.args) != 2 or len(argument) != 1:
+            return None
+        weights = dict.fromkeys(inputs, 0.0)
+        for product in sympy.Add.make_args(argument[0]):
+            w, symbol = product.as_independent(*inputs, as_Add=False)
+            if symbol not in weights or not w.is_number:
+                return None
+            weights[symbol] += float(w)
+        found += [*weights.values(), float(v)]
+    return found
 
 
 Weights = dict[sympy.Symbol, sympy.Symbol]
