@@ -44,6 +44,8 @@ from .symmetry import Linear, Scaling, Symmetry, Translation
 
 __all__ = ["Linear", "Model", "Scaling", "Translation", "parameters"]
 
+_OPTIONAL = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None, "fresh": None}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -130,20 +132,12 @@ class Model:
             If they are not those of a model, its invariance apart.
         """
         names = [each.name for each in fields(cls)]
-        defaults = {
-            "symmetry": None,
-            "confinement": sympy.S.Zero,
-            "observables": {},
-            "data": {},
-            "slice": None,
-            "fresh": None,
-        }
-        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
+        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(_OPTIONAL) - set(content))
         if unknown:
             raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
         model = object.__new__(cls)
         for name in names:
-            object.__setattr__(model, name, content.get(name, defaults.get(name)))
+            object.__setattr__(model, name, content.get(name, _OPTIONAL.get(name)))
         model._check_form()
         return model
 
