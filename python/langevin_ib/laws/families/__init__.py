@@ -10,9 +10,10 @@ from .matrix import MatrixLaw
 from .one_parameter import OneParameterLaw
 from .product import Product
 from .product_law import ProductLaw
+from .scalings import scaling_weights
 from .torus import TorusLaw
 
-__all__ = ["FAMILIES", "IN_PLANE", "Block", "Family", "Product", "TorusLaw"]
+__all__ = ["FAMILIES", "IN_PLANE", "Block", "Family", "Product", "TorusLaw", "scaling_weights"]
 
 FAMILIES: tuple[type[Family], ...] = (BlockLaw, MatrixLaw, SeveralBlocks, ChainLaw, TorusLaw)
 """What knows the laws of models with a symmetry: the first that recognises a request answers it."""
