@@ -19,13 +19,14 @@ from ..model.expressions import compiled, landmarks, rough_parts
 from ..process import Constrained, Dynamics, GaugeFixed, Process, SoftSlice
 from .line import Density, Interval, LogWeight
 from .recomputed import Recomputed
+from .remedies import RUNS
 
 __all__ = ["METHODS", "Given", "LawRequest"]
 
 FloatArray = NDArray[np.float64]
 Given: TypeAlias = tuple[str, float, float]
 
-METHODS = ("auto", "closed form", "quadrature")
+METHODS = ("auto", "closed form", "quadrature", "sampling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class LawRequest(Recomputed):
         The name of an observable of its model.
     given : (name, lo, hi), optional
         The condition lo <= name < hi.
-    method : {"auto", "closed form", "quadrature"}
+    method : {"auto", "closed form", "quadrature", "sampling"}
         What the user wants.
     label : str
         The name of the law, if it is not that of the process.
@@ -248,7 +249,7 @@ class LawRequest(Recomputed):
         """Return the refusal of a law that is not known."""
         return UnsupportedModelError(
             f"no formula is known for the law of {self.observable!r} = {shown(self.expression)} under "
-            f"{self.dynamics!r}: {reason}; {remedy}"
+            f"{self.dynamics!r}: {reason}; {remedy}, or {RUNS}"
         )
 
 

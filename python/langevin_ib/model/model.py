@@ -13,7 +13,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import checked_kind, shown
-from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..errors import InvalidArgumentError
 from .content import (
     checked_data,
     checked_mapping,
@@ -27,7 +27,7 @@ from .content import (
     symmetry_texts,
     unpacked,
 )
-from .elimination import function_of_predictor
+from .elimination import loss_of_predictor
 from .expressions import (
     canonical_text,
     checked_expression,
@@ -270,33 +270,11 @@ class Model:
         return forms if g is None else tuple(map(tidied, forms))
 
     def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a. Zero for translations.
-
-        Parameters
-        ----------
-        metric : array_like, shape (dim, dim), optional
-            As for `constraints`.
-
-        Raises
-        ------
-        UnsupportedModelError, InvalidArgumentError
-            As `constraints`.
-        """
+        """Return the symmetric matrices S_a that `constraints` speaks of, and as it does; zero for translations."""
         return tuple(form.matrix for form in self.forms(metric=metric))
 
     def forms(self, *, metric: Any = None) -> tuple[Form, ...]:
-        """Return the canonical constraints xᵀ S x / 2 + b . x by their matrices S and slopes b, see `constraints`.
-
-        Parameters
-        ----------
-        metric : array_like, shape (dim, dim), optional
-            As for `constraints`.
-
-        Raises
-        ------
-        UnsupportedModelError, InvalidArgumentError
-            As `constraints`.
-        """
+        """Return the canonical `constraints` xᵀ S x / 2 + b . x by matrices S (g S_a in a metric) and slopes b."""
         g = metric_for(metric, self.parameters)
         return self._forms if g is None else noncompact_part(self._matrices, self._offsets, g)
 
@@ -376,12 +354,7 @@ class Model:
         UnsupportedModelError
             If no such function was found.
         """
-        found = function_of_predictor(self.loss, self.predictor, self.parameters, self.data)
-        if found is None:
-            raise UnsupportedModelError(
-                f"the loss {self.loss} could not be written as a function of the predictor {dict(self.predictor)}"
-            )
-        return found
+        return loss_of_predictor(self.loss, self.predictor, self.parameters, self.data)
 
     def __eq__(self, other: object) -> bool:
         if self is other:

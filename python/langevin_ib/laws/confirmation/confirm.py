@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from ...errors import UnsupportedModelError
 from ...model.expressions import Data, compiled, values_of
 from ..line import Density
+from ..remedies import RUNS
 from .importance import Proposal, fitted_proposal, tail_exponent
 
-__all__ = ["Target", "require_confirmation"]
+__all__ = ["Target", "conditioned", "require_confirmation"]
 
 FloatArray = NDArray[np.float64]
 
@@ -115,7 +116,7 @@ def require_confirmation(law: Density, target: Target, what: str) -> None:
         If it does not agree, naming both values, or is not exact enough to say.
     """
     rng = np.random.default_rng(_SEED)
-    log_weight, guide = _conditioned(target)
+    log_weight, guide = conditioned(target)
     proposal = fitted_proposal(log_weight, len(target.parameters), rng, guide)
     if proposal is None:
         raise _doubted(what, "found no mass")
@@ -155,7 +156,7 @@ def _drawn(
     return values, logs
 
 
-def _conditioned(
+def conditioned(
     target: Target,
 ) -> tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray] | None]:
     """Return the log of the weight where the condition holds; and one that leads there."""
@@ -240,5 +241,5 @@ class _Tally:
 def _doubted(what: str, how: str) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"{what} was found, but a second integration, by importance sampling of exp(-V/T), {how}; so it is not "
-        "returned. Observe another function, change the temperature, or sample it and compare two independent runs"
+        f"returned. Observe another function, change the temperature, or {RUNS}"
     )
