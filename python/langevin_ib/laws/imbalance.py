@@ -44,6 +44,7 @@ class ImbalanceBudget:
         |V| / |U|: the square root of what A shrinks over what it stretches, xᵀ(|A| - A)x over xᵀ(|A| + A)x.
     predicted_ratio : array, shape (..., draws, k)
         What it would be if q had stayed as it was at first, at the norms that there are; nan where these are too small.
+        For translations q is 0 and both ratios are nan.
     batches, labels, finite_steps, weight_decay : array, shape (..., draws, k)
         By how much each has changed q since the first state, in the mean: the rates at the states, by the trapezoidal
         rule.
