@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .experiment import Array
+from .experiment import Array, quartiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def drawing(width: float, height: float) -> Figure:
 
 def band(ax: Axes, x: Array, values: Array, *, color: str, label: str | None = None, style: str = "-") -> None:
     """Draw the median of values of shape (seeds, len(x)) as a line, and their quartiles as an area."""
-    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    low, middle, high = quartiles(values)
     ax.plot(x, middle, style, color=color, label=label)
     ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0.0)
 
@@ -32,4 +32,4 @@ def band(ax: Axes, x: Array, values: Array, *, color: str, label: str | None = N
 def extremes(ax: Axes, x: Array, values: Array, what: str) -> None:
     """Draw bands of the largest, median and least over the last axis of values, shape (seeds, len(x), channels)."""
     for name, share, color in (("largest", 1.0, "C1"), ("median", 0.5, "C0"), ("least", 0.0, "C2")):
-        band(ax, x, np.nanquantile(values, share, axis=-1), color=color, label=f"{name} over {what}")
+        band(ax, x, np.quantile(values, share, axis=-1), color=color, label=f"{name} over {what}")

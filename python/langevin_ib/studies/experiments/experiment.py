@@ -16,7 +16,7 @@ from ...process import SGD
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CODE", "TEXT", "Arm", "Array", "Difference", "Experiment", "Measured", "Plan", "looks"]
+__all__ = ["CODE", "TEXT", "Arm", "Array", "Difference", "Experiment", "Measured", "Plan", "looks", "quartiles"]
 
 Array = NDArray[np.float64]
 
@@ -121,13 +121,13 @@ class Measured:
     @property
     def quartiles(self) -> tuple[float, float, float]:
         """Lower quartile, median, upper quartile over seeds."""
-        low, middle, high = np.nanquantile(self.values, [0.25, 0.5, 0.75])
-        return float(low), float(middle), float(high)
+        low, middle, high = quartiles(self.values[:, None])[:, 0].tolist()
+        return low, middle, high
 
     @property
     def quantile(self) -> float | None:
         """The share of seeds below the published value, ties counted half."""
-        if self.published is None:
+        if self.published is None or not np.isfinite(self.values).any():
             return None
         below, same = self.values < self.published, self.values == self.published
         return float((below.sum() + 0.5 * same.sum()) / np.isfinite(self.values).sum())
@@ -183,6 +183,14 @@ class Experiment(ABC):
     @abstractmethod
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
         """Draw the paper's figure with bands over seeds."""
+
+
+def quartiles(values: Array) -> Array:
+    """Return lower quartile, median and upper quartile over the first axis, shape (3, ...), of what is no nan."""
+    found = np.full((3, *values.shape[1:]), np.nan)
+    some = ~np.isnan(values).all(axis=0)
+    found[:, some] = np.nanquantile(values[:, some], [0.25, 0.5, 0.75], axis=0)
+    return found
 
 
 def looks(steps: int, extra: Sequence[int] = (), *, count: int = 120) -> tuple[int, ...]:

@@ -13,13 +13,14 @@ from ...checks import checked_int, checked_rng, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
 from .experiment import CODE, TEXT, Array, Experiment, Plan
+from .relu_layer import ReluLayer
 from .reproduction import Reproduction
 from .spectral import Spectral
 from .trained import Task, Trained
 
 __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 
-FIGURES: Mapping[str, Experiment] = {each.name: each for each in (Spectral(),)}
+FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Spectral())}
 """The figures that can be made, by name."""
 
 QUICK_SEEDS = 4

@@ -123,7 +123,7 @@ class Spectral(Experiment):
         worse = int(np.sum(test[:, -1] > 1.05 * test.min(axis=1)))
         said = ", ".join(f"{name} {value:.3g}" for name, value in ends.items())
         return (
-            f"Median test errors are {said}: {best} is best. Gradient descent has no noise, so that what is seen here is "
+            f"Median test errors are {said}: {best} is best. Gradient descent has no noise, so that what is seen is "
             f"the effect of the parameterisation, of its small start and of the time of training; in {worse} of "
             f"{len(test)} seeds the error of the products had been lower by 5 % before the end."
         )
