@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import sympy
 
+from ... import laws
 from ...errors import UnsupportedModelError
-from ...laws import noise_equilibrium
 from ...model import Fresh, Model
 from ...model.expressions import exact
 from ...models import relu_network
@@ -227,7 +227,7 @@ def _resting_ratios(arm: Arm, state: Array) -> Array:
     """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
     count = len(state) // (INPUTS + 1)
     try:
-        rest = noise_equilibrium(arm.model, state, dynamics=arm.dynamics).x
+        rest = laws.noise_equilibrium(arm.model, state, dynamics=arm.dynamics).x
     except UnsupportedModelError:
         return np.full(count, np.nan)
     up, down = _squares(rest.reshape(count, -1))

@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ import numpy as np
 import scipy
 import sympy
 
-from ... import __version__
 from .experiment import Array, Experiment, Measured, Plan
 from .trained import Divergence
 
@@ -133,7 +133,7 @@ class Reproduction:
             "diverged": [{"arm": each.arm, "seeds": each.seeds, "message": each.message} for each in self.divergences],
             "sentence": self.sentence,
             "versions": {
-                "langevin-ib": __version__,
+                "langevin-ib": version("langevin-ib"),
                 "python": platform.python_version(),
                 "numpy": np.__version__,
                 "scipy": scipy.__version__,
