@@ -144,6 +144,8 @@ class Experiment(ABC):
         Its published iterations, and those of a quick look.
     seed_of : str
         Prefix of the arrays that belong to a seed alone, not to the problem: its initial values.
+    needed : tuple of str
+        Arms without which nothing can be said, drawn or compared.
     differences : tuple of Difference
         Where text, caption and code disagree.
     """
@@ -154,6 +156,7 @@ class Experiment(ABC):
     steps: ClassVar[int]
     quick_steps: ClassVar[int]
     seed_of: ClassVar[str] = "initial"
+    needed: ClassVar[tuple[str, ...]]
     differences: ClassVar[tuple[Difference, ...]]
 
     @abstractmethod

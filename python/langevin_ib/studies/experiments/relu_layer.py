@@ -45,6 +45,7 @@ class ReluLayer(Experiment):
     claim = "noise drives the norms of incoming and outgoing weights of each neuron to balance"
     steps = 500_000
     quick_steps = 20_000
+    needed = ("noisy", "clean", "control")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "loss",

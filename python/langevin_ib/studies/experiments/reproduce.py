@@ -13,6 +13,7 @@ from ...checks import checked_int, checked_rng, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
 from .experiment import CODE, TEXT, Array, Experiment, Plan
+from .piecewise import Piecewise
 from .relu_layer import ReluLayer
 from .reproduction import Reproduction
 from .spectral import Spectral
@@ -20,7 +21,7 @@ from .trained import Task, Trained
 
 __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 
-FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Spectral())}
+FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Spectral(), Piecewise())}
 """The figures that can be made, by name."""
 
 QUICK_SEEDS = 4

@@ -14,6 +14,7 @@ import numpy as np
 import scipy
 import sympy
 
+from .bands import drawing
 from .experiment import Array, Experiment, Measured, Plan
 from .trained import Divergence
 
@@ -64,18 +65,26 @@ class Reproduction:
     iterations: int
 
     @property
+    def lost(self) -> tuple[str, ...]:
+        """Arms that are needed, and diverged in all seeds."""
+        known = {name.partition(".")[0] for name in self.arrays if not name.endswith(".steps")}
+        return tuple(arm for arm in self.experiment.needed if arm not in known)
+
+    @property
     def measured(self) -> list[Measured]:
-        """Measured figures beside published ones."""
-        return self.experiment.measured(self.arrays, self.plan)
+        """Measured figures beside published ones; none if an arm that is needed diverged in all seeds."""
+        return [] if self.lost else self.experiment.measured(self.arrays, self.plan)
 
     @property
     def sentence(self) -> str:
         """Which effect it shows, computed from the run."""
+        if self.lost:
+            return f"Nothing is compared: {', '.join(self.lost)} diverged in all seeds."
         return self.experiment.sentence(self.arrays, self.plan)
 
     def figure(self) -> Figure:
-        """Return the paper's figure with bands over seeds."""
-        paper = self.experiment.figure(self.arrays, self.plan)
+        """Return the paper's figure with bands over seeds; an empty one if an arm that is needed diverged."""
+        paper = drawing(6.0, 2.0) if self.lost else self.experiment.figure(self.arrays, self.plan)
         paper.suptitle(
             f"{self.experiment.title}\n{len(self.seeds)} seeds, {self.plan.steps} iterations, as the "
             f"{self.plan.variant}; lines: medians, areas: quartiles over seeds",

@@ -33,6 +33,7 @@ class Spectral(Experiment):
     claim = "products of two factors find the sparse spectrum that plain weights miss"
     steps = 50_000
     quick_steps = 5_000
+    needed = ("baseline", "hadamard")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "initial values",
