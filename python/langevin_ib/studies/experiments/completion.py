@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import sympy
@@ -179,4 +179,5 @@ def _model(problem: Mapping[str, Array], *, masked: bool) -> Model:
     fresh = Fresh(inputs={"coin": (len(seen),)}, labels={"mask": masks}, law="uniform", rows=1)
     mask, row = sympy.IndexedBase("mask"), sympy.Idx("row", fresh.rows)
     loss = sympy.Sum(sympy.Add(*(mask[row, k] * each for k, each in enumerate(squares))), (row, 0, fresh.rows - 1))
-    return Model(loss=loss / (2 * SIZE**2 * fresh.rows), data=fresh, **everything)
+    # `Model` takes it in place of arrays.
+    return Model(loss=loss / (2 * SIZE**2 * fresh.rows), data=cast("Any", fresh), **everything)
