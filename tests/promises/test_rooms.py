@@ -27,7 +27,10 @@ FLOORS = (
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
-HIDDEN = {"sampling": {"loop", "files"}, "laws": {"line", "integrals", "families", "curves", "level_sets"}}
+HIDDEN = {
+    "sampling": {"loop", "files"},
+    "laws": {"line", "integrals", "families", "curves", "level_sets", "sampled"},
+}
 """Rooms inside of rooms, which from outside are seen through the outer one alone."""
 
 RUNS, LAWS = ("sampling", "process", "program", "observe"), {"laws", "comparison"}

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
 
-__all__ = ["Cells", "Law", "Slots", "merge", "split"]
+__all__ = ["Law", "Partition", "Slots", "merge", "split"]
 
 _ROUNDING = 16.0 * float(np.finfo(np.float32).eps)
 """What a few operations in single precision do to a number, as a share of the largest that the histogram resolves."""
@@ -60,6 +60,8 @@ class Slots:
     rounded : array, shape (kept,)
         The share of observations that rounding may carry into an impossible slot: from next to an end of the support
         into the slot that begins there. Observables are computed in single precision perhaps.
+    error : float
+        A bound on the error of the cumulated probabilities.
     """
 
     kept: NDArray[np.bool_]
@@ -68,6 +70,7 @@ class Slots:
     upper: NDArray[np.float64]
     impossible: NDArray[np.bool_]
     rounded: NDArray[np.float64]
+    error: float = 0.0
 
     @classmethod
     def of(cls, histogram: HistogramResult, law: Law) -> Slots:
@@ -97,7 +100,10 @@ class Slots:
         reach = _ROUNDING * float(np.abs(histogram.edges).max())
         near = np.asarray(law.cdf([start + reach, end - reach]), dtype=np.float64) / inside.sum()
         beside = np.where(upper > start - reach, near[0], 0.0) + np.where(lower < end + reach, 1.0 - near[1], 0.0)
-        return cls(kept, inside / inside.sum(), lower, upper, (upper <= start) | (lower > end), _MARGIN * beside)
+        # What is divided by an uncertain sum is twice as uncertain.
+        error = float(getattr(law, "error", 0.0)) * (1.0 if kept.all() else 2.0 / inside.sum())
+        impossible = (upper <= start) | (lower > end)
+        return cls(kept, inside / inside.sum(), lower, upper, impossible, _MARGIN * beside, error)
 
     @classmethod
     def pooled(cls, *sides: HistogramResult) -> Slots:
@@ -124,7 +130,7 @@ class Slots:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Partition:
     """A partition of the kept slots into runs of neighbours.
 
     Attributes
@@ -149,7 +155,7 @@ class Cells:
         return np.add.reduceat(slot_counts, self.starts, axis=1).astype(np.float64)
 
 
-def merge(slots: Slots, count: int) -> Cells:
+def merge(slots: Slots, count: int) -> Partition:
     """Merge slots to at most ``count`` cells of about equal probability under the law.
 
     Only whole slots can be merged, so each wanted boundary moves to the nearest edge; a cell that is left with less
@@ -164,7 +170,7 @@ def merge(slots: Slots, count: int) -> Cells:
 
     Returns
     -------
-    Cells
+    Partition
         At least one; a single one if the law has nearly all its probability in a single slot.
     """
     probability = slots.probability
@@ -182,7 +188,7 @@ def merge(slots: Slots, count: int) -> Cells:
     return _cells(slots, starts, expected)
 
 
-def split(slots: Slots) -> Cells:
+def split(slots: Slots) -> Partition:
     """Cut the slots in two beside the most probable one, on the side where more probability is left.
 
     Probabilities below 1e-12, the accuracy of a cdf, are raised to it.
@@ -198,6 +204,6 @@ def split(slots: Slots) -> Cells:
     return _cells(slots, starts, expected / expected.sum())
 
 
-def _cells(slots: Slots, starts: NDArray[np.intp], expected: NDArray[np.float64]) -> Cells:
+def _cells(slots: Slots, starts: NDArray[np.intp], expected: NDArray[np.float64]) -> Partition:
     ends = np.concatenate((starts[1:], [len(slots.probability)])) - 1
-    return Cells(starts, expected, np.stack((slots.lower[starts], slots.upper[ends]), axis=1))
+    return Partition(starts, expected, np.stack((slots.lower[starts], slots.upper[ends]), axis=1))

@@ -40,6 +40,9 @@ def compare(
     of the groups of walkers are tested by Hotelling's T² (`langevin_ib.hotelling`). The covariance is that between
     independent groups, so correlation along a walker is paid for and the p-value is uniform if the law is right.
 
+    A law that is known up to an error (``law.error``), as one by sampling is, survives if a distribution function
+    within that error does; errors below 1e-6 play no part.
+
     If the law is conditioned on intervals, so is the histogram, on the bins that lie wholly inside of them.
 
     Against another run no formula is needed: groups of the two runs are paired, and their differences are tested to be
@@ -123,7 +126,8 @@ def _with_law(runs: list[Term], law: Law, bins: int | None) -> Comparison:
         ks=float(np.abs(np.cumsum(sample.slot_proportions() - slots.probability)).max()),
         law_name=law.name,
         reference=law.reference,
-        discretisation=discretised(sample, cells, test, runs, side=0),
+        discretisation=discretised(sample, cells, test, runs, side=0, error=slots.error),
+        law_error=slots.error,
     )
 
 

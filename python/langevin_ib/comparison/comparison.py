@@ -96,6 +96,8 @@ class Comparison:
         The number of independent groups of walkers.
     discretisation : Discretisation or None
         What the second run says, if there was one.
+    law_error : float
+        What the distribution function of the law is uncertain by; the test allows for it.
     """
 
     pvalue: float
@@ -117,6 +119,7 @@ class Comparison:
     temperature: float
     groups: int
     discretisation: Discretisation | None = None
+    law_error: float = 0.0
 
     @property
     def worst(self) -> WorstCell:
@@ -148,6 +151,7 @@ class Comparison:
             ("effective samples", f"{self.effective_samples:.4g} of {self.samples:.4g} in {self.groups} groups"),
             *self._discretisation_rows(self.scheme, self.step_size, self.discretisation),
             *self._further_rows(),
+            *([("law", f"known within {self.law_error:.2g}, which is allowed for")] if self.law_error > 1e-6 else []),
         ]
         width = max(len(name) for name, _ in rows)
         run = f"{self.observable} by {self.manner(self.scheme, self.step_size)}, T = {self.temperature:g}"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
 from ..observe import Provenance
-from .cells import Cells, Slots, merge, split
+from .band import allowing_for
+from .cells import Partition, Slots, merge, split
 from .comparison import RESOLVED, Discretisation
 from .hotelling import MeanTest
 from .proportions import Proportions, Term
@@ -36,7 +37,7 @@ REFUTED = 1e-6
 """What the bins do not resolve is reported as rejected below this p-value, and refused above."""
 
 
-def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> tuple[Cells, MeanTest]:
+def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> tuple[Partition, MeanTest]:
     """Choose the cells, at most ``most``, and test the sample on them.
 
     Parameters
@@ -61,16 +62,16 @@ def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> 
     test = sample.test(cells)
     draws = 1.0 / (test.inefficiency * sample.independent_variance)
     affordable = int(min(draws / FEWEST_DRAWS_PER_CELL, math.sqrt(draws / FEWEST_DRAWS_PER_SQUARED_CELLS)))
-    if affordable >= len(cells):
-        return cells, test
-    cells = merge(slots, max(affordable, 2))
-    return cells, sample.test(cells)
+    if affordable < len(cells):
+        cells = merge(slots, max(affordable, 2))
+        test = sample.test(cells)
+    return cells, allowing_for(test, slots.error)
 
 
-def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells, MeanTest]:
+def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Partition, MeanTest]:
     """Test where nearly all probability is in one bin: such bins can refute, but never support."""
     cells = split(slots)
-    test = sample.test(cells) if len(cells) > 1 else None
+    test = allowing_for(sample.test(cells), slots.error) if len(cells) > 1 else None
     if test is None or test.pvalue > REFUTED:
         raise InvalidArgumentError(
             f"{unresolved}: a single bin or tail has the probability {slots.probability.max():.6f}; use a range like "
@@ -80,7 +81,13 @@ def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells,
 
 
 def discretised(
-    sample: Proportions, cells: Cells, limit: MeanTest, runs: Sequence[Term], *, side: int
+    sample: Proportions,
+    cells: Partition,
+    limit: MeanTest,
+    runs: Sequence[Term],
+    *,
+    side: int,
+    error: float = 0.0,
 ) -> Discretisation | None:
     """Say how much of the deviation at step h goes away at step zero; None if there is no run at h/2.
 
@@ -88,7 +95,7 @@ def discretised(
     ----------
     sample : Proportions
         All runs.
-    cells : Cells
+    cells : Partition
         The cells of the test.
     limit : MeanTest
         The test at step zero, of all sides.
@@ -96,6 +103,8 @@ def discretised(
         The runs of the side, at h and h/2.
     side : int
         Whose step.
+    error : float
+        What the law is uncertain by.
     """
     if len(runs) == 1:
         return None
@@ -103,9 +112,10 @@ def discretised(
 
     def with_side(coarse: float, fine: float, others: float = 1.0) -> MeanTest:
         mine = iter((sign * coarse, sign * fine))
-        return sample.scaled(
+        test = sample.scaled(
             [next(mine) if part.side == side else others * part.coefficient for part in sample.parts]
         ).test(cells)
+        return allowing_for(test, others * error)
 
     coarse, bias = with_side(1.0, 0.0), with_side(2.0, -2.0, others=0.0)
     explained = None
@@ -124,13 +134,13 @@ def discretised(
 
 
 def measured(
-    sample: Proportions, cells: Cells, test: MeanTest, origin: Provenance, *, expected: NDArray[np.float64]
+    sample: Proportions, cells: Partition, test: MeanTest, origin: Provenance, *, expected: NDArray[np.float64]
 ) -> dict[str, Any]:
     """Return what a `Comparison` says of the test, by the names of its fields.
 
     Parameters
     ----------
-    sample, cells, test : Proportions, Cells, MeanTest
+    sample, cells, test : Proportions, Partition, MeanTest
         What was tested, on which cells, and the outcome.
     origin : Provenance
         Of the run that was tested.
@@ -160,7 +170,7 @@ def _total_variation(test: MeanTest) -> float:
     return 0.5 * float(np.abs(test.mean).sum())
 
 
-def _squared_deviation(test: MeanTest, cells: Cells) -> float:
+def _squared_deviation(test: MeanTest, cells: Partition) -> float:
     """Return Σ d² / p less its expectation under sampling noise alone."""
     return float(np.sum((test.mean**2 - np.diag(test.covariance)) / cells.expected))
 

@@ -13,9 +13,11 @@ from .composition import Composition
 from .confirmation import Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
+from .normalised import as_neuron
 from .plane import law_by_level_sets, require_broken_symmetry
 from .remedies import RUNS
 from .request import Given, LawRequest
+from .sampled import sampled_law
 from .sheets import require_one_law
 from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
@@ -73,8 +75,10 @@ def density(
         The condition lo <= name < hi, such as ("imbalance", -0.2, 0.2) for a shell about the slice u**2 = v**2; it
         belongs to a `Histogram` with the same `given`. Either a condition on the imbalance, or on the observable
         itself, in which case `compare` conditions the histogram.
-    method : {"auto", "closed form", "quadrature"}
-        "auto" takes the closed form where there is one.
+    method : {"auto", "closed form", "quadrature", "sampling"}
+        "auto" takes the closed form where there is one. "sampling" needs no formula: independent draws from a mixture
+        that is fitted to the weight, in the plane or on a slice of scalings. `error` then bounds what they are wrong
+        by, some thousandths, and `compare` allows for it; what cannot be drawn so well is refused.
     timeout : float or None
         The seconds after which it is refused; None for no limit. Beyond two seconds a bar is shown on terminals.
 
@@ -116,6 +120,10 @@ def density(
 
 def confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    if asked.method == "sampling":
+        if asked.is_on_slice:
+            require_one_law(asked)
+        return replace(sampled_law(asked), observable=asked.observable)
     simple = simplified(asked)
     law = replace(_density(simple), observable=asked.observable)
     if simple.is_on_slice:
@@ -153,7 +161,7 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
     in_plane = isinstance(asked.dynamics, Ambient | SoftSlice)
     refusal: UnsupportedModelError | None = None
     try:
-        family = family_of_symmetry(asked)
+        family = family_of_symmetry(as_neuron(asked) if asked.is_on_slice else asked)
         law = None if family is None else family.density()
     except UnsupportedModelError as error:
         law, refusal = None, error

@@ -26,7 +26,7 @@ __all__ = ["METHODS", "Given", "LawRequest"]
 FloatArray = NDArray[np.float64]
 Given: TypeAlias = tuple[str, float, float]
 
-METHODS = ("auto", "closed form", "quadrature")
+METHODS = ("auto", "closed form", "quadrature", "sampling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class LawRequest(Recomputed):
         The name of an observable of its model.
     given : (name, lo, hi), optional
         The condition lo <= name < hi.
-    method : {"auto", "closed form", "quadrature"}
+    method : {"auto", "closed form", "quadrature", "sampling"}
         What the user wants.
     label : str
         The name of the law, if it is not that of the process.

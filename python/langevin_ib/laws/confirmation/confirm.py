@@ -27,7 +27,7 @@ from ..line import Density
 from ..remedies import RUNS
 from .importance import Proposal, fitted_proposal, tail_exponent
 
-__all__ = ["Target", "require_confirmation"]
+__all__ = ["Target", "conditioned", "require_confirmation"]
 
 FloatArray = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def require_confirmation(law: Density, target: Target, what: str) -> None:
         If it does not agree, naming both values, or is not exact enough to say.
     """
     rng = np.random.default_rng(_SEED)
-    log_weight, guide = _conditioned(target)
+    log_weight, guide = conditioned(target)
     proposal = fitted_proposal(log_weight, len(target.parameters), rng, guide)
     if proposal is None:
         raise _doubted(what, "found no mass")
@@ -156,7 +156,7 @@ def _drawn(
     return values, logs
 
 
-def _conditioned(
+def conditioned(
     target: Target,
 ) -> tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray] | None]:
     """Return the log of the weight where the condition holds; and one that leads there."""

@@ -4,7 +4,7 @@ r"""The laws of a model with one block: uv, a neuron (w, v), a column pair (U, V
 observed:
 
 * theta = uv, of which s is the absolute value, on two sheets; w.r.t. dtheta;
-* the strength s; w.r.t. ds;
+* the strength s; w.r.t. ds; and v |U|, if V is a number v, which is s with the sign of v;
 * a component z_i of a neuron's z = v w, or of a row or column U_i V_j: w.r.t. dz_i. If the loss depends on s alone,
   z_i = s times the coordinate of a uniform direction, and with s = |z_i| cosh y the density is
   int rho(|z_i| cosh y) tanh(y)^(d-2) dy over y > 0;
@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from ...errors import InvalidArgumentError, NotNormalizableError
 from ...process import Ambient
-from ..integrals import angular_integral, log_integrals, tabulated
+from ..integrals import Sphere, angular_integral, log_integrals, tabulated
 from ..line import Density, LogWeight
 from ..request import LawRequest
 from .block import Block, BlockStrength
@@ -76,6 +76,8 @@ class BlockLaw(BlockStrength):
             breaks = self.request.breaks if kind == "theta" else ()
             return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
+        if kind == "signed":
+            return self._signed()
         if kind == "component":
             table = tabulated(self._component())
             return self._weighted(table, error=table.error)
@@ -182,13 +184,10 @@ class BlockLaw(BlockStrength):
         """Integrate over the other components: z_perp = |z_i| sinh(y) times a direction; two or three dimensions."""
         vector = self.block.left if self.n == 1 else self.block.right
         dim = len(vector)
-        if dim > 3:
-            raise self.request.unsupported(
-                "the loss depends on the direction of z",
-                "this is known in up to three dimensions; ask for the strength",
-            )
         # The component i is z_i = w_i v, and does not depend on the others.
         place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
+        self._require_few_directions()
+        others = self.spheres[0 if self.n == 1 else 1].without(place)
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
@@ -211,7 +210,7 @@ class BlockLaw(BlockStrength):
                 size, shape = np.abs(z[row]) * np.cosh(y), y.shape
                 flat_z, flat_y = (np.broadcast_to(x, shape).reshape(-1, 1) for x in (z[row], y))
                 angular = angular_integral(
-                    lambda k, a, _: log_sheets(flat_z[k], flat_y[k], a), flat_z.size, dim - 1, 0
+                    lambda k, a, _: log_sheets(flat_z[k], flat_y[k], a), flat_z.size, others, Sphere(0)
                 ).reshape(shape)
                 # dz_perp = (|z_i| sinh y)**(dim - 2) |z_i| cosh(y) dy times the element of angle
                 jacobian = (dim - 1) * np.log(np.abs(z[row])) + (dim - 2) * np.log(np.sinh(y)) + np.log(np.cosh(y))
@@ -220,6 +219,13 @@ class BlockLaw(BlockStrength):
             return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
 
         return log_weight
+
+    def _signed(self) -> Density:
+        if not self.is_isotropic:
+            self._require_few_directions()
+            table = tabulated(self.log_signed)
+            return self._weighted(table, error=table.error)
+        return self._weighted(lambda x: self.log_strength(np.abs(x)))
 
     def _imbalance(self, factor: float) -> Density:
         if self.measure.level is not None:

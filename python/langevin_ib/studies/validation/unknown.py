@@ -26,10 +26,10 @@ def unknown_rows() -> list[Pair]:
     """Return the rows, one for each model."""
     return [
         _pair("relu-layer", _relu_layer(), "strength0", (0.0, 6.0), level=0.3),
-        _pair("attention-head", _attention_head(), "norm0", (0.0, 30.0), level=0.3, other_step=0.02),
-        _pair("lora-product", _lora_product(), "norm", (0.0, 5.0), level=0.2),
+        _pair("attention-head", _attention_head(), "norm0", (0.0, 8.0), level=0.3, other_step=0.02),
+        _pair("lora-product", _lora_product(), "norm", (0.0, 5.0), level=0.2, other_step=0.025),
         _pair("matrix-sensing", _matrix_sensing(), "norm", (0.0, 6.0), level=0.0, other_step=0.03),
-        _pair("deep-linear", _deep_linear(), "size", (0.0, 4.0), level=0.2),
+        _pair("deep-linear", _deep_linear(), "size", (0.0, 3.0), level=0.2, other_step=0.02),
     ]
 
 
@@ -59,9 +59,9 @@ def _normal(*shape: int) -> Any:
     return np.random.default_rng((DATA, *shape)).normal(size=shape)
 
 
-def _confined(model: Model) -> Model:
-    """Return a model with |x|² / 20 added: where directions of data, or softmax, leave parameters free to grow."""
-    return replace(model, confinement=sympy.Add(*(x**2 for x in model.parameters)) / 20)
+def _confined(model: Model, tenths: int = 1) -> Model:
+    """Return a model with so many tenths of |x|² / 2 added: data, or softmax, may leave parameters free to grow."""
+    return replace(model, confinement=sympy.Rational(tenths, 20) * sympy.Add(*(x**2 for x in model.parameters)))
 
 
 def _relu_layer() -> Model:
@@ -71,7 +71,8 @@ def _relu_layer() -> Model:
 
 def _attention_head() -> Model:
     sequences = _normal(8, 3, 3) / 2
-    return _confined(attention(3, 2, data=(sequences, sequences[:, 0, 0])))
+    # Where scores are large softmax is a step, and steep.
+    return _confined(attention(3, 2, data=(sequences, sequences[:, 0, 0])), tenths=4)
 
 
 def _lora_product() -> Model:
@@ -113,4 +114,4 @@ def _deep_linear() -> Model:
         observables={"size": sympy.sqrt(weights[0] ** 2 + weights[1] ** 2)},
         data={"X": inputs, "y": inputs @ [1.0, -0.5]},
     )
-    return _confined(model)
+    return _confined(model, tenths=4)
