@@ -82,6 +82,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) substeps: u64,
     /// The number of the first walker.
     pub(crate) first: u64,
+    /// Packs up to the last walker that is somebody's.
+    pub(crate) live: usize,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
     /// Room for gradients and slopes, for the walkers that move together.
@@ -137,6 +139,7 @@ where
             metric,
             substeps,
             first: 0,
+            live: 0,
             x: Vec::new(),
             slopes: Vec::new(),
             normals: Vec::new(),
@@ -155,13 +158,15 @@ where
         }
     }
 
-    /// Takes up the walkers from `first` on, with their state by pack, coordinate and lane.
+    /// Takes up the walkers from `first` on, of which those before the `end` are somebody's, with their state by pack, coordinate
+    /// and lane.
     #[inline(always)]
-    pub(crate) fn load(&mut self, first: u64, state: &[T]) {
+    pub(crate) fn load(&mut self, first: u64, end: usize, state: &[T]) {
         let lanes = T::Pack::<S>::LANES;
         let zero = T::Pack::<S>::constant(0.0);
         let walkers = state.len() / self.potential.dim();
         self.first = first;
+        self.live = end.div_ceil(lanes);
         self.x.clear();
         for lanes in state.chunks_exact(lanes) {
             self.x.push(Pack::load(lanes));

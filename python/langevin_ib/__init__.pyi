@@ -5,8 +5,17 @@ from . import plot as plot
 from ._core import levels
 from .comparison import Comparison, compare
 from .geometry import balance, effective_loss, find_symmetries, implicit_bias
-from .laws import Density, NoiseEquilibrium, absorption_time, density, noise_equilibrium, rivals
-from .model import Linear, Model, Scaling, Translation, parameters
+from .laws import (
+    Density,
+    ImbalanceBudget,
+    NoiseEquilibrium,
+    absorption_time,
+    density,
+    imbalance_budget,
+    noise_equilibrium,
+    rivals,
+)
+from .model import Fresh, Linear, Model, Scaling, Translation, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
@@ -20,10 +29,12 @@ __all__ = [
     "Constrained",
     "Density",
     "Diagnostics",
+    "Fresh",
     "GaugeFixed",
     "GivenBatches",
     "Histogram",
     "HistogramResult",
+    "ImbalanceBudget",
     "Linear",
     "Model",
     "Moments",
@@ -47,6 +58,7 @@ __all__ = [
     "errors",
     "find_symmetries",
     "geometry",
+    "imbalance_budget",
     "implicit_bias",
     "levels",
     "load",

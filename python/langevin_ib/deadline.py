@@ -106,6 +106,7 @@ class _Watch:
             self._over.set()
         if self._fired:
             self._swallow()
+            _SILENCE.end(self)
         # Whoever forks afterwards should not find a thread.
         if self._thread.ident is not None:
             self._thread.join()
@@ -147,7 +148,40 @@ class _Watch:
         with self._lock:
             if not self._over.is_set():
                 self._fired = True
+                _SILENCE.begin(self)
                 _raise_in(self._caller, self.expired)
+
+
+class _Silence:
+    """Lets nobody hear of the end of a budget that comes within a finaliser or a weak reference's callback.
+
+    Python cannot raise from there: it tells `sys.unraisablehook`, by default on standard error, and goes on until the
+    exception is raised anew. The hook of others is in place again as soon as no end is on its way.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watches: set[int] = set()
+        self._before: Callable[[sys.UnraisableHookArgs], Any] = sys.unraisablehook
+
+    def begin(self, watch: _Watch) -> None:
+        with self._lock:
+            if not self._watches:
+                self._before, sys.unraisablehook = sys.unraisablehook, self._told
+            self._watches.add(id(watch))
+
+    def end(self, watch: _Watch) -> None:
+        with self._lock:
+            self._watches.discard(id(watch))
+            if not self._watches and sys.unraisablehook == self._told:
+                sys.unraisablehook = self._before
+
+    def _told(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, _Expired):
+            self._before(unraisable)
+
+
+_SILENCE = _Silence()
 
 
 def _raise_in(thread: int, exception: type[BaseException]) -> None:

@@ -42,6 +42,11 @@ pub trait Potential: Sync {
     fn dim(&self) -> usize;
     /// Prepares a worker.
     fn worker<S: Simd, T: Element>(&self) -> Self::Worker<'_, S, T>;
+    /// Whether gradients are drawn at random themselves, so that without a temperature nothing else has to be.
+    #[inline(always)]
+    fn is_drawn(&self) -> bool {
+        false
+    }
     /// Tells a worker which step the gradients are for, and the number of the first of its walkers. Only what is drawn at random
     /// depends on that.
     #[inline(always)]

@@ -57,6 +57,11 @@ impl Potential for Told {
     }
 
     #[inline(always)]
+    fn is_drawn(&self) -> bool {
+        matches!(self, Self::Risk(_))
+    }
+
+    #[inline(always)]
     fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, first: u64, step: u64) {
         if let Worker::Risk(worker) = worker {
             worker.attend(first, step);

@@ -7,16 +7,24 @@ use super::tape::Tape;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::potential::Risk;
-use crate::potential::risk::{Batch, Given, Law, Table};
+use crate::potential::risk::{Batch, Given, Law, Layer, Row, Table};
+
+/// The gradient of a row's loss.
+#[derive(FromPyObject)]
+enum RowOf<'py> {
+    /// As a function of the coordinates and the row.
+    Tape(Tape<'py>),
+    /// Inputs, units and factor of a layer, and what makes its rows, if anything does.
+    Layer(usize, usize, f64, Option<Tape<'py>>),
+}
 
 /// A mean over rows, read from a dict.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Examples<'py> {
-    /// The gradient of what is no part of the mean.
-    rest: Tape<'py>,
-    /// The gradient of a row's loss, as a function of the coordinates and the row.
-    row: Tape<'py>,
+    /// The gradient of what is no part of the mean, if there is any.
+    rest: Option<Tape<'py>>,
+    row: RowOf<'py>,
     table: PyReadonlyArray2<'py, f64>,
     /// The standard deviation of the noise on each entry of a row.
     labels: Vec<f64>,
@@ -36,7 +44,7 @@ impl Examples<'_> {
     ///
     /// # Errors
     /// If it cannot be run.
-    pub fn risk(&self, key: u128) -> Result<Risk> {
+    pub fn risk(&self, dim: usize, key: u128) -> Result<Risk> {
         let (name, size, chance) = &self.batch;
         let numbers = self.table.as_array().iter().copied().collect();
         let law = Law::named(&self.law)?;
@@ -52,6 +60,14 @@ impl Examples<'_> {
                 noise: noise.as_array().iter().copied().collect(),
             })),
         };
-        Risk::new(self.rest.program()?, self.row.program()?, table, batch, self.scale, Noise::new(key))
+        let rest = self.rest.as_ref().map(Tape::program).transpose()?;
+        let row = match &self.row {
+            RowOf::Tape(tape) => Row::Tape(tape.program()?),
+            RowOf::Layer(inputs, units, factor, derive) => {
+                let layer = Layer { inputs: *inputs, units: *units, factor: *factor };
+                Row::Layer(layer, derive.as_ref().map(Tape::program).transpose()?)
+            }
+        };
+        Risk::new(dim, (rest, row), table, batch, self.scale, Noise::new(key))
     }
 }

@@ -168,7 +168,7 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
                 if self.request.scheme != "euler-maruyama" || self.request.bound.is_some() {
                     return Err(PyValueError::new_err("risk: only 'euler-maruyama' moves walkers that see batches"));
                 }
-                let risk = examples.risk(self.request.key)?;
+                let risk = examples.risk(self.dim, self.request.key)?;
                 return self.with_any_scheme(py, precision, &Told::Risk(Box::new(risk)));
             }
         };

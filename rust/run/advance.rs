@@ -65,7 +65,7 @@ where
         let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
-            walk.load(block.first, &block.state);
+            walk.load(block.first, block.live.end, &block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
                 S::call(Recall::<S, T> { block, counts: &mut walk.counts });

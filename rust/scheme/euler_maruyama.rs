@@ -50,14 +50,18 @@ where
 {
     let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
     walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
+    let is_still = V::BY_BLOCK && size.temperature <= 0.0 && walk.potential.is_drawn();
+    // Packs that are nobody's need not move.
+    let moving = if V::BY_BLOCK { walk.live.next_multiple_of(Q::PACKS) * dim } else { walk.x.len() };
+    let strip = strip.min(moving);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);
     let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
-    for x in walk.x.chunks_exact_mut(strip) {
+    for x in walk.x[..moving].chunks_exact_mut(strip) {
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
         whiten(walk.metric, slopes);
         for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
-            // Beside a gradient that is told at run time a choice costs nothing, and without noise normals are zeros as they were.
-            if !V::BY_BLOCK || size.temperature > 0.0 {
+            // Normals that are not drawn are the zeros that they were.
+            if !is_still {
                 draws.next(normals);
             }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);

@@ -6,6 +6,7 @@ import contextlib
 import cProfile
 import itertools
 import pickle
+import sys
 import threading
 import time
 from typing import Any
@@ -98,6 +99,32 @@ def test_what_swallows_it_once_is_stopped_the_second_time() -> None:
     with pytest.raises(OutOfTimeError):
         within(0.1, work, **WORDS)
     assert len(swallowed) == 1
+
+
+def test_an_end_within_a_finaliser_is_not_told_and_comes_again(monkeypatch: Any) -> None:
+    heard: list[Any] = []
+    hook = heard.append
+    monkeypatch.setattr("sys.unraisablehook", hook)
+
+    class Slow:
+        def __del__(self) -> None:
+            end = time.monotonic() + 1.0
+            while time.monotonic() < end:
+                pass
+
+    class Wrong:
+        def __del__(self) -> None:
+            raise ZeroDivisionError
+
+    def work() -> None:
+        Slow()
+        Wrong()
+        forever()
+
+    with pytest.raises(OutOfTimeError):
+        within(0.1, work, **WORDS)
+    assert [each.exc_type for each in heard] == [ZeroDivisionError]
+    assert sys.unraisablehook is hook
 
 
 def test_it_works_in_every_thread_and_stops_only_its_own() -> None:

@@ -221,6 +221,38 @@ def test_the_standard_error_is_the_spread_over_samples_of_rows() -> None:
     assert rest.standard_error[0] == pytest.approx(np.std(shifts), rel=0.15)
 
 
+def test_along_translations_nothing_moves() -> None:
+    u, v, b, c = lib.parameters("u v b c")
+    i = sympy.Idx("i", 20)
+    model = lib.Model(
+        parameters=(u, v, b, c),
+        predictor={"theta": u * v, "offset": b - c},
+        loss=sympy.Sum((u * v * X[i] + b - c - Y[i]) ** 2, (i, 0, 19)) / 20,
+        symmetry=(lib.Translation({b: 1, c: 1}), lib.Scaling({u: 1, v: -1})),
+        data={"X": INPUTS[:20, 0], "y": INPUTS[:20, 0] + 0.3},
+    )
+    rest = lib.noise_equilibrium(model, [2.0, 0.5, 1.0, 0.7], dynamics=lib.SGD(batch_size=1, label_noise=NOISY))
+    np.testing.assert_allclose(rest.x, [1.0, 1.0, 1.0, 0.7], rtol=1e-9)
+    assert np.isnan(rest.shift[0])
+    assert rest.shift[1] == pytest.approx(-np.log(2.0), rel=1e-9)
+
+
+def test_rows_that_are_drawn_afresh_are_a_sample_of_a_law() -> None:
+    """Inputs N(0, I), any batch: |w|²/v² = d within the standard error; more than 4.5 of them once in 10^5."""
+    w, i = lib.parameters("w0 w1 v"), sympy.Idx("i", 2000)
+    out = w[2] * (w[0] * X[i, 0] + w[1] * X[i, 1])
+    model = lib.Model(
+        parameters=w,
+        predictor={"z0": w[2] * w[0], "z1": w[2] * w[1]},
+        loss=sympy.Sum((out - Y[i]) ** 2, (i, 0, 1999)) / 2000,
+        symmetry=lib.Scaling({w[0]: 1, w[1]: 1, w[2]: -1}),
+        data=lib.Fresh(inputs={"X": (2,)}, labels={"y": lambda x: x[0] + x[1]}, rows=2000),
+    )
+    rest = lib.noise_equilibrium(model, [1.0, 1.0, 1.0], dynamics=lib.SGD(batch_size=3, label_noise=NOISY))
+    assert abs(rest.shift[0]) < 4.5 * rest.standard_error[0]  # from |w|²/v² = 2
+    assert 0.0 < rest.standard_error[0] < 0.02
+
+
 def test_matrices_of_rank_two_have_no_drift_there_and_more_is_not_said() -> None:
     model, at = factorization()
     rest = lib.noise_equilibrium(model, at, dynamics=lib.SGD(batch_size=1, label_noise=NOISY))

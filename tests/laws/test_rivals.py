@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 from langevin_ib import models
-from langevin_ib.errors import InvalidArgumentError, NotNormalizableError
+from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, OutOfTimeError
 from langevin_ib.laws.density import density
 from langevin_ib.laws.rivals import rivals
 from langevin_ib.model.model import Model
@@ -145,3 +145,14 @@ def test_observables_without_rivals_are_refused() -> None:
         rivals(MODEL, "imbalance", dynamics=SoftSlice(1.0), temperature=0.3)
     with pytest.raises(NotNormalizableError, match="escapes at 0"):
         rivals(MODEL, "theta", dynamics=GaugeFixed(0.0), temperature=0.3)
+
+
+@pytest.mark.parametrize("cutoff", [1e308, 50.0, 1e-300, 5e-324])
+def test_a_cutoff_that_leaves_nothing_is_refused(cutoff: float) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"cutoff=.* must be between"):
+        rivals(MODEL, "theta", **SETTINGS, cutoff=cutoff)
+
+
+def test_rivals_have_a_budget() -> None:
+    with pytest.raises(OutOfTimeError, match=r"rivals of the law of 'theta' was not found .*compare\(run"):
+        rivals(MODEL, "theta", **SETTINGS, timeout=1e-3)

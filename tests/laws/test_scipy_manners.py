@@ -125,3 +125,17 @@ def test_logs_keep_their_digits_at_both_ends() -> None:
     np.testing.assert_allclose(law.logcdf(x), scipy.stats.norm.logcdf(x), rtol=1e-11)
     np.testing.assert_allclose(law.logsf(x), scipy.stats.norm.logsf(x), rtol=1e-11)
     assert law.logcdf(-math.inf) == -math.inf
+
+
+@pytest.mark.parametrize("method", ["pdf", "logpdf", "cdf", "sf", "ppf", "isf", "logcdf", "logsf"])
+@pytest.mark.parametrize(
+    "x",
+    ["1.5", None, [1, "a"], 1j, True, [[1, 2], [3]], 10**400, np.datetime64("2026")],
+    ids=lambda x: type(x).__name__,
+)
+def test_what_is_no_number_is_refused(method: str, x: object) -> None:
+    law = Density.from_scipy(scipy.stats.norm(), name="a normal law", reference="d x")
+    with pytest.raises(InvalidArgumentError, match=r"give real numbers|no array of numbers"):
+        getattr(law, method)(x)
+    assert getattr(law, method)([]).shape == (0,)
+    assert getattr(law, method)(np.float16([[0.5], [0.25]])).shape == (2, 1)

@@ -257,3 +257,76 @@ def test_the_mean_over_batches_is_the_gradient_of_the_full_one() -> None:
         z = (moves.mean(axis=0) - full) / (moves.std(axis=0) / np.sqrt(WALKERS))
         # Eight comparisons at 4.8 standard errors: 1.3e-5.
         assert np.abs(z).max() < 4.8
+
+
+def fresh_line(variances: tuple[float, ...]) -> lib.Model:
+    """(z.w - y)²/2 with z ~ N(0, H), H diagonal, and labels that are noise alone."""
+    dim = len(variances)
+    w = lib.parameters(f"w:{dim}")
+    i, Z, Y = sympy.Idx("i", 10), sympy.IndexedBase("Z"), sympy.IndexedBase("y")
+    fresh = lib.Fresh(
+        inputs={"X": (dim,)},
+        labels={"Z": [sympy.sqrt(h) * sympy.IndexedBase("X")[j] for j, h in enumerate(variances)], "y": sympy.S.Zero},
+        rows=10,
+    )
+    output = sympy.Add(*(Z[i, j] * w[j] for j in range(dim))) if dim > 1 else Z[i] * w[0]
+    loss = sympy.Sum((output - Y[i]) ** 2, (i, 0, 9)) / 20
+    return lib.Model(parameters=w, predictor={f"z{j}": w[j] for j in range(dim)}, loss=loss, data=fresh)
+
+
+def fresh_covariance(variances: tuple[float, ...], eta: float, size: int, s: float) -> np.ndarray:
+    """c_i = (η/B) s²/((1 − κ)(2 − η (1 + 1/B) h_i)), κ = (η/B) Σ h_i/(2 − η (1 + 1/B) h_i), in the eigenbasis of H."""
+    h = np.array(variances)
+    slow = 2 - eta * (1 + 1 / size) * h
+    return np.diag(eta / size * s**2 / ((1 - eta / size * np.sum(h / slow)) * slow))
+
+
+@pytest.mark.parametrize("variances", [(1,), (2, sympy.Rational(1, 2)), (1, 1, 1)])
+def test_moments_on_fresh_inputs_are_exact(variances) -> None:
+    eta, size, s, dim = 0.2, 3, 0.5, len(variances)
+    numbers = tuple(float(h) for h in variances)
+    sgd = lib.SGD(size, label_noise={"y": s})
+    run = lib.sample(
+        fresh_line(variances), dynamics=sgd, step_size=eta, steps=300, walkers=WALKERS, rng=9, initial=0, progress=False
+    )
+    exact = fresh_covariance(numbers, eta, size, s)
+    if len(set(numbers)) == 1:
+        np.testing.assert_allclose(exact, eta * s**2 / (2 * size - eta * (size + dim + 1)) * np.eye(dim), rtol=1e-12)
+    assert p_value(run.states, np.zeros(dim), exact) > LIMIT
+    for name, wrong in {
+        "a factor 2 in the loss": fresh_covariance(numbers, 2 * eta, size, s),
+        "one row more": fresh_covariance(numbers, eta, size + 1, s),
+        "one row fewer": fresh_covariance(numbers, eta, size - 1, s),
+        "continuous time": np.diag(np.full(dim, eta * s**2 / (2 * size))),
+    }.items():
+        assert p_value(run.states, np.zeros(dim), wrong) < REJECTED, name
+
+
+def test_transients_and_lags_on_fresh_inputs_are_exact() -> None:
+    """E e_k² = aᵏ e₀² + (1 − aᵏ) Var, a = 1 − 2η + η² (1 + 2/B); E e_k e_{k+l} = (1 − η)ˡ E e_k²."""
+    eta, size, s, start, times, lag = 0.2, 3, 0.5, 1.5, np.array([1, 2, 5, 10, 30]), 4
+    run = lib.sample(
+        fresh_line((1,)),
+        dynamics=lib.SGD(size, label_noise={"y": s}),
+        step_size=eta,
+        steps=40,
+        walkers=4 * WALKERS,
+        rng=10,
+        initial=start,
+        progress=False,
+        observe={"z0": lib.Trace(every=1)},
+    )
+    e = run["z0"].values
+    seen = np.concatenate([e[:, times - 1] ** 2, e[:, times - 1] * e[:, times - 1 + lag]], axis=1)
+
+    def far(rate: float, factor: float, variance: float) -> float:
+        second = rate**times * start**2 + (1 - rate**times) * variance
+        off = seen.mean(axis=0) - np.concatenate([second, factor**lag * second])
+        return float(stats.chi2.sf(off @ np.linalg.solve(np.cov(seen.T) / len(seen), off), len(off)))
+
+    a, variance = 1 - 2 * eta + eta**2 * (1 + 2 / size), fresh_covariance((1.0,), eta, size, s)[0, 0]
+    assert far(a, 1 - eta, variance) > LIMIT
+    assert far(1 - 2 * eta + eta**2 * (1 + 1 / size), 1 - eta, variance) < REJECTED
+    assert far(1 - 2 * eta + eta**2, 1 - eta, variance) < REJECTED
+    assert far(a, 1 - eta, eta * s**2 / (2 * size)) < REJECTED
+    assert far(a, np.exp(-eta), variance) < REJECTED

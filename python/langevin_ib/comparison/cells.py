@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
 
-__all__ = ["Cells", "Law", "Slots", "merge", "split"]
+__all__ = ["Law", "Partition", "Slots", "merge", "split"]
 
 _ROUNDING = 16.0 * float(np.finfo(np.float32).eps)
 """What a few operations in single precision do to a number, as a share of the largest that the histogram resolves."""
@@ -124,7 +124,7 @@ class Slots:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Partition:
     """A partition of the kept slots into runs of neighbours.
 
     Attributes
@@ -149,7 +149,7 @@ class Cells:
         return np.add.reduceat(slot_counts, self.starts, axis=1).astype(np.float64)
 
 
-def merge(slots: Slots, count: int) -> Cells:
+def merge(slots: Slots, count: int) -> Partition:
     """Merge slots to at most ``count`` cells of about equal probability under the law.
 
     Only whole slots can be merged, so each wanted boundary moves to the nearest edge; a cell that is left with less
@@ -164,7 +164,7 @@ def merge(slots: Slots, count: int) -> Cells:
 
     Returns
     -------
-    Cells
+    Partition
         At least one; a single one if the law has nearly all its probability in a single slot.
     """
     probability = slots.probability
@@ -182,7 +182,7 @@ def merge(slots: Slots, count: int) -> Cells:
     return _cells(slots, starts, expected)
 
 
-def split(slots: Slots) -> Cells:
+def split(slots: Slots) -> Partition:
     """Cut the slots in two beside the most probable one, on the side where more probability is left.
 
     Probabilities below 1e-12, the accuracy of a cdf, are raised to it.
@@ -198,6 +198,6 @@ def split(slots: Slots) -> Cells:
     return _cells(slots, starts, expected / expected.sum())
 
 
-def _cells(slots: Slots, starts: NDArray[np.intp], expected: NDArray[np.float64]) -> Cells:
+def _cells(slots: Slots, starts: NDArray[np.intp], expected: NDArray[np.float64]) -> Partition:
     ends = np.concatenate((starts[1:], [len(slots.probability)])) - 1
-    return Cells(starts, expected, np.stack((slots.lower[starts], slots.upper[ends]), axis=1))
+    return Partition(starts, expected, np.stack((slots.lower[starts], slots.upper[ends]), axis=1))

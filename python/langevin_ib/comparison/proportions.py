@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
-from .cells import Cells, Slots
+from .cells import Partition, Slots
 from .hotelling import MeanTest, mean_is_zero
 
-__all__ = ["Part", "Proportions", "Term"]
+__all__ = ["Contribution", "Proportions", "Term"]
 
 Term: TypeAlias = tuple[float, HistogramResult]
 """A coefficient, and the run whose proportions are multiplied by it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Contribution:
     """One run's contribution: its coefficient and its counts in the slots that the law speaks about.
 
     Attributes
@@ -54,7 +54,7 @@ class Part:
         pooled: NDArray[np.float64] = self.counts.sum(axis=0) / self.samples
         return pooled
 
-    def deviations(self, cells: Cells) -> NDArray[np.float64]:
+    def deviations(self, cells: Partition) -> NDArray[np.float64]:
         """Return observed minus expected cell proportions, shape (groups, K).
 
         For a conditioned law the proportions of a group are ratios of two counts, c / n. What is returned is
@@ -74,11 +74,11 @@ class Proportions:
 
     Attributes
     ----------
-    parts : tuple of Part
+    parts : tuple of Contribution
         The runs, with the same number of groups, each of which observed something in every run.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Contribution, ...]
 
     @classmethod
     def of(cls, slots: Slots, *runs: Term) -> Proportions:
@@ -99,7 +99,7 @@ class Proportions:
                     "wholly inside of the intervals that law is conditioned on; use finer bins or a longer run"
                 )
             sizes = histogram.group_looks[seen].astype(np.float64)
-            parts.append(Part(coefficient, counts, sizes, histogram.provenance.walkers))
+            parts.append(Contribution(coefficient, counts, sizes, histogram.provenance.walkers))
         return cls(tuple(parts))
 
     @classmethod
@@ -114,7 +114,7 @@ class Proportions:
         count = min(int(_seen(side).sum()) for side in (one, other))
         sides = (_grouped(one, count), [(-c, histogram) for c, histogram in _grouped(other, count)])
         parts = [
-            Part(
+            Contribution(
                 coefficient,
                 slots.counts(histogram),
                 histogram.group_looks.astype(np.float64),
@@ -163,14 +163,14 @@ class Proportions:
         )
         return combined
 
-    def proportions_of(self, side: int, cells: Cells) -> NDArray[np.float64]:
+    def proportions_of(self, side: int, cells: Partition) -> NDArray[np.float64]:
         """Return the proportions of one side in cells, shape (K,); those that were extrapolated may be negative."""
         parts = [part for part in self.parts if part.side == side]
         shares = [part.coefficient * cells.gather(part.counts).sum(axis=0) / part.samples for part in parts]
         combined: NDArray[np.float64] = np.sum(shares, axis=0) / sum(part.coefficient for part in parts)
         return combined
 
-    def test(self, cells: Cells) -> MeanTest:
+    def test(self, cells: Partition) -> MeanTest:
         """Test the hypothesis that the combined proportions are those of the law (or zero, if coefficients cancel).
 
         The p-value is kept above the probability that cells as probable as the unvisited ones are missed by all
@@ -187,12 +187,12 @@ class Proportions:
         )
         return replace(test, pvalue=max(test.pvalue, self._chance_of_missing(cells)))
 
-    def _chance_of_missing(self, cells: Cells) -> float:
+    def _chance_of_missing(self, cells: Partition) -> float:
         sides = [[part for part in self.parts if part.side == side] for side in {part.side for part in self.parts}]
         return max(_chance_of_missing(cells, parts) for parts in sides)
 
 
-def _chance_of_missing(cells: Cells, parts: Sequence[Part]) -> float:
+def _chance_of_missing(cells: Partition, parts: Sequence[Contribution]) -> float:
     visited = np.logical_or.reduce([cells.gather(part.counts).any(axis=0) for part in parts])
     if visited.all():
         return 0.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InvalidArgumentError
 from ..observe import Provenance
-from .cells import Cells, Slots, merge, split
+from .cells import Partition, Slots, merge, split
 from .comparison import RESOLVED, Discretisation
 from .hotelling import MeanTest
 from .proportions import Proportions, Term
@@ -36,7 +36,7 @@ REFUTED = 1e-6
 """What the bins do not resolve is reported as rejected below this p-value, and refused above."""
 
 
-def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> tuple[Cells, MeanTest]:
+def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> tuple[Partition, MeanTest]:
     """Choose the cells, at most ``most``, and test the sample on them.
 
     Parameters
@@ -67,7 +67,7 @@ def tested(sample: Proportions, slots: Slots, most: int, *, unresolved: str) -> 
     return cells, sample.test(cells)
 
 
-def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells, MeanTest]:
+def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Partition, MeanTest]:
     """Test where nearly all probability is in one bin: such bins can refute, but never support."""
     cells = split(slots)
     test = sample.test(cells) if len(cells) > 1 else None
@@ -80,7 +80,7 @@ def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Cells,
 
 
 def discretised(
-    sample: Proportions, cells: Cells, limit: MeanTest, runs: Sequence[Term], *, side: int
+    sample: Proportions, cells: Partition, limit: MeanTest, runs: Sequence[Term], *, side: int
 ) -> Discretisation | None:
     """Say how much of the deviation at step h goes away at step zero; None if there is no run at h/2.
 
@@ -88,7 +88,7 @@ def discretised(
     ----------
     sample : Proportions
         All runs.
-    cells : Cells
+    cells : Partition
         The cells of the test.
     limit : MeanTest
         The test at step zero, of all sides.
@@ -124,13 +124,13 @@ def discretised(
 
 
 def measured(
-    sample: Proportions, cells: Cells, test: MeanTest, origin: Provenance, *, expected: NDArray[np.float64]
+    sample: Proportions, cells: Partition, test: MeanTest, origin: Provenance, *, expected: NDArray[np.float64]
 ) -> dict[str, Any]:
     """Return what a `Comparison` says of the test, by the names of its fields.
 
     Parameters
     ----------
-    sample, cells, test : Proportions, Cells, MeanTest
+    sample, cells, test : Proportions, Partition, MeanTest
         What was tested, on which cells, and the outcome.
     origin : Provenance
         Of the run that was tested.
@@ -160,7 +160,7 @@ def _total_variation(test: MeanTest) -> float:
     return 0.5 * float(np.abs(test.mean).sum())
 
 
-def _squared_deviation(test: MeanTest, cells: Cells) -> float:
+def _squared_deviation(test: MeanTest, cells: Partition) -> float:
     """Return Σ d² / p less its expectation under sampling noise alone."""
     return float(np.sum((test.mean**2 - np.diag(test.covariance)) / cells.expected))
 

@@ -12,6 +12,7 @@ from .alignment import turned as turned
 from .balance import balance
 from .bias import EffectiveLoss, effective_loss, implicit_bias
 from .discovery import find_symmetries
+from .factorization import Factorization as Factorization
 from .frame import Frame as Frame
 from .frame import frame_of as frame_of
 from .frame import turn_of_directions as turn_of_directions
@@ -24,6 +25,9 @@ from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orb
 from .points import checked_model as checked_model
 from .points import checked_points as checked_points
 from .report import SliceReport, slice_report
+from .scalings import blocks_of as blocks_of
+from .scalings import exponents as exponents
+from .scalings import scaling_weights as scaling_weights
 from .separate import Factor as Factor
 from .separate import factors_of_group as factors_of_group
 from .symbolic import Symbolic, symbolic

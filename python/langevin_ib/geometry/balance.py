@@ -20,7 +20,7 @@ from .points import FloatArray, checked_model, checked_points, place_of
 from .scaling_balance import balance_block, balance_weights
 from .separate import Factor, factors_of_group
 
-__all__ = ["Part", "balance", "checked_level", "parts_of"]
+__all__ = ["DenseFactor", "balance", "checked_level", "dense_factors"]
 
 IntArray = NDArray[np.int64]
 
@@ -102,7 +102,7 @@ def _balanced(
         return _own_slice(model, constraints, x, levels)
     out, lost = x.copy(), np.zeros(len(x), dtype=bool)
     _shift(out, constraints, levels, metric)
-    for part in parts_of(model, metric):
+    for part in dense_factors(model, metric):
         places = np.ix_(np.arange(len(x)), part.parameters)
         out[places], failed = part.moved(out[places], levels)
         lost |= failed
@@ -139,7 +139,7 @@ def checked_level(level: Any, count: int) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Part:
+class DenseFactor:
     """A factor of the group, which moves parameters of its own; matrices are those of y = Lᵀ x if there is a metric."""
 
     parameters: IntArray
@@ -239,12 +239,12 @@ class Part:
 
 
 @lru_cache(maxsize=32)
-def parts_of(model: Model, metric: Metric | None = None) -> tuple[Part, ...]:
+def dense_factors(model: Model, metric: Metric | None = None) -> tuple[DenseFactor, ...]:
     """Return the factors of the group that do not share parameters, those without constraints excepted."""
-    return tuple(_part(factor) for factor in factors_of_group(model, metric) if len(factor.constraints))
+    return tuple(_dense(factor) for factor in factors_of_group(model, metric) if len(factor.constraints))
 
 
-def _part(factor: Factor) -> Part:
+def _dense(factor: Factor) -> DenseFactor:
     generators, symmetric = factor.generators, factor.symmetric
     if factor.metric is not None:
         generators = tuple(factor.metric.conjugated(matrix) for matrix in generators)
@@ -254,7 +254,7 @@ def _part(factor: Factor) -> Part:
     dense = np.stack([matrix.toarray() for matrix in symmetric])
     turns = [(m - m.T).toarray() for m in generators if abs(m - m.T).max() > 0.0]
     compact = np.stack(turns) if turns else np.zeros((0, *dense.shape[1:]))
-    return Part(factor.parameters, factor.constraints, dense, factors_of(generators), compact, factor.metric)
+    return DenseFactor(factor.parameters, factor.constraints, dense, factors_of(generators), compact, factor.metric)
 
 
 def _own_slice(

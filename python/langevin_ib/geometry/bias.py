@@ -14,10 +14,10 @@ from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..model import Metric, Model, Rows, metric_for
 from ..model.expressions import compiled, exact
 from ..temperature import resolve_temperature
-from .blocks import Block, blocks_of
 from .fibres import log_volume, log_volume_formula, slopes_of_predictor
 from .gram import log_det
 from .points import FloatArray, checked_model, checked_points
+from .strength import StrengthFactor, strength_factors
 from .symbolic import symbolic
 
 __all__ = ["EffectiveLoss", "effective_loss", "implicit_bias"]
@@ -240,7 +240,7 @@ def effective_loss(
     if not isinstance(wrt, str) or wrt not in MEASURES:
         raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {shown(wrt)}")
     g = metric_for(metric, model.parameters)
-    blocks = blocks_of(model, g) if wrt == "slice coordinate" else None
+    blocks = strength_factors(model, g) if wrt == "slice coordinate" else None
     if blocks is not None:
         formula, volume, reference = _of_blocks(model, blocks)
     elif wrt == "surface":
@@ -278,7 +278,7 @@ def _of_predictor(model: Model, metric: Metric | None) -> _Parts:
     )
 
 
-def _of_blocks(model: Model, blocks: tuple[Block, ...]) -> _Parts:
+def _of_blocks(model: Model, blocks: tuple[StrengthFactor, ...]) -> _Parts:
     strengths = " ".join(f"ds{i}" if len(blocks) > 1 else "ds" for i in range(min(len(blocks), 6)))
     more = " ..." if len(blocks) > 6 else ""
     metric = "" if not blocks or blocks[0].metric is None else " in the metric"

@@ -2,6 +2,7 @@
 
 from .absorption import absorption_time
 from .density import density
+from .imbalance import ImbalanceBudget, imbalance_budget
 from .line import Density
 from .noise_equilibrium import NoiseEquilibrium, noise_equilibrium
 from .rivals import rivals
@@ -10,10 +11,12 @@ from .virial import Identity, identities
 __all__ = [
     "Density",
     "Identity",
+    "ImbalanceBudget",
     "NoiseEquilibrium",
     "absorption_time",
     "density",
     "identities",
+    "imbalance_budget",
     "noise_equilibrium",
     "rivals",
 ]

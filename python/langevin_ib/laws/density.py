@@ -15,12 +15,13 @@ from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
 from .plane import law_by_level_sets, require_broken_symmetry
+from .remedies import RUNS
 from .request import Given, LawRequest
 from .sheets import require_one_law
 from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
-__all__ = ["Density", "density"]
+__all__ = ["Density", "confirmed", "density"]
 
 
 def density(
@@ -108,13 +109,13 @@ def density(
     asked = LawRequest(process=process, observable=observable, given=given, method=method)
     return within(
         timeout,
-        lambda: _confirmed(asked),
+        lambda: confirmed(asked),
         what=f"the law of {shown(observable)}",
-        remedy="observe a simpler function, or sample the model and compare two independent runs",
+        remedy=f"observe a simpler function, or {RUNS}",
     )
 
 
-def _confirmed(asked: LawRequest) -> Density:
+def confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it; those on slices are as they were found."""
     simple = simplified(asked)
     law = replace(_density(simple), observable=asked.observable)

@@ -9,11 +9,13 @@ of g_i by the row's labels and S the variances of the noise on these, the gradie
       their sum divided by D
 
 (B rows in a batch). A step of an epoch sees B distinct rows; that the steps of one epoch depend on each other is of
-higher order in the step size.
+higher order in the step size. Of rows that are drawn afresh N is infinite, and C and the means are those of the sample
+that stands for them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +62,15 @@ class GradientNoise:
     def mean(self) -> FloatArray:
         """The mean of a batch's gradient, what is no part of the mean over rows included, shape (dim,)."""
         return np.asarray(self.scale * self.rows.mean(axis=0) + self.rest)
+
+    def traces(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return Tr[S A] of the spread over rows and of the noise on labels, and m^T A m, for each of some matrices."""
+        rows, mean = self.rows - self.rows.mean(axis=0), self.rows.mean(axis=0)
+        spread = self.between * np.einsum("ni,aij,nj->a", rows, matrices, rows, optimize=True) / len(rows)
+        spread = spread + self.centre * np.einsum("i,aij,j->a", mean, matrices, mean)
+        labels = np.einsum("nki,aij,nkj->a", self.labels, matrices, self.labels, optimize=True) / len(rows)
+        m = self.mean
+        return spread, self.within * labels, np.einsum("i,aij,j->a", m, matrices, m)
 
     def covariance(self, where: NDArray[np.int64]) -> FloatArray:
         """Return the covariance of a batch's gradient in some parameters, shape (d, d)."""
@@ -117,7 +128,7 @@ class RowGradients:
         self._slopes = [compiled_together(each, symbols) for each in slopes]
         rest = risk.rest
         self._rest = compiled_together([sympy.diff(rest, x) for x in model.parameters], model.parameters, model.data)
-        self._factors = _factors(dynamics, len(risk.table))
+        self._factors = _factors(dynamics, math.inf if model.fresh is not None else len(risk.table))
 
     def at(self, x: FloatArray) -> GradientNoise:
         """Return what batches' gradients are at a point, shape (dim,)."""
@@ -135,7 +146,7 @@ class RowGradients:
         return GradientNoise(gradient, labels, rest, *self._factors)
 
 
-def _factors(dynamics: SGD, rows: int) -> tuple[float, float, float, float]:
+def _factors(dynamics: SGD, rows: float) -> tuple[float, float, float, float]:
     """Return what covariance over rows, g g^T, label noise and mean are multiplied by."""
     if dynamics.inclusion is not None:
         p, divisor = dynamics.inclusion, dynamics.normalisation or dynamics.inclusion * rows
@@ -146,5 +157,5 @@ def _factors(dynamics: SGD, rows: int) -> tuple[float, float, float, float]:
         return 0.0, 0.0, 1.0 / rows, 1.0
     if dynamics.replace and not dynamics.epochs:
         return 1.0 / size, 0.0, 1.0 / size, 1.0
-    distinct = (rows - size) / (size * (rows - 1)) if rows > 1 else 0.0
-    return distinct, 0.0, 1.0 / size, 1.0
+    distinct = (rows - size) / (rows - 1.0) if 1.0 < rows < math.inf else float(rows > 1.0)
+    return distinct / size, 0.0, 1.0 / size, 1.0

@@ -60,7 +60,8 @@ class NoiseEquilibrium:
         The points of rest.
     shift : array, shape (..., k)
         The lambda of each of the model's constraints, in their order: x is exp(sum_a shift_a A_a) of what was given;
-        nan for generators that do not commute, whose exponentials cannot be told apart.
+        nan for generators that do not commute, whose exponentials cannot be told apart, and, as in all that follow, for
+        translations, along which SGD does not move at all.
     standard_error : array, shape (..., k)
         Of `shift`, or of such shifts about the equilibrium, if the rows are a sample of what training will see: how far
         other rows would move it; nan for a single row. For training on these rows alone it means nothing.
@@ -154,9 +155,9 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
     if not factors:
         raise UnsupportedModelError("the model's symmetry is compact: noise does not move a point along its orbits")
     gradients = RowGradients(model, dynamics)
-    search = _Search(factors, gradients, pull)
+    k = len(model.forms())
+    search = _Search(factors, gradients, pull, k)
     found = [search.at(point) for point in points.reshape(-1, model.dim)]
-    k = sum(len(factor.constraints) for factor in factors)
     columns = zip(*found, strict=True) if found else [np.zeros((0, n)) for n in (model.dim, k, k, k, 1)]
     at, shift, error, drift, noise = (np.array(each, dtype=np.float64) for each in columns)
     shape = points.shape[:-1]
@@ -207,11 +208,14 @@ class _Search:
         The gradients of rows.
     pull : float
         2 gamma / eta.
+    count : int
+        The number of the model's constraints.
     """
 
     factors: tuple[Factor, ...]
     gradients: RowGradients
     pull: float
+    count: int
 
     def at(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
         """Return the point of rest, shifts, their standard errors, the drifts at x, and the noise.
@@ -223,8 +227,7 @@ class _Search:
         """
         noise, rest, total = self.gradients.at(x), x.copy(), 0.0
         aside = self.gradients.at(_ASIDE * x)
-        count = sum(len(factor.constraints) for factor in self.factors)
-        shift, error, drift = (np.zeros(count) for _ in range(3))
+        shift, error, drift = (np.full(self.count, np.nan) for _ in range(3))
         for factor in self.factors:
             where, own, matrices = factor.parameters, factor.constraints, _dense(factor)
             point, covariance, mean = x[where], noise.covariance(where), noise.mean[where]

@@ -19,6 +19,7 @@ from ..model.expressions import compiled, landmarks, rough_parts
 from ..process import Constrained, Dynamics, GaugeFixed, Process, SoftSlice
 from .line import Density, Interval, LogWeight
 from .recomputed import Recomputed
+from .remedies import RUNS
 
 __all__ = ["METHODS", "Given", "LawRequest"]
 
@@ -248,7 +249,7 @@ class LawRequest(Recomputed):
         """Return the refusal of a law that is not known."""
         return UnsupportedModelError(
             f"no formula is known for the law of {self.observable!r} = {shown(self.expression)} under "
-            f"{self.dynamics!r}: {reason}; {remedy}"
+            f"{self.dynamics!r}: {reason}; {remedy}, or {RUNS}"
         )
 
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..checks import shown
+from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import InvalidArgumentError
 from ..model import Model
 from ..process import Dynamics, Process
-from .density import density
+from .density import confirmed
 from .line import Density
+from .remedies import RUNS
 from .request import Given, LawRequest
 from .symmetric import family_in_plane, family_of_symmetry
 
@@ -27,6 +30,7 @@ def rivals(
     temperature: float | None = None,
     given: Given | None = None,
     cutoff: float | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT,
 ) -> dict[str, Density]:
     """Return wrong laws of an observable, for comparison with `density`; all w.r.t. the measure of the right one.
 
@@ -50,6 +54,8 @@ def rivals(
         As for `density`.
     cutoff : float, optional
         For "slice law"; positive; by default a tenth of the standard deviation of the right law.
+    timeout : float or None
+        The seconds after which they are refused, all together; None for no limit.
 
     Returns
     -------
@@ -63,21 +69,32 @@ def rivals(
         If an argument is wrong or the model is another one.
     NotNormalizableError
         If the right law does not exist.
+    OutOfTimeError
+        If it takes longer than `timeout`; an UnsupportedModelError, too.
     """
     process = Process.of(model, dynamics, beta=beta, sigma=sigma, temperature=temperature)
-    T = process.temperature
     request = LawRequest(process=process, observable=observable, given=given)
+    return within(
+        timeout,
+        lambda: _rivals(request, cutoff),
+        what=f"a set of rivals of the law of {shown(observable)}",
+        remedy=RUNS,
+    )
+
+
+def _rivals(request: LawRequest, cutoff: float | None) -> dict[str, Density]:
     # The right law has to exist for its rivals to mean anything.
-    right = density(model, observable, dynamics=dynamics, temperature=T, given=given)
+    right = confirmed(request)
     family = family_of_symmetry(request) or family_in_plane(request)
     laws = None if family is None else family.rivals(cutoff)
     if laws is None:
         raise InvalidArgumentError(
             f"rivals are known for theta, the strength, the product of a chain and singular values, not for "
-            f"observable={observable!r}"
+            f"observable={request.observable!r}"
         )
-    laws["temperature +5 %"] = density(model, observable, dynamics=dynamics, temperature=1.05 * T, given=given)
-    return {key: replace(law, observable=observable) for key, law in laws.items() if _differ(right, law)}
+    hotter = replace(request.process, temperature=1.05 * request.T)
+    laws["temperature +5 %"] = confirmed(replace(request, process=hotter))
+    return {key: replace(law, observable=request.observable) for key, law in laws.items() if _differ(right, law)}
 
 
 def _differ(right: Density, law: Density) -> bool:

@@ -1,6 +1,7 @@
 """What a user describes: parameters, predictor, loss, the symmetry that both share, metric, slice and data."""
 
 from .algebra import Span, numeric, overlapping
+from .fresh import Fresh
 from .group import Form, compact_part, is_translation, self_adjoint_parts, vector_field
 from .metric import Metric, Rows, checked_metric, metric_for, tidied
 from .model import Linear, Model, Scaling, Translation, parameters
@@ -8,6 +9,7 @@ from .symmetry import Symmetry
 
 __all__ = [
     "Form",
+    "Fresh",
     "Linear",
     "Metric",
     "Model",

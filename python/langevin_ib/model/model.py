@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import checked_kind, shown
 from ..errors import InvalidArgumentError
 from .content import (
     checked_data,
@@ -25,6 +25,7 @@ from .content import (
     same_data,
     same_formulas,
     symmetry_texts,
+    texts_of,
     unpacked,
 )
 from .elimination import loss_of_predictor
@@ -36,6 +37,7 @@ from .expressions import (
     parameters,
     sketch,
 )
+from .fresh import Fresh
 from .group import Form, checked_group, noncompact_part, potential_of, vector_field
 from .meaning import Orbits, require_invariance
 from .metric import metric_for, tidied
@@ -67,10 +69,12 @@ class Model:
     slice : mapping from str to sympy.Expr, optional
         Constraints chi^a of your own, in order: the slice {chi = level} is meant to meet each orbit once. None stands
         for the canonical dual slice, see `constraints`.
-    data : mapping from str to array_like, shape (n,) or (n, p), optional
+    data : mapping from str to array_like, shape (n,) or (n, p), or Fresh, optional
         Arrays of finite real numbers, at most 10**8 of them each; they are copied, as float64. Expressions use them by
         name and sum over their rows: ``X, i = sympy.IndexedBase("X"), sympy.Idx("i", n)`` and
         ``sympy.Sum((X[i, 0] * u - X[i, 1])**2, (i, 0, n - 1))``.
+    fresh : Fresh, optional
+        Where rows come from that are drawn anew; ``data=Fresh(...)`` sets it, and `data` to its sample.
 
     Raises
     ------
@@ -106,6 +110,7 @@ class Model:
     observables: Mapping[str, sympy.Expr] = field(default_factory=dict)
     data: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     slice: Mapping[str, sympy.Expr] | None = None
+    fresh: Fresh | None = None
 
     def __post_init__(self) -> None:
         self._check_form()
@@ -126,7 +131,14 @@ class Model:
             If they are not those of a model, its invariance apart.
         """
         names = [each.name for each in fields(cls)]
-        defaults = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None}
+        defaults = {
+            "symmetry": None,
+            "confinement": sympy.S.Zero,
+            "observables": {},
+            "data": {},
+            "slice": None,
+            "fresh": None,
+        }
         unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
         if unknown:
             raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
@@ -138,6 +150,11 @@ class Model:
 
     def _check_form(self) -> None:
         """Check everything but invariance, and replace what was given by copies that cannot be changed."""
+        if isinstance(self.data, Fresh):
+            object.__setattr__(self, "fresh", self.data)
+            object.__setattr__(self, "data", self.data.sample)
+        if self.fresh is not None:
+            checked_kind("fresh", self.fresh, Fresh)
         symbols, data = checked_parameters(self.parameters), checked_data(self.data)
         predictor = checked_mapping("predictor", self.predictor, symbols, data)
         if not predictor:
@@ -146,7 +163,9 @@ class Model:
         confinement = checked_expression("confinement", self.confinement, symbols, data)
         observables = checked_mapping("observables", self.observables, symbols, data)
         refuse_ambiguous_names(symbols, predictor, observables, data)
-        refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
+        if self.fresh is None:
+            # Of fresh rows some columns may be there for others to be made of.
+            refuse_unused_data(data, [loss, confinement, *predictor.values(), *observables.values()])
         symmetry = checked_group(self.symmetry, symbols)
         constraints = None if self.slice is None else checked_slice(self.slice, symbols, symmetry)
         for name, value in (("parameters", symbols), ("loss", loss), ("confinement", confinement)):
@@ -288,16 +307,17 @@ class Model:
         return digest_of([canonical_text(each) for each in (self.parameters, self.loss, self.confinement)], self.data)
 
     def _texts(self) -> list[tuple[str, str]]:
-        """Return all formulas as text, mappings in the order of their names."""
+        """Return all formulas as text, mappings in the order of their names, the constraints in their own."""
         slices = () if self.slice is None else self.slice.items()
         return [
             ("parameters", canonical_text(self.parameters)),
-            *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
+            *texts_of("predictor", sorted(self.predictor.items())),
             ("loss", canonical_text(self.loss)),
             *(text for number, symmetry in enumerate(self.symmetries) for text in symmetry_texts(number, symmetry)),
             ("confinement", canonical_text(self.confinement)),
-            *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
-            *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
+            *texts_of("observable", sorted(self.observables.items())),
+            *texts_of("constraint", slices),
+            *([] if self.fresh is None else [("fresh", repr(self.fresh))]),
         ]
 
     def potential(self) -> sympy.Expr:
@@ -365,6 +385,7 @@ class Model:
             "observables": dict(self.observables),
             # The order of constraints matters: levels are given in it.
             **({} if self.slice is None else {"slice": tuple(self.slice.items())}),
+            **({} if self.fresh is None else {"fresh": self.fresh}),
         }
 
     def __repr__(self) -> str:
@@ -374,10 +395,10 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         formulas = self._formulas()
-        symmetry, constraints = formulas.pop("symmetry"), formulas.pop("slice", None)
+        symmetry, constraints, fresh = (formulas.pop(name, None) for name in ("symmetry", "slice", "fresh"))
         # As pairs: their order matters.
         pairs = None if constraints is None else tuple((name, packed(each)) for name, each in constraints)
-        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data))
+        return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data), fresh)
 
 
 def _text(value: Any) -> str:
@@ -387,6 +408,9 @@ def _text(value: Any) -> str:
     return repr(value) if not isinstance(value, sympy.Expr) or is_small(value) else sketch(value)
 
 
-def _unpickled(formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any]) -> Model:
+def _unpickled(
+    formulas: Mapping[str, Any], symmetry: Any, pairs: Any, data: Mapping[str, Any], fresh: Fresh | None
+) -> Model:
     constraints = None if pairs is None else tuple((name, unpacked(each)) for name, each in pairs)
-    return Model.trusted({**unpacked(formulas), "symmetry": symmetry, "slice": constraints, "data": data})
+    content = {"symmetry": symmetry, "slice": constraints, "data": data, "fresh": fresh}
+    return Model.trusted({**unpacked(formulas), **content})

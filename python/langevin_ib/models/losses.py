@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..checks import real_array, shown
 from ..errors import InvalidArgumentError
+from ..model import Fresh
 from ..model.expressions import Data, exact
 
 __all__ = ["flattened", "indexed", "loss_of", "refuse_beside_data", "regression", "scaling_of"]
@@ -71,7 +72,7 @@ def regression(
 
     Parameters
     ----------
-    data : tuple of array_like, shapes (n, d) and (n,)
+    data : tuple of array_like, shapes (n, d) and (n,), or Fresh
         X and y.
     inputs : int
         d.
@@ -85,14 +86,25 @@ def regression(
     InvalidArgumentError
         If the arrays do not have these shapes.
     """
+    if isinstance(data, Fresh):
+        if data.inputs != ((name, inputs),) or [label for label, _ in data.labels] != ["y"]:
+            raise InvalidArgumentError(
+                f"data={data!r} must have the inputs {{{name!r}: ({inputs},)}} and one label 'y'"
+            )
+        # `Model` takes it in place of arrays.
+        return _squares(output, data.rows, name), cast("Data", data)
     x, y = _pair(data, name)
     if x.ndim != 2 or x.shape[1] != inputs or y.shape != x.shape[:1] or len(x) == 0:
         raise InvalidArgumentError(
             f"data has shapes {x.shape} and {y.shape}; {name} must be (n, {inputs}) and y (n,) with the same n > 0"
         )
-    rows, goals, k = sympy.IndexedBase(name), sympy.IndexedBase("y"), sympy.Idx("k", len(x))
+    return _squares(output, len(x), name), {name: x, "y": y}
+
+
+def _squares(output: Callable[[Callable[[int], sympy.Expr]], sympy.Expr], count: int, name: str) -> sympy.Expr:
+    rows, goals, k = sympy.IndexedBase(name), sympy.IndexedBase("y"), sympy.Idx("k", count)
     residual = output(lambda j: rows[k, j]) - goals[k]
-    return sympy.Sum(residual**2, (k, 0, len(x) - 1)) / (2 * len(x)), {name: x, "y": y}
+    return sympy.Sum(residual**2, (k, 0, count - 1)) / (2 * count)
 
 
 def flattened(data: Any, shape: tuple[int | None, int], name: str) -> tuple[NDArray[Any], NDArray[Any]]:

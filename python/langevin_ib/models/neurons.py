@@ -14,7 +14,7 @@ from typing import Any
 import sympy
 
 from ..checks import checked_int
-from ..model import Model, Scaling, parameters
+from ..model import Fresh, Model, Scaling, parameters
 from ..model.expressions import NO_DATA
 from .losses import indexed, loss_of, refuse_beside_data, regression, scaling_of
 
@@ -28,7 +28,7 @@ def relu_neuron(
     *,
     target: Any = None,
     loss: Callable[[Components], sympy.Expr] | None = None,
-    data: tuple[Any, Any] | None = None,
+    data: tuple[Any, Any] | Fresh | None = None,
 ) -> Model:
     """Return one neuron with d inputs, invariant under (s w, v / s).
 
@@ -42,7 +42,7 @@ def relu_neuron(
         The loss is sum (z_i - target_i)**2 / 2; 1 by default.
     loss : callable, optional
         Another loss instead, as a function of the tuple of the z_i.
-    data : (X, y), shapes (n, d) and (n,), optional
+    data : (X, y), shapes (n, d) and (n,), or Fresh, optional
         The loss is then sum_k (relu(w . X_k) v - y_k)**2 / (2 n). It depends on z and on the sign of v, which is a
         further component "sign" of the predictor: (z, sign v) is equivalent to (|v| w, sign v). The loss is
         differentiable almost everywhere only.
@@ -90,7 +90,7 @@ def relu_network(
     *,
     target: Any = None,
     loss: Callable[[sympy.Matrix], sympy.Expr] | None = None,
-    data: tuple[Any, Any] | None = None,
+    data: tuple[Any, Any] | Fresh | None = None,
 ) -> Model:
     """Return h neurons with d inputs each, whose outputs are added; every neuron has its scaling (s w, v / s).
 
@@ -105,7 +105,7 @@ def relu_network(
         The loss is sum (z_ji - target_ji)**2 / 2; 1 by default.
     loss : callable, optional
         Another loss instead, as a function of the SymPy matrix of the z_ji, shape (h, d).
-    data : (X, y), shapes (n, d) and (n,), optional
+    data : (X, y), shapes (n, d) and (n,), or Fresh, optional
         The loss is then sum_k (sum_j relu(w_j . X_k) v_j - y_k)**2 / (2 n), and the signs of the v_j are further
         components "sign0", ... of the predictor.
 

@@ -4,6 +4,7 @@ from .ambient import Ambient, compiled_of
 from .compiled_potential import CompiledPotential
 from .constrained import Constrained
 from .dynamics import Dynamics, decay
+from .fresh_rows import FreshRows
 from .gauge_fixed import GaugeFixed
 from .given import GivenBatches
 from .on_slice import OnSlice
@@ -19,6 +20,7 @@ __all__ = [
     "CompiledPotential",
     "Constrained",
     "Dynamics",
+    "FreshRows",
     "GaugeFixed",
     "GivenBatches",
     "OnSlice",

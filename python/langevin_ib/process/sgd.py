@@ -13,6 +13,7 @@ from ..checks import checked_int, checked_real, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
 from .dynamics import Dynamics, decay
+from .fresh_rows import FreshRows
 from .given import GivenBatches, checked_given, require_fit
 from .risk import Risk
 
@@ -51,7 +52,8 @@ class SGD(Dynamics):
         expected size p n, which makes the batch's loss unbiased; weights need one. The sum is that of the rows' losses,
         whose mean over all n rows is the model's loss.
     given : GivenBatches, optional
-        Batches that were drawn elsewhere, in place of `batch_size` and `inclusion`.
+        Batches that were drawn elsewhere, in place of `batch_size` and `inclusion`. Their rows are those of the model's
+        data, also where it has `Fresh` ones.
 
     Raises
     ------
@@ -143,6 +145,8 @@ class SGD(Dynamics):
         InvalidArgumentError, UnsupportedModelError
             If its loss is no mean over rows, there are too few or too many of them, or what is to be noisy is no label.
         """
+        if model.fresh is not None:
+            self._require_fresh(model)
         if not self.is_noisy:
             return
         risk = Risk.of(model)
@@ -165,6 +169,22 @@ class SGD(Dynamics):
             raise InvalidArgumentError(
                 f"label_noise of {noisy} entries in each of {most} rows is more than {MOST_ROWS}, which can be drawn "
                 "at a step; take a smaller batch_size"
+            )
+
+    def _require_fresh(self, model: Model) -> None:
+        if self.given is not None:
+            return
+        if self.batch_size is None or self.epochs or not self.replace:
+            raise InvalidArgumentError(
+                f"{self!r} draws from a list of rows, and those of this model are drawn afresh: there is no full "
+                "batch, and no row comes twice. Take SGD(batch_size=...), with label_noise= as needed"
+            )
+        FreshRows.of(model, self.label_noise)
+        assert model.fresh is not None
+        if len(model.fresh.symbols) * self.batch_size > MOST_ROWS:
+            raise InvalidArgumentError(
+                f"batch_size={self.batch_size} rows of {len(model.fresh.symbols)} inputs are more than {MOST_ROWS} "
+                "numbers, which can be drawn at a step; take a smaller batch_size"
             )
 
     def require_steps(self, steps: int, walkers: int) -> None:

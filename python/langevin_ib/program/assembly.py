@@ -17,7 +17,7 @@ from .formula import formula
 from .functions import OPCODES, OPERATIONS
 from .graph import Graph, Node, Origin
 from .registers import Placed, allocated
-from .schedule import Block, scheduled
+from .schedule import Section, scheduled
 from .selection import Instruction, Selection
 from .tape import MOST_REGISTERS, Notes, Tape
 
@@ -47,16 +47,16 @@ def assembled(graph: Graph, columns: Columns, outputs: Sequence[Node], names: Se
     flat, flat_outputs = expanded(graph, columns, outputs)
     flat_columns = Columns(flat, columns.data)
     selection = Selection(flat, flat_columns, flat_outputs)
-    blocks = scheduled(selection, flat_outputs)
-    placed, places, count = allocated(blocks, flat_outputs, selection.is_given)
-    return _Assembly(selection, blocks, len(names)).tape(placed, places, count, flat_outputs, names)
+    sections = scheduled(selection, flat_outputs)
+    placed, places, count = allocated(sections, flat_outputs, selection.is_given)
+    return _Assembly(selection, sections, len(names)).tape(placed, places, count, flat_outputs, names)
 
 
 class _Assembly:
-    def __init__(self, selection: Selection, blocks: Sequence[Block], dim: int) -> None:
+    def __init__(self, selection: Selection, sections: Sequence[Section], dim: int) -> None:
         self.selection = selection
         self.graph = selection.graph
-        self.blocks = blocks
+        self.sections = sections
         self.dim = dim
         self.constants: dict[float, int] = {}
         self.tables = self._tables_of_blocks()
@@ -79,12 +79,12 @@ class _Assembly:
         code: list[tuple[int, int, int, int, int]] = []
         origins: list[Origin | None] = []
         lines = iter(placed)
-        for block in self.blocks:
-            if block.rows:
-                code.append((OPCODES["loop"], 0, list(self.tables).index(block.rows), len(block.instructions), 0))
+        for section in self.sections:
+            if section.rows:
+                code.append((OPCODES["loop"], 0, list(self.tables).index(section.rows), len(section.instructions), 0))
                 origins.append(None)
-            for instruction in block.instructions:
-                code.append(self._row(instruction, next(lines), block.rows))
+            for instruction in section.instructions:
+                code.append(self._row(instruction, next(lines), section.rows))
                 origins.append(self.graph.origins[instruction.target])
         return Tape(
             code=np.array(code, dtype=np.int32).reshape(-1, 5),
@@ -100,7 +100,7 @@ class _Assembly:
         return formula(self.graph, node)
 
     def _number_constants(self, outputs: Sequence[Node]) -> None:
-        read = (n for block in self.blocks for i in block.instructions for n in i.reads)
+        read = (n for section in self.sections for i in section.instructions for n in i.reads)
         for node in (*read, *outputs):
             if self.graph.ops[node] == "constant":
                 self.constants.setdefault(self._double(node), len(self.constants))
@@ -129,9 +129,11 @@ class _Assembly:
     def _tables_of_blocks(self) -> dict[int, dict[Node, int]]:
         """Return, for each number of rows, the columns of its table: what was given, then what is computed of it."""
         used: dict[int, set[Node]] = {}
-        for block in self.blocks:
-            if block.rows:
-                used.setdefault(block.rows, set()).update(i.column for i in block.instructions if i.column is not None)
+        for section in self.sections:
+            if section.rows:
+                used.setdefault(section.rows, set()).update(
+                    i.column for i in section.instructions if i.column is not None
+                )
         return {rows: {n: j for j, n in enumerate(sorted(nodes, key=self._rank))} for rows, nodes in used.items()}
 
     def _rank(self, node: Node) -> tuple[bool, tuple[object, ...]]:

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple, TypeAlias
 
 from .graph import Node
-from .schedule import Block
+from .schedule import Section
 
 __all__ = ["Placed", "allocated"]
 
@@ -24,21 +24,21 @@ class Placed(NamedTuple):
 
 
 def allocated(
-    blocks: Sequence[Block], outputs: Sequence[Node], is_given: Callable[[Node], bool]
+    sections: Sequence[Section], outputs: Sequence[Node], is_given: Callable[[Node], bool]
 ) -> tuple[list[Placed], dict[Node, int], int]:
     """Return where the values of each instruction are, where the outputs are, and how many registers that takes.
 
     Parameters
     ----------
-    blocks : sequence of Block
+    sections : sequence of Section
         The instructions, in order.
     outputs : sequence of int
         Nodes whose values are kept until the end.
     is_given : callable
         Whether a node is in a register from the start, not one of these.
     """
-    lines = _lines(blocks)
-    last = _last_uses(lines, blocks, outputs)
+    lines = _lines(sections)
+    last = _last_uses(lines, sections, outputs)
     ending: dict[float, list[_Value]] = {}
     for value, end in last.items():
         ending.setdefault(end, []).append(value)
@@ -60,20 +60,20 @@ def allocated(
     return placed, {node: where[node, 0] for node in outputs if not is_given(node)}, count
 
 
-def _lines(blocks: Sequence[Block]) -> list[tuple[_Value, list[_Value]]]:
+def _lines(sections: Sequence[Section]) -> list[tuple[_Value, list[_Value]]]:
     """Return target and reads of each instruction."""
     lines = []
-    for number, block in enumerate(blocks, start=1):
+    for number, section in enumerate(sections, start=1):
         # A target that is also read was there before the loop: a sum.
-        own = {i.target for i in block.instructions if i.target not in i.reads} if block.rows else set()
-        for i in block.instructions:
+        own = {i.target for i in section.instructions if i.target not in i.reads} if section.rows else set()
+        for i in section.instructions:
             values = [(node, number if node in own else 0) for node in (i.target, *i.reads)]
             lines.append((values[0], values[1:]))
     return lines
 
 
 def _last_uses(
-    lines: Sequence[tuple[_Value, list[_Value]]], blocks: Sequence[Block], outputs: Sequence[Node]
+    lines: Sequence[tuple[_Value, list[_Value]]], sections: Sequence[Section], outputs: Sequence[Node]
 ) -> dict[_Value, float]:
     """Return the instruction at which the register of each value is free for others.
 
@@ -81,11 +81,11 @@ def _last_uses(
     """
     last: dict[_Value, float] = {}
     position = 0
-    for block in blocks:
-        after = position + len(block.instructions)
-        for _ in block.instructions:
+    for section in sections:
+        after = position + len(section.instructions)
+        for _ in section.instructions:
             for value in lines[position][1]:
-                last[value] = after if block.rows and not value[1] else position
+                last[value] = after if section.rows and not value[1] else position
             position += 1
     last.update({(node, 0): math.inf for node in outputs})
     return last

@@ -9,34 +9,34 @@ from dataclasses import dataclass, field
 from .graph import Node
 from .selection import Instruction, Selection
 
-__all__ = ["Block", "scheduled"]
+__all__ = ["Section", "scheduled"]
 
 
 @dataclass
-class Block:
+class Section:
     """Instructions that are executed once, or, if `rows` is positive, once for each of so many rows of data."""
 
     rows: int
     instructions: list[Instruction] = field(default_factory=list)
 
 
-def scheduled(selection: Selection, outputs: Sequence[Node]) -> list[Block]:
+def scheduled(selection: Selection, outputs: Sequence[Node]) -> list[Section]:
     """Return the instructions that compute `outputs`.
 
     Sums over equally many rows share a loop, unless one of them needs the result of another.
     """
     graph = selection.graph
-    blocks: list[Block] = []
+    sections: list[Section] = []
     there: set[Node] = set()
     for sums in _loops(selection):
         body = _Order(selection, [selection.accumulation(s) for s in sums], there, inside=True)
         zero = graph.constant(0)
         copies = [Instruction("copy", s, (zero,)) for s in sums]
-        blocks.append(Block(0, _straight(selection, body.outside, there) + copies))
-        blocks.append(Block(graph.rows[graph.args[sums[0]][0]], body.instructions))
+        sections.append(Section(0, _straight(selection, body.outside, there) + copies))
+        sections.append(Section(graph.rows[graph.args[sums[0]][0]], body.instructions))
         there.update(sums)
-    blocks.append(Block(0, _straight(selection, outputs, there)))
-    return [block for block in blocks if block.instructions]
+    sections.append(Section(0, _straight(selection, outputs, there)))
+    return [section for section in sections if section.instructions]
 
 
 def _straight(selection: Selection, nodes: Iterable[Node], there: set[Node]) -> list[Instruction]:

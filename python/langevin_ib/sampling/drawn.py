@@ -30,6 +30,8 @@ def drawn_batches(process: Process, settings: Settings, steps: int) -> GivenBatc
         raise InvalidArgumentError(f"{shown(dynamics)} draws no batches; SGD(batch_size=...) does")
     if dynamics.given is not None:
         return dynamics.given
+    if process.model.fresh is not None:
+        raise InvalidArgumentError("the rows of this model are drawn afresh: its batches are of no list of rows")
     risk = Risk.of(process.model)
     draw = _Draw(dynamics, risk, settings.key, settings.walkers[1], steps)
     if draw.most > MOST:

@@ -19,7 +19,7 @@ from ..process import Process
 from .loop import Acceptance, Machine, Progressed, Settings, advance
 from .orphans import end_with_parent
 
-__all__ = ["Part", "Shards", "Task", "advance_shard", "cut", "merge"]
+__all__ = ["Shards", "Share", "Task", "advance_shard", "cut", "merge"]
 
 ALIGNMENT = 32
 """Shards begin at multiples of this, as the core's packs do: nobody moves a walker that is not its own."""
@@ -32,7 +32,7 @@ LEAST_WALKERS = 64
 
 MAX_SHARDS = 1_000_000
 
-Part: TypeAlias = tuple[tuple[int, int], Progressed]
+Share: TypeAlias = tuple[tuple[int, int], Progressed]
 """The numbers of a shard's walkers (the first, the one after the last), and where these stand."""
 
 
@@ -225,7 +225,7 @@ def advance_shard(task: Task) -> Progressed:
     return progressed
 
 
-def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Part]) -> Progressed:
+def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Share]) -> Progressed:
     """Put the shards of a stretch of a run together: counts add up, and every walker's row goes to its place.
 
     Takes the parts as they come, in any order, and keeps none of them: memory is that of the result.
@@ -270,7 +270,7 @@ def _observed(progressed: Progressed, settings: Settings) -> Iterator[tuple[Kept
     return zip(progressed.kept, (spec for _, spec in settings.observe), strict=True)
 
 
-def _finished(futures: dict[Future[Progressed], tuple[int, int]]) -> Iterator[Part]:
+def _finished(futures: dict[Future[Progressed], tuple[int, int]]) -> Iterator[Share]:
     """Yield the shards as they are finished; if walkers diverged, wait for all, and raise what happened first."""
     divergences = []
     for future in as_completed(list(futures)):

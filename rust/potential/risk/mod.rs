@@ -3,6 +3,7 @@
 //! - [`batch`]: which rows a walker sees at a step.
 //! - `given`: batches that somebody else has drawn.
 //! - `feed`: the entries of these rows, with the noise on labels, or drawn afresh.
+//! - `row`: the loss of a row, as a tape or in closed form; [`layer`]: a layer of rectified units.
 //!
 //! What a walker sees is a function of the key, its number and the step alone, as all noise is. It is drawn in double precision
 //! whatever the precision of the states, so that a run in single precision sees the same rows.
@@ -10,10 +11,14 @@
 pub mod batch;
 mod feed;
 mod given;
+pub mod layer;
+mod row;
 
 pub use batch::Batch;
 pub use feed::{Law, Table};
 pub use given::Given;
+pub use layer::Layer;
+pub use row::Row;
 
 use self::batch::Picks;
 use self::feed::Feed;
@@ -26,13 +31,13 @@ use crate::simd::{Element, Pack, Routine, Simd};
 /// Numbers of entries that are made ready together; they stay in second-level cache.
 const ROOM: usize = 1 << 14;
 
-/// The gradient of a mean over rows, as two tapes.
+/// The gradient of a mean over rows.
 #[derive(Debug)]
 pub struct Risk {
-    /// The gradient of what is no part of the mean: confinement and weight decay.
-    rest: Program,
-    /// The gradient of one row's loss; its coordinates are those of the walker, followed by the entries of the row.
-    row: Program,
+    /// The gradient of what is no part of the mean, such as confinement; nothing if that is zero.
+    rest: Option<Program>,
+    row: Row,
+    dim: usize,
     table: Table,
     batch: Batch,
     /// What the sum over a batch is multiplied by.
@@ -41,39 +46,39 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// Takes the tapes, the rows, and how they are drawn.
+    /// Takes the number of coordinates, what is no part of the mean, the loss of a row, the rows, how they are drawn, and what the
+    /// sum over a batch is multiplied by.
     ///
     /// # Errors
     /// If they do not fit each other.
-    pub fn new(rest: Program, row: Program, table: Table, batch: Batch, scale: f64, noise: Noise) -> Result<Self> {
-        let dim = rest.dim();
-        if (rest.outputs(), row.outputs(), row.dim()) != (dim, dim, dim + table.width()) {
-            return Err(Error::invalid(format!(
-                "risk: in {dim} dimensions and with rows of {} entries the tapes need {dim} and {} inputs and {dim} outputs \
-                 each; got {} inputs, and {} and {} outputs",
-                table.width(),
-                dim + table.width(),
-                row.dim(),
-                rest.outputs(),
-                row.outputs()
-            )));
+    pub fn new(
+        dim: usize,
+        (rest, row): (Option<Program>, Row),
+        table: Table,
+        batch: Batch,
+        scale: f64,
+        noise: Noise,
+    ) -> Result<Self> {
+        if rest.as_ref().is_some_and(|rest| (rest.dim(), rest.outputs()) != (dim, dim)) || dim == 0 {
+            return Err(Error::invalid(format!("risk: the tape of the rest needs {dim} inputs and outputs")));
         }
+        row.check(dim, table.width())?;
         batch.check(&table)?;
-        Ok(Self { rest, row, table, batch, scale, noise })
+        Ok(Self { rest, row, dim, table, batch, scale, noise })
     }
 
     /// Number of coordinates.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.rest.dim()
+        self.dim
     }
 
     /// One worker's registers and room.
     #[must_use]
     pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         Worker {
-            rest: self.rest.evaluator(),
-            row: self.row.evaluator(),
+            rest: self.rest.as_ref().map(Program::evaluator),
+            row: self.row.worker(),
             picks: Picks::default(),
             feed: Feed::empty(),
             first: 0,
@@ -96,8 +101,8 @@ impl Risk {
 
 /// What a worker needs.
 pub struct Worker<'a, S: Simd, T: Element> {
-    rest: Evaluator<'a, S, T>,
-    row: Evaluator<'a, S, T>,
+    rest: Option<Evaluator<'a, S, T>>,
+    row: row::Worker<'a, S, T>,
     picks: Picks,
     feed: Feed<T::Pack<S>>,
     /// The number of the first walker.
@@ -131,18 +136,23 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
         picks.draw::<S>(&risk.noise, &risk.batch, risk.table.rows(), (*first, packs * lanes), *step);
         sums.clear();
         sums.resize(x.len(), Real::constant(0.0));
-        // An even number of rows, so that no pair of normals falls apart.
-        let chunk = (ROOM / (packs * (risk.table.width() + 1) * lanes)).max(1).next_multiple_of(2);
+        // No pair of normals falls apart, and no four of rows.
+        let chunk = (ROOM / (packs * (risk.table.width() + 1) * lanes)).max(1).next_multiple_of(layer::ROWS);
         for start in (0..picks.most()).step_by(chunk) {
             let some = start..picks.most().min(start + chunk);
             feed.fill::<S>(&risk.table, (&risk.noise, &risk.batch), picks, (*first, *step), some);
             let rows = Rows { entries: &feed.entries, weights: &feed.weights, width: risk.table.width() };
             row.accumulate(x, rows, sums);
         }
-        rest.evaluate(x, gradients);
         let scale = T::Pack::<S>::constant(risk.scale);
-        for (gradient, &sum) in gradients.iter_mut().zip(&*sums) {
-            *gradient = sum.mul_add(scale, *gradient);
+        match rest {
+            None => gradients.iter_mut().zip(&*sums).for_each(|(gradient, &sum)| *gradient = sum * scale),
+            Some(rest) => {
+                rest.evaluate(x, gradients);
+                for (gradient, &sum) in gradients.iter_mut().zip(&*sums) {
+                    *gradient = sum.mul_add(scale, *gradient);
+                }
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ...errors import UnsupportedModelError
 from ...model.expressions import Data, compiled, values_of
 from ..line import Density
+from ..remedies import RUNS
 from .importance import Proposal, fitted_proposal, tail_exponent
 
 __all__ = ["Target", "require_confirmation"]
@@ -240,5 +241,5 @@ class _Tally:
 def _doubted(what: str, how: str) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"{what} was found, but a second integration, by importance sampling of exp(-V/T), {how}; so it is not "
-        "returned. Observe another function, change the temperature, or sample it and compare two independent runs"
+        f"returned. Observe another function, change the temperature, or {RUNS}"
     )

@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ...geometry import blocks_of, scaling_weights
 from ...model import Model
 from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
@@ -25,7 +26,6 @@ from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
 from .known_directions import known_directions
-from .scalings import blocks_of, scaling_weights
 
 __all__ = ["Block", "BlockStrength"]
 

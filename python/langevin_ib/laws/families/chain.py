@@ -22,10 +22,10 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ...geometry import scaling_weights
 from ..line import Density, LogWeight
 from ..recomputed import Recomputed
 from ..request import LawRequest
-from .scalings import scaling_weights
 from .wrong_laws import LITERAL, POWERS, existing, labelled
 
 __all__ = ["ChainLaw"]

@@ -16,6 +16,7 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ...geometry import blocks_of, scaling_weights
 from ...model import Model, Scaling
 from ...model.meaning import is_separable
 from ...process import Constrained, GaugeFixed, SoftSlice
@@ -26,7 +27,6 @@ from ..request import LawRequest
 from .block import Block
 from .block_law import BlockLaw
 from .block_measure import BlockMeasure
-from .scalings import blocks_of, scaling_weights
 
 __all__ = ["SeveralBlocks"]
 

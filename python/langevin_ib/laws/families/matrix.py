@@ -27,13 +27,13 @@ import sympy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ...geometry import Factorization
 from ...model.expressions import compiled
 from ...model.meaning import slack_of, telling_points, values_at
 from ..integrals import PanelSeries, log_integrals, tabulated
 from ..line import Density, LogWeight, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
-from .factorization import Factorization
 from .wrong_laws import LITERAL, POWERS, existing, labelled
 
 __all__ = ["MatrixLaw", "log_diagonal_factor"]

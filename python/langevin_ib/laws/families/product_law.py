@@ -12,7 +12,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...checks import checked_real
-from ...errors import NotNormalizableError
+from ...errors import InvalidArgumentError, NotNormalizableError
 from ...model.expressions import compiled, landmarks
 from ...process import Ambient
 from ..line import Density, Interval, integrate
@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float64]
 
 _FORMULAS = {"imbalance": imbalance, "norm": norm, "parameter": parameter}
 _EVERYWHERE = (-math.inf, math.inf)
+_NEAREST, _NOTHING = 1e-100, 1e-100  # of distances, and of probabilities
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,7 @@ class ProductLaw(Recomputed):
         """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""
         if self.kind != "theta":
             return None
-        reach = self.density().std() / 10.0
-        if cutoff is not None:
-            reach = checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
+        reach = self._reach(cutoff)
         outside = ((-math.inf, -reach), (reach, math.inf))
         return existing(
             {
@@ -95,6 +94,19 @@ class ProductLaw(Recomputed):
                 "slice law": partial(self._rival, 1.0, "|theta|^(-1) exp(-L/T)", outside),
             }
         )
+
+    def _reach(self, cutoff: float | None) -> float:
+        law = self.density()
+        if cutoff is None:
+            return law.std() / 10.0
+        reach = checked_real("cutoff", cutoff, minimum=0.0, open_end=True)
+        largest = max(-float(law.ppf(_NOTHING)), float(law.isf(_NOTHING)))
+        if not _NEAREST * largest < reach < largest:
+            raise InvalidArgumentError(
+                f"cutoff={cutoff!r} must be between {_NEAREST * largest:.3g} and {largest:.3g}, beyond which nothing "
+                "of the law is left; a tenth of its standard deviation, say"
+            )
+        return reach
 
     def _rival(self, exponent: float, formula: str, where: tuple[Interval, ...] | None) -> Density:
         request = self.request

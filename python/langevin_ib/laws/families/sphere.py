@@ -16,6 +16,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...errors import InvalidArgumentError
+from ...geometry import scaling_weights
 from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import same_function
 from ..integrals import ANGLES, Sphere, angular_integral
@@ -23,7 +24,6 @@ from ..line import Density
 from ..recomputed import Recomputed
 from ..request import LawRequest
 from .known_directions import known_directions
-from .scalings import scaling_weights
 
 __all__ = ["SphereLaw"]
 

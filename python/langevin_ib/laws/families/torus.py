@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ...errors import UnsupportedModelError
+from ...geometry import exponents, scaling_weights
 from ..integrals import log_integrals, tabulated
 from ..line import Density
 from ..recomputed import Recomputed
 from ..request import LawRequest
-from .scalings import exponents, scaling_weights
 
 __all__ = ["TorusLaw"]
 

@@ -39,14 +39,14 @@ def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), 
         The largest |x| for which it is wanted; above it is -inf.
     """
     end = min(math.log(farthest), _FARTHEST)
-    return LogTable({sign: _Table.of(log_weight, sign, end) for sign in signs})
+    return LogTable({sign: _OneSide.of(log_weight, sign, end) for sign in signs})
 
 
 @dataclass(frozen=True, eq=False)
 class LogTable:
     """The log-weight on both sides of 0, or on one."""
 
-    tables: dict[float, _Table]
+    tables: dict[float, _OneSide]
 
     @property
     def error(self) -> float:
@@ -64,7 +64,7 @@ class LogTable:
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _OneSide:
     """The log-weight on one side of 0, as a function of |x|.
 
     Parameters
@@ -82,7 +82,7 @@ class _Table:
     noise: float
 
     @classmethod
-    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _Table:
+    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _OneSide:
         """Tabulate up to the logarithm `end` of |x|."""
 
         # A constant in the potential is any number, and the digits of the logarithm are those beside the largest one.

@@ -100,7 +100,7 @@ def fibres_of(gibbs: Gibbs, most_left: int) -> list[Fibre] | None:
     f = gibbs.observable
     affine = _largest_block(gibbs, gibbs.parameters, most_left)
     if affine is not None and any(f.has(y) for y in affine):
-        found.append(_normal_fibre(gibbs, _Block.of(gibbs, affine)))
+        found.append(_normal_fibre(gibbs, _QuadraticBlock.of(gibbs, affine)))
     others = tuple(x for x in gibbs.parameters if not f.has(x))
     # One coordinate is solved for, all others of f are left.
     block = _largest_block(gibbs, others, most_left + 1 - (len(gibbs.parameters) - len(others)))
@@ -108,7 +108,7 @@ def fibres_of(gibbs: Gibbs, most_left: int) -> list[Fibre] | None:
         return None
     pivots = {} if block is None else _pivots(f, gibbs.parameters)
     if block is not None and pivots:
-        found.append(_solved_fibre(gibbs, _Block.of(gibbs, block), pivots))
+        found.append(_solved_fibre(gibbs, _QuadraticBlock.of(gibbs, block), pivots))
     # Where f is more than b.y its level sets are steep somewhere, which several pivots can cope with.
     return sorted(found, key=lambda fibre: (fibre.left, fibre.is_normal and not _is_number(f, affine or ())))
 
@@ -156,7 +156,7 @@ def _roughness(f: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> set[sy
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class _QuadraticBlock:
     """The coordinates that are integrated in closed form, and the functions of the others that this takes."""
 
     block: tuple[sympy.Symbol, ...]
@@ -165,7 +165,7 @@ class _Block:
     terms: Callable[..., list[FloatArray]]
 
     @classmethod
-    def of(cls, gibbs: Gibbs, block: tuple[sympy.Symbol, ...]) -> _Block:
+    def of(cls, gibbs: Gibbs, block: tuple[sympy.Symbol, ...]) -> _QuadraticBlock:
         """Prepare the values, gradients and Hessian; V is quadratic in the block, and f is affine.
 
         Raises
@@ -242,7 +242,7 @@ def _dot(one: Sequence[FloatArray], other: Sequence[FloatArray]) -> FloatArray:
     return sum((a * b for a, b in zip(one, other, strict=False)), np.zeros(()))
 
 
-def _normal_fibre(gibbs: Gibbs, block: _Block) -> Fibre:
+def _normal_fibre(gibbs: Gibbs, block: _QuadraticBlock) -> Fibre:
     """Mix the normal laws that f has given the coordinates outside of the block."""
 
     def log_weight(t: FloatArray, *others: FloatArray) -> FloatArray:
@@ -273,7 +273,7 @@ def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Sym
     return solved
 
 
-def _solved_fibre(gibbs: Gibbs, block: _Block, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:
+def _solved_fibre(gibbs: Gibbs, block: _QuadraticBlock, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:
     """Add up the integrals with each of the pivots."""
     symbols, f = block.others, gibbs.observable
     observable = compiled(f, symbols, gibbs.data)
@@ -295,7 +295,7 @@ def _solved_fibre(gibbs: Gibbs, block: _Block, pivots: dict[sympy.Symbol, list[s
 class _Solved:
     """Z / |df/dx_p| times the share of the pivot p, summed over all branches that pass the test of being put back."""
 
-    block: _Block
+    block: _QuadraticBlock
     observable: Callable[..., FloatArray]
     slopes: Callable[..., list[FloatArray]]
     branches: Callable[..., list[FloatArray]]

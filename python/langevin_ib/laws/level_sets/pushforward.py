@@ -20,6 +20,7 @@ from ...errors import NotNormalizableError, UnsupportedModelError
 from ...model.expressions import compiled, condensed, probes, uses_data
 from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
 from ..line import Density, integrate
+from ..remedies import RUNS
 from .fibres import Fibre, fibres_of
 from .gibbs import Gibbs
 from .reduction import over_spheres, without_orbits
@@ -116,7 +117,7 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
         raise UnsupportedModelError(
             f"{what}: at least {_MOST_LEFT + 1} coordinates are left to integrate over, and {_MOST_LEFT} are the most "
             "(those in which the potential is quadratic do not count, nor do the orbits of a scaling under weight "
-            "decay); observe another function, or sample it"
+            f"decay); observe another function, or {RUNS}"
         )
     return best
 

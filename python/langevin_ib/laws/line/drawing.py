@@ -31,7 +31,7 @@ _CHECKED_AT = np.array([[0.2], [0.5], [0.8]])
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class _Quantiles:
     """One half of a law, p being the probability below x, or that above it.
 
     Parameters
@@ -50,7 +50,7 @@ class _Table:
     cubic: FloatArray
 
     @classmethod
-    def of(cls, cells: Cells, *, upper: bool) -> _Table:
+    def of(cls, cells: Cells, *, upper: bool) -> _Quantiles:
         """Halve intervals until a cubic polynomial does in each; those in which it never does are left out."""
         outside = cells.above[1:] if upper else cells.below[:-1]
         (which,) = np.nonzero((cells.half > 0.0) & (cells.probability > _LEAST) & (outside < 0.5))
@@ -112,13 +112,13 @@ class Inversion:
     """The quantile function of a law, as tables for its two halves."""
 
     cells: Cells
-    lower: _Table
-    upper: _Table
+    lower: _Quantiles
+    upper: _Quantiles
 
     @classmethod
     def of(cls, cells: Cells) -> Inversion:
         """Make the tables."""
-        return cls(cells, _Table.of(cells, upper=False), _Table.of(cells, upper=True))
+        return cls(cells, _Quantiles.of(cells, upper=False), _Quantiles.of(cells, upper=True))
 
     def __call__(self, uniform: FloatArray) -> FloatArray:
         """Return the values with so much probability below them; it is strictly between 0 and 1, shape (n,)."""

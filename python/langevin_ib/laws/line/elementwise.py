@@ -8,14 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...checks import real_array
+
 __all__ = ["log_probability", "mapped"]
 
 FloatArray = NDArray[np.float64]
 
 
 def mapped(function: Callable[[FloatArray], Any], x: ArrayLike) -> FloatArray:
-    """Apply a function of flat arrays to any shape; nan stays nan and is not shown to it."""
-    array = np.asarray(x, dtype=np.float64)
+    """Apply a function of flat arrays to any shape; nan stays nan and is not shown to it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `x` is no array of real numbers.
+    """
+    array = real_array("x", x).astype(np.float64)
     result = np.full(array.shape, np.nan)
     known = ~np.isnan(array)
     with np.errstate(all="ignore"):  # what becomes of inf is in the result

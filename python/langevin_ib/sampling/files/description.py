@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...checks import checked_int, shown
 from ...errors import ArchiveError, LangevinError
-from ...model import Linear, Model, Scaling, Translation
+from ...model import Fresh, Linear, Model, Scaling, Translation
 from ...model.expressions import integer_from, integer_tree, read_tree, tree_of
 from ...observe import KINDS, Observer, Trace
 from ...process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _DYNAMICS = (Ambient, SoftSlice, GaugeFixed, Constrained, SGD)
 
-_CLASSES = (Model, Scaling, Translation, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
+_CLASSES = (Model, Fresh, Scaling, Translation, Linear, *_DYNAMICS, GivenBatches, Settings, *KINDS)
 
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in _CLASSES}
 
@@ -88,6 +88,8 @@ def _say_as_before(value: Any, parts: dict[str, Any]) -> None:
     match value:
         case Model():
             constraints = parts.pop("slice")
+            if parts["fresh"] is None:
+                del parts["fresh"]
             parts |= {} if constraints is None else {"slice": tuple(constraints.items())}
         case Settings(approach=0):
             del parts["approach"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ... import _core
-from ...model import Model
-from ...process import SGD, GivenBatches, Risk, decay
+from ...model import Fresh, Model
+from ...process import SGD, FreshRows, GivenBatches, Risk, decay
 from ...program import Program
 
 __all__ = ["examples_of"]
@@ -26,11 +26,13 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
         If the loss of the model is no mean over rows, or cannot be compiled.
     """
     risk = Risk.of(model)
-    rows = len(risk.table)
-    batch, size = _batch(dynamics, rows)
     rest = risk.rest + model.confinement + decay(dynamics.weight_decay, model)
+    around = cast("_core.Tape", Program(model.parameters, rest, model.data).gradient.request())
+    if model.fresh is not None and dynamics.given is None:
+        return _fresh(model, model.fresh, dynamics, around)
+    batch, size = _batch(dynamics, len(risk.table))
     return {
-        "rest": cast("_core.Tape", Program(model.parameters, rest, model.data).gradient.request()),
+        "rest": around,
         "row": cast("_core.Tape", risk.gradient.request()),
         "table": risk.table,
         "labels": risk.noise(_noise_of(dynamics)),
@@ -39,6 +41,22 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
         "batch": batch,
         "scale": 1.0 / size,
         "given": None if dynamics.given is None else _given(dynamics.given, risk),
+    }
+
+
+def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape) -> _core.Examples:
+    """Return the same for rows that are drawn afresh: a full batch of zeros, to which everything is added."""
+    rows, size = FreshRows.of(model, dynamics.label_noise), dynamics.batch_size or 1
+    return {
+        "rest": rest,
+        "row": cast("_core.Tape", rows.gradient.request()),
+        "table": np.zeros((size, len(rows.inputs))),
+        "labels": rows.labels,
+        "inputs": rows.inputs,
+        "law": fresh.law,
+        "batch": ("full", 0, 0.0),
+        "scale": 1.0 / size,
+        "given": None,
     }
 
 

@@ -214,16 +214,6 @@ class Equilibrium(Verdict):
         """What is compared in place of a law."""
         return "log(U²/V²)/4"
 
-    @property
-    def ks(self) -> None:
-        """There is no law to be distant from."""
-        return
-
-    @property
-    def effective_samples(self) -> None:
-        """Errors are taken from the walkers, without a number of samples."""
-        return
-
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
         mean, error = self.extrapolated

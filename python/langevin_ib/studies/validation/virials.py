@@ -129,16 +129,6 @@ class Virial(Verdict):
         """What is compared in place of a law."""
         return "expectations"
 
-    @property
-    def ks(self) -> None:
-        """There is no law to be distant from."""
-        return
-
-    @property
-    def effective_samples(self) -> None:
-        """Errors are taken from the walkers, without a number of samples."""
-        return
-
     def lines(self) -> list[tuple[str, str]]:
         """Return what else a reader needs: labels and values."""
         rows = [

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...model import Model
+from ..model import Model
 
 __all__ = ["blocks_of", "exponents", "scaling_weights"]
 
@@ -24,6 +24,9 @@ def scaling_weights(model: Model) -> FloatArray | None:
     if model.symmetry is None:
         return None
     matrices = model.noncompact_matrices()
+    if not all(matrix.todok() for matrix in matrices):
+        # A translation is none.
+        return None
     if not matrices or any(i != j for matrix in matrices for (i, j) in matrix.todok()):
         return None
     if model.slice is not None:

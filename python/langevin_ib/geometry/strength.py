@@ -10,16 +10,16 @@ import sympy
 from numpy.typing import NDArray
 
 from ..model import Metric, Model, tidied
-from .balance import parts_of
+from .balance import dense_factors
 from .constraints import constraints_of
 from .points import FloatArray
 
-__all__ = ["Block", "blocks_of"]
+__all__ = ["StrengthFactor", "strength_factors"]
 
 
 @dataclass(frozen=True)
-class Block:
-    """Vectors U of m and V of n entries.
+class StrengthFactor:
+    """A block of vectors U of m and V of n entries, and what its measure is in the strength |U| |V|.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Block:
         return tidied(sympy.Add(*terms))
 
 
-def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] | None:
+def strength_factors(model: Model, metric: Metric | None = None) -> tuple[StrengthFactor, ...] | None:
     """Return the blocks, if the group consists of scalings of separate ones and the slice is the canonical one.
 
     Raises
@@ -79,11 +79,11 @@ def blocks_of(model: Model, metric: Metric | None = None) -> tuple[Block, ...] |
         return None
     constraints_of(model, None, metric)
     blocks = []
-    for part in parts_of(model, metric):
+    for part in dense_factors(model, metric):
         weights = part.block_weights()
         if weights is None or len(part.compact):
             return None
-        blocks.append(Block(part.parameters[weights > 0.0], part.parameters[weights < 0.0], metric))
+        blocks.append(StrengthFactor(part.parameters[weights > 0.0], part.parameters[weights < 0.0], metric))
     return tuple(blocks)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...model import Model
+from ..model import Model
 from .scalings import blocks_of
 
 __all__ = ["Factorization"]
