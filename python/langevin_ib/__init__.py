@@ -1,9 +1,9 @@
 """Find out which of the many equivalent solutions noisy learning prefers, and why.
 
 Describe a model (`Model`, `Scaling`, `Translation`, `Linear`, `parameters`, `models`), name the dynamics (`Ambient`,
-`SoftSlice`, `GaugeFixed`, `Constrained`), derive the law of an observable (`density`, `rivals`) and the geometry behind
-it (`geometry`, `balance`, `implicit_bias`, `effective_loss`, `find_symmetries`), sample (`sample`, with `Histogram`,
-`Moments`, `Trace`), compare (`compare`) and show (`plot`).
+`SoftSlice`, `GaugeFixed`, `Constrained`, `SGD`), derive the law of an observable (`density`, `rivals`) and the geometry
+behind it (`geometry`, `balance`, `implicit_bias`, `effective_loss`, `find_symmetries`), sample (`sample`, with
+`Histogram`, `Moments`, `Trace`), compare (`compare`) and show (`plot`).
 """
 
 from importlib.metadata import version

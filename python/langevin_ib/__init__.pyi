@@ -19,6 +19,7 @@ from .model import Fresh, Linear, Model, Scaling, Translation, parameters
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
+from .studies.experiments import Reproduction, reproduce
 
 __version__: str
 
@@ -40,6 +41,7 @@ __all__ = [
     "Moments",
     "MomentsResult",
     "NoiseEquilibrium",
+    "Reproduction",
     "Run",
     "SamplingInterrupted",
     "Scaling",
@@ -66,6 +68,7 @@ __all__ = [
     "noise_equilibrium",
     "parameters",
     "plot",
+    "reproduce",
     "rivals",
     "sample",
 ]

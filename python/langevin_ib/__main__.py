@@ -1,4 +1,4 @@
-"""The command line: `langevin-ib validate` and `langevin-ib info`."""
+"""The command line: `langevin-ib validate`, `langevin-ib reproduce` and `langevin-ib info`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ import sympy
 
 from . import __version__, _core
 from .errors import LangevinError
+from .studies.experiments import CODE, FIGURES, TEXT, explain, reproduce
 from .studies.validation import CASES, Verdict, markdown, orbits, overview, table, write
 
 __all__ = ["main"]
+
+ALL = "all"
 
 PASSED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -55,6 +58,18 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--no-progress", action="store_true", help="no progress bar")
     job.set_defaults(command=_validate)
 
+    again = commands.add_parser("reproduce", help="run a figure of the paper again, with many seeds and controls")
+    again.add_argument("figure", help=f"which one: {', '.join(FIGURES)}, or {ALL}")
+    again.add_argument("--seeds", type=_natural, default=16, help="how many (16)")
+    again.add_argument("--steps", type=_natural, default=None, help="iterations (the published ones)")
+    again.add_argument("--variant", choices=(CODE, TEXT), default=CODE, help=f"which to follow ({CODE})")
+    again.add_argument("--explain", action="store_true", help="where text, caption and code differ")
+    again.add_argument("--quick", action="store_true", help="few seeds and iterations, for a first look")
+    again.add_argument("--out", type=Path, default=Path("paper"), help="folder for figures, arrays and JSON (./paper)")
+    again.add_argument("--seed", type=_natural, default=0, help="from which all random numbers come (0)")
+    again.add_argument("--no-progress", action="store_true", help="no progress bar")
+    again.set_defaults(command=_reproduce)
+
     info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
     info.set_defaults(command=_info)
     return parser
@@ -89,6 +104,30 @@ def _validate(parsed: argparse.Namespace) -> int:
     failed = [verdict.name for verdict in verdicts if not verdict.passed]
     print(f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be")
     return FAILED if failed else PASSED
+
+
+def _reproduce(parsed: argparse.Namespace) -> int:
+    names = list(FIGURES) if parsed.figure == ALL else [parsed.figure]
+    for name in names:
+        if parsed.explain:
+            print(explain(name))
+            continue
+        # A folder that cannot be written to should be known before the training, not after.
+        parsed.out.mkdir(parents=True, exist_ok=True)
+        made = reproduce(
+            name,
+            seeds=parsed.seeds,
+            steps=parsed.steps,
+            variant=parsed.variant,
+            rng=parsed.seed,
+            quick=parsed.quick,
+            progress=False if parsed.no_progress else None,
+        )
+        print(made)
+        print(f"  written to {', '.join(str(path) for path in made.write(parsed.out))}", flush=True)
+        if made.interrupted:
+            return INTERRUPTED
+    return PASSED
 
 
 def _info(_: argparse.Namespace) -> int:

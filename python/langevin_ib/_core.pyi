@@ -45,13 +45,16 @@ _Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 # constraints, their levels, and the sizes of the blocks that they fall into.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
+# Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of another layer, or no weights.
+_Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[float]]
+
 # Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
 _Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
 
 @type_check_only
 class Examples(TypedDict):
-    rest: Tape
-    row: Tape
+    rest: Tape | None
+    row: Tape | _Layer
     table: NDArray[np.float64]
     labels: Sequence[float]
     inputs: Sequence[float]

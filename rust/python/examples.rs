@@ -7,15 +7,23 @@ use super::tape::Tape;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::potential::Risk;
-use crate::potential::risk::{Batch, Given, Law, Layer, Row, Table};
+use crate::potential::risk::{Batch, Given, Law, Layer, Row, Source, Table};
 
 /// The gradient of a row's loss.
 #[derive(FromPyObject)]
 enum RowOf<'py> {
     /// As a function of the coordinates and the row.
     Tape(Tape<'py>),
-    /// Inputs, units and factor of a layer, and what makes its rows, if anything does.
-    Layer(usize, usize, f64, Option<Tape<'py>>),
+    /// Inputs, units and factor of a layer, and what makes its rows.
+    Layer(usize, usize, f64, SourceOf<'py>),
+}
+
+/// What makes the rows of a layer.
+#[derive(FromPyObject)]
+enum SourceOf<'py> {
+    /// The weights of another layer; none if rows are as they are.
+    Teacher(Vec<f64>),
+    Tape(Tape<'py>),
 }
 
 /// A mean over rows, read from a dict.
@@ -63,9 +71,14 @@ impl Examples<'_> {
         let rest = self.rest.as_ref().map(Tape::program).transpose()?;
         let row = match &self.row {
             RowOf::Tape(tape) => Row::Tape(tape.program()?),
-            RowOf::Layer(inputs, units, factor, derive) => {
+            RowOf::Layer(inputs, units, factor, source) => {
                 let layer = Layer { inputs: *inputs, units: *units, factor: *factor };
-                Row::Layer(layer, derive.as_ref().map(Tape::program).transpose()?)
+                let source = match source {
+                    SourceOf::Teacher(units) if units.is_empty() => Source::Entries,
+                    SourceOf::Teacher(units) => Source::Teacher(units.clone()),
+                    SourceOf::Tape(tape) => Source::Tape(tape.program()?),
+                };
+                Row::Layer(layer, source)
             }
         };
         Risk::new(dim, (rest, row), table, batch, self.scale, Noise::new(key))

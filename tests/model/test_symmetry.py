@@ -189,7 +189,7 @@ class TestLinear:
             (lambda: lib.Linear([[[1]]], ("a", "b")), "must be 1 different ones"),
             (lambda: lib.Linear({"a": [[1]]}, ("a",)), "no effect"),
             (lambda: model(lib.Linear([[[1]]])), "there are 2 parameters"),
-            (lambda: model([lib.Scaling({U: 1, V: -1}), 3]), "must be a Scaling, a Linear"),
+            (lambda: model([lib.Scaling({U: 1, V: -1}), 3]), "must be a Scaling, a Translation, a Linear"),
         ],
     )
     def test_unusable_ones_are_refused(self, build, words) -> None:

@@ -328,7 +328,7 @@ class TestRefusals:
         boosts = [[[0, 1, 0], [1, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 0, 0], [1, 0, 0]]]
         lorentz = lib.Linear([*boosts, [[0, 0, 0], [0, 0, -1], [0, 1, 0]]])
         square = x**2 - y**2 - z**2
-        model = lib.Model(parameters=(x, y, z), predictor={"z": square}, loss=square**2, symmetry=lorentz)
+        model = lib.Model(parameters=(x, y, z), predictor={"s": square}, loss=square**2, symmetry=lorentz)
         with pytest.raises(UnsupportedModelError, match="take Constrained"):
             bound_of(Process(model, lib.GaugeFixed(level=1.0), 0.1))
         assert bound_of(Process(model, lib.Constrained(level=1.0), 0.1)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import langevin_ib as lib
@@ -11,6 +12,7 @@ import sympy
 from batches_reference import batch, walk
 from langevin_ib import _core
 from langevin_ib.errors import DivergenceError, InvalidArgumentError
+from langevin_ib.process import Process
 from scipy import stats
 
 ROWS = 7
@@ -117,6 +119,28 @@ def test_many_threads_find_the_same_bits_in_a_run_that_is_long_enough_for_them()
     what = {"steps": 400, "walkers": 512, "block": 32}
     one = sampled(KINDS["epochs"], **what)
     assert sampled(KINDS["epochs"], **what, threads=4).states.tobytes() == one.states.tobytes()
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_rest_is_the_same_to_the_bit() -> None:
+    def press(made: int, steps: int) -> None:
+        if 0 < made < steps:
+            raise KeyboardInterrupt
+
+    what = {"steps": 40_000, "walkers": 200}
+    with pytest.warns(lib.SamplingInterrupted):
+        run = lib.sample(
+            MODEL, dynamics=KINDS["epochs"], step_size=0.05, rng=1, initial=[0.3, 0.7], progress=press, **what
+        )
+    assert 0 < run.steps < 40_000
+    assert run.resume(progress=False).states.tobytes() == sampled(KINDS["epochs"], **what).states.tobytes()
+
+
+def test_processes_travel() -> None:
+    given = lib.SGD(given=lib.GivenBatches(rows=[[1, 2]] * 9, label_noise={"y": np.ones((9, 2))}))
+    for sgd in (KINDS["both"], given):
+        process = Process.of(MODEL, sgd)
+        assert pickle.loads(pickle.dumps(process)) == process
+        assert hash(pickle.loads(pickle.dumps(sgd))) == hash(sgd)
 
 
 def test_large_batches_are_made_ready_in_pieces_that_change_no_bit() -> None:

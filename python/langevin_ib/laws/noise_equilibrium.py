@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..geometry import Factor, checked_model, checked_points, factors_of_group
-from ..model import Model
+from ..model import Model, is_translation
 from ..process import SGD, Process
 from .gradient_noise import GradientNoise, RowGradients
 
@@ -145,6 +145,11 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
             "is the same in all directions, and has laws instead: see density"
         )
     points = checked_points(checked_model(model), x)
+    if any(map(is_translation, model.generator_matrices())):
+        raise UnsupportedModelError(
+            "the model has translations, along which gradients and their noise vanish: SGD does not move a point along "
+            "them, or to where a weight decay says; leave them out of symmetry= to ask about the others"
+        )
     pull = _pull(Process.of(model, dynamics, allow_zero=True), step_size)
     factors = tuple(factor for factor in factors_of_group(model) if len(factor.constraints))
     if not factors:

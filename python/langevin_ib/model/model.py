@@ -13,7 +13,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import checked_kind, shown
-from ..errors import InvalidArgumentError, UnsupportedModelError
+from ..errors import InvalidArgumentError
 from .content import (
     checked_data,
     checked_mapping,
@@ -25,25 +25,27 @@ from .content import (
     same_data,
     same_formulas,
     symmetry_texts,
+    texts_of,
     unpacked,
 )
+from .elimination import loss_of_predictor
 from .expressions import (
     canonical_text,
     checked_expression,
     checked_parameters,
-    free_symbols_of,
     is_small,
     parameters,
     sketch,
-    uses_data,
 )
 from .fresh import Fresh
 from .group import Form, checked_group, noncompact_part, potential_of, vector_field
-from .meaning import Orbits, require_invariance, vanishes
+from .meaning import Orbits, require_invariance
 from .metric import metric_for, tidied
 from .symmetry import Linear, Scaling, Symmetry, Translation
 
 __all__ = ["Linear", "Model", "Scaling", "Translation", "parameters"]
+
+_OPTIONAL = {"symmetry": None, "confinement": sympy.S.Zero, "observables": {}, "data": {}, "slice": None, "fresh": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,20 +133,12 @@ class Model:
             If they are not those of a model, its invariance apart.
         """
         names = [each.name for each in fields(cls)]
-        defaults = {
-            "symmetry": None,
-            "confinement": sympy.S.Zero,
-            "observables": {},
-            "data": {},
-            "slice": None,
-            "fresh": None,
-        }
-        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(defaults) - set(content))
+        unknown = sorted(set(content) - set(names)) + sorted(set(names) - set(_OPTIONAL) - set(content))
         if unknown:
             raise InvalidArgumentError(f"a model has the fields {', '.join(names)}; check {', '.join(unknown)}")
         model = object.__new__(cls)
         for name in names:
-            object.__setattr__(model, name, content.get(name, defaults.get(name)))
+            object.__setattr__(model, name, content.get(name, _OPTIONAL.get(name)))
         model._check_form()
         return model
 
@@ -277,33 +271,11 @@ class Model:
         return forms if g is None else tuple(map(tidied, forms))
 
     def noncompact_matrices(self, *, metric: Any = None) -> tuple[sympy.ImmutableSparseMatrix, ...]:
-        """Return the symmetric matrices S_a that `constraints` speaks of; with a metric g S_a. Zero for translations.
-
-        Parameters
-        ----------
-        metric : array_like, shape (dim, dim), optional
-            As for `constraints`.
-
-        Raises
-        ------
-        UnsupportedModelError, InvalidArgumentError
-            As `constraints`.
-        """
+        """Return the symmetric matrices S_a that `constraints` speaks of, and as it does; zero for translations."""
         return tuple(form.matrix for form in self.forms(metric=metric))
 
     def forms(self, *, metric: Any = None) -> tuple[Form, ...]:
-        """Return the canonical constraints xᵀ S x / 2 + b . x by their matrices S and slopes b, see `constraints`.
-
-        Parameters
-        ----------
-        metric : array_like, shape (dim, dim), optional
-            As for `constraints`.
-
-        Raises
-        ------
-        UnsupportedModelError, InvalidArgumentError
-            As `constraints`.
-        """
+        """Return the canonical `constraints` xᵀ S x / 2 + b . x by matrices S (g S_a in a metric) and slopes b."""
         g = metric_for(metric, self.parameters)
         return self._forms if g is None else noncompact_part(self._matrices, self._offsets, g)
 
@@ -329,16 +301,16 @@ class Model:
         return digest_of([canonical_text(each) for each in (self.parameters, self.loss, self.confinement)], self.data)
 
     def _texts(self) -> list[tuple[str, str]]:
-        """Return all formulas as text, mappings in the order of their names."""
+        """Return all formulas as text, mappings in the order of their names, the constraints in their own."""
         slices = () if self.slice is None else self.slice.items()
         return [
             ("parameters", canonical_text(self.parameters)),
-            *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
+            *texts_of("predictor", sorted(self.predictor.items())),
             ("loss", canonical_text(self.loss)),
             *(text for number, symmetry in enumerate(self.symmetries) for text in symmetry_texts(number, symmetry)),
             ("confinement", canonical_text(self.confinement)),
-            *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
-            *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
+            *texts_of("observable", sorted(self.observables.items())),
+            *texts_of("constraint", slices),
             *([] if self.fresh is None else [("fresh", repr(self.fresh))]),
         ]
 
@@ -383,36 +355,7 @@ class Model:
         UnsupportedModelError
             If no such function was found.
         """
-        images = {name: sympy.Dummy(name, real=True) for name in self.predictor}
-        solution = self._solve_for_parameters(images)
-        free = [x for x in self.parameters if x not in solution]
-        back = {images[name]: expression for name, expression in self.predictor.items()}
-        for anchors in ([sympy.Integer(1)] * len(free), [sympy.Rational(7 + 4 * i, 5) for i in range(len(free))]):
-            candidate = self.loss.xreplace(solution).xreplace(dict(zip(free, anchors, strict=True)))
-            if candidate.has(sympy.nan, sympy.zoo) or not self._symbols_of(candidate) <= set(images.values()):
-                continue
-            if vanishes(self.loss - candidate.xreplace(back), self.parameters, self.data):
-                return candidate.xreplace({z: sympy.Symbol(name, real=True) for name, z in images.items()})
-        raise UnsupportedModelError(
-            f"the loss {self.loss} could not be written as a function of the predictor {dict(self.predictor)}"
-        )
-
-    def _symbols_of(self, expression: sympy.Expr) -> set[sympy.Basic]:
-        if not uses_data(expression):
-            return set(expression.free_symbols)
-        return free_symbols_of("the loss", expression, self.data)[0]
-
-    def _solve_for_parameters(self, images: Mapping[str, sympy.Symbol]) -> dict[sympy.Symbol, sympy.Expr]:
-        solution: dict[sympy.Symbol, sympy.Expr] = {}
-        for name, expression in self.predictor.items():
-            reduced = expression.xreplace(solution)
-            candidates = (x for x in self.parameters if x in reduced.free_symbols and sympy.diff(reduced, x, 2) == 0)
-            pivot = next(candidates, None)
-            if pivot is None:
-                continue
-            value = {pivot: (images[name] - reduced.xreplace({pivot: sympy.Integer(0)})) / sympy.diff(reduced, pivot)}
-            solution = {x: expr.xreplace(value) for x, expr in solution.items()} | value
-        return solution
+        return loss_of_predictor(self.loss, self.predictor, self.parameters, self.data)
 
     def __eq__(self, other: object) -> bool:
         if self is other:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import sympy
 
@@ -11,7 +12,7 @@ from ..checks import shown
 from ..errors import UnsupportedModelError
 from ..model import Fresh, Model
 from ..program import Program, Tape
-from .risk import Risk
+from .risk import Risk, as_written
 
 __all__ = ["FreshRows"]
 
@@ -22,15 +23,31 @@ class FreshRows:
 
     Parameters
     ----------
-    gradient : Tape
-        Of the row's loss; its coordinates are the parameters, the inputs of the row, and the noise on its labels.
+    risk : Risk
+        That of the model's sample.
+    drawn : tuple of sympy.Symbol
+        The inputs of a row, and the noise on its labels.
+    columns : mapping from sympy.Symbol to sympy.Expr
+        What stands for each entry of a row of the sample, as a formula of these.
     inputs, labels : list of float
         What each of these entries is multiplied by: inputs 1, noise its standard deviation; 0 where it is the other.
     """
 
-    gradient: Tape
+    risk: Risk
+    drawn: tuple[sympy.Symbol, ...]
+    columns: Mapping[sympy.Basic, sympy.Expr]
     inputs: list[float]
     labels: list[float]
+
+    @cached_property
+    def gradient(self) -> Tape:
+        """The tape of the gradient of a row's loss; its coordinates are the parameters, followed by what is drawn."""
+        model = self.risk.model
+        return Program((*model.parameters, *self.drawn), as_written(self.risk.row, self.columns)).gradient_by(model.dim)
+
+    def entries(self, symbols: Sequence[sympy.Symbol]) -> Tape:
+        """Return the tape of some entries of a row of the sample, as functions of what is drawn."""
+        return Program(self.drawn, sympy.S.Zero).values([self.columns[symbol] for symbol in symbols])
 
     @classmethod
     def of(cls, model: Model, noise: tuple[tuple[str, float], ...]) -> FreshRows:
@@ -54,15 +71,14 @@ def _rows_of(model: Model, noise: tuple[tuple[str, float], ...]) -> FreshRows:
     labels: list[float] = []
     columns: dict[sympy.Basic, sympy.Expr] = {}
     for symbol, entry in zip(risk.symbols, risk.entries, strict=True):
-        columns[symbol] = _column(fresh, risk, entry).xreplace(names)
+        columns[symbol] = as_written(_column(fresh, risk, entry), names)
         sigma = spread.get(risk.array_of(entry), 0.0)
         if sigma > 0.0:
             noisy.append(sympy.Symbol(f"noise_{len(noisy)}", real=True))
             labels.append(sigma)
             columns[symbol] += noisy[-1]
-    tape = Program((*model.parameters, *drawn, *noisy), risk.row.xreplace(columns)).gradient_by(model.dim)
     zeros = [0.0] * len(noisy)
-    return FreshRows(tape, [1.0] * len(drawn) + zeros, [0.0] * len(drawn) + labels)
+    return FreshRows(risk, (*drawn, *noisy), columns, [1.0] * len(drawn) + zeros, [0.0] * len(drawn) + labels)
 
 
 def _column(fresh: Fresh, risk: Risk, entry: sympy.Basic) -> sympy.Expr:

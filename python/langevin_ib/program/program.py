@@ -128,6 +128,10 @@ class Program:
         """Return the tape of another expression of the same parameters and data: one output; errors as for `value`."""
         return self._unit.observable(_checked(expression))
 
+    def values(self, expressions: Sequence[sympy.Expr]) -> Tape:
+        """Return the tape of several expressions of the same parameters and data, in order; errors as for `value`."""
+        return self._unit.values(tuple(map(_checked, expressions)))
+
     def with_gradients(self, expressions: Sequence[sympy.Expr]) -> Tape:
         """Return the tape of other expressions, all of them first, then the gradient of each; errors as for `value`."""
         return self._unit.with_gradients(tuple(map(_checked, expressions)))
@@ -193,12 +197,20 @@ class _Unit:
                 self._tapes[expression] = _Unit(self._source._replace(expression=expression)).tape("value")
             return self._tapes[expression]
 
+    def values(self, expressions: tuple[sympy.Expr, ...]) -> Tape:
+        with self._lock:
+            graph, columns, lowering = self._fresh()
+            return assembled(graph, columns, [lowering(expression) for expression in expressions], self._names)
+
+    def _fresh(self) -> tuple[Algebra, Columns, Lowering]:
+        """Return a graph of its own, as a tape must not depend on what was compiled before it."""
+        graph = Algebra()
+        columns = Columns(graph, self._source.data)
+        return graph, columns, Lowering(graph, self._source.parameters, columns)
+
     def with_gradients(self, expressions: tuple[sympy.Expr, ...]) -> Tape:
         with self._lock:
-            # In a graph of its own, as for observables.
-            graph = Algebra()
-            columns = Columns(graph, self._source.data)
-            lowering = Lowering(graph, self._source.parameters, columns)
+            graph, columns, lowering = self._fresh()
             outputs = [lowering(expression) for expression in expressions]
             gradients = [gradient(graph, columns, output, len(self._names)) for output in outputs]
             return assembled(graph, columns, [*outputs, *(node for row in gradients for node in row)], self._names)

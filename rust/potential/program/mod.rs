@@ -5,7 +5,8 @@
 //! - `fuse`: runs of instructions that can be done at once.
 //! - `pair`: results that are handed from one instruction to the next.
 //! - `rows`: rows of data that can be gone through at once.
-//! - `execute`: the interpreter, on strips of packs.
+//! - `interpret`: the interpreter, on the registers of a strip of packs.
+//! - `execute`: a program on any number of packs.
 //! - `points`: a program evaluated at given points.
 //!
 //! An instruction is (operation, destination, a, b, c). The operation is a position in [`Op::ALL`]; the others are numbers of
@@ -15,6 +16,7 @@
 
 mod execute;
 mod fuse;
+mod interpret;
 mod operands;
 mod pair;
 mod points;

@@ -104,12 +104,14 @@ pub struct Feed<P> {
     pub weights: Vec<P>,
     labels: Vec<[f64; LANES]>,
     inputs: Vec<[f64; LANES]>,
+    /// One pack of rows, by entry and walker.
+    numbers: Vec<f64>,
 }
 
 impl<P: Pack> Feed<P> {
     /// Nothing yet.
     pub fn empty() -> Self {
-        Self { entries: Vec::new(), weights: Vec::new(), labels: Vec::new(), inputs: Vec::new() }
+        Self { entries: Vec::new(), weights: Vec::new(), labels: Vec::new(), inputs: Vec::new(), numbers: Vec::new() }
     }
 
     /// Makes ready what walkers see at some places of their batches, the first of them even.
@@ -140,27 +142,37 @@ impl<P: Pack> Feed<P> {
         draw::<S>(&table.inputs, noise, (first, walkers), step, &places, &mut self.inputs);
         self.entries.clear();
         self.weights.clear();
-        let mut rows = vec![P::Scalar::default(); P::LANES * table.width];
-        let mut weights = [P::Scalar::default(); 16];
+        let is_full = matches!(batch, Batch::Full);
+        self.numbers.resize(P::LANES * table.width, 0.0);
+        let mut lanes = [P::Scalar::default(); 16];
         for (turn, place) in places.enumerate() {
             for (pack, picked) in picks.at(place).chunks_exact(P::LANES).enumerate() {
-                for (lane, &number) in picked.iter().enumerate() {
-                    let walker = pack * P::LANES + lane;
-                    weights[lane] = P::Scalar::from_f64(picks.weight(place, walker));
-                    let row = table.row(if number == NONE { 0 } else { number });
-                    for (entry, &number) in row.iter().enumerate() {
-                        rows[entry * P::LANES + lane] = P::Scalar::from_f64(number);
+                if is_full {
+                    for (lanes, &number) in self.numbers.chunks_exact_mut(P::LANES).zip(table.row(place as u32)) {
+                        lanes.fill(number);
                     }
-                    for (noisy, numbers) in [(&table.labels, &self.labels), (&table.inputs, &self.inputs)] {
-                        let count = noisy.entries.len();
-                        for (k, &(entry, scale)) in noisy.entries.iter().enumerate() {
-                            let added = numbers[((turn * count + k) * walkers + walker) / LANES][walker % LANES];
-                            rows[entry * P::LANES + lane] = P::Scalar::from_f64(row[entry] + scale * added);
-                        }
+                } else {
+                    for (lane, &number) in picked.iter().enumerate() {
+                        let row = table.row(if number == NONE { 0 } else { number });
+                        row.iter().enumerate().for_each(|(k, &number)| self.numbers[k * P::LANES + lane] = number);
                     }
                 }
-                self.weights.push(P::load(&weights));
-                self.entries.extend(rows.chunks_exact(P::LANES).map(P::load));
+                for (noisy, drawn) in [(&table.labels, &self.labels), (&table.inputs, &self.inputs)] {
+                    let count = noisy.entries.len();
+                    for (k, &(entry, scale)) in noisy.entries.iter().enumerate() {
+                        let drawn = &drawn.as_flattened()[(turn * count + k) * walkers + pack * P::LANES..];
+                        let numbers = &mut self.numbers[entry * P::LANES..(entry + 1) * P::LANES];
+                        numbers.iter_mut().zip(drawn).for_each(|(number, &drawn)| *number += scale * drawn);
+                    }
+                }
+                for numbers in self.numbers.chunks_exact(P::LANES) {
+                    lanes.iter_mut().zip(numbers).for_each(|(lane, &number)| *lane = P::Scalar::from_f64(number));
+                    self.entries.push(P::load(&lanes));
+                }
+                for (lane, weight) in lanes[..P::LANES].iter_mut().enumerate() {
+                    *weight = P::Scalar::from_f64(picks.weight(place, pack * P::LANES + lane));
+                }
+                self.weights.push(if is_full { P::constant(1.0) } else { P::load(&lanes) });
             }
         }
     }

@@ -1,12 +1,15 @@
 //! A layer of rectified units in closed form: the loss (c/2) (Σ v max(0, w · x) − y)² of one row, for each walker.
 //!
-//! The coordinates of a walker are w and v of the first unit, of the second, and so on. Four rows are gone through at once, as far
-//! as there are four: each coordinate is then read, and each sum written, once for all of them.
+//! The coordinates of a walker are w and v of the first unit, of the second, and so on. Rows come in fours: each coordinate is then
+//! read, and each sum written, once for all of them.
 
 use crate::real::Real;
 
 /// Rows that are gone through at a time.
 pub const ROWS: usize = 4;
+
+/// The same number of each of these rows.
+pub type Four<P> = [P; ROWS];
 
 /// The sizes of a layer, and the factor of its loss.
 #[derive(Clone, Copy, Debug)]
@@ -32,26 +35,16 @@ impl Layer {
         self.inputs + 1
     }
 
-    /// Adds the gradients of `R` rows, each with its weight. `hidden` has room for `R` numbers of each unit.
+    /// Adds the gradients of four rows, each with its weight. `rows` has the inputs and the label, and `hidden` room for each unit.
     #[inline(always)]
-    pub fn add<P: Real, const R: usize>(
-        self,
-        x: &[P],
-        rows: [&[P]; R],
-        weights: [P; R],
-        hidden: &mut [[P; R]],
-        sums: &mut [P],
-    ) {
+    pub fn add<P: Real>(self, x: &[P], rows: &[Four<P>], weights: Four<P>, hidden: &mut [Four<P>], sums: &mut [P]) {
         let zero = P::constant(0.0);
-        let mut errors = rows.map(|row| -row[self.inputs]);
+        let (inputs, mut errors) = (&rows[..self.inputs], rows[self.inputs]);
+        for error in &mut errors {
+            *error = -*error;
+        }
         for (unit, hidden) in x.chunks_exact(self.inputs + 1).zip(&mut *hidden) {
-            let mut active = [zero; R];
-            for (i, &w) in unit[..self.inputs].iter().enumerate() {
-                for (active, row) in active.iter_mut().zip(rows) {
-                    *active = w.mul_add(row[i], *active);
-                }
-            }
-            *hidden = active.map(|z| P::select(zero.less(z), z, zero));
+            *hidden = active(unit, inputs);
             for (error, &h) in errors.iter_mut().zip(&*hidden) {
                 *error = unit[self.inputs].mul_add(h, *error);
             }
@@ -62,17 +55,58 @@ impl Layer {
         }
         let units = x.chunks_exact(self.inputs + 1).zip(sums.chunks_exact_mut(self.inputs + 1));
         for ((unit, sums), hidden) in units.zip(&*hidden) {
-            let v = unit[self.inputs];
-            let mut slopes = errors;
+            let (mut slopes, v) = (errors, unit[self.inputs]);
+            let mut sum = sums[self.inputs];
             for (slope, &h) in slopes.iter_mut().zip(hidden) {
-                sums[self.inputs] = slope.mul_add(h, sums[self.inputs]);
+                sum = slope.mul_add(h, sum);
                 *slope = P::select(zero.less(h), *slope * v, zero);
             }
-            for (i, sum) in sums[..self.inputs].iter_mut().enumerate() {
-                for (&slope, row) in slopes.iter().zip(rows) {
-                    *sum = slope.mul_add(row[i], *sum);
+            sums[self.inputs] = sum;
+            for (to, row) in sums.iter_mut().zip(inputs) {
+                let mut sum = *to;
+                for (&slope, &input) in slopes.iter().zip(row) {
+                    sum = slope.mul_add(input, sum);
                 }
+                *to = sum;
             }
         }
     }
+}
+
+/// The labels of four rows by a layer whose weights are numbers, added to what is there.
+#[inline(always)]
+pub fn teach<P: Real>(units: &[f64], inputs: &[Four<P>], labels: &mut Four<P>) {
+    for unit in units.chunks_exact(inputs.len() + 1) {
+        let mut z = [P::constant(0.0); ROWS];
+        for (&w, row) in unit.iter().zip(inputs) {
+            for (z, &input) in z.iter_mut().zip(row) {
+                *z = input.mul_add(P::constant(w), *z);
+            }
+        }
+        let v = P::constant(unit[inputs.len()]);
+        for (label, z) in labels.iter_mut().zip(z) {
+            *label = v.mul_add(rectified(z), *label);
+        }
+    }
+}
+
+/// What a unit makes of four rows.
+#[inline(always)]
+fn active<P: Real>(unit: &[P], inputs: &[Four<P>]) -> Four<P> {
+    let mut z = [P::constant(0.0); ROWS];
+    for (&w, row) in unit.iter().zip(inputs) {
+        for (z, &input) in z.iter_mut().zip(row) {
+            *z = w.mul_add(input, *z);
+        }
+    }
+    for z in &mut z {
+        *z = rectified(*z);
+    }
+    z
+}
+
+#[inline(always)]
+fn rectified<P: Real>(z: P) -> P {
+    let zero = P::constant(0.0);
+    P::select(zero.less(z), z, zero)
 }

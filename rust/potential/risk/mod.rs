@@ -18,7 +18,7 @@ pub use batch::Batch;
 pub use feed::{Law, Table};
 pub use given::Given;
 pub use layer::Layer;
-pub use row::Row;
+pub use row::{Row, Source};
 
 use self::batch::Picks;
 use self::feed::Feed;

@@ -1,6 +1,6 @@
-//! The loss of one row: a tape, or a closed form of what a tape makes of the row.
+//! The loss of one row: a tape, or a closed form of what is made of the row.
 
-use super::layer::{Layer, ROWS};
+use super::layer::{Four, Layer, ROWS, teach};
 use crate::error::{Error, Result};
 use crate::potential::program::{Evaluator, Program, Rows};
 use crate::real::Real;
@@ -11,8 +11,20 @@ use crate::simd::{Element, Simd};
 pub enum Row {
     /// A function of the coordinates, followed by the entries of the row.
     Tape(Program),
-    /// A layer; its inputs and label are what the tape makes of the entries, or the entries themselves.
-    Layer(Layer, Option<Program>),
+    /// A layer, and where its rows come from.
+    Layer(Layer, Source),
+}
+
+/// Where inputs and label of a layer come from.
+#[derive(Debug)]
+pub enum Source {
+    /// They are the entries of the row.
+    Entries,
+    /// A tape makes them of the entries.
+    Tape(Program),
+    /// The entries are the inputs and, if there is one more, the noise on the label; the label is that of another layer, whose
+    /// weights w and v stand unit by unit.
+    Teacher(Vec<f64>),
 }
 
 impl Row {
@@ -21,29 +33,39 @@ impl Row {
     /// # Errors
     /// If it is not.
     pub fn check(&self, dim: usize, width: usize) -> Result<()> {
-        let (found, made) = match self {
-            Self::Tape(row) => ((row.outputs(), row.dim()), (dim, dim + width)),
-            Self::Layer(layer, None) => ((layer.dim(), layer.width()), (dim, width)),
-            Self::Layer(layer, Some(derive)) => {
-                ((layer.dim(), derive.dim()), (dim, if derive.outputs() == layer.width() { width } else { 0 }))
+        let fits = match self {
+            Self::Tape(row) => (row.outputs(), row.dim()) == (dim, dim + width),
+            Self::Layer(layer, source) => {
+                let fits = match source {
+                    Source::Entries => width == layer.width(),
+                    Source::Tape(tape) => (tape.dim(), tape.outputs()) == (width, layer.width()),
+                    Source::Teacher(units) => {
+                        units.len().is_multiple_of(layer.width()) && (layer.inputs..=layer.width()).contains(&width)
+                    }
+                };
+                fits && layer.dim() == dim
             }
         };
-        if found == made {
-            return Ok(());
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::invalid(format!("risk: a row is none of {width} entries in {dim} dimensions")))
         }
-        Err(Error::invalid(format!("risk: the loss of a row has sizes {found:?}, and not {made:?}")))
     }
 
     /// One worker's registers and room.
+    #[must_use]
     pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => Worker::Tape(row.evaluator()),
-            Self::Layer(layer, derive) => Worker::Layer(
-                *layer,
-                derive.as_ref().map(Program::evaluator),
-                Vec::new(),
-                vec![[Real::constant(0.0); ROWS]; layer.units],
-            ),
+            Self::Layer(layer, source) => Worker::Layer(Room {
+                layer: *layer,
+                source,
+                tape: if let Source::Tape(tape) = source { Some(tape.evaluator()) } else { None },
+                made: Vec::new(),
+                four: vec![[Real::constant(0.0); ROWS]; layer.width()],
+                hidden: vec![[Real::constant(0.0); ROWS]; layer.units],
+            }),
         }
     }
 }
@@ -52,40 +74,66 @@ impl Row {
 pub enum Worker<'a, S: Simd, T: Element> {
     /// Registers.
     Tape(Evaluator<'a, S, T>),
-    /// Registers of the tape that makes rows, the rows, and room for hidden units.
-    Layer(Layer, Option<Evaluator<'a, S, T>>, Vec<T::Pack<S>>, Vec<[T::Pack<S>; ROWS]>),
+    /// Room for a layer.
+    Layer(Room<'a, S, T>),
+}
+
+/// What a worker needs for a layer.
+pub struct Room<'a, S: Simd, T: Element> {
+    layer: Layer,
+    source: &'a Source,
+    tape: Option<Evaluator<'a, S, T>>,
+    /// Rows that a tape has made.
+    made: Vec<T::Pack<S>>,
+    /// Four rows.
+    four: Vec<Four<T::Pack<S>>>,
+    hidden: Vec<Four<T::Pack<S>>>,
 }
 
 impl<S: Simd, T: Element> Worker<'_, S, T> {
     /// Adds up the gradients of rows that each walker has for itself.
     #[inline(always)]
     pub fn accumulate(&mut self, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
-        let (layer, hidden, made) = match self {
-            Self::Tape(row) => return row.accumulate(x, rows, sums),
-            Self::Layer(layer, None, _, hidden) => (*layer, hidden, rows.entries),
-            Self::Layer(layer, Some(derive), made, hidden) => {
-                made.resize(rows.weights.len() * layer.width(), Real::constant(0.0));
-                derive.evaluate(rows.entries, made);
-                (*layer, hidden, &made[..])
-            }
-        };
-        let (dim, width) = (layer.dim(), layer.width());
-        let packs = x.len() / dim;
+        match self {
+            Self::Tape(row) => row.accumulate(x, rows, sums),
+            Self::Layer(room) => room.accumulate(x, rows, sums),
+        }
+    }
+}
+
+impl<S: Simd, T: Element> Room<'_, S, T> {
+    #[inline(always)]
+    fn accumulate(&mut self, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
+        let Self { layer, source, tape, made, four, hidden } = self;
+        let (mut entries, mut width) = (rows.entries, rows.width);
+        if let Some(tape) = tape {
+            width = layer.width();
+            made.resize(rows.weights.len() * width, Real::constant(0.0));
+            tape.evaluate(rows.entries, made);
+            entries = made;
+        }
+        let packs = x.len() / layer.dim();
         let places = rows.weights.len() / packs;
-        for (pack, (x, sums)) in x.chunks_exact(dim).zip(sums.chunks_exact_mut(dim)).enumerate() {
-            let row = |place: usize| &made[(place * packs + pack) * width..][..width];
-            let weight = |place: usize| rows.weights[place * packs + pack];
-            let (fours, rest) = (places / ROWS * ROWS, places % ROWS);
-            for place in (0..fours).step_by(ROWS) {
-                let (rows, weights) =
-                    (std::array::from_fn(|k| row(place + k)), std::array::from_fn(|k| weight(place + k)));
-                layer.add::<_, ROWS>(x, rows, weights, hidden, sums);
-            }
-            if rest > 0 {
-                // Rows that are not there count nothing.
-                let rows = std::array::from_fn(|k| row(fours + k.min(rest - 1)));
-                let weights = std::array::from_fn(|k| if k < rest { weight(fours + k) } else { Real::constant(0.0) });
-                layer.add::<_, ROWS>(x, rows, weights, hidden, sums);
+        let zero = T::Pack::<S>::constant(0.0);
+        for (pack, (x, sums)) in x.chunks_exact(layer.dim()).zip(sums.chunks_exact_mut(layer.dim())).enumerate() {
+            for start in (0..places).step_by(ROWS) {
+                let mut weights = [zero; ROWS];
+                // The last one stands in for rows that are not there and count nothing.
+                for (k, weight) in weights.iter_mut().enumerate() {
+                    let at = (start + k).min(places - 1) * packs + pack;
+                    *weight = if start + k < places { rows.weights[at] } else { zero };
+                    for (four, &entry) in four.iter_mut().zip(&entries[at * width..(at + 1) * width]) {
+                        four[k] = entry;
+                    }
+                }
+                if let Source::Teacher(units) = source {
+                    let (inputs, label) = four.split_at_mut(layer.inputs);
+                    if width == layer.inputs {
+                        label[0] = [zero; ROWS];
+                    }
+                    teach(units, inputs, &mut label[0]);
+                }
+                layer.add(x, four, weights, hidden, sums);
             }
         }
     }

@@ -1,4 +1,4 @@
-"""Laws with a formula, family by family: Gaussian, products, blocks, chains, tori, matrices; a line makes one known."""
+"""Laws with a formula, family by family: Gaussian, products, blocks, chains, tori, matrices, spheres; a line each."""
 
 from .block import Block
 from .block_law import BlockLaw
@@ -10,11 +10,12 @@ from .matrix import MatrixLaw
 from .one_parameter import OneParameterLaw
 from .product import Product
 from .product_law import ProductLaw
+from .sphere import SphereLaw
 from .torus import TorusLaw
 
 __all__ = ["FAMILIES", "IN_PLANE", "Block", "Family", "Product", "TorusLaw"]
 
-FAMILIES: tuple[type[Family], ...] = (BlockLaw, MatrixLaw, SeveralBlocks, ChainLaw, TorusLaw)
+FAMILIES: tuple[type[Family], ...] = (BlockLaw, MatrixLaw, SeveralBlocks, ChainLaw, SphereLaw, TorusLaw)
 """What knows the laws of models with a symmetry: the first that recognises a request answers it."""
 
 IN_PLANE: tuple[type[Family], ...] = (ProductLaw, GaussianLaw, OneParameterLaw)

@@ -20,11 +20,12 @@ from ...geometry import blocks_of, scaling_weights
 from ...model import Model
 from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
-from ..integrals import ANGLES, LogTable, angular_integral, tabulated
+from ..integrals import ANGLES, LogTable, Sphere, angular_integral, tabulated
 from ..line import Cells, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
+from .known_directions import known_directions
 
 __all__ = ["Block", "BlockStrength"]
 
@@ -64,7 +65,7 @@ class Block:
         return len(self.left) == len(self.right) == 1
 
     def kind(self, expression: sympy.Expr) -> tuple[str, float]:
-        """Return which of "theta", "strength", "component", "imbalance", "size" an observable is, and its factor.
+        """Return which of "theta", "strength", "signed", "component", "imbalance", "size" it is, and its factor.
 
         Values at random points tell which of them it can be, and then it is decided whether it is that everywhere: it
         may be written in any way.
@@ -80,10 +81,16 @@ class Block:
         product = "theta" if self.is_scalar else "component"
         candidates = [
             *(
-                (product, 1.0, a * b, self.left[i] * self.right[j])
+                (
+                    product,
+                    factor := round(float(value[0] / (a * b)[0]), 12),
+                    factor * a * b,
+                    self.left[i] * self.right[j],
+                )
                 for (i, a), (j, b) in itertools.product(enumerate(u), enumerate(v))
             ),
             ("strength", 1.0, np.sqrt(p * q), sympy.sqrt(squares[0]) * sympy.sqrt(squares[1])),
+            *([("signed", 1.0, v[0] * np.sqrt(p), sympy.sqrt(squares[0]) * self.right[0])] * (len(v) == 1)),
             ("imbalance", factors["imbalance"], factors["imbalance"] * (p - q), squares[0] - squares[1]),
             ("size", factors["size"], factors["size"] * (p + q), squares[0] + squares[1]),
         ]
@@ -199,15 +206,24 @@ class BlockStrength(Recomputed):
                 "the loss depends on the directions of U and V, and may have kinks there",
                 "use a loss that is smooth, or one of the strength alone",
             )
-        if self.m + self.n - 2 > ANGLES:
+        angles = sum(sphere.angles for sphere in self.spheres)
+        if angles > ANGLES:
             raise self.request.unsupported(
-                f"the loss depends on the directions of U and V, which have {self.m + self.n - 2} angles",
-                f"integrals over more than {ANGLES} are not done; use a loss of the strength alone",
+                f"the loss depends on {angles} angles of the directions of U and V",
+                f"integrals over more than {ANGLES} are not done; use a loss of the strength and of few components",
             )
 
     def _over_directions(self, s: FloatArray) -> FloatArray:
         T = self.request.T
-        return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, self.m, self.n)
+        return angular_integral(lambda row, a, b: -self.loss_at(s[row, None], a, b) / T, s.size, *self.spheres)
+
+    @cached_property
+    def spheres(self) -> tuple[Sphere, Sphere]:
+        """The directions of U and of V; of long vectors, only those that the loss knows."""
+        if self.m + self.n - 2 <= ANGLES:
+            return Sphere(self.m), Sphere(self.n)
+        left, right = (known_directions(self.request.model, side) for side in (self.block.left, self.block.right))
+        return Sphere(self.m, left), Sphere(self.n, right)
 
     @cached_property
     def _table(self) -> LogTable:
@@ -220,6 +236,18 @@ class BlockStrength(Recomputed):
         of_orbits = 0.0 if self.measure.is_closed and not self.measure.numerical else _ERROR
         is_exact = self.is_isotropic or self.m + self.n == 2
         return of_orbits + (0.0 if is_exact else _ERROR + self._table.error)
+
+    def log_signed(self, x: FloatArray) -> FloatArray:
+        """Return the log-weight of v |U| w.r.t. itself, V = v being a number: of the strength, for either sign of v."""
+        T, sign = self.request.T, np.where(x < 0.0, -1.0, 1.0)
+        s = np.abs(x)
+        over_u = angular_integral(
+            lambda row, a, _: -self.loss_at(s[row, None], a, sign[row, None, None]) / T,
+            s.size,
+            self.spheres[0],
+            Sphere(0),
+        )
+        return self.measure.log_strength(s) + over_u
 
     def log_strength(self, s: FloatArray) -> FloatArray:
         """Return the log-weight of the strength w.r.t. ds; s >= 0."""

@@ -4,7 +4,7 @@ r"""The laws of a model with one block: uv, a neuron (w, v), a column pair (U, V
 observed:
 
 * theta = uv, of which s is the absolute value, on two sheets; w.r.t. dtheta;
-* the strength s; w.r.t. ds;
+* the strength s; w.r.t. ds; and v |U|, if V is a number v, which is s with the sign of v;
 * a component z_i of a neuron's z = v w, or of a row or column U_i V_j: w.r.t. dz_i. If the loss depends on s alone,
   z_i = s times the coordinate of a uniform direction, and with s = |z_i| cosh y the density is
   int rho(|z_i| cosh y) tanh(y)^(d-2) dy over y > 0;
@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from ...errors import InvalidArgumentError, NotNormalizableError
 from ...process import Ambient
-from ..integrals import angular_integral, log_integrals, tabulated
+from ..integrals import Sphere, angular_integral, log_integrals, tabulated
 from ..line import Density, LogWeight
 from ..request import LawRequest
 from .block import Block, BlockStrength
@@ -69,15 +69,18 @@ class BlockLaw(BlockStrength):
         kind, factor = self.block.kind(self.request.expression)
         if kind in {"theta", "strength"}:
             support = (0.0 if kind == "strength" else -math.inf, math.inf)
-            weight = self._theta if kind == "theta" else self.log_strength
+            weight = (lambda x: self._theta(x / factor)) if kind == "theta" else self.log_strength
             is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
             method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
             self._refuse_closed_form(method)
             breaks = self.request.breaks if kind == "theta" else ()
             return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
+        if kind == "signed":
+            return self._signed()
         if kind == "component":
-            table = tabulated(self._component())
+            component = self._component()
+            table = tabulated(lambda z: component(z / factor))
             return self._weighted(table, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)
@@ -89,21 +92,24 @@ class BlockLaw(BlockStrength):
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return the laws with other corrections of theta and of the strength; None for what else is observed."""
-        kind = self.block.kind(self.request.expression)[0]
+        kind, factor = self.block.kind(self.request.expression)
         if kind not in {"theta", "strength"}:
             return None
         corrections: dict[str, tuple[str, float | None]] = {
             key: (text, exponent) for key, (exponent, text) in POWERS.items()
         }
         corrections["equation (6)"] = (LITERAL, None)
-        return existing({key: partial(self._rival, kind, key, *correction) for key, correction in corrections.items()})
+        return existing(
+            {key: partial(self._rival, (kind, factor), key, *correction) for key, correction in corrections.items()}
+        )
 
-    def _rival(self, kind: str, key: str, text: str, exponent: float | None) -> Density:
-        support = (-math.inf if kind == "theta" else 0.0, math.inf)
-        return labelled(self.request, key, text).weighted(partial(self._log_rival, kind, exponent), support=support)
+    def _rival(self, what: tuple[str, float], key: str, text: str, exponent: float | None) -> Density:
+        support = (-math.inf if what[0] == "theta" else 0.0, math.inf)
+        return labelled(self.request, key, text).weighted(partial(self._log_rival, what, exponent), support=support)
 
-    def _log_rival(self, kind: str, exponent: float | None, x: FloatArray) -> FloatArray:
+    def _log_rival(self, what: tuple[str, float], exponent: float | None, x: FloatArray) -> FloatArray:
         """Return the log-weight with a power of the right correction, or with s**(-1/2) if there is no exponent."""
+        kind, x = what[0], x / what[1]
         excess = self.m + self.n - 2
         s = np.maximum(np.abs(x), _TINY)
         correction = -0.5 * np.log(s) if exponent is None else exponent * self.measure.log_radial(s)
@@ -182,13 +188,10 @@ class BlockLaw(BlockStrength):
         """Integrate over the other components: z_perp = |z_i| sinh(y) times a direction; two or three dimensions."""
         vector = self.block.left if self.n == 1 else self.block.right
         dim = len(vector)
-        if dim > 3:
-            raise self.request.unsupported(
-                "the loss depends on the direction of z",
-                "this is known in up to three dimensions; ask for the strength",
-            )
         # The component i is z_i = w_i v, and does not depend on the others.
         place = next(i for i, x in enumerate(vector) if self.request.expression.has(x))
+        self._require_few_directions()
+        others = self.spheres[0 if self.n == 1 else 1].without(place)
         order, one = [place, *(i for i in range(dim) if i != place)], np.ones((1, 1))
 
         def log_sheets(z: FloatArray, tilt: FloatArray, across: FloatArray) -> FloatArray:
@@ -211,7 +214,7 @@ class BlockLaw(BlockStrength):
                 size, shape = np.abs(z[row]) * np.cosh(y), y.shape
                 flat_z, flat_y = (np.broadcast_to(x, shape).reshape(-1, 1) for x in (z[row], y))
                 angular = angular_integral(
-                    lambda k, a, _: log_sheets(flat_z[k], flat_y[k], a), flat_z.size, dim - 1, 0
+                    lambda k, a, _: log_sheets(flat_z[k], flat_y[k], a), flat_z.size, others, Sphere(0)
                 ).reshape(shape)
                 # dz_perp = (|z_i| sinh y)**(dim - 2) |z_i| cosh(y) dy times the element of angle
                 jacobian = (dim - 1) * np.log(np.abs(z[row])) + (dim - 2) * np.log(np.sinh(y)) + np.log(np.cosh(y))
@@ -220,6 +223,13 @@ class BlockLaw(BlockStrength):
             return log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
 
         return log_weight
+
+    def _signed(self) -> Density:
+        if not self.is_isotropic:
+            self._require_few_directions()
+            table = tabulated(self.log_signed)
+            return self._weighted(table, error=table.error)
+        return self._weighted(lambda x: self.log_strength(np.abs(x)))
 
     def _imbalance(self, factor: float) -> Density:
         if self.measure.level is not None:

@@ -5,6 +5,7 @@ from .line_integrals import log_integrals
 from .log_table import LogTable, tabulated
 from .nested import CUT, STRIDE, Axis, LogWeight, Nested
 from .series import PanelSeries
+from .sphere import Sphere
 from .tables import Table, tabulate
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LogWeight",
     "Nested",
     "PanelSeries",
+    "Sphere",
     "Table",
     "angular_integral",
     "log_integrals",

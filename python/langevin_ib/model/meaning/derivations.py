@@ -6,20 +6,32 @@ made of such polynomials, whatever its kinks, jumps and choices are. This takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from ..expressions import parts_of, terms_of_product
 
-__all__ = ["Derivation"]
+__all__ = ["Derivation", "symbols_by_part"]
+
+Held: TypeAlias = Mapping[sympy.Basic, frozenset[sympy.Basic]]
 
 _WRITTEN_OUT = 2000
 """A derivative that becomes longer than this is not written out in order to find terms that cancel."""
 
 _NUMBERS = (sympy.Indexed, sympy.Idx)
 _OPAQUE = (ExprWithLimits, sympy.Subs, sympy.Lambda, sympy.Derivative)
+
+
+def symbols_by_part(expression: sympy.Basic) -> Held:
+    """Return all symbols in each part of an expression, those that a sum goes over among them."""
+    held: dict[sympy.Basic, frozenset[sympy.Basic]] = {}
+    for part in parts_of(expression):
+        inner = [held[each] for each in part.args]
+        held[part] = frozenset((part,)) if isinstance(part, sympy.Symbol) else frozenset().union(*inner)
+    return held
 
 
 class Derivation:
@@ -42,9 +54,19 @@ class Derivation:
         self.field = field
         self.memo: dict[sympy.Basic, sympy.Expr] = {}
 
-    def vanishes_on(self, expression: sympy.Expr) -> bool:
-        """Return whether the derivative is seen to vanish; rows of data, and symbols that do not move, are numbers."""
-        for part in parts_of(expression, lambda part: () if part in self.memo else part.args):
+    def vanishes_on(self, expression: sympy.Expr, held: Held | None = None) -> bool:
+        """Return whether the derivative is seen to vanish; rows of data, and symbols that do not move, are numbers.
+
+        `held` are the `symbols_by_part` of the expression: parts without those that move are then left out.
+        """
+        still = held or {}
+
+        def inside(part: sympy.Basic) -> Sequence[sympy.Basic]:
+            if part not in self.memo and part in still and still[part].isdisjoint(self.field):
+                self.memo[part] = sympy.S.Zero
+            return () if part in self.memo else part.args
+
+        for part in parts_of(expression, inside):
             if part not in self.memo:
                 self.memo[part] = self._along(part)
         return _is_zero(self.memo[expression])

@@ -22,13 +22,12 @@ from ..expressions import (
     Data,
     is_small,
     jet,
-    parts_of,
     terms_of_product,
     uses_data,
     values_of,
 )
 from ..symmetry import Symmetry
-from .derivations import Derivation
+from .derivations import Derivation, symbols_by_part
 from .homogeneity import Grading, exact_number
 from .identities import Change, LinearMap, first_change
 
@@ -127,11 +126,12 @@ class Orbits:
         others = [a for a in range(len(self.matrices)) if a not in self.scalings or a in moving]
         if not others:
             return []
-        parts = set(parts_of(expression))
+        held = symbols_by_part(expression)
         return [
             a
             for a in others
-            if not parts.isdisjoint(self.derivations[a].field) and not self.derivations[a].vanishes_on(expression)
+            if not held[expression].isdisjoint(self.derivations[a].field)
+            and not self.derivations[a].vanishes_on(expression, held)
         ]
 
     def first_change(self, expression: sympy.Expr, data: Data = NO_DATA) -> tuple[int, Change] | None:

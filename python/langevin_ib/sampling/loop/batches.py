@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import sympy
 
 from ... import _core
 from ...model import Fresh, Model
 from ...process import SGD, FreshRows, GivenBatches, Risk, decay
-from ...program import Program
+from ...program import Program, Tape
+from .layers import Layer, teacher_of
 
 __all__ = ["examples_of"]
 
@@ -27,16 +29,21 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     """
     risk = Risk.of(model)
     rest = risk.rest + model.confinement + decay(dynamics.weight_decay, model)
-    around = cast("_core.Tape", Program(model.parameters, rest, model.data).gradient.request())
+    around = None if rest == 0 else _crossing(Program(model.parameters, rest, model.data).gradient)
     if model.fresh is not None and dynamics.given is None:
         return _fresh(model, model.fresh, dynamics, around)
     batch, size = _batch(dynamics, len(risk.table))
+    layer, labels, table = Layer.of(risk), risk.noise(_noise_of(dynamics)), risk.table
+    order = list(range(len(labels))) if layer is None else [risk.symbols.index(symbol) for symbol in layer.entries]
+    if not _keeps_order(order, labels):
+        layer, order = None, list(range(len(labels)))
+    labels, table = [labels[k] for k in order], table[:, order]
     return {
         "rest": around,
-        "row": cast("_core.Tape", risk.gradient.request()),
-        "table": risk.table,
-        "labels": risk.noise(_noise_of(dynamics)),
-        "inputs": [0.0] * len(risk.symbols),
+        "row": _crossing(risk.gradient) if layer is None else (layer.inputs, layer.units, layer.factor, []),
+        "table": table,
+        "labels": labels,
+        "inputs": [0.0] * table.shape[1],
         "law": "normal",
         "batch": batch,
         "scale": 1.0 / size,
@@ -44,12 +51,14 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     }
 
 
-def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape) -> _core.Examples:
+def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape | None) -> _core.Examples:
     """Return the same for rows that are drawn afresh: a full batch of zeros, to which everything is added."""
     rows, size = FreshRows.of(model, dynamics.label_noise), dynamics.batch_size or 1
+    layer = Layer.of(rows.risk)
+    closed = None if layer is None else (layer.inputs, layer.units, layer.factor, _source(layer, rows))
     return {
         "rest": rest,
-        "row": cast("_core.Tape", rows.gradient.request()),
+        "row": closed or _crossing(rows.gradient),
         "table": np.zeros((size, len(rows.inputs))),
         "labels": rows.labels,
         "inputs": rows.inputs,
@@ -58,6 +67,28 @@ def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape) -> _core
         "scale": 1.0 / size,
         "given": None,
     }
+
+
+def _source(layer: Layer, rows: FreshRows) -> list[float] | _core.Tape:
+    """Return what makes the inputs and the label of a layer of what is drawn: another layer, or a tape."""
+    *inputs, label = (rows.columns[symbol] for symbol in layer.entries)
+    count = rows.inputs.count(1.0)
+    noise = sympy.Add(*rows.drawn[count:])
+    if tuple(inputs) == rows.drawn[:count]:
+        teacher = teacher_of(label - noise, rows.drawn[:count])
+        if teacher is not None:
+            return teacher
+    return _crossing(rows.entries(layer.entries))
+
+
+def _keeps_order(order: list[int], labels: list[float]) -> bool:
+    """Whether noisy entries come in the order in which noise is drawn for them."""
+    noisy = [k for k in order if labels[k] != 0.0]
+    return noisy == sorted(noisy)
+
+
+def _crossing(tape: Tape) -> _core.Tape:
+    return cast("_core.Tape", tape.request())
 
 
 def _noise_of(dynamics: SGD) -> dict[str, float]:

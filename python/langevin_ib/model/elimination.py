@@ -1,0 +1,70 @@
+"""A loss as a function of a predictor alone: parameters are eliminated, and the result is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy
+
+from ..errors import UnsupportedModelError
+from .expressions import Data, free_symbols_of, uses_data
+from .meaning import vanishes
+
+__all__ = ["loss_of_predictor"]
+
+
+def loss_of_predictor(
+    loss: sympy.Expr, predictor: Mapping[str, sympy.Expr], parameters: Sequence[sympy.Symbol], data: Data
+) -> sympy.Expr:
+    """Return l with L(x) = l(h(x)), see `Model.loss_of_predictor`.
+
+    Parameters
+    ----------
+    loss : sympy.Expr
+        L.
+    predictor : mapping from str to sympy.Expr
+        The components of h.
+    parameters : sequence of sympy.Symbol
+        x.
+    data : mapping from str to array
+        What the loss sums over.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If no such function was found.
+    """
+    images = {name: sympy.Dummy(name, real=True) for name in predictor}
+    solution = _solved_for_parameters(predictor, parameters, images)
+    free = [x for x in parameters if x not in solution]
+    back = {images[name]: expression for name, expression in predictor.items()}
+    for anchors in ([sympy.Integer(1)] * len(free), [sympy.Rational(7 + 4 * i, 5) for i in range(len(free))]):
+        candidate = loss.xreplace(solution).xreplace(dict(zip(free, anchors, strict=True)))
+        if candidate.has(sympy.nan, sympy.zoo) or not _symbols_of(candidate, data) <= set(images.values()):
+            continue
+        if vanishes(loss - candidate.xreplace(back), parameters, data):
+            return candidate.xreplace({z: sympy.Symbol(name, real=True) for name, z in images.items()})
+    raise UnsupportedModelError(
+        f"the loss {loss} could not be written as a function of the predictor {dict(predictor)}"
+    )
+
+
+def _symbols_of(expression: sympy.Expr, data: Data) -> set[sympy.Basic]:
+    if not uses_data(expression):
+        return set(expression.free_symbols)
+    return free_symbols_of("the loss", expression, data)[0]
+
+
+def _solved_for_parameters(
+    predictor: Mapping[str, sympy.Expr], parameters: Sequence[sympy.Symbol], images: Mapping[str, sympy.Symbol]
+) -> dict[sympy.Symbol, sympy.Expr]:
+    solution: dict[sympy.Symbol, sympy.Expr] = {}
+    for name, expression in predictor.items():
+        reduced = expression.xreplace(solution)
+        candidates = (x for x in parameters if x in reduced.free_symbols and sympy.diff(reduced, x, 2) == 0)
+        pivot = next(candidates, None)
+        if pivot is None:
+            continue
+        value = {pivot: (images[name] - reduced.xreplace({pivot: sympy.Integer(0)})) / sympy.diff(reduced, pivot)}
+        solution = {x: expr.xreplace(value) for x, expr in solution.items()} | value
+    return solution

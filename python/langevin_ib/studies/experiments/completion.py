@@ -1,0 +1,183 @@
+"""Figure 4: a 20 x 20 matrix of rank 2 of which a fifth of the entries is seen, as U Vᵀ with 20 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+import sympy
+
+from ...model import Fresh, Model, parameters
+from ...model.expressions import exact
+from ...process import SGD
+from .balance_of_pairs import pair_views
+from .bands import band, drawing, extremes
+from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Completion"]
+
+SIZE, SIGMA, SEEN, RATE = 20, (15.0, 5.0), 0.2, 1e-3
+STARTS = {"u": 0.11, "v": 0.10}
+PUBLISHED = (7.44, 2.02, 1.62)
+"""The largest singular values in the published arrays, which have twice of them."""
+
+FREEDOM = 2 * (2 * SIZE - 2)
+"""Degrees of freedom of a matrix of rank 2."""
+
+RECOVERED = 0.1
+
+
+class Completion(Experiment):
+    """Matrix completion by SGD, in which half of the seen entries, drawn anew, are in a batch."""
+
+    name = "fig4"
+    title = "Matrix completion: singular values and ratios of columns"
+    claim = "singular values of U Vᵀ grow to match 15 and 5, the others remain near zero"
+    steps = 500_000
+    quick_steps = 3_000
+    needed = ("masked", "whole")
+    differences: ClassVar[tuple[Difference, ...]] = (
+        Difference("panel a", "singular values of U Vᵀ", "twice of them; only two drawn", "all, and twice of two"),
+        Difference("loss", "MSE over the drawn entries", "their sum / 400, 10 times slower", "code: its curve"),
+        Difference("masks", "20 % of entries, 50 % of those", "Bernoulli(0.2) once, Bernoulli(0.5) each step", "code"),
+        Difference("initial values", "both N(0, 0.1²)", "U 0.11, V 0.10", "code: the published start has ratio 1.14"),
+        Difference("orientation", "U V with V r × n in (73), U Vᵀ in (52)", "V r × n", "V n × r: columns of both"),
+    )
+
+    def draw(self, rng: np.random.Generator, plan: Plan) -> dict[str, Array]:
+        """Return the matrix, which entries are seen (1, else 0), and initial U and V, columns being pairs."""
+        left, right = (np.linalg.qr(rng.normal(size=(SIZE, len(SIGMA))))[0] for _ in range(2))
+        order = rng.uniform(size=(SIZE, SIZE))
+        # The text has just a fifth of the entries, the code each with that probability.
+        bound = np.quantile(order, SEEN) if plan.is_text else SEEN
+        starts = dict.fromkeys(STARTS, 0.1) if plan.is_text else STARTS
+        return {
+            "target": (left * SIGMA) @ right.T,
+            "seen": (order < bound).astype(float),
+            **{f"initial_{side}": scale * rng.normal(size=(SIZE, SIZE)) for side, scale in starts.items()},
+        }
+
+    def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
+        """Return SGD with masks, and gradient descent on half of the sum over all seen entries, which is its mean."""
+        times = looks(plan.steps)
+        scale = SIZE**2 / (problem["seen"].sum() / 2) if plan.is_text else 1.0
+        return tuple(
+            Arm(name=name, model=model, dynamics=sgd, learning_rate=RATE * scale, looks=times)
+            for name, model, sgd in (
+                ("masked", _model(problem, masked=True), SGD(batch_size=1)),
+                ("whole", _model(problem, masked=False), SGD()),
+            )
+        )
+
+    def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
+        """Return U and V, row by row."""
+        return np.concatenate([problem["initial_u"].ravel(), problem["initial_v"].ravel()])
+
+    def views(self, arm: Arm, problem: Mapping[str, Array], states: Array) -> dict[str, Array]:
+        """Return singular values, ratios |U_a| / |V_a|, and mean squared errors of seen and of other entries.
+
+        That of others is relative: 1 is as good as knowing nothing.
+        """
+        u, v = (half.reshape(len(states), SIZE, SIZE) for half in np.split(states, 2, axis=1))
+        product, seen = u @ v.swapaxes(1, 2), problem["seen"] > 0.0
+        off = (product - problem["target"]) ** 2
+        norms = ((v**2).sum(axis=1), (u**2).sum(axis=1))
+        first = ((problem["initial_v"] ** 2).sum(axis=0), (problem["initial_u"] ** 2).sum(axis=0))
+        return {
+            **pair_views(*norms, *first),
+            "sigma": np.linalg.svd(product, compute_uv=False),
+            "fit": off[:, seen].mean(axis=1),
+            "unseen": off[:, ~seen].mean(axis=1) / np.mean(problem["target"][~seen] ** 2),
+            "count": np.array(seen.sum(), dtype=float),
+        }
+
+    def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
+        """Return singular values beside the published ones, errors, and ratios with what their imbalance predicts."""
+        is_published = plan.steps == self.steps and not plan.is_text
+        sigma = arrays["masked.sigma"][:, -1]
+        found = [
+            Measured(f"singular value {place + 1} of U Vᵀ at the end", sigma[:, place], value if is_published else None)
+            for place, value in enumerate(PUBLISHED)
+        ]
+        off = np.abs(arrays["masked.ratio"] - arrays["masked.predicted"])[:, -1].max(axis=1)
+        return [
+            *found,
+            Measured("  the first, without masks", arrays["whole.sigma"][:, -1, 0]),
+            Measured("seen entries", arrays["masked.count"]),
+            Measured("mean squared error of seen entries at the end", arrays["masked.fit"][:, -1]),
+            Measured("error of other entries over their mean square", arrays["masked.unseen"][:, -1]),
+            Measured("median ratio |U_a| / |V_a| at the start", np.median(arrays["masked.first_ratio"], axis=1), 1.137),
+            Measured("median ratio at the end", np.median(arrays["masked.ratio"][:, -1], axis=1)),
+            Measured("  largest distance from the ratio predicted from q(0)", off),
+        ]
+
+    def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
+        """Return whether the matrix is recovered."""
+        unseen, sigma = arrays["masked.unseen"][:, -1], np.median(arrays["masked.sigma"][:, -1], axis=0)
+        recovered = int(np.sum(unseen < RECOVERED))
+        said = "There is no recovery" if recovered == 0 else f"{recovered} of {len(unseen)} seeds recover the matrix"
+        gap = float(np.median(np.abs(arrays["masked.sigma"] - arrays["whole.sigma"])[:, -1, 0]))
+        count, wrong = float(np.median(arrays["masked.count"])), 100.0 * float(np.median(unseen))
+        return (
+            f"{said} after {plan.steps} iterations: with {count:.0f} observations for {FREEDOM} degrees of freedom the "
+            f"largest singular values are {sigma[0]:.3g} and {sigma[1]:.3g}, not 15 and 5 (twice of them "
+            f"{2 * sigma[0]:.3g} and {2 * sigma[1]:.3g}), and unseen entries are wrong by {wrong:.0f} % of their mean "
+            f"square. Without masks the first singular value differs by {gap:.2g}: noise is not what decides."
+        )
+
+    def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
+        """Draw all singular values, twice the two largest, errors, and ratios."""
+        paper = drawing(12.0, 4.0)
+        values, errors, ratios = paper.subplots(1, 3)
+        steps = arrays["masked.steps"]
+        for place in range(SIZE):
+            color = f"C{place}" if place < 2 else "0.6"
+            label = f"σ{place + 1}" if place < 2 else "others" if place == 2 else None
+            band(values, steps, arrays["masked.sigma"][:, :, place], color=color, label=label)
+        for place, truth in enumerate(SIGMA):
+            twice, color = 2.0 * arrays["masked.sigma"][:, :, place], f"C{place}"
+            band(values, steps, twice, color=color, label=f"2σ{place + 1}", style=":")
+            values.axhline(truth, color=color, ls="--", lw=0.8)
+        values.set(ylabel="singular values; dashed: truth")
+        band(errors, steps, arrays["masked.fit"], color="C0", label="seen entries, mean squared error")
+        band(errors, steps, arrays["masked.unseen"], color="C3", label="other entries, over their mean square")
+        errors.axhline(1.0, color="0.5", ls=":", label="knowing nothing")
+        errors.set(yscale="log", ylabel="error")
+        extremes(ratios, steps, arrays["masked.ratio"], "columns")
+        ratios.axhline(1.0, color="black", lw=0.8, ls="--", label="balanced")
+        ratios.set(yscale="log", ylabel="|column of U| / |column of V|")
+        for ax in (values, errors, ratios):
+            ax.set(xscale="log", xlabel="iteration")
+            ax.legend(fontsize="x-small", frameon=False)
+            ax.spines[["top", "right"]].set_visible(False)
+        return paper
+
+
+def _model(problem: Mapping[str, Array], *, masked: bool) -> Model:
+    """Return half of sum_k m_k (T_k - target_k)² / 400 over seen entries k, T = U Vᵀ.
+
+    With masks m_k is 0 or 1 with equal probability, drawn anew in every batch of one row; else it is the mean of that.
+    """
+    left, right = (
+        [parameters(" ".join(f"{side}{i}_{a}" for a in range(SIZE))) for i in range(SIZE)] for side in ("u", "v")
+    )
+    seen = np.argwhere(problem["seen"] > 0.0).tolist()
+    product = {(i, j): sympy.Add(*(x * y for x, y in zip(left[i], right[j], strict=True))) for i, j in seen}
+    squares = [(product[i, j] - exact(float(problem["target"][i, j]))) ** 2 for i, j in seen]
+    everything: dict[str, Any] = {
+        "parameters": tuple(x for row in (*left, *right) for x in row),
+        "predictor": {f"T{i}_{j}": entry for (i, j), entry in product.items()},
+    }
+    if not masked:
+        return Model(loss=sympy.Add(*squares) / (4 * SIZE**2), **everything)
+    coin, half = sympy.IndexedBase("coin"), sympy.Rational(1, 2)
+    masks = tuple(sympy.Piecewise((1, coin[k] < half), (0, True)) for k in range(len(seen)))
+    fresh = Fresh(inputs={"coin": (len(seen),)}, labels={"mask": masks}, law="uniform", rows=1)
+    mask, row = sympy.IndexedBase("mask"), sympy.Idx("row", fresh.rows)
+    loss = sympy.Sum(sympy.Add(*(mask[row, k] * each for k, each in enumerate(squares))), (row, 0, fresh.rows - 1))
+    # `Model` takes it in place of arrays.
+    return Model(loss=loss / (2 * SIZE**2 * fresh.rows), data=cast("Any", fresh), **everything)

@@ -1,0 +1,253 @@
+"""Figure 2: a layer of 16 ReLU neurons that learns from a teacher, and why its norms balance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import sympy
+
+from ... import laws
+from ...errors import UnsupportedModelError
+from ...model import Fresh, Model
+from ...model.expressions import exact
+from ...models import relu_network
+from ...process import SGD
+from .balance_of_pairs import pair_views, unbalanced
+from .bands import band, drawing, extremes
+from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ReluLayer", "population_loss"]
+
+INPUTS, NEURONS, BATCH = 3, 16, 8
+RATE, NOISE, UNBALANCE = 5e-5, 0.1, 1.2
+TEACHER, STUDENT = 1.5, 0.05
+"""Standard deviations of the weights of the teacher, and of the student at first."""
+
+REST_NEURONS, REST_RATE, REST_NOISE, REST_STEPS = 4, 2e-3, 1.0, 2_000_000
+"""A configuration in which noise on labels does bring neurons to rest: batches of one, a large step, much noise."""
+
+AXIS, CAPTION = 40_000, 30_000
+"""Where the published picture ends, and where its caption calls the ratios balanced."""
+
+WITHIN = 0.1
+
+
+class ReluLayer(Experiment):
+    """A shallow ReLU student of a teacher of its size, with fresh inputs and noise on labels, by SGD."""
+
+    name = "fig2"
+    title = "ReLU layer: |v| / |w| of every neuron under SGD"
+    claim = "noise drives the norms of incoming and outgoing weights of each neuron to balance"
+    steps = 500_000
+    quick_steps = 20_000
+    needed = ("noisy", "clean", "control")
+    differences: ClassVar[tuple[Difference, ...]] = (
+        Difference(
+            "loss",
+            "(ŷ − y)², batch unstated",
+            "mean over the batch of 8",
+            "code: the sum has 0.2 at 4e4, published 1.0",
+        ),
+        Difference("accuracy", "loss 6.3e-2", "800 fresh noisy samples of one seed", "the exact mean over all inputs"),
+        Difference("unbalance", "exponents over r_k in (62), over h in (63)", "h; rows of W × s, v / s", "code"),
+        Difference("time", "balanced since epoch 3e4", "iterations; there are no epochs", "iterations"),
+        Difference("picture", "the columns of W", "the rows of W, every 10 iterations up to 4e4", "rows, to the end"),
+        Difference("precision", "unstated", "float32", "float64: the statistics are the same"),
+    )
+
+    def draw(self, rng: np.random.Generator, plan: Plan) -> dict[str, Array]:
+        """Return teacher and student, and those of the control; rows are neurons, (w0, w1, w2, v)."""
+        del plan
+        student = STUDENT * rng.normal(size=(NEURONS, INPUTS + 1))
+        return {
+            "teacher": TEACHER * rng.normal(size=(NEURONS, INPUTS + 1)),
+            "control": rng.normal(size=(REST_NEURONS, INPUTS + 1)),
+            "initial": _unbalanced(student),
+        }
+
+    def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
+        """Return training with noise on labels, without it, and the control in which that noise does decide."""
+        layer, rest = _student(problem["teacher"]), _student(problem["control"])
+        times = looks(plan.steps, (10, CAPTION, AXIS))
+        rate = RATE * BATCH if plan.is_text else RATE
+        return (
+            Arm(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times),
+            Arm(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
+            Arm(
+                name="control",
+                model=rest,
+                dynamics=_sgd(1, REST_NOISE),
+                learning_rate=REST_RATE,
+                looks=looks(plan.scaled(REST_STEPS)),
+            ),
+        )
+
+    def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
+        """Return the student; that of the control is its teacher, unbalanced."""
+        start = _unbalanced(problem["control"]) if arm.name == "control" else problem["initial"]
+        return start.ravel()
+
+    def views(self, arm: Arm, problem: Mapping[str, Array], states: Array) -> dict[str, Array]:
+        """Return ratios, imbalances and predicted ratios, the exact loss, and the ratios at the noise equilibrium."""
+        teacher = problem["control" if arm.name == "control" else "teacher"]
+        neurons = states.reshape(len(states), -1, INPUTS + 1)
+        first = self.start(arm, problem).reshape(-1, INPUTS + 1)
+        noise = {"noisy": NOISE, "clean": 0.0, "control": REST_NOISE}[arm.name]
+        views = pair_views(*_squares(neurons), *_squares(first))
+        views["loss"] = np.array([population_loss(each, teacher) for each in neurons]) + noise**2
+        if arm.name != "clean":
+            views["rest"] = _resting_ratios(arm, states[-1])
+        return views
+
+    def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
+        """Return losses and ratios beside the published ones, and what the imbalance predicts."""
+        end, is_code = plan.steps, not plan.is_text
+        found = [
+            Measured("largest ratio at the start", arrays["noisy.first_ratio"].max(axis=1), 3.6 if is_code else None),
+        ]
+        for step, what, value in ((CAPTION, "least ratio", 0.925), (AXIS, "loss", 1.007)):
+            if step <= end:
+                view = arrays["noisy.loss" if what == "loss" else "noisy.ratio"][:, _at(arrays, step)]
+                seen = view if view.ndim == 1 else view.min(axis=1)
+                found.append(Measured(f"{what} after {step} iterations", seen, value if is_code else None))
+        final = 0.063 if is_code and end == self.steps else None
+        return [
+            *found,
+            Measured(f"loss after {end} iterations", arrays["noisy.loss"][:, -1], final),
+            Measured("ratio of the median neuron at the end", np.median(arrays["noisy.ratio"][:, -1], axis=1)),
+            Measured("  at the noise equilibrium of the final state", np.median(arrays["noisy.rest"], axis=1)),
+            Measured("  largest distance from the ratio predicted from q(0)", _off(arrays)),
+            Measured("  largest distance from the run without label noise", _unlike(arrays)),
+            Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", _drift(arrays, "noisy")),
+            Measured("  the same without label noise", _drift(arrays, "clean")),
+            Measured(
+                "control: ratio of the median neuron, to 1/sqrt(3) = 0.577",
+                np.median(arrays["control.ratio"][:, -1], axis=1),
+            ),
+        ]
+
+    def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
+        """Return whether ratios follow the growth of norms at a kept imbalance, or noise."""
+        ratios = arrays["noisy.ratio"][:, -1]
+        within = int(np.sum(np.all(np.abs(ratios - 1.0) <= WITHIN, axis=1)))
+        off, rest = float(np.median(_off(arrays))), float(np.nanmedian(arrays["noisy.rest"]))
+        to_rest = float(np.median(np.max(np.abs(ratios - arrays["noisy.rest"]), axis=1)))
+        cause = "norms grow while imbalances hardly change" if off < to_rest else "noise has moved imbalances"
+        return (
+            f"All 16 ratios are within 10 % of 1 in {within} of {len(ratios)} seeds: {cause}. "
+            f"What q(0) predicts is off by {off:.2g} at most (median over seeds); the noise equilibrium of the final "
+            f"state, {rest:.2f} for the median neuron, by {to_rest:.2g}; without label noise ratios differ by "
+            f"{float(np.median(_unlike(arrays))):.2g}; the control goes to "
+            f"{float(np.median(arrays['control.ratio'][:, -1])):.3f} where label noise predicts 0.577."
+        )
+
+    def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
+        """Draw ratios, what the imbalance predicts of them, the loss, and the control."""
+        paper = drawing(11.0, 7.0)
+        ratios, kept, losses, control = paper.subplots(2, 2).flat
+        steps = arrays["noisy.steps"]
+        extremes(ratios, steps, arrays["noisy.ratio"], "neurons")
+        ratios.axhline(
+            float(np.nanmedian(arrays["noisy.rest"])), color="0.5", ls=":", label="noise equilibrium, median"
+        )
+        ratios.axvline(AXIS, color="0.8", lw=0.8)
+        ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
+        off = np.abs(arrays["noisy.ratio"] - arrays["noisy.predicted"]).max(axis=2)
+        unlike = np.abs(arrays["noisy.ratio"] - arrays["clean.ratio"]).max(axis=2)
+        band(kept, steps, np.abs(arrays["noisy.ratio"] - 1.0).max(axis=2), color="C0", label="from 1")
+        band(kept, steps, off, color="C3", label="from what q(0) predicts")
+        band(kept, steps, unlike, color="C4", label="from the run without label noise")
+        kept.set(xscale="log", yscale="log", ylabel="largest distance of a ratio")
+        band(losses, steps, arrays["noisy.loss"], color="C0", label="all inputs, noise included")
+        losses.axhline(NOISE**2, color="0.5", ls=":", label="noise alone")
+        losses.set(xscale="log", yscale="log", ylabel="loss")
+        extremes(control, arrays["control.steps"], arrays["control.ratio"], "neurons")
+        control.axhline(INPUTS**-0.5, color="0.5", ls=":", label="noise equilibrium, 1/sqrt(3)")
+        control.set(xscale="log", yscale="log", ylabel="control: |v| / |w|")
+        for ax in (ratios, control):
+            ax.axhline(1.0, color="black", lw=0.8, ls="--", label="balanced")
+        for ax in (ratios, kept, losses, control):
+            ax.set_xlabel("iteration")
+            ax.legend(fontsize="x-small", frameon=False)
+            ax.spines[["top", "right"]].set_visible(False)
+        return paper
+
+
+def population_loss(student: Array, teacher: Array) -> float:
+    """Return the mean of (f - f_teacher)² over x ~ N(0, I), exactly, for neurons (w, v) in rows.
+
+    E relu(a . x) relu(b . x) = |a| |b| (sin t + (pi - t) cos t) / (2 pi), t the angle between a and b (the arc-cosine
+    kernel of Cho and Saul, 2009).
+    """
+    w = np.concatenate([student[:, :-1], teacher[:, :-1]])
+    v = np.concatenate([student[:, -1], -teacher[:, -1]])
+    norms = np.linalg.norm(w, axis=1)
+    units = w / np.where(norms > 0.0, norms, 1.0)[:, None]
+    cosine = np.clip(units @ units.T, -1.0, 1.0)
+    angle = np.arccos(cosine)
+    kernel = np.outer(norms, norms) * (np.sin(angle) + (np.pi - angle) * cosine) / (2.0 * np.pi)
+    return float(max(0.0, v @ kernel @ v))
+
+
+def _student(teacher: Array) -> Model:
+    """Return a layer of as many neurons as the teacher has, on fresh inputs with its labels."""
+
+    def labels(x: tuple[sympy.Symbol, ...]) -> sympy.Expr:
+        return sympy.Add(
+            *(
+                exact(v) * sympy.Max(0, sympy.Add(*(exact(a) * each for a, each in zip(w, x, strict=True))))
+                for *w, v in teacher.tolist()
+            )
+        )
+
+    return relu_network(INPUTS, len(teacher), data=Fresh(inputs={"X": (INPUTS,)}, labels={"y": labels}))
+
+
+def _sgd(batch: int, noise: float) -> SGD:
+    return SGD(batch_size=batch, label_noise={"y": noise})
+
+
+def _unbalanced(neurons: Array) -> Array:
+    """Return neurons (w, v) as (s w, v / s)."""
+    s = unbalanced(len(neurons), UNBALANCE)[:, None]
+    return np.concatenate([neurons[:, :-1] * s, neurons[:, -1:] / s], axis=1)
+
+
+def _squares(neurons: Array) -> tuple[Array, Array]:
+    """Return |w|² and v²."""
+    squares: Array = neurons**2
+    return squares[..., :-1].sum(axis=-1), squares[..., -1]
+
+
+def _resting_ratios(arm: Arm, state: Array) -> Array:
+    """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
+    count = len(state) // (INPUTS + 1)
+    try:
+        rest = laws.noise_equilibrium(arm.model, state, dynamics=arm.dynamics).x
+    except UnsupportedModelError:
+        return np.full(count, np.nan)
+    up, down = _squares(rest.reshape(count, -1))
+    return np.sqrt(down / up)
+
+
+def _at(arrays: Mapping[str, Array], step: int) -> int:
+    return int(np.searchsorted(arrays["noisy.steps"], step))
+
+
+def _off(arrays: Mapping[str, Array]) -> Array:
+    return np.asarray(np.abs(arrays["noisy.ratio"] - arrays["noisy.predicted"])[:, -1].max(axis=1))
+
+
+def _unlike(arrays: Mapping[str, Array]) -> Array:
+    return np.asarray(np.abs(arrays["noisy.ratio"] - arrays["clean.ratio"])[:, -1].max(axis=1))
+
+
+def _drift(arrays: Mapping[str, Array], arm: str) -> Array:
+    first = arrays[f"{arm}.first_imbalance"]
+    moved = np.abs(arrays[f"{arm}.imbalance"][:, -1] - first).sum(axis=1)
+    return np.asarray(moved / np.abs(first).sum(axis=1))
