@@ -1,6 +1,7 @@
 """Laws on slices, near them and in shells, against integrals over the plane or along the slice that know no theta."""
 
 import math
+import sys
 from typing import Any
 
 import mpmath
@@ -35,6 +36,17 @@ def block(m: int, n: int, loss: Any = lambda s, z: (s - 1) ** 2 / 2) -> Model:
         symmetry=Scaling(dict.fromkeys(a, 1) | dict.fromkeys(b, -1)),
         observables={"strength": strength, "imbalance": p - q, "size": p + q},
     )
+
+
+def four(z: Any) -> Any:
+    """A loss that knows all directions of U, and one of V."""
+    return sum(k * x**2 for k, x in enumerate(z, start=1))
+
+
+@pytest.fixture(autouse=True)
+def _without_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the first integrations are compared with others; `test_confirmation` has the second, for seconds a law."""
+    monkeypatch.setattr(sys.modules[density.__module__], "require_confirmation", lambda *_: None)
 
 
 def law(model: Model, observable: str, dynamics: Any, temperature: float = T, **more: Any) -> Density:
@@ -365,7 +377,12 @@ def test_nothing_overflows(settings: dict[str, Any]) -> None:
         ((UV, "theta", Ambient(0.1)), {"given": "imbalance"}, InvalidArgumentError, "given must be"),
         ((UV, "norm", SoftSlice(1.0)), {"method": "closed form"}, InvalidArgumentError, "no closed form"),
         ((chain(3), "theta", GaugeFixed((0.1, 0.2, 0.3))), {}, InvalidArgumentError, "3 numbers"),
-        ((block(4, 3, lambda s, z: z[0] ** 2), "strength", GaugeFixed(0.0)), {}, UnsupportedModelError, "5 angles"),
+        (
+            (block(4, 3, lambda s, z: s**2 + four(z)), "strength", GaugeFixed(0.0)),
+            {},
+            UnsupportedModelError,
+            "4 angles",
+        ),
     ],
 )
 def test_what_is_not_known_is_refused(request_: Any, more: dict[str, Any], error: Any, words: str) -> None:
