@@ -44,7 +44,8 @@ class SGD(Dynamics):
         The coefficient of |x|**2 / 2; >= 0.
     epochs : bool
         Whether each walker goes through the rows in a random order of its own, a new one in each epoch. An epoch has
-        n // B steps; rows that are left over are not seen in it. `replace` is then of no account.
+        n // B steps; rows that are left over are not seen in it. `replace` is then of no account. A thread keeps the
+        orders of a block of walkers, 4 bytes for each row and walker.
     inclusion : float, optional
         In place of `batch_size`: each row is in the batch with this probability, 0 < p <= 1, independently of others.
     normalisation : float, optional
