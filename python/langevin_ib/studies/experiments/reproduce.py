@@ -25,7 +25,7 @@ __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Completion(), Spectral(), Piecewise())}
 """The figures that can be made, by name."""
 
-QUICK_SEEDS = 4
+QUICK_SEEDS = 3
 """So many seeds at most are taken for a quick look."""
 
 
