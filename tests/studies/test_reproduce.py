@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import langevin_ib as lib
 import numpy as np
@@ -70,6 +72,22 @@ class TestProgressAndInterruption:
         whole = lib.reproduce("fig5", seeds=1, **SHORT).arrays
         np.testing.assert_array_equal(made.arrays["l1.weights"], whole["l1.weights"])
 
+    @pytest.mark.skipif(
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler,
+        reason="Ctrl-C is ignored, or somebody else's",
+    )
+    def test_ctrl_c_within_a_run_keeps_the_seeds_that_are_done(self) -> None:
+        steps, sent = 20_000, []
+
+        def press(made: int, _: int) -> None:
+            if made > 3 * steps and not sent:
+                sent.append(made)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        made = lib.reproduce("fig5", seeds=3, steps=steps, progress=press)
+        assert made.interrupted
+        assert made.seeds in ((0,), (0, 1))
+
     def test_nothing_done_is_an_interruption(self, monkeypatch) -> None:
         def stopped(*_, **__):
             raise KeyboardInterrupt
@@ -89,6 +107,7 @@ class TestBadInput:
             ({"steps": 0}, "steps must lie between"),
             ({"variant": "caption"}, "variant='caption' is unknown; choose one of 'code', 'text'"),
             ({"rng": "x"}, "rng='x'"),
+            ({"out": 3}, "out must be a path of a folder, got 3"),
             ({"data": 3}, "data must map names to arrays"),
             ({"data": {"X": np.zeros(3)}}, "is none of the arrays of fig5, which are t, y, w_true"),
             ({"data": {"y": np.zeros(3)}}, r"shape \(32,\), got an array of \(3,\)"),
