@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import langevin_ib as lib
@@ -12,7 +13,10 @@ import scipy.stats
 import sympy
 from langevin_ib.errors import UnsupportedModelError
 from langevin_ib.laws.confirmation import Target, require_confirmation
+from langevin_ib.laws.density import _density, _target
 from langevin_ib.laws.line import Density
+from langevin_ib.laws.request import LawRequest
+from langevin_ib.process import Process
 
 U, V, W = lib.parameters("u v w")
 Y, ROW = sympy.IndexedBase("y"), sympy.Idx("i", 3)
@@ -105,3 +109,48 @@ class _Moved:
 
     def support(self) -> Any:
         return -math.inf, math.inf
+
+
+UV, CHAIN = lib.models.scalar_product(), lib.models.scalar_product(3)
+NEURON = lib.models.relu_neuron(3)
+ON_SLICES: dict[str, tuple[Any, str, Any, Any]] = {
+    "theta": (UV, "theta", lib.GaugeFixed(0.5), lib.Constrained(0.5)),
+    "a curve": (UV, "u", lib.Constrained(0.5), lib.Constrained(0.5, fixman=True)),
+    "Fixman's term": (UV, "theta", lib.Constrained(0.5, fixman=True), lib.Constrained(0.5)),
+    "another level": (UV, "norm", lib.GaugeFixed(0.5), lib.GaugeFixed(0.6)),
+    "a chain": (CHAIN, "theta", lib.GaugeFixed((0.4, 0.3)), lib.Constrained((0.4, 0.3))),
+    "a neuron": (NEURON, "strength", lib.GaugeFixed(), lib.Constrained()),
+}
+
+
+@pytest.mark.parametrize("name", ON_SLICES)
+def test_on_slices_right_laws_pass_and_wrong_ones_do_not(name: str) -> None:
+    """Laws by formulas and along curves, against importance sampling of all of space with points moved to the slice.
+
+    The wrong law is that of the other measure, or of another level.
+    """
+    model, observable, right, wrong = ON_SLICES[name]
+    asked = LawRequest(process=Process(model, right, 0.3), observable=observable)
+    target = _target(asked)
+    assert target is not None
+    require_confirmation(_density(asked), target, "the law")
+    with pytest.raises(
+        UnsupportedModelError, match=r"does not agree: the probability of values up to .* by the second"
+    ):
+        require_confirmation(_density(replace(asked, process=Process(model, wrong, 0.3))), target, "the law")
+
+
+def test_a_condition_on_a_slice() -> None:
+    asked = LawRequest(process=Process(UV, lib.GaugeFixed(0.5), 0.3), observable="theta", given=("u", 0.0, 1.5))
+    target, law = _target(asked), _density(asked)
+    assert target is not None
+    require_confirmation(law, target, "the law")
+    with pytest.raises(UnsupportedModelError, match="does not agree"):
+        require_confirmation(_density(replace(asked, given=("u", 0.0, 1.4))), target, "the law")
+
+
+def test_only_off_slices_it_has_to_tell() -> None:
+    target = _target(LawRequest(process=Process(UV, lib.GaugeFixed(0.5), 0.3), observable="theta"))
+    assert target is not None
+    assert not target.has_to_tell
+    assert Target(target.potential, target.observable, target.parameters, {}, 0.3).has_to_tell

@@ -210,7 +210,7 @@ def sphere_loss(n: Array) -> Array:
 
 @pytest.mark.parametrize("dim", [3, 4])
 def test_directions_under_a_loss_that_does_not_know_the_length(dim: int) -> None:
-    """Points of a Gaussian sample, weighted: means within 4.9 standard errors, one false alarm in a million."""
+    """Points of a Gaussian sample, weighted: within 4.9 standard errors, one false alarm in a million."""
     n = np.random.default_rng(5).normal(size=(dim, 400_000))
     n /= np.linalg.norm(n, axis=0)
     weight = np.exp(-sphere_loss(n) / T)

@@ -17,6 +17,10 @@ from langevin_ib.process import Process
 
 PRODUCT = lib.models.scalar_product(target=1.0)
 T = 0.3
+U, V = lib.parameters("u v")
+UNEQUAL = lib.Model(
+    parameters=(U, V), predictor={"z": U**2 * V}, loss=(U**2 * V - 1) ** 2 / 2, symmetry=lib.Scaling({U: 1, V: -2})
+)
 
 
 def square(components):
@@ -36,7 +40,7 @@ LAWS = {
     "ambient": (PRODUCT, "theta", lib.Ambient(weight_decay=0.1), None),
     "shell": (PRODUCT, "theta", lib.Ambient(weight_decay=0.3), ("imbalance", -0.5, 0.5)),
     "slice": (PRODUCT, "theta", lib.GaugeFixed(level=-0.5), None),
-    "rigid": (PRODUCT, "theta", lib.Constrained(level=0.5), None),
+    "rigid, other weights": (UNEQUAL, "z", lib.Constrained(level=0.5), None),
     "chain": (lib.models.scalar_product(depth=3), "theta", lib.GaugeFixed(level=(0.4, 0.3)), None),
     "neuron": (lib.models.relu_neuron(3, loss=square), "strength", lib.Constrained(level=0.3, fixman=True), None),
 }

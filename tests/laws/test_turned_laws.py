@@ -10,6 +10,7 @@ import pytest
 import sympy
 from langevin_ib import Ambient, Constrained, GaugeFixed, SoftSlice, models
 from langevin_ib.errors import NotNormalizableError
+from langevin_ib.laws import identities
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
@@ -143,3 +144,13 @@ def test_translations_beside_scalings() -> None:
     for p in PROBES:
         expected = on_line(lambda z: np.exp(-((z - 1) ** 2) / (2 * T)) / np.hypot(LEVEL, z), float(law.ppf(p)))
         assert expected == pytest.approx(p, abs=1e-9)
+
+
+@pytest.mark.parametrize("dynamics", [GaugeFixed(), Constrained(), Constrained(fixman=True)])
+def test_the_virial_on_the_slice_of_a_translation(dynamics: object) -> None:
+    """x . grad V is d V'(d) there, whose mean is T by parts: one dimension is left."""
+    (identity,) = identities(logits(), dynamics=dynamics, temperature=T)
+    assert identity.value == pytest.approx(T, rel=1e-12)
+    law = lib.density(logits(), "d", dynamics=dynamics, temperature=T)
+    slope = sympy.lambdify((A, B), identity.expression)
+    assert law.expect(lambda d: slope(d / 2, -d / 2)) == pytest.approx(T, rel=1e-9)

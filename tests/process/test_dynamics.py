@@ -333,6 +333,16 @@ class TestRefusals:
             bound_of(Process(model, lib.GaugeFixed(level=1.0), 0.1))
         assert bound_of(Process(model, lib.Constrained(level=1.0), 0.1)) is not None
 
+    def test_constraints_that_are_too_many(self):
+        """In one block, in all, and none of both."""
+        with pytest.raises(UnsupportedModelError, match="hang together"):
+            bound_of(Process(lib.models.scalar_product(18), lib.Constrained(level=0.5), 0.1))
+        with pytest.raises(UnsupportedModelError, match="derivatives of 160 constraints"):
+            bound_of(Process(lib.models.hadamard(160), lib.Constrained(level=0.5), 0.1))
+        bound = bound_of(Process(lib.models.hadamard(20), lib.Constrained(level=0.5), 0.1))
+        assert bound is not None
+        assert bound[2] == [1] * 20
+
     def test_general_linear_groups_at_other_levels(self):
         with pytest.raises(UnsupportedModelError, match="level 0 only"):
             bound_of(Process(GL, lib.GaugeFixed(level=0.5), 0.1))

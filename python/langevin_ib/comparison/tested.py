@@ -74,8 +74,8 @@ def _refuted(sample: Proportions, slots: Slots, unresolved: str) -> tuple[Partit
     test = allowing_for(sample.test(cells), slots.error) if len(cells) > 1 else None
     if test is None or test.pvalue > REFUTED:
         raise InvalidArgumentError(
-            f"{unresolved}: a single bin or tail has the probability {slots.probability.max():.6f}; use a range like "
-            "law.interval(0.999) and at least 20 bins inside of it"
+            f"{unresolved}: a single bin or tail has the probability {slots.probability.max():.6f}; use a "
+            "narrower range, such as law.interval(0.999) of a law, and at least 20 bins inside of it"
         )
     return cells, test
 

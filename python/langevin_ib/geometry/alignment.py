@@ -80,6 +80,7 @@ def turned(model: Model, frame: Frame) -> Model:
             **{str(x): column for x, column in x_of_y.items()},
         },
         "data": model.data,
+        "fresh": model.fresh,
         "slice": None if model.slice is None else {name: moved(f) for name, f in model.slice.items()},
     }
     # Invariance does not depend on coordinates, and was checked in x.

@@ -24,6 +24,9 @@ def scaling_weights(model: Model) -> FloatArray | None:
     if model.symmetry is None:
         return None
     matrices = model.noncompact_matrices()
+    if not all(matrix.todok() for matrix in matrices):
+        # A translation is none.
+        return None
     if not matrices or any(i != j for matrix in matrices for (i, j) in matrix.todok()):
         return None
     if model.slice is not None:

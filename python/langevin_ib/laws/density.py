@@ -7,10 +7,11 @@ from dataclasses import replace
 from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import UnsupportedModelError
+from ..geometry import scaling_weights
 from ..model import Model
 from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
-from .confirmation import Target, require_confirmation
+from .confirmation import OnSlice, Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
@@ -23,6 +24,9 @@ from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["Density", "confirmed", "density"]
+
+_MOST_ON_SLICES = 4
+"""Of more parameters the second integration on a slice takes too long."""
 
 
 def density(
@@ -119,7 +123,7 @@ def density(
 
 
 def confirmed(asked: LawRequest) -> Density:
-    """Return the law once a second integration has confirmed it; those on slices are as they were found."""
+    """Return the law once a second integration has confirmed it, where there is one: see `_target`."""
     if asked.method == "sampling":
         if asked.is_on_slice:
             require_one_law(asked)
@@ -129,13 +133,25 @@ def confirmed(asked: LawRequest) -> Density:
     if simple.is_on_slice:
         require_one_law(simple)
     # Off slices, what was asked is integrated, in its own coordinates.
-    asked = simple if asked.is_on_slice else asked
-    model = asked.model
-    if isinstance(asked.dynamics, Ambient | SoftSlice):
-        condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
-        target = Target(asked.process.potential, asked.expression, model.parameters, model.data, asked.T, condition)
+    target = _target(simple if asked.is_on_slice else asked)
+    if target is not None:
         require_confirmation(law, target, f"the law of {asked.observable!r} = {shown(asked.expression)}")
     return law
+
+
+def _target(asked: LawRequest) -> Target | None:
+    """Return what the second integration is of; None on slices of other groups than scalings, or in many dimensions."""
+    model = asked.model
+    condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
+    # What drives a constrained process with Fixman's term has that term in it, which the law has in its measure.
+    potential = model.potential() if asked.is_on_slice else asked.process.potential
+    content = (potential, asked.expression, model.parameters, model.data, asked.T, condition)
+    if not asked.is_on_slice:
+        return Target(*content) if isinstance(asked.dynamics, Ambient | SoftSlice) else None
+    weights = scaling_weights(model)
+    if weights is None or model.dim > _MOST_ON_SLICES:
+        return None
+    return OnSlice(*content, weights=weights, levels=asked.levels(len(weights)), rigid=asked.is_rigid)
 
 
 def _density(asked: LawRequest) -> Density:

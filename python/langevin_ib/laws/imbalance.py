@@ -150,9 +150,10 @@ def _symmetric(model: Model) -> FloatArray:
     UnsupportedModelError
         If one of them is not symmetric.
     """
-    constraints = model.noncompact_matrices()
+    # Those of translations are zero: gradients have no component along them.
+    constraints = [matrix for matrix in model.noncompact_matrices() if matrix.todok()]
     if not constraints:
-        raise UnsupportedModelError("the model's symmetry is compact, and has no imbalance")
+        raise UnsupportedModelError("the model's symmetry is compact, or translations, and has no imbalance")
     return np.stack([numeric(matrix).toarray() for matrix in constraints])
 
 

@@ -145,12 +145,12 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
             "is the same in all directions, and has laws instead: see density"
         )
     points = checked_points(checked_model(model), x)
-    if any(map(is_translation, model.generator_matrices())):
-        raise UnsupportedModelError(
-            "the model has translations, along which gradients and their noise vanish: SGD does not move a point along "
-            "them, or to where a weight decay says; leave them out of symmetry= to ask about the others"
-        )
     pull = _pull(Process.of(model, dynamics, allow_zero=True), step_size)
+    if pull and any(map(is_translation, model.generator_matrices())):
+        raise UnsupportedModelError(
+            "along the model's translations there is no noise, and a weight decay alone says where a point goes; leave "
+            "them out of symmetry= to ask about the others"
+        )
     factors = tuple(factor for factor in factors_of_group(model) if len(factor.constraints))
     if not factors:
         raise UnsupportedModelError("the model's symmetry is compact: noise does not move a point along its orbits")

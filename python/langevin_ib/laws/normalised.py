@@ -30,6 +30,8 @@ def as_neuron(asked: LawRequest) -> LawRequest:
     Else it is the request itself. The parameters become y_g for the neuron's v and y_w for its u.
     """
     model = asked.model
+    if model.fresh is not None:
+        return asked
     try:
         pieces = pieces_of(model)
     except UnsupportedModelError:

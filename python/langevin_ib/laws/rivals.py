@@ -15,6 +15,7 @@ from .density import confirmed
 from .line import Density
 from .remedies import RUNS
 from .request import Given, LawRequest
+from .simplified import simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["rivals"]
@@ -85,7 +86,8 @@ def rivals(
 def _rivals(request: LawRequest, cutoff: float | None) -> dict[str, Density]:
     # The right law has to exist for its rivals to mean anything.
     right = confirmed(request)
-    family = family_of_symmetry(request) or family_in_plane(request)
+    simple = simplified(request)
+    family = family_of_symmetry(simple) or family_in_plane(simple)
     laws = None if family is None else family.rivals(cutoff)
     if laws is None:
         raise InvalidArgumentError(

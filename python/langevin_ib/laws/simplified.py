@@ -35,7 +35,7 @@ def simplified(asked: LawRequest) -> LawRequest:
     Where that can not be done, or there is nothing to do, it is the request itself.
     """
     model = asked.model
-    if model.slice is not None or not model.symmetries:
+    if model.slice is not None or model.fresh is not None or not model.symmetries:
         return asked
     try:
         plain = aligned(model)

@@ -3,7 +3,8 @@ r"""Exact identities of stationary laws: expectations that are known for any los
 For a linear vector field A x, integrating div(A x exp(-V/T)) gives E[A x . grad V] = T tr A under the Gibbs law of the
 plane, soft slices included: A = 1 and the generators of the symmetry are taken. On a slice of level 0 with quadratic
 constraints, which is a cone, dilations act on the constraints as well: delta(chi) has the degree -2 in x, the surface
-measure one more than that, so that for k constraints E[x . grad V] = T (dim - 2 k), or T (dim - k) on the rigid slice.
+measure one more than that, so that for k constraints E[x . grad V] = T (dim - 2 k), or T (dim - k) on the rigid slice;
+a constraint a . x of a translation counts once on either.
 For blocks this is E[s L'(s)] = T (m + n - 2)/2, for a neuron z in R^d E[z . grad L] = T (d - 1)/2, and for weight decay
 the generator gives E[|U|^2 - |V|^2] = T (m - n)/lambda.
 """
@@ -105,7 +106,8 @@ def _of_gibbs(model: Model, dynamics: Ambient | SoftSlice, T: float) -> Iterator
 
 
 def _of_cone(model: Model, dynamics: Dynamics, T: float) -> Identity:
-    count = len(model.constraints())
     is_rigid = isinstance(dynamics, Constrained) and not dynamics.fixman
-    value = T * (model.dim - (1 if is_rigid else 2) * count)
+    # Constraints a . x of translations are of the first degree.
+    degrees = [1 if is_rigid or not form.matrix.todok() else 2 for form in model.forms()]
+    value = T * (model.dim - sum(degrees))
     return Identity("virial of dilation", _virial(model, model.parameters, model.potential()), value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ __all__ = [
     "same_data",
     "same_formulas",
     "symmetry_texts",
+    "texts_of",
     "unpacked",
 ]
 
@@ -47,6 +48,11 @@ def digest_of(texts: Sequence[str], data: Mapping[str, NDArray[np.float64]] = NO
         content.update(f"\ndata {name}: {data[name].shape}\n".encode())
         content.update(data[name].astype("<f8", copy=False).data)
     return content.hexdigest()
+
+
+def texts_of(kind: str, named: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Return named formulas as text."""
+    return [(f"{kind} {name}", canonical_text(formula)) for name, formula in named]
 
 
 def same_data(one: Mapping[str, NDArray[np.float64]], other: Mapping[str, NDArray[np.float64]]) -> bool:

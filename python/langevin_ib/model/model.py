@@ -25,6 +25,7 @@ from .content import (
     same_data,
     same_formulas,
     symmetry_texts,
+    texts_of,
     unpacked,
 )
 from .elimination import loss_of_predictor
@@ -300,16 +301,16 @@ class Model:
         return digest_of([canonical_text(each) for each in (self.parameters, self.loss, self.confinement)], self.data)
 
     def _texts(self) -> list[tuple[str, str]]:
-        """Return all formulas as text, mappings in the order of their names."""
+        """Return all formulas as text, mappings in the order of their names, the constraints in their own."""
         slices = () if self.slice is None else self.slice.items()
         return [
             ("parameters", canonical_text(self.parameters)),
-            *((f"predictor {name}", canonical_text(self.predictor[name])) for name in sorted(self.predictor)),
+            *texts_of("predictor", sorted(self.predictor.items())),
             ("loss", canonical_text(self.loss)),
             *(text for number, symmetry in enumerate(self.symmetries) for text in symmetry_texts(number, symmetry)),
             ("confinement", canonical_text(self.confinement)),
-            *((f"observable {name}", canonical_text(self.observables[name])) for name in sorted(self.observables)),
-            *((f"constraint {name}", canonical_text(expression)) for name, expression in slices),
+            *texts_of("observable", sorted(self.observables.items())),
+            *texts_of("constraint", slices),
             *([] if self.fresh is None else [("fresh", repr(self.fresh))]),
         ]
 

@@ -12,7 +12,7 @@ from ..checks import shown
 from ..errors import UnsupportedModelError
 from ..model import Fresh, Model
 from ..program import Program, Tape
-from .risk import Risk
+from .risk import Risk, as_written
 
 __all__ = ["FreshRows"]
 
@@ -43,7 +43,7 @@ class FreshRows:
     def gradient(self) -> Tape:
         """The tape of the gradient of a row's loss; its coordinates are the parameters, followed by what is drawn."""
         model = self.risk.model
-        return Program((*model.parameters, *self.drawn), self.risk.row.xreplace(self.columns)).gradient_by(model.dim)
+        return Program((*model.parameters, *self.drawn), as_written(self.risk.row, self.columns)).gradient_by(model.dim)
 
     def entries(self, symbols: Sequence[sympy.Symbol]) -> Tape:
         """Return the tape of some entries of a row of the sample, as functions of what is drawn."""
@@ -71,7 +71,7 @@ def _rows_of(model: Model, noise: tuple[tuple[str, float], ...]) -> FreshRows:
     labels: list[float] = []
     columns: dict[sympy.Basic, sympy.Expr] = {}
     for symbol, entry in zip(risk.symbols, risk.entries, strict=True):
-        columns[symbol] = _column(fresh, risk, entry).xreplace(names)
+        columns[symbol] = as_written(_column(fresh, risk, entry), names)
         sigma = spread.get(risk.array_of(entry), 0.0)
         if sigma > 0.0:
             noisy.append(sympy.Symbol(f"noise_{len(noisy)}", real=True))

@@ -16,7 +16,7 @@ from ..model import Model
 from ..model.expressions import exact, index_factors, limits_of, sketch
 from ..program import Program, Tape
 
-__all__ = ["Risk"]
+__all__ = ["Risk", "as_written"]
 
 MOST_TERMS = 100
 """A sum within a row is written out if it has at most so many terms."""
@@ -138,14 +138,23 @@ def _risk_of(model: Model) -> Risk:
         else:
             fixed[entry] = exact(float(_column(entry, index, numbers[:1], model)[0]))
     symbols = [sympy.Symbol(f"{_ENTRY}{k}", real=True) for k in range(len(entries) + 1)]
-    body = body.xreplace({**dict(zip(entries, symbols, strict=False)), **fixed})
+    body = as_written(body, {**dict(zip(entries, symbols, strict=False)), **fixed})
     if body.has(index):
         entries.append(index)
         columns.append(numbers.astype(np.float64))
-        body = body.xreplace({index: symbols[len(entries) - 1]})
+        body = as_written(body, {index: symbols[len(entries) - 1]})
     table = np.stack(columns, axis=1)
     table.flags.writeable = False
     return Risk(model, body, tuple(symbols[: len(entries)]), tuple(entries), index, table, sympy.Add(*parts.rest))
+
+
+def as_written(expression: sympy.Expr, values: Mapping[sympy.Basic, sympy.Basic]) -> sympy.Expr:
+    """Return an expression with some parts replaced and nothing else changed.
+
+    SymPy would look for a simpler form of every maximum, which takes seconds for dozens of rectified units.
+    """
+    with sympy.evaluate(False):
+        return expression.xreplace(values)
 
 
 class _Parts:
@@ -188,7 +197,7 @@ class _Parts:
             )
 
     def _moves_with_rows(self, part: sympy.Expr) -> bool:
-        return part.has(sympy.Sum) and part.has(sympy.Indexed) and bool(part.free_symbols & self.symbols)
+        return part.has(sympy.Sum) and part.has(sympy.Indexed) and bool(part.atoms(sympy.Symbol) & self.symbols)
 
     def _sum(self, part: sympy.Sum, factor: sympy.Expr) -> None:
         *inner, (index, first, last) = limits_of("the loss", part)
@@ -201,7 +210,9 @@ class _Parts:
                 f"{sketch(part)} goes over {scope[2] - scope[1] + 1} rows from {scope[1]} on, another sum of the loss "
                 f"over {self.scope[2] - self.scope[1] + 1} from {self.scope[1]} on; SGD needs one mean over rows"
             )
-        body = _written_out(body.xreplace({index: self.scope[0]}), self.scope[0])
+        if index != self.scope[0]:
+            body = as_written(body, {index: self.scope[0]})
+        body = _written_out(body, self.scope[0])
         self.bodies.append(factor * body)
 
 

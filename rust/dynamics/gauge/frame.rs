@@ -83,12 +83,12 @@ impl Turn {
 
     #[inline(always)]
     fn apply<R: Real>(&self, x: &mut [R], room: &mut [R], entry: impl Fn(usize, usize) -> f64) {
-        for row in 0..self.coordinates.len() {
+        for (row, turned) in room[..self.coordinates.len()].iter_mut().enumerate() {
             let mut sum = R::constant(0.0);
             for (column, &i) in self.coordinates.iter().enumerate() {
                 sum = R::constant(entry(row, column)).mul_add(x[i], sum);
             }
-            room[row] = sum;
+            *turned = sum;
         }
         for (&i, &value) in self.coordinates.iter().zip(&*room) {
             x[i] = value;

@@ -162,7 +162,7 @@ impl<P: Pack> Feed<P> {
                     for (k, &(entry, scale)) in noisy.entries.iter().enumerate() {
                         let drawn = &drawn.as_flattened()[(turn * count + k) * walkers + pack * P::LANES..];
                         let numbers = &mut self.numbers[entry * P::LANES..(entry + 1) * P::LANES];
-                        numbers.iter_mut().zip(drawn).for_each(|(number, &drawn)| *number = *number + scale * drawn);
+                        numbers.iter_mut().zip(drawn).for_each(|(number, &drawn)| *number += scale * drawn);
                     }
                 }
                 for numbers in self.numbers.chunks_exact(P::LANES) {

@@ -54,6 +54,7 @@ impl Row {
     }
 
     /// One worker's registers and room.
+    #[must_use]
     pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => Worker::Tape(row.evaluator()),

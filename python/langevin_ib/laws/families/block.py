@@ -81,7 +81,12 @@ class Block:
         product = "theta" if self.is_scalar else "component"
         candidates = [
             *(
-                (product, 1.0, a * b, self.left[i] * self.right[j])
+                (
+                    product,
+                    factor := round(float(value[0] / (a * b)[0]), 12),
+                    factor * a * b,
+                    self.left[i] * self.right[j],
+                )
                 for (i, a), (j, b) in itertools.product(enumerate(u), enumerate(v))
             ),
             ("strength", 1.0, np.sqrt(p * q), sympy.sqrt(squares[0]) * sympy.sqrt(squares[1])),

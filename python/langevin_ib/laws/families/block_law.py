@@ -69,7 +69,7 @@ class BlockLaw(BlockStrength):
         kind, factor = self.block.kind(self.request.expression)
         if kind in {"theta", "strength"}:
             support = (0.0 if kind == "strength" else -math.inf, math.inf)
-            weight = self._theta if kind == "theta" else self.log_strength
+            weight = (lambda x: self._theta(x / factor)) if kind == "theta" else self.log_strength
             is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
             method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
             self._refuse_closed_form(method)
@@ -79,7 +79,8 @@ class BlockLaw(BlockStrength):
         if kind == "signed":
             return self._signed()
         if kind == "component":
-            table = tabulated(self._component())
+            component = self._component()
+            table = tabulated(lambda z: component(z / factor))
             return self._weighted(table, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)
@@ -91,21 +92,24 @@ class BlockLaw(BlockStrength):
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return the laws with other corrections of theta and of the strength; None for what else is observed."""
-        kind = self.block.kind(self.request.expression)[0]
+        kind, factor = self.block.kind(self.request.expression)
         if kind not in {"theta", "strength"}:
             return None
         corrections: dict[str, tuple[str, float | None]] = {
             key: (text, exponent) for key, (exponent, text) in POWERS.items()
         }
         corrections["equation (6)"] = (LITERAL, None)
-        return existing({key: partial(self._rival, kind, key, *correction) for key, correction in corrections.items()})
+        return existing(
+            {key: partial(self._rival, (kind, factor), key, *correction) for key, correction in corrections.items()}
+        )
 
-    def _rival(self, kind: str, key: str, text: str, exponent: float | None) -> Density:
-        support = (-math.inf if kind == "theta" else 0.0, math.inf)
-        return labelled(self.request, key, text).weighted(partial(self._log_rival, kind, exponent), support=support)
+    def _rival(self, what: tuple[str, float], key: str, text: str, exponent: float | None) -> Density:
+        support = (-math.inf if what[0] == "theta" else 0.0, math.inf)
+        return labelled(self.request, key, text).weighted(partial(self._log_rival, what, exponent), support=support)
 
-    def _log_rival(self, kind: str, exponent: float | None, x: FloatArray) -> FloatArray:
+    def _log_rival(self, what: tuple[str, float], exponent: float | None, x: FloatArray) -> FloatArray:
         """Return the log-weight with a power of the right correction, or with s**(-1/2) if there is no exponent."""
+        kind, x = what[0], x / what[1]
         excess = self.m + self.n - 2
         s = np.maximum(np.abs(x), _TINY)
         correction = -0.5 * np.log(s) if exponent is None else exponent * self.measure.log_radial(s)

@@ -129,7 +129,8 @@ class SeveralBlocks(Recomputed):
         if self.is_separable:
             return self.of_one_block().density()
         remedy = "Give levels other than 0, or confine the process"
-        table = tabulated(self._log_weight)
+        _, factor = self.blocks[self.place].kind(self.request.expression)
+        table = tabulated(lambda theta: self._log_weight(theta / factor))
         return self.request.weighted(table, remedy=remedy, error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:

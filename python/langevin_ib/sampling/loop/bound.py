@@ -25,6 +25,10 @@ MOST_CONSTRAINTS = 16
 """More than so many that hang together the core does not hold walkers to along normals."""
 
 
+MOST_GRADIENTS = 50_000
+"""So many derivatives of constraints are computed in a step at most, those that are zero among them."""
+
+
 def bound_of(process: Process) -> Bound | None:
     """Return what the core has to know of the slice that walkers are bound to; None if to none.
 
@@ -100,6 +104,11 @@ def _along_normals(place: Slice, dynamics: Constrained) -> Bound:
         raise UnsupportedModelError(
             f"Constrained holds walkers to at most {MOST_CONSTRAINTS} constraints that hang together by their "
             f"parameters, not {largest}; take GaugeFixed, which has no such limit, or fewer constraints"
+        )
+    if count * model.dim > MOST_GRADIENTS:
+        raise UnsupportedModelError(
+            f"Constrained computes all {count * model.dim} derivatives of {count} constraints in every step, and "
+            f"{MOST_GRADIENTS} are the most; take GaugeFixed, which needs none"
         )
     if count >= model.dim:
         raise InvalidArgumentError(f"{count} constraints leave {model.dim} parameters no room to move; give fewer")
