@@ -25,7 +25,7 @@ __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Completion(), Spectral(), Piecewise())}
 """The figures that can be made, by name."""
 
-QUICK_SEEDS = 4
+QUICK_SEEDS = 3
 """So many seeds at most are taken for a quick look."""
 
 
@@ -75,6 +75,8 @@ def reproduce(
     ------
     InvalidArgumentError
         If an argument is wrong.
+    OSError
+        If `out` cannot be written to.
     KeyboardInterrupt
         After Ctrl-C, if not one seed was done.
 
@@ -97,6 +99,8 @@ def reproduce(
         seeds=min(count, QUICK_SEEDS) if quick else count,
         data=_checked_data(experiment, plan, data),
     )
+    if not (out is None or isinstance(out, (str, Path))):
+        raise InvalidArgumentError(f"out must be a path of a folder, got {shown(out)}")
     if out is not None:
         # A folder that cannot be written to should be known before the training, not after.
         Path(out).mkdir(parents=True, exist_ok=True)
