@@ -69,7 +69,7 @@ class BlockLaw(BlockStrength):
         kind, factor = self.block.kind(self.request.expression)
         if kind in {"theta", "strength"}:
             support = (0.0 if kind == "strength" else -math.inf, math.inf)
-            weight = (lambda x: self._theta(x / factor)) if kind == "theta" else self.log_strength
+            weight = partial(self._theta, factor) if kind == "theta" else self.log_strength
             is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
             method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
             self._refuse_closed_form(method)
@@ -161,7 +161,11 @@ class BlockLaw(BlockStrength):
             "given= on the imbalance, or by GaugeFixed(level=...)"
         )
 
-    def _theta(self, theta: FloatArray) -> FloatArray:
+    def _log_signed(self, x: FloatArray) -> FloatArray:
+        return self.log_strength(np.abs(x))
+
+    def _theta(self, factor: float, x: FloatArray) -> FloatArray:
+        theta = x / factor
         return self.measure.log_strength(np.abs(theta)) + self.log_sheets(theta)
 
     def _component(self) -> LogWeight:
@@ -229,7 +233,7 @@ class BlockLaw(BlockStrength):
             self._require_few_directions()
             table = tabulated(self.log_signed)
             return self._weighted(table, error=table.error)
-        return self._weighted(lambda x: self.log_strength(np.abs(x)))
+        return self._weighted(self._log_signed)
 
     def _imbalance(self, factor: float) -> Density:
         if self.measure.level is not None:
