@@ -175,3 +175,15 @@ def test_a_row_has_no_number_and_no_neighbour() -> None:
         )
         with pytest.raises(UnsupportedModelError, match="no numbers and no neighbours"):
             lib.sample(model, dynamics=lib.SGD(2), step_size=0.1, steps=2, walkers=2, rng=0, progress=False)
+
+
+def test_whitened_models_have_rows_that_are_drawn_afresh_too() -> None:
+    x, y, i = sympy.IndexedBase("x"), sympy.IndexedBase("y"), sympy.Idx("i", 100)
+    (a, b) = lib.parameters("a b")
+    model = lib.Model(
+        parameters=(a, b),
+        predictor={"a": a},
+        loss=sympy.Sum((a * x[i] + b - y[i]) ** 2, (i, 0, 99)) / 100,
+        data=lib.Fresh(inputs={"x": ()}, labels={"y": lambda z: 2 * z}, rows=100),
+    )
+    assert lib.geometry.whitened(model, [[2.0, 0.5], [0.5, 1.0]]).fresh == model.fresh

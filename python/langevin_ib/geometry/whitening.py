@@ -73,6 +73,7 @@ def whitened(model: Model, metric: Any) -> Model:
             **{str(x): column for x, column in x_of_y.items()},
         },
         "data": model.data,
+        "fresh": model.fresh,
         "slice": None if model.slice is None else {name: f.xreplace(x_of_y) for name, f in model.slice.items()},
     }
     # Invariance does not depend on coordinates, and was checked in x, where no digit was rounded.
