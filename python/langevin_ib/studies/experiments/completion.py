@@ -110,7 +110,11 @@ class Completion(Experiment):
             Measured("seen entries", arrays["masked.count"]),
             Measured("mean squared error of seen entries at the end", arrays["masked.fit"][:, -1]),
             Measured("error of other entries over their mean square", arrays["masked.unseen"][:, -1]),
-            Measured("median ratio |U_a| / |V_a| at the start", np.median(arrays["masked.first_ratio"], axis=1), 1.137),
+            Measured(
+                "median ratio |U_a| / |V_a| at the start",
+                np.median(arrays["masked.first_ratio"], axis=1),
+                None if plan.is_text else 1.137,
+            ),
             Measured("median ratio at the end", np.median(arrays["masked.ratio"][:, -1], axis=1)),
             Measured("  largest distance from the ratio predicted from q(0)", off),
         ]

@@ -137,12 +137,13 @@ class ReluLayer(Experiment):
         within = int(np.sum(np.all(np.abs(ratios - 1.0) <= WITHIN, axis=1)))
         off, rest = float(np.median(_off(arrays))), float(np.nanmedian(arrays["noisy.rest"]))
         to_rest = float(np.median(np.max(np.abs(ratios - arrays["noisy.rest"]), axis=1)))
-        cause = "norms grow while imbalances hardly change" if off < to_rest else "noise has moved imbalances"
+        moved = 100.0 * float(np.median(_drift(arrays, "noisy")))
+        cause = "norms grow more than imbalances change" if off < to_rest else "noise has moved imbalances"
         return (
-            f"All 16 ratios are within 10 % of 1 in {within} of {len(ratios)} seeds: {cause}. "
+            f"All 16 ratios are within 10 % of 1 in {within} of {len(ratios)} seeds: {cause} ({moved:.2g} %). "
             f"What q(0) predicts is off by {off:.2g} at most (median over seeds); the noise equilibrium of the final "
             f"state, {rest:.2f} for the median neuron, by {to_rest:.2g}; without label noise ratios differ by "
-            f"{float(np.median(_unlike(arrays))):.2g}; the control goes to "
+            f"{float(np.median(_unlike(arrays))):.2g}; the control is at "
             f"{float(np.median(arrays['control.ratio'][:, -1])):.3f} where label noise predicts 0.577."
         )
 
