@@ -142,3 +142,7 @@ def _info(_: argparse.Namespace) -> int:
     for name, value in rows.items():
         print(f"{name:<20} {value}")
     return PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

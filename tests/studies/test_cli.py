@@ -151,10 +151,8 @@ def test_the_installed_command_is_this_one() -> None:
 
 
 def test_the_command_ends_with_its_status() -> None:
-    call = "import sys; from langevin_ib.__main__ import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", call, "info"], capture_output=True, encoding="utf-8", check=True, timeout=60
-    )
+    module = [sys.executable, "-m", "langevin_ib"]
+    done = subprocess.run([*module, "info"], capture_output=True, encoding="utf-8", check=True, timeout=60)
     assert lib.__version__ in done.stdout
-    done = subprocess.run([sys.executable, "-c", call, "validate", "--out", __file__], capture_output=True, check=False)
+    done = subprocess.run([*module, "validate", "--out", __file__], capture_output=True, check=False)
     assert done.returncode == 2
