@@ -4,6 +4,7 @@ import math
 import sys
 from typing import Any
 
+import langevin_ib as lib
 import mpmath
 import numpy as np
 import pytest
@@ -393,3 +394,20 @@ def test_what_is_not_known_is_refused(request_: Any, more: dict[str, Any], error
 def test_a_model_without_symmetry_has_no_slice() -> None:
     with pytest.raises(InvalidArgumentError, match="needs constraints chi, and the model has none"):
         law(models.harmonic(), "x", GaugeFixed(0.0))
+
+
+def test_a_jump_of_the_loss_is_where_a_multiple_of_the_product_has_it() -> None:
+    u, v = lib.parameters("u v")
+    jump = 0.30000007
+    model = lib.Model(
+        parameters=(u, v),
+        predictor={"theta": u * v},
+        loss=sympy.Piecewise((0, u * v < jump), (2.3, True)) + (u * v) ** 2 / 2,
+        symmetry=lib.Scaling({u: 1, v: -1}),
+        observables={"thrice": 3 * u * v},
+    )
+    one, three = (
+        lib.density(model, name, dynamics=lib.GaugeFixed(0.4), temperature=0.3, timeout=60)
+        for name in ("theta", "thrice")
+    )
+    assert three.cdf(3 * jump) == pytest.approx(one.cdf(jump), abs=1e-12)

@@ -73,7 +73,7 @@ class BlockLaw(BlockStrength):
             is_closed = self.measure.is_closed and (kind == "theta" or self.is_isotropic)
             method = "closed form" if is_closed and self.request.method != "quadrature" else "quadrature"
             self._refuse_closed_form(method)
-            breaks = self.request.breaks if kind == "theta" else ()
+            breaks = self._breaks(factor) if kind == "theta" else ()
             return self._weighted(weight, support=support, breaks=breaks, method=method)
         self._refuse_closed_form("quadrature")
         if kind == "signed":
@@ -89,6 +89,15 @@ class BlockLaw(BlockStrength):
         raise self.request.unsupported(
             "it is none of the quantities of a block", "ask for the strength, the imbalance, |U|**2 + |V|**2 or U_i V_j"
         )
+
+    def _breaks(self, factor: float) -> ArrayLike:
+        """Return where the loss jumps or bends, as values of factor times theta; it is known for the predictor's."""
+        found = self.request.breaks
+        if not found.size:
+            return ()
+        (predictor,) = self.request.model.predictor.values()
+        kind, its_factor = self.block.kind(predictor)
+        return found * (factor / its_factor) if kind == "theta" else ()
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return the laws with other corrections of theta and of the strength; None for what else is observed."""
