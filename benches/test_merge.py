@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from langevin_ib.sampling.loop.engine import Progressed
 from langevin_ib.sampling.loop.settings import Settings
-from langevin_ib.sampling.shards import Part, merge
+from langevin_ib.sampling.shards import Share, merge
 
 WALKERS = 64
 """Of one shard."""
@@ -23,7 +23,7 @@ def settings(shards: int) -> Settings:
     return Settings(step_size=0.01, steps=1000, walkers=(0, shards * WALKERS), observe=observe, **plain)
 
 
-def parts(shards: int, source: np.random.Generator) -> Iterator[Part]:
+def parts(shards: int, source: np.random.Generator) -> Iterator[Share]:
     """The shards' results, one after another, as an executor hands them over."""
     counts = source.integers(0, 10**6, size=(64, 203))
     states, sums = source.normal(size=(WALKERS, 2)), source.normal(size=(WALKERS, 5))
