@@ -1,6 +1,7 @@
 """A model that has no closed-form kernel runs as a tape: in the same loop, with the same promises."""
 
 import pickle
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import langevin_ib as lib
@@ -52,21 +53,27 @@ def same(one, other) -> bool:
     )
 
 
-def as_a_tape(monkeypatch) -> None:
-    """Hide the closed forms."""
-    monkeypatch.setattr(driver, "kernel_of", lambda model: None)
-    monkeypatch.setattr(driver, "watchable", lambda model, name, kernel: None)
+@pytest.fixture
+def as_a_tape(monkeypatch) -> Iterator[Callable[[], None]]:
+    """What hides the closed forms; the drivers that are made meanwhile are not left to other tests."""
+
+    def hide() -> None:
+        monkeypatch.setattr(driver, "kernel_of", lambda model: None)
+        monkeypatch.setattr(driver, "watchable", lambda model, name, kernel: None)
+        driver._made.cache_clear()
+
+    yield hide
     driver._made.cache_clear()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("dtype", "noise"), PRECISIONS)
-def test_the_product_model_moves_like_its_own_tape(monkeypatch, scheme, dtype, noise):
+def test_the_product_model_moves_like_its_own_tape(as_a_tape, scheme, dtype, noise):
     """The two round their sums in another order, and nothing else: a wrong weight decay is seen at once."""
     settings = SETTINGS | {"scheme": scheme, "dtype": dtype, "noise": noise}
     model = lib.models.scalar_product(target=1.0)
     closed = lib.sample(model, dynamics=lib.Ambient(weight_decay=0.1), **settings)
-    as_a_tape(monkeypatch)
+    as_a_tape()
     assert Driver.of(Process(model, lib.Ambient(), 0.1)).is_taped
     taped, wrong = (lib.sample(model, dynamics=lib.Ambient(weight_decay=w), **settings) for w in (0.1, 0.1001))
     tolerance = 1e-12 if dtype == "float64" else 1e-4
@@ -75,13 +82,13 @@ def test_the_product_model_moves_like_its_own_tape(monkeypatch, scheme, dtype, n
 
 
 @pytest.mark.parametrize("level", _core.levels())
-def test_the_gradient_of_the_product_model_is_that_of_its_tape_to_two_ulps(monkeypatch, level):
+def test_the_gradient_of_the_product_model_is_that_of_its_tape_to_two_ulps(as_a_tape, level):
     """One step of h = 1 at T = 0 shows the gradient, to the ulps of its largest term."""
     model = lib.models.scalar_product(target=1.0)
     states = np.random.default_rng(0).standard_normal((500, 2))
     settings = {"temperature": 0.0, "step_size": 1.0, "steps": 1, "walkers": 500, "level": level, "initial": states}
     closed = lib.sample(model, dynamics=lib.Ambient(weight_decay=0.1), **settings).states
-    as_a_tape(monkeypatch)
+    as_a_tape()
     taped = lib.sample(model, dynamics=lib.Ambient(weight_decay=0.1), **settings).states
     largest = np.abs(states).max(axis=1) * (1.0 + np.abs(states.prod(axis=1) - 1.0))
     assert (np.abs(closed - taped) <= 2.0 * np.spacing(largest)[:, None]).all()
