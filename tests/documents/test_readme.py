@@ -120,3 +120,10 @@ def test_the_citation_has_this_version_and_the_paper() -> None:
     assert re.search(r"^version: (.*)$", citation, flags=re.MULTILINE).group(1) == langevin_ib.__version__
     assert "arXiv:2601.06597" in citation
     assert f"## [{langevin_ib.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_whole_check_runs_every_folder_of_tests_a_second_time() -> None:
+    check = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert len(folders) > 10
+    assert all(folder in check for folder in folders)
