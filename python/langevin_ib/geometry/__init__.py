@@ -9,7 +9,9 @@ writes a model in coordinates in which that is Euclidean.
 
 from .alignment import aligned
 from .alignment import turned as turned
+from .balance import DenseFactor as DenseFactor
 from .balance import balance
+from .balance import dense_factors as dense_factors
 from .bias import EffectiveLoss, effective_loss, implicit_bias
 from .discovery import find_symmetries
 from .factorization import Factorization as Factorization
@@ -28,8 +30,6 @@ from .report import SliceReport, slice_report
 from .scalings import blocks_of as blocks_of
 from .scalings import exponents as exponents
 from .scalings import scaling_weights as scaling_weights
-from .separate import Factor as Factor
-from .separate import factors_of_group as factors_of_group
 from .symbolic import Symbolic, symbolic
 from .symbolic import log_determinant as log_determinant
 from .symmetry_report import SymmetryReport

@@ -3,6 +3,7 @@
 from .absorption import absorption_time
 from .density import density
 from .imbalance import ImbalanceBudget, imbalance_budget
+from .imbalance import ratio_of_sides as ratio_of_sides
 from .line import Density
 from .noise_equilibrium import NoiseEquilibrium, noise_equilibrium
 from .rivals import rivals

@@ -27,7 +27,7 @@ from ..model import Model
 from ..model.expressions import compiled_together, sketch
 from ..process import SGD, Risk
 
-__all__ = ["GradientNoise", "RowGradients"]
+__all__ = ["GradientNoise", "RowGradients", "quadratic_forms"]
 
 FloatArray = NDArray[np.float64]
 
@@ -63,28 +63,39 @@ class GradientNoise:
         """The mean of a batch's gradient, what is no part of the mean over rows included, shape (dim,)."""
         return np.asarray(self.scale * self.rows.mean(axis=0) + self.rest)
 
-    def traces(self, matrices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return Tr[S A] of the spread over rows and of the noise on labels, and m^T A m, for each of some matrices."""
-        rows, mean = self.rows - self.rows.mean(axis=0), self.rows.mean(axis=0)
-        spread = self.between * np.einsum("ni,aij,nj->a", rows, matrices, rows, optimize=True) / len(rows)
-        spread = spread + self.centre * np.einsum("i,aij,j->a", mean, matrices, mean)
-        labels = np.einsum("nki,aij,nkj->a", self.labels, matrices, self.labels, optimize=True) / len(rows)
-        m = self.mean
-        return spread, self.within * labels, np.einsum("i,aij,j->a", m, matrices, m)
-
     def covariance(self, where: NDArray[np.int64]) -> FloatArray:
-        """Return the covariance of a batch's gradient in some parameters, shape (d, d)."""
-        return np.asarray(self.shares(where).mean(axis=0))
-
-    def shares(self, where: NDArray[np.int64]) -> FloatArray:
-        """Return what each row contributes to it, shape (N, d, d)."""
+        """Return the covariance S of a batch's gradient in some parameters, shape (d, d)."""
         g, labels = self.rows[:, where], self.labels[:, :, where]
-        centred, mean = g - g.mean(axis=0), g.mean(axis=0)
-        return np.asarray(
-            self.between * centred[:, :, None] * centred[:, None, :]
-            + self.centre * np.outer(mean, mean)
-            + self.within * np.einsum("nka,nkb->nab", labels, labels)
-        )
+        mean = g.mean(axis=0)
+        centred, flat = g - mean, labels.reshape(-1, len(where))
+        parts = self.between * centred.T @ centred + self.within * flat.T @ flat
+        return np.asarray(parts / len(g) + self.centre * np.outer(mean, mean))
+
+    def traces(self, where: NDArray[np.int64], matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what each row contributes to Tr[S A], for each of some matrices of shape (d, d).
+
+        Parameters
+        ----------
+        where : array of int, shape (d,)
+            The parameters that S is restricted to.
+        matrices : array, shape (m, d, d)
+            The A.
+
+        Returns
+        -------
+        spread, noise : array, shape (N, m)
+            By its distance from the mean of all rows, and by the noise on its labels: their means over rows add up to
+            Tr[S A].
+        """
+        g, labels = self.rows[:, where], self.labels[:, :, where]
+        mean = g.mean(axis=0)
+        spread = self.between * quadratic_forms(g - mean, matrices) + self.centre * quadratic_forms(mean, matrices)
+        return np.asarray(spread), np.asarray(self.within * quadratic_forms(labels, matrices).sum(axis=1))
+
+
+def quadratic_forms(x: FloatArray, matrices: FloatArray) -> FloatArray:
+    """Return xᵀ A x for points of shape (..., d) and matrices of shape (m, d, d), shape (..., m)."""
+    return np.asarray(np.einsum("...i,aij,...j->...a", x, matrices, x, optimize=True))
 
 
 class RowGradients:

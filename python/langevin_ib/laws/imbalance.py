@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..checks import checked_real, real_array, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..geometry import checked_model, checked_points
 from ..model import Model, numeric
 from ..process import SGD, Process
-from .gradient_noise import RowGradients
+from .gradient_noise import RowGradients, quadratic_forms
 
-__all__ = ["ImbalanceBudget", "imbalance_budget"]
+__all__ = ["ImbalanceBudget", "imbalance_budget", "ratio_of_sides"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,12 +39,11 @@ class ImbalanceBudget:
     steps : array, shape (draws,)
         After how many steps the states are.
     imbalance : array, shape (..., draws, k)
-        q, one for each of the model's constraints, in their order: twice the constraint.
+        q, one for each of the model's constraints but translations, in their order: twice the constraint.
     ratio : array, shape (..., draws, k)
         |V| / |U|: the square root of what A shrinks over what it stretches, xᵀ(|A| - A)x over xᵀ(|A| + A)x.
     predicted_ratio : array, shape (..., draws, k)
         What it would be if q had stayed as it was at first, at the norms that there are; nan where these are too small.
-        For translations q is 0 and both ratios are nan.
     batches, labels, finite_steps, weight_decay : array, shape (..., draws, k)
         By how much each has changed q since the first state, in the mean: the rates at the states, by the trapezoidal
         rule.
@@ -129,17 +128,33 @@ def imbalance_budget(model: Model, states: Any, steps: Any, *, dynamics: SGD, st
     if decay is None:
         raise UnsupportedModelError(f"the confinement {shown(model.confinement)} is no weight decay (lam / 2) |x|**2")
     matrices = _symmetric(model)
-    q = np.einsum("...i,aij,...j->...a", points, matrices, points)
-    sizes = np.stack([_absolute(matrix) for matrix in matrices])
-    rho = np.einsum("...i,aij,...j->...a", points, sizes, points)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio, predicted = (np.sqrt((rho - each) / (rho + each)) for each in (q, q[..., :1, :]))
-    gradients = RowGradients(model, dynamics)
+    q = quadratic_forms(points, matrices)
+    rho = quadratic_forms(points, np.stack([_absolute(matrix) for matrix in matrices]))
+    ratio, predicted = (ratio_of_sides(each, rho) for each in (q, q[..., :1, :]))
+    gradients, everywhere = RowGradients(model, dynamics), np.arange(model.dim)
     rates = np.empty((*points.shape[:-1], 3, len(matrices)))
     for place in np.ndindex(*points.shape[:-1]):
-        rates[place] = eta**2 * np.stack(gradients.at(points[place]).traces(matrices))
+        noise = gradients.at(points[place])
+        causes = (
+            *(each.mean(axis=0) for each in noise.traces(everywhere, matrices)),
+            quadratic_forms(noise.mean, matrices),
+        )
+        rates[place] = eta**2 * np.stack(causes)
     since = _integrated(times, np.concatenate([rates, -(eta * decay * (2.0 - eta * decay) * q)[..., None, :]], axis=-2))
     return ImbalanceBudget(times, q, ratio, predicted, *(since[..., i, :] for i in range(4)))
+
+
+def ratio_of_sides(imbalance: ArrayLike, size: ArrayLike) -> FloatArray:
+    """Return |V| / |U| = sqrt((rho - q) / (rho + q)), nan where there is none.
+
+    Parameters
+    ----------
+    imbalance, size : array_like
+        q = |U|² - |V|² and rho = |U|² + |V|².
+    """
+    q, rho = np.asarray(imbalance), np.asarray(size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt((rho - q) / (rho + q)))
 
 
 def _symmetric(model: Model) -> FloatArray:

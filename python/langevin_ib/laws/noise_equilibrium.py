@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from ..checks import checked_real, shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..geometry import Factor, checked_model, checked_points, factors_of_group
+from ..geometry import DenseFactor, checked_model, checked_points, dense_factors
 from ..model import Model, is_translation
 from ..process import SGD, Process
-from .gradient_noise import GradientNoise, RowGradients
+from .gradient_noise import GradientNoise, RowGradients, quadratic_forms
 
 __all__ = ["NoiseEquilibrium", "noise_equilibrium"]
 
@@ -151,7 +151,7 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
             "along the model's translations there is no noise, and a weight decay alone says where a point goes; leave "
             "them out of symmetry= to ask about the others"
         )
-    factors = tuple(factor for factor in factors_of_group(model) if len(factor.constraints))
+    factors = dense_factors(model)
     if not factors:
         raise UnsupportedModelError("the model's symmetry is compact: noise does not move a point along its orbits")
     gradients = RowGradients(model, dynamics)
@@ -167,7 +167,7 @@ def noise_equilibrium(model: Model, x: Any, *, dynamics: SGD, step_size: float |
         standard_error=error.reshape(*shape, k),
         drift=drift.reshape(*shape, k),
         noise=noise.reshape(shape),
-        commuting=all(_commute(factor) for factor in factors),
+        commuting=all(_commute(factor.matrices) for factor in factors),
     )
 
 
@@ -186,12 +186,7 @@ def _pull(process: Process, step_size: float | None) -> float:
     return 0.0 if step_size is None else 2.0 * decay / checked_real("step_size", step_size, minimum=0.0, open_end=True)
 
 
-def _dense(factor: Factor) -> FloatArray:
-    return np.stack([matrix.toarray() for matrix in factor.symmetric])
-
-
-def _commute(factor: Factor) -> bool:
-    matrices = _dense(factor)
+def _commute(matrices: FloatArray) -> bool:
     products = np.einsum("aij,bjk->abik", matrices, matrices)
     return bool(np.allclose(products, products.transpose(1, 0, 2, 3), rtol=0.0, atol=1e-12 * np.abs(products).max()))
 
@@ -202,7 +197,7 @@ class _Search:
 
     Parameters
     ----------
-    factors : tuple of Factor
+    factors : tuple of DenseFactor
         Those with constraints.
     gradients : RowGradients
         The gradients of rows.
@@ -212,7 +207,7 @@ class _Search:
         The number of the model's constraints.
     """
 
-    factors: tuple[Factor, ...]
+    factors: tuple[DenseFactor, ...]
     gradients: RowGradients
     pull: float
     count: int
@@ -229,15 +224,16 @@ class _Search:
         aside = self.gradients.at(_ASIDE * x)
         shift, error, drift = (np.full(self.count, np.nan) for _ in range(3))
         for factor in self.factors:
-            where, own, matrices = factor.parameters, factor.constraints, _dense(factor)
+            where, own, matrices = factor.parameters, factor.constraints, factor.matrices
             point, covariance, mean = x[where], noise.covariance(where), noise.mean[where]
             self._require_invariance((noise, aside), where, matrices @ point)
             self._require_noise(covariance, aside.covariance(where))
             drift[own] = np.einsum("aij,ij->a", matrices, covariance + np.outer(mean, mean))
-            drift[own] -= self.pull * np.einsum("aij,i,j->a", matrices, point, point)
+            drift[own] -= self.pull * quadratic_forms(point, matrices)
             moved = _Orbit(matrices, point, covariance, self.pull).minimum()
-            rest[where], shift[own] = moved.x, moved.shift if _commute(factor) else np.nan
-            error[own] = moved.standard_error(noise.shares(where))
+            rest[where], shift[own] = moved.x, moved.shift if _commute(matrices) else np.nan
+            spread, of_labels = noise.traces(where, moved.turned)
+            error[own] = moved.standard_error(spread + of_labels)
             total += float(np.trace(moved.covariance))
         return rest, shift, error, drift, total
 
@@ -355,14 +351,17 @@ class _Orbit:
             )
         return self
 
-    def standard_error(self, shares: FloatArray) -> FloatArray:
-        """Return the standard errors of the shifts if the rows, with these shares in S at first, are a sample.
+    @property
+    def turned(self) -> FloatArray:
+        """The matrices whose traces with S at the first point are those of the A_a with S here, shape (k, d, d)."""
+        frame = np.eye(len(self.x)) if self.frame is None else self.frame
+        return np.asarray(frame.T @ self.matrices @ frame)
+
+    def standard_error(self, each: FloatArray) -> FloatArray:
+        """Return the standard errors of the shifts if the rows, which contribute these to Tr[S A_a], are a sample.
 
         The delta method: the minimum is where a mean over rows vanishes, whose slope is the curvature.
         """
-        frame = np.eye(len(self.x)) if self.frame is None else self.frame
-        turned = np.einsum("aij,ik,jl->akl", self.matrices, frame, frame)
-        each = np.einsum("nkl,akl->na", shares, turned)
         if len(each) < 2:
             return np.full(len(self.matrices), np.nan)
         spread = np.atleast_2d(np.cov(each, rowvar=False)) / len(each)

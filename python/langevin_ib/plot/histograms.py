@@ -13,6 +13,7 @@ from ..checks import shown
 from ..comparison import Comparison, Law
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
+from .axes import new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def density(
         If ``histogram`` or ``finer`` is no filled histogram, or a law has not the members named above.
     """
     _require_filled(histogram=histogram, finer=finer)
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     _draw_histogram(ax, histogram)
     if finer is not None:
         label = f"h = {finer.provenance.step_size:g}"
@@ -139,7 +140,7 @@ def ratio(
         raise InvalidArgumentError(
             f"base = {base.name!r} is conditioned on {base.given}; divide by a law on the whole line"
         )
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     edges, mean, error = histogram.edges, histogram.density(), histogram.density_error()
     label = f"sampled, h = {histogram.provenance.step_size:g}"
     if finer is not None:
@@ -193,7 +194,7 @@ def residuals(comparison: Comparison, ax: Axes | None = None) -> Axes:
     """
     if not isinstance(comparison, Comparison):
         raise InvalidArgumentError(f"comparison is a {type(comparison).__name__}; give what compare(...) returns")
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     lo, hi = _finite_intervals(comparison.intervals)
     ax.bar(lo, comparison.z, width=hi - lo, align="edge", color="C0", edgecolor=ax.get_facecolor(), linewidth=0.5)
     ax.axhline(0.0, color="C1", linewidth=1.0)
@@ -213,13 +214,6 @@ def _checked_rivals(rivals: Any) -> Mapping[str, DrawableLaw]:
     if not isinstance(rivals, Mapping):
         raise InvalidArgumentError(f"rivals must map names to laws, as rivals(...) does, got {shown(rivals)}")
     return rivals
-
-
-def _new_axes() -> Axes:
-    from matplotlib import pyplot  # noqa: PLC0415 # pyplot chooses a backend, which no import of a library should
-
-    _, ax = pyplot.subplots(layout="constrained")
-    return ax
 
 
 def _draw_histogram(ax: Axes, histogram: HistogramResult) -> None:

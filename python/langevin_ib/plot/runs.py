@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import shown
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
+from .axes import new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,10 +41,7 @@ def runs(histograms: Mapping[str, HistogramResult], *, ax: Axes | None = None) -
         If it is no such mapping, or the observables are not the same.
     """
     observable = _observable_of(histograms)
-    if ax is None:
-        from matplotlib import pyplot  # noqa: PLC0415 # pyplot chooses a backend, which no import of a library should
-
-        _, ax = pyplot.subplots(layout="constrained")
+    ax = new_axes() if ax is None else ax
     for number, (label, histogram) in enumerate(histograms.items()):
         mean, error, color = histogram.density(), histogram.density_error(), f"C{number}"
         ax.stairs(mean, histogram.edges, baseline=None, color=color, label=label)

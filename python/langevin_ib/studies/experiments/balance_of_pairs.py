@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import laws
 from .experiment import Array
 
 __all__ = ["pair_views", "unbalanced"]
@@ -31,7 +32,7 @@ def pair_views(up: Array, down: Array, first_up: Array, first_down: Array) -> di
         return {
             "ratio": np.sqrt(down / up),
             "imbalance": q,
-            "predicted": np.sqrt((rho - first) / (rho + first)),
+            "predicted": laws.ratio_of_sides(first, rho),
             "first_imbalance": first,
             "first_ratio": np.sqrt(first_down / first_up),
         }
