@@ -15,6 +15,7 @@ from ...process import Ambient
 from ..confirmation import Target, conditioned, fitted_proposal, tail_exponent
 from ..line import Density
 from ..plane import require_broken_symmetry
+from ..remedies import RUNS
 from ..request import LawRequest
 from .chart import SliceChart
 from .draws import DrawnValues
@@ -210,5 +211,5 @@ class _Batches:
 def _doubted(asked: LawRequest, why: str) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"the law of {asked.observable!r} under {asked.dynamics!r} by importance sampling: {why}. Observe another "
-        "function, or sample the process twice in different ways and compare the two runs"
+        f"function, or {RUNS}"
     )
