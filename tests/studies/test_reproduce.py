@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from langevin_ib.__main__ import main
 from langevin_ib.errors import InvalidArgumentError
-from langevin_ib.studies.experiments import FIGURES, explain, trained
+from langevin_ib.studies.experiments import FIGURES, arms, explain
 
 SHORT = {"steps": 30, "progress": False}
 
@@ -55,7 +55,7 @@ class TestProgressAndInterruption:
         assert made[-1] == 180
 
     def test_what_is_done_is_kept(self, monkeypatch) -> None:
-        calls, right = [], trained.sample
+        calls, right = [], arms.sample
 
         def stopped(*arguments, **settings):
             calls.append(0)
@@ -63,7 +63,7 @@ class TestProgressAndInterruption:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         made = lib.reproduce("fig5", seeds=4, **SHORT)
         assert made.interrupted
         assert made.seeds == (0,)
@@ -92,7 +92,7 @@ class TestProgressAndInterruption:
         def stopped(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         with pytest.raises(KeyboardInterrupt):
             lib.reproduce("fig5", seeds=4, **SHORT)
 
@@ -101,7 +101,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"figure": "fig3"}, "figure='fig3' cannot be made; those that can are fig"),
+            ({"figure": "fig7"}, "figure='fig7' cannot be made; those that can are fig"),
             ({"figure": 5}, "cannot be made"),
             ({"seeds": 0}, "seeds must lie between"),
             ({"steps": 0}, "steps must lie between"),
@@ -154,11 +154,11 @@ class TestCommandLine:
         assert list(tmp_path.iterdir()) == []
 
     def test_unknown_figures_are_refused_by_name(self, capsys, tmp_path) -> None:
-        assert main(["reproduce", "fig3", "--out", str(tmp_path)]) == 2
-        assert f"figure='fig3' cannot be made; those that can are {', '.join(FIGURES)}" in capsys.readouterr().err
+        assert main(["reproduce", "fig7", "--out", str(tmp_path)]) == 2
+        assert f"figure='fig7' cannot be made; those that can are {', '.join(FIGURES)}" in capsys.readouterr().err
 
     def test_an_interrupted_run_is_written_and_ends_with_130(self, capsys, tmp_path, monkeypatch) -> None:
-        calls, right = [], trained.sample
+        calls, right = [], arms.sample
 
         def stopped(*arguments, **settings):
             calls.append(0)
@@ -166,7 +166,7 @@ class TestCommandLine:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         arguments = ["reproduce", "fig5", "--steps", "20", "--no-progress", "--out", str(tmp_path)]
         assert main(arguments) == 130
         assert "1 seeds" in capsys.readouterr().out

@@ -11,9 +11,10 @@ import sympy
 from ...model import Fresh, Model, parameters
 from ...model.expressions import exact
 from ...process import SGD
+from .arms import Arm, Array, Sampled, looks
 from .balance_of_pairs import pair_views
 from .bands import band, drawing, extremes
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +67,7 @@ class Completion(Experiment):
         times = looks(plan.steps)
         scale = SIZE**2 / (problem["seen"].sum() / 2) if plan.is_text else 1.0
         return tuple(
-            Arm(name=name, model=model, dynamics=sgd, learning_rate=RATE * scale, looks=times)
+            Sampled(name=name, model=model, dynamics=sgd, learning_rate=RATE * scale, looks=times)
             for name, model, sgd in (
                 ("masked", _model(problem, masked=True), SGD(batch_size=1)),
                 ("whole", _model(problem, masked=False), SGD()),

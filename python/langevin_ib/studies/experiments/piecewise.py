@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...process import SGD
+from .arms import Arm, Array, Sampled, looks
 from .bands import band, drawing
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Piecewise(Experiment):
             "cumsum": product_model(inputs @ triangle, labels),
         }
         return tuple(
-            Arm(
+            Sampled(
                 name=name,
                 model=model,
                 dynamics=SGD(),

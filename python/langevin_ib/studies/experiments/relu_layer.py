@@ -14,9 +14,10 @@ from ...model import Fresh, Model
 from ...model.expressions import exact
 from ...models import relu_network
 from ...process import SGD
+from .arms import Arm, Array, Sampled, looks
 from .balance_of_pairs import pair_views, unbalanced
 from .bands import band, drawing, extremes
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,9 +77,9 @@ class ReluLayer(Experiment):
         times = looks(plan.steps, (10, CAPTION, AXIS))
         rate = RATE * BATCH if plan.is_text else RATE
         return (
-            Arm(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times),
-            Arm(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
-            Arm(
+            Sampled(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times),
+            Sampled(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
+            Sampled(
                 name="control",
                 model=rest,
                 dynamics=_sgd(1, REST_NOISE),
@@ -100,7 +101,7 @@ class ReluLayer(Experiment):
         noise = {"noisy": NOISE, "clean": 0.0, "control": REST_NOISE}[arm.name]
         views = pair_views(*_squares(neurons), *_squares(first))
         views["loss"] = np.array([population_loss(each, teacher) for each in neurons]) + noise**2
-        if arm.name != "clean":
+        if isinstance(arm, Sampled) and arm.name in ("noisy", "control"):
             views["rest"] = _resting_ratios(arm, states[-1])
         return views
 
@@ -225,7 +226,7 @@ def _squares(neurons: Array) -> tuple[Array, Array]:
     return squares[..., :-1].sum(axis=-1), squares[..., -1]
 
 
-def _resting_ratios(arm: Arm, state: Array) -> Array:
+def _resting_ratios(arm: Sampled, state: Array) -> Array:
     """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
     count = len(state) // (INPUTS + 1)
     try:

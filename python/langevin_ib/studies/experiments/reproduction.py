@@ -14,8 +14,9 @@ import numpy as np
 import scipy
 import sympy
 
+from .arms import Array
 from .bands import drawing
-from .experiment import Array, Experiment, Measured, Plan
+from .experiment import Experiment, Measured, Plan
 from .trained import Divergence
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...process import SGD
+from .arms import Arm, Array, Sampled, looks
 from .bands import band, drawing
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Spectral(Experiment):
         if plan.is_text:
             del models["l1"]
         return tuple(
-            Arm(
+            Sampled(
                 name=name,
                 model=model,
                 dynamics=SGD(),
