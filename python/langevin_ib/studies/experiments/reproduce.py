@@ -19,13 +19,14 @@ from .experiment import CODE, TEXT, Experiment, Plan
 from .piecewise import Piecewise
 from .relu_layer import ReluLayer
 from .reproduction import Reproduction
+from .slices import Slices
 from .spectral import Spectral
 from .trained import Task, Trained
 
 __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 
 FIGURES: Mapping[str, Experiment] = {
-    each.name: each for each in (ReluLayer(), Attention(), Completion(), Spectral(), Piecewise())
+    each.name: each for each in (Slices(), ReluLayer(), Attention(), Completion(), Spectral(), Piecewise())
 }
 """The figures that can be made, by name."""
 
