@@ -46,4 +46,4 @@ def drifts(ax: Axes, arrays: Mapping[str, Array], main: str, controls: Mapping[s
             band(
                 ax, arrays[f"{arm}.steps"], moved / np.abs(first).sum(axis=1)[:, None], color=f"C{place}", label=called
             )
-    ax.set(xscale="log", yscale="log", ylabel="change of imbalances, Σ|q − q(0)| / Σ|q(0)|")
+    ax.set(xscale="log", yscale="log", ylabel="relative change of imbalances")
