@@ -9,6 +9,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import _core
+from langevin_ib.studies.experiments.completion import _temperature
 from langevin_ib.studies.experiments.rectified import PopulationField, noise_of_rows, population_loss
 
 PUBLISHED = "LANGEVIN_IB_PUBLISHED"
@@ -256,3 +257,20 @@ class TestCompletion:
             wrong = off[~seen].mean() / np.mean(given["target"][~seen] ** 2)
             assert made.arrays[f"{arm}.unseen"][0, -1] == pytest.approx(wrong, rel=1e-12)
         assert "no recovery" in made.sentence
+
+    def test_the_temperature_is_that_of_the_noise_of_masks(self) -> None:
+        rng = np.random.default_rng(5)
+        seen = np.zeros((20, 20))
+        seen[[0, 3, 3], [1, 1, 7]] = 1.0
+        problem, state = {"target": rng.normal(size=(20, 20)), "seen": seen}, rng.normal(size=800)
+
+        def squares(x: np.ndarray) -> np.ndarray:
+            u, v = x.reshape(2, 20, 20)
+            return (u @ v.T - problem["target"])[seen > 0] ** 2 / 400
+
+        steps = 1e-5 * np.eye(800)
+        slopes = np.array([(squares(state + step) - squares(state - step)) / 2e-5 for step in steps])
+        # Masks are 0 or 1: eight equally probable gradients.
+        masks = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1)
+        trace = (slopes @ masks).var(axis=1).sum()
+        assert _temperature(problem, state, rate=0.1) == pytest.approx(0.1 * trace / (2 * 800), rel=1e-6)
