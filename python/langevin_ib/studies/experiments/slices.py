@@ -139,7 +139,7 @@ class Slices(Experiment):
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
         """Draw orbits, slices and walkers, and the law of u v on each slice with bands over seeds."""
-        paper = drawing(11.0, 4.6)
+        paper = drawing(11.0, 5.2)
         plane, densities = paper.subplots(1, 2)
         draw_orbits(plane, [sign * level for level in LEVELS.values() for sign in (-1.0, 1.0)])
         middles, fine = (EDGES[1:] + EDGES[:-1]) / 2.0, np.linspace(EDGES[0], EDGES[-1], 400)
@@ -156,8 +156,8 @@ class Slices(Experiment):
         densities.plot(fine, plain.pdf(fine), "--", color="0.5", label="without the geometric term")
         densities.set(xlabel="θ = u v", ylabel="density")
         densities.spines[["top", "right"]].set_visible(False)
-        for ax in (plane, densities):
-            ax.legend(fontsize="x-small", frameon=ax is plane, loc="lower left" if ax is plane else "upper left")
+        plane.legend(fontsize="x-small", frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+        densities.legend(fontsize="x-small", frameon=False, loc="upper left")
         return paper
 
 
