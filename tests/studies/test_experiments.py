@@ -70,6 +70,17 @@ class TestSpectral:
             assert made[f"{name}.test"][0, -1] == pytest.approx(np.mean(off**2), rel=1e-9)
             assert made[f"{name}.train"][0, -1] == pytest.approx(np.mean((waves @ weights - given["y"]) ** 2), rel=1e-9)
 
+    def test_controls_start_elsewhere_or_are_heated(self) -> None:
+        given = problem_of("fig5")
+        made = lib.reproduce("fig5", seeds=1, steps=1, data=given, progress=False)
+        waves = np.cos(2 * np.pi * np.outer(given["t"], np.arange(64)))
+        kicks = _core.normals(key_of(made.root), (0, 1), (0, 1), 128)[0, 0]
+        for arm, scale, heat in (("small", 0.1, 0.0), ("large", 10.0, 0.0), ("warm", 1.0, 1e-5), ("hot", 1.0, 1e-3)):
+            x = scale * given["initial_hadamard"]
+            inner = 2.0 * waves.T @ (waves @ (x[0::2] * x[1::2]) - given["y"]) / 32
+            x = x - 1e-3 * of_factors(x, inner) + np.sqrt(2 * heat * 1e-3) * kicks
+            np.testing.assert_allclose(made.arrays[f"{arm}.weights"][0], x[0::2] * x[1::2], rtol=0, atol=1e-14)
+
     def test_the_text_has_two_arms_the_sum_of_squares_and_smaller_factors(self) -> None:
         given = problem_of("fig5")
         made = lib.reproduce("fig5", seeds=1, steps=50, variant="text", data=given, progress=False).arrays
@@ -95,6 +106,23 @@ class TestPiecewise:
         signal = descend(plain, given["initial_baseline"], 1e-2, steps)
         np.testing.assert_allclose(made["baseline.signal"][0], signal, rtol=0, atol=1e-12)
         assert made["cumsum.variation"][0, -1] == pytest.approx(np.abs(x[0::2] * x[1::2])[1:].sum())
+
+    def test_a_free_offset_is_the_one_that_fits_best(self) -> None:
+        steps, given = 60, problem_of("fig6")
+        made = lib.reproduce("fig6", seeds=1, steps=3 * steps, data=given, progress=False).arrays
+
+        def fitted(jumps: np.ndarray) -> np.ndarray:
+            signal = np.concatenate([[0.0], np.cumsum(jumps)])
+            level = given["A"].sum(axis=1)
+            return signal + (given["y"] - given["A"] @ signal) @ level / (level @ level)
+
+        def of_jumps(x: np.ndarray) -> np.ndarray:
+            # At the best offset its own derivative is zero, so that of the others is all that is left.
+            slope = 2.0 * given["A"].T @ (given["A"] @ fitted(x[0::2] * x[1::2]) - given["y"]) / 60
+            return of_factors(x, np.cumsum(slope[::-1])[::-1][1:])
+
+        x = descend(of_jumps, given["initial_cumsum"][2:], 1e-3, steps)
+        np.testing.assert_allclose(made["free.signal"][0], fitted(x[0::2] * x[1::2]), rtol=0, atol=1e-9)
 
     def test_the_linear_arm_ends_where_its_closed_form_does(self) -> None:
         steps, given = 3000, problem_of("fig6")

@@ -90,8 +90,10 @@ class Arm(ABC):
         The iterations after which the state is kept, increasing; the last is the length.
     pace : int
         How many iterations of the figure one of these stands for: it has so many times their learning rate.
+    heat : float
+        The temperature of isotropic noise beside the gradient, for the paper's loss.
     matched : Matched, optional
-        Isotropic noise beside the gradient.
+        In its place, where the temperature has to be found.
     is_joint : bool
         Whether seeds with problems of their own are trained at the same time.
     """
@@ -100,6 +102,7 @@ class Arm(ABC):
     learning_rate: float
     looks: tuple[int, ...]
     pace: int = 1
+    heat: float = 0.0
     matched: Matched | None = None
     is_joint: ClassVar[bool] = False
 

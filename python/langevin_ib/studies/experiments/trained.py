@@ -182,7 +182,7 @@ class Task:
 
 def _temperature(arm: Arm, seed: int, problem: Problem, done: Mapping[str, Mapping[int, Array]]) -> float:
     if arm.matched is None:
-        return 0.0
+        return arm.heat
     return arm.matched.temperature(problem, done[arm.matched.to][seed][arm.matched.place])
 
 
