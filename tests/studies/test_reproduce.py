@@ -183,3 +183,39 @@ class TestEveryFigure:
         assert made.figure().axes
         assert all(len(values) == 1 for key, values in made.arrays.items() if not key.endswith(".steps"))
         assert FIGURES[name].differences
+
+
+class TestPublishedCurves:
+    """Drawn where an environment variable names the authors' arrays, which are not part of the project."""
+
+    VARIABLE = "LANGEVIN_IB_PUBLISHED"
+    CURVES = (
+        ("fig2", {"losses": 1, "ratios": 16}, 4),
+        ("fig4", {"twice_sigma": 20, "ratios": 20}, 5),
+        ("fig5", {"test_l1": 1}, 1),
+    )
+
+    @staticmethod
+    def black(made) -> int:
+        """How many lines of the published style there are."""
+        axes = made.figure().axes
+        return sum(line.get_linestyle() == "-." and line.get_color() == "black" for ax in axes for line in ax.lines)
+
+    @pytest.mark.parametrize(("name", "curves", "count"), CURVES)
+    def test_are_drawn_over_the_bands(self, name, curves, count, tmp_path, monkeypatch) -> None:
+        arrays = {f"{name}_{each}": np.ones((3, columns)).squeeze() for each, columns in curves.items()}
+        np.savez(tmp_path / "saved.npz", **arrays, **{f"{name}_steps": np.array([1, 10, 30])})
+        monkeypatch.delenv(self.VARIABLE, raising=False)
+        made = lib.reproduce(name, seeds=1, **SHORT)
+        assert self.black(made) == 0
+        monkeypatch.setenv(self.VARIABLE, str(tmp_path / "saved.npz"))
+        # Largest, median and least of several; the two singular values that were published.
+        assert self.black(made) == count
+
+    def test_a_file_that_cannot_be_read_is_named(self, tmp_path, monkeypatch) -> None:
+        (tmp_path / "saved.npz").write_text("nothing", encoding="utf-8")
+        made = lib.reproduce("fig5", seeds=1, **SHORT)
+        for path in (tmp_path / "saved.npz", tmp_path / "none.npz"):
+            monkeypatch.setenv(self.VARIABLE, str(path))
+            with pytest.raises(lib.errors.ArchiveError, match=f"{self.VARIABLE}=.*unset it"):
+                made.figure()

@@ -13,6 +13,7 @@ from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_v
 from .bands import band, drawing, drifts, extremes
 from .experiment import Difference, Experiment, Measured, Plan
 from .head import HeadField, gradients_of_rows, output, shared
+from .published import draw_published, published
 from .stepped import Stepped
 
 if TYPE_CHECKING:
@@ -169,6 +170,9 @@ class Attention(Experiment):
             zorder=0,
             label="noise equilibria of columns",
         )
+        saved = {} if plan.is_text else published(self.name)
+        draw_published(ratios, saved, "ratios")
+        draw_published(losses, saved, "losses")
         ratios.set(xscale="log", yscale="log", ylabel="|column of W_Q| / |column of W_K|")
         for what, other, color in (("1", 1.0, "C0"), ("what q(0) predicts", arrays["noisy.predicted"], "C3")):
             band(kept, steps, np.abs(arrays["noisy.ratio"] - other).max(axis=2), color=color, label=f"from {what}")

@@ -17,6 +17,7 @@ from .arms import Arm, Array, Matched, Problem, Sampled, looks
 from .balance_of_pairs import apart, control_figures, drift, off, pair_views
 from .bands import band, drawing, drifts, extremes
 from .experiment import Difference, Experiment, Measured, Plan
+from .published import draw_published, published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -174,6 +175,11 @@ class Completion(Experiment):
             band(values, steps, twice, color=color, label=f"2σ{place + 1}", style=":")
             values.axhline(truth, color=color, ls="--", lw=0.8)
         values.set(ylabel="singular values; dashed: truth")
+        saved = {} if plan.is_text else published(self.name)
+        if "twice_sigma" in saved:
+            saved["twice_sigma"] = saved["twice_sigma"][:, : len(SIGMA)]
+        draw_published(values, saved, "twice_sigma")
+        draw_published(ratios, saved, "ratios")
         band(errors, steps, arrays["masked.fit"], color="C0", label="seen entries, mean squared error")
         band(errors, steps, arrays["masked.unseen"], color="C3", label="other entries, over their mean square")
         errors.axhline(1.0, color="0.5", ls=":", label="knowing nothing")

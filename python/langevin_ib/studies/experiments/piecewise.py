@@ -12,6 +12,7 @@ from .arms import Arm, Array, Sampled, looks
 from .bands import band, drawing
 from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
+from .published import draw_published, published
 from .pursuit import basis_pursuit
 
 if TYPE_CHECKING:
@@ -197,6 +198,9 @@ class Piecewise(Experiment):
             for (name, view, step), value in PUBLISHED.items():
                 if (name, view) == (arm, "error") and step <= plan.steps and not plan.is_text:
                     curves.plot([step], [value], "x", color=color)
+        saved = {} if plan.is_text else published(self.name)
+        for arm in COLORS:
+            draw_published(curves, saved, f"train_{arm}")
         signals.set(xlabel="entry", ylabel="signal")
         curves.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error")
         for ax in (signals, curves, others):

@@ -20,6 +20,7 @@ from .arms import Arm, Array, Matched, Problem, Sampled, looks
 from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
 from .experiment import Difference, Experiment, Measured, Plan
+from .published import draw_published, published
 from .rectified import PopulationField, noise_of_rows, population_loss
 from .stepped import Stepped
 
@@ -177,6 +178,9 @@ class ReluLayer(Experiment):
         ratios.axhline(
             float(np.nanmedian(arrays["noisy.rest"])), color="0.5", ls=":", label="noise equilibrium, median"
         )
+        saved = {} if plan.is_text else published(self.name)
+        draw_published(ratios, saved, "ratios")
+        draw_published(losses, saved, "losses")
         ratios.axvline(AXIS, color="0.8", lw=0.8)
         ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
         for what, other, color in (

@@ -12,6 +12,7 @@ from .arms import Arm, Array, Problem, Sampled, looks
 from .bands import band, drawing
 from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
+from .published import draw_published, published
 from .pursuit import basis_pursuit
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ class Spectral(Experiment):
     def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
         """Return the final test errors, and the least along the way."""
         found = []
-        for name, published in PUBLISHED.items():
+        for name, value in PUBLISHED.items():
             if f"{name}.test" in arrays:
                 test = arrays[f"{name}.test"]
-                known = published if plan.steps == self.steps and not plan.is_text else None
+                known = value if plan.steps == self.steps and not plan.is_text else None
                 found.append(Measured(f"{name}: test error after {plan.steps} iterations", test[:, -1], known))
                 found.append(Measured(f"{name}: least test error along the way", test.min(axis=1)))
         found += [
@@ -181,6 +182,9 @@ class Spectral(Experiment):
                 curves.plot([self.steps], [PUBLISHED[name]], "x", color=color)
             sizes = np.sort(np.abs(arrays[f"{name}.weights"]), axis=1)[:, ::-1]
             band(spectrum, np.arange(1.0, MODES + 1), np.maximum(sizes, 1e-6), color=color, label=name)
+        saved = {} if plan.is_text else published(self.name)
+        for name in COLORS:
+            draw_published(curves, saved, f"test_{name}")
         curves.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error")
         spectrum.set(yscale="log", xlabel="weight, the largest first", ylabel="|w|")
         for ax in (curves, spectrum, others):
