@@ -206,10 +206,13 @@ class TestReluLayer:
             made["decay.imbalance"][0, -1], kept * made["noisy.imbalance"][0, -1], rtol=0, atol=1e-7
         )
 
-    def test_an_iteration_along_the_exact_gradient_stands_for_ten(self) -> None:
-        made = lib.reproduce("fig2", seeds=1, steps=2000, progress=False).arrays
-        assert made["exact.steps"][-1] == made["noisy.steps"][-1] == 2000
-        assert made["exact.loss"][0, -1] == pytest.approx(made["noisy.loss"][0, -1], rel=0.02)
+    def test_an_iteration_along_the_exact_gradient_stands_for_two(self) -> None:
+        made = lib.reproduce("fig2", seeds=1, steps=12_500, progress=False).arrays
+        assert made["exact.steps"][-1] == 1000
+        there = np.argmin(np.abs(made["noisy.steps"] - 1000))
+        exact, noisy = (made[f"{arm}.loss"][0] for arm in ("exact", "noisy"))
+        # How far the loss has fallen by then; at the wrong pace it would be twice or half as far.
+        assert exact[0] - exact[-1] == pytest.approx(noisy[0] - noisy[there], rel=0.25)
 
     def test_views_of_the_first_state(self) -> None:
         made = lib.reproduce("fig2", seeds=1, steps=10, progress=False)

@@ -28,8 +28,10 @@ BATCH, RATE, NOISE, UNBALANCE = 16, 1e-3, 0.02, 1.2
 TEACHER, STUDENT = 0.75, 0.1
 """Standard deviations of the weights of the teacher, and of the student at first."""
 
-LARGE, DECAY = 128, 0.01
+LARGE, DECAY = 128, 0.05
 """Sequences in the large batch; the weight decay of that control, for the paper's loss."""
+
+FIFTH, TENTH = 5, 10
 
 AXIS, FINAL = 40_000, 300_000
 """Where the published picture ends, and where the published loss was measured."""
@@ -92,15 +94,16 @@ class Attention(Experiment):
         return {"teacher": teacher, "initial": student}
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return training as published, and controls; those with large batches are a tenth as long."""
+        """Return training as published, and controls; a fifth as long with weight decay, a tenth with large batches."""
         rate = RATE * TOKENS * SHAPE[2] if plan.is_text else RATE
-        times, early = looks(plan.steps, (500, AXIS)), looks(max(1, plan.steps // 10))
+        times, early = looks(plan.steps, (500, AXIS)), looks(max(1, plan.steps // TENTH))
         noisy = Stepped(name="noisy", field=_field(BATCH, NOISE), learning_rate=rate, looks=times)
+        fifth = looks(max(1, plan.steps // FIFTH))
         heat = Matched.of(noisy, early[-1], partial(_temperature, rate=rate))
         return (
             noisy,
             Stepped(name="clean", field=_field(BATCH, 0.0), learning_rate=rate, looks=times),
-            Stepped(name="decay", field=_field(BATCH, NOISE), learning_rate=rate, looks=times, decay=DECAY),
+            Stepped(name="decay", field=_field(BATCH, NOISE), learning_rate=rate, looks=fifth, decay=DECAY),
             Stepped(name="large", field=_field(LARGE, 0.0), learning_rate=rate, looks=early),
             Stepped(name="langevin", field=_field(LARGE, 0.0), learning_rate=rate, looks=early, matched=heat),
         )

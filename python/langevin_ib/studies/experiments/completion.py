@@ -34,8 +34,9 @@ FREEDOM = 2 * (2 * SIZE - 2)
 
 RECOVERED = 0.1
 
-MATCHED, DECAY = 10_000, 1e-3
-"""After which iteration the temperature of a control is matched; the weight decay of another, for the paper's loss."""
+MATCHED, DECAY, SHORT = 10_000, 5e-3, 100_000
+"""After which iteration the temperature of a control is matched; the weight decay of another, for the paper's loss; how
+long these are."""
 
 CONTROLS = {
     "whole": "all seen entries in every step",
@@ -79,7 +80,8 @@ class Completion(Experiment):
         scale = SIZE**2 / (problem["seen"].sum() / 2) if plan.is_text else 1.0
         masked = _model(problem, masked=True)
         # The core's loss is half of the paper's, and so is its weight decay.
-        usual: dict[str, Any] = {"learning_rate": RATE * scale, "looks": looks(plan.steps, (MATCHED,))}
+        usual: dict[str, Any] = {"learning_rate": RATE * scale, "looks": looks(plan.steps, (MATCHED, SHORT))}
+        short = looks(plan.scaled(SHORT))
         main = Sampled(name="masked", model=masked, dynamics=SGD(batch_size=1), **usual)
         whole = Sampled(name="whole", model=_model(problem, masked=False), dynamics=SGD(), **usual)
         heat = Matched.of(main, MATCHED, partial(_temperature, rate=main.learning_rate))
@@ -87,8 +89,8 @@ class Completion(Experiment):
         return (
             main,
             whole,
-            Sampled(name="decay", model=masked, dynamics=decaying, **usual),
-            replace(whole, name="langevin", matched=heat),
+            replace(main, name="decay", dynamics=decaying, looks=short),
+            replace(whole, name="langevin", matched=heat, looks=short),
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:

@@ -48,6 +48,9 @@ CONTROLS = {
     **{name: f"at temperature {heat:g}" for name, heat in HEATED.items()},
 }
 
+LENGTHS = {name: LOGGED // 3 if name in HEATED else LOGGED for name in CONTROLS}
+"""How many iterations controls make."""
+
 SOLVED = {"free": "least total variation, offset free", "penalised": "the same, offset penalised"}
 """Basis pursuit of jumps, the noise being known."""
 
@@ -86,7 +89,7 @@ class Piecewise(Experiment):
         }
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return both arms, and controls of cumulated sums, a third as long.
+        """Return both arms, and controls of cumulated sums, which are shorter.
 
         A of cumulated sums is (A times a triangle of ones) of the jumps. If the first of them, the offset, is always
         the one that fits best, what is left to the others are labels and columns without the part along its column.
@@ -104,7 +107,7 @@ class Piecewise(Experiment):
                 model=model,
                 dynamics=SGD(),
                 learning_rate=RATES.get(name, RATES["cumsum"]) * (len(inputs) if plan.is_text else 1),
-                looks=looks(plan.scaled(LOGGED), ()) if name in CONTROLS else looks(plan.steps, (LOGGED,)),
+                looks=looks(plan.scaled(LENGTHS[name])) if name in LENGTHS else looks(plan.steps, (LOGGED,)),
                 heat=HEATED.get(name, 0.0),
             )
             for name, model in models.items()

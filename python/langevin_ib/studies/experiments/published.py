@@ -19,7 +19,7 @@ __all__ = ["VARIABLE", "draw_published", "published"]
 VARIABLE = "LANGEVIN_IB_PUBLISHED"
 """The path of an npz file with arrays such as "fig2_steps", "fig2_losses" and "fig2_ratios"."""
 
-MANY = 4
+MANY, LABEL = 4, "published, one seed"
 
 
 def published(figure: str) -> dict[str, Array]:
@@ -52,6 +52,6 @@ def draw_published(ax: Axes, saved: dict[str, Array], name: str, *, steps: str =
         return
     values = saved[name].reshape(len(saved[steps]), -1)
     curves = values.T if values.shape[1] < MANY else np.quantile(values, [1.0, 0.5, 0.0], axis=1)
-    for place, curve in enumerate(curves):
-        label = "published, one seed" if place == 0 else None
-        ax.plot(saved[steps], curve, color="black", lw=0.7, ls="-.", label=label)
+    for curve in curves:
+        is_new = all(line.get_label() != LABEL for line in ax.lines)
+        ax.plot(saved[steps], curve, color="black", lw=0.7, ls="-.", label=LABEL if is_new else None)
