@@ -9,7 +9,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import _core
-from langevin_ib.studies.experiments.completion import _temperature
+from langevin_ib.studies.experiments.completion import _resting_ratios, _temperature
 from langevin_ib.studies.experiments.rectified import PopulationField, noise_of_rows, population_loss
 
 PUBLISHED = "LANGEVIN_IB_PUBLISHED"
@@ -305,3 +305,19 @@ class TestCompletion:
         masks = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1)
         trace = (slopes @ masks).var(axis=1).sum()
         assert _temperature(problem, state, rate=0.1) == pytest.approx(0.1 * trace / (2 * 800), rel=1e-6)
+
+    def test_noise_is_least_at_rest(self) -> None:
+        rng = np.random.default_rng(6)
+        problem = {"target": rng.normal(size=(20, 20)), "seen": (rng.uniform(size=(20, 20)) < 0.3).astype(float)}
+        u, v = rng.normal(size=(20, 20)), 2.0 * rng.normal(size=(20, 20))
+        rest = _resting_ratios(problem, np.concatenate([u.ravel(), v.ravel()]))
+        ratios = np.linalg.norm(u, axis=0) / np.linalg.norm(v, axis=0)
+
+        def noise(a: int, ratio: float) -> float:
+            """That of masks with column a rescaled; the temperature has the noise of all gradients."""
+            scale = np.ones(20)
+            scale[a] = np.sqrt(ratio / ratios[a])
+            return _temperature(problem, np.concatenate([(u * scale).ravel(), (v / scale).ravel()]), rate=1.0)
+
+        for a in (0, 7):
+            assert noise(a, rest[a]) < min(noise(a, 0.98 * rest[a]), noise(a, 1.02 * rest[a]), noise(a, ratios[a]))

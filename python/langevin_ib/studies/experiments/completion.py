@@ -109,6 +109,7 @@ class Completion(Experiment):
         first = ((problem["initial_v"] ** 2).sum(axis=0), (problem["initial_u"] ** 2).sum(axis=0))
         return {
             **pair_views(*norms, *first),
+            "rest": _resting_ratios(problem, states[-1]),
             "sigma": np.linalg.svd(product, compute_uv=False),
             "fit": squares[:, seen].mean(axis=1),
             "unseen": squares[:, ~seen].mean(axis=1) / np.mean(problem["target"][~seen] ** 2),
@@ -136,6 +137,7 @@ class Completion(Experiment):
             ),
             Measured("median ratio at the end", np.median(arrays["masked.ratio"][:, -1], axis=1)),
             Measured("  largest distance from the ratio predicted from q(0)", off(arrays, "masked")),
+            Measured("  at the noise equilibrium of the final state", np.median(arrays["masked.rest"], axis=1)),
             Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", drift(arrays, "masked")),
             *control_figures(arrays, "masked", CONTROLS),
             *(
@@ -194,6 +196,19 @@ class Completion(Experiment):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _resting_ratios(problem: Problem, state: Array) -> Array:
+    """Return |U_a| / |V_a| where the noise of masks comes to rest under the scalings of columns.
+
+    Gradients by U_a are residuals of masked entries times V_a, and the other way round. Along (U_a e^t, V_a e^-t) their
+    noise is S_u e^-2t + S_v e^2t, least at e^4t = S_u / S_v. All of GL(20), which does not commute, may do more.
+    """
+    u, v = state.reshape(2, SIZE, SIZE)
+    squares = problem["seen"] * (u @ v.T - problem["target"]) ** 2
+    by_u, by_v = (squares @ v**2).sum(axis=0), (squares.T @ u**2).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((u**2).sum(axis=0) / (v**2).sum(axis=0) * by_u / by_v))
 
 
 def _temperature(problem: Problem, state: Array, *, rate: float) -> float:
