@@ -40,10 +40,24 @@ def output(tokens: Array, weights: Array) -> tuple[Array, Array, Array]:
     r = weights.shape[-1] // 3
     scores = sides[..., :r] @ sides[..., r : 2 * r].swapaxes(2, 3)
     scores *= r**-0.5
-    scores -= scores.max(axis=3, keepdims=True)
+    scores -= _largest(scores)
     np.exp(scores, out=scores)
-    scores /= scores.sum(axis=3, keepdims=True)
+    scores /= _total(scores)
     return scores @ sides[..., 2 * r :], scores, sides
+
+
+def _largest(values: Array) -> Array:
+    """Return the maximum over the last axis, which is kept; many times as fast as NumPy's for a short one."""
+    found = values[..., :1].copy()
+    for place in range(1, values.shape[-1]):
+        np.maximum(found, values[..., place : place + 1], out=found)
+    return found
+
+
+def _total(values: Array) -> Array:
+    """Return the sum over the last axis, which is kept."""
+    total: Array = values @ np.ones((values.shape[-1], 1))
+    return total
 
 
 def _by_sides(residual: Array, scores: Array, sides: Array) -> Array:
@@ -52,7 +66,7 @@ def _by_sides(residual: Array, scores: Array, sides: Array) -> Array:
     q, k, v = sides[..., :r], sides[..., r : 2 * r], sides[..., 2 * r :]
     by_softmax = residual @ v.swapaxes(2, 3)
     # The derivative of a softmax p by its scores is diag(p) - p pᵀ.
-    by_scores = scores * (by_softmax - (by_softmax * scores).sum(axis=3, keepdims=True)) * r**-0.5
+    by_scores = scores * (by_softmax - _total(by_softmax * scores)) * r**-0.5
     derivatives: Array = np.concatenate(
         [by_scores @ k, by_scores.swapaxes(2, 3) @ q, scores.swapaxes(2, 3) @ residual],
         axis=3,
