@@ -17,6 +17,9 @@ from .experiment import Experiment, Plan
 
 __all__ = ["Divergence", "Task", "Trained"]
 
+SHARING = 256
+"""So many seeds that share a problem are taken at a time: all their states are kept at all looks."""
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -105,7 +108,7 @@ class Task:
     @property
     def groups(self) -> list[range]:
         """The seeds that are taken at a time."""
-        size = self.seeds if self.is_shared else self.experiment.together
+        size = SHARING if self.is_shared else self.experiment.together
         return [range(first, min(first + size, self.seeds)) for first in range(0, self.seeds, size)]
 
     @property
