@@ -3,6 +3,7 @@
 from .block import Block
 from .block_law import BlockLaw
 from .chain import ChainLaw
+from .decayed import DecayedLaw
 from .family import Family
 from .gaussian import GaussianLaw
 from .hadamard import SeveralBlocks
@@ -18,5 +19,5 @@ __all__ = ["FAMILIES", "IN_PLANE", "Block", "Family", "Product", "TorusLaw"]
 FAMILIES: tuple[type[Family], ...] = (BlockLaw, MatrixLaw, SeveralBlocks, ChainLaw, SphereLaw, TorusLaw)
 """What knows the laws of models with a symmetry: the first that recognises a request answers it."""
 
-IN_PLANE: tuple[type[Family], ...] = (ProductLaw, GaussianLaw, OneParameterLaw)
+IN_PLANE: tuple[type[Family], ...] = (ProductLaw, DecayedLaw, GaussianLaw, OneParameterLaw)
 """The same for laws in all parameters, of exp(-V/T) dx."""
