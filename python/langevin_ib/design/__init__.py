@@ -1,0 +1,46 @@
+"""Inverse design: name the bias that you want, get the parameterisation, and know which mechanism gives it.
+
+Recipes: `sparsity`, `group_sparsity`, `low_rank`, `nonnegative`, `simplex`, `concave`. Mechanisms: `WeightDecay` and
+`GradientFlow` without a temperature, and the dynamics of the package. Operators from weights to features:
+`differences`, `total_variation`, `cosine`, `fourier`, `haar`, `laplacian`, `graph_gradient`. Shapes for `concave`:
+`mcp`, `scad`, `log_sum`, `cauchy`, `huber`, `power`.
+"""
+
+from .coefficient import Coefficient
+from .mechanisms import GradientFlow, WeightDecay
+from .operator import Operator
+from .operators import cosine, differences, fourier, graph_gradient, haar, identity, laplacian, total_variation
+from .potential import NoPotential, WeightPotential
+from .recipe import Recipe
+from .recipes import concave, group_sparsity, low_rank, nonnegative, simplex, sparsity
+from .shapes import cauchy, huber, log_sum, mcp, power, scad
+
+__all__ = [
+    "Coefficient",
+    "GradientFlow",
+    "NoPotential",
+    "Operator",
+    "Recipe",
+    "WeightDecay",
+    "WeightPotential",
+    "cauchy",
+    "concave",
+    "cosine",
+    "differences",
+    "fourier",
+    "graph_gradient",
+    "group_sparsity",
+    "haar",
+    "huber",
+    "identity",
+    "laplacian",
+    "log_sum",
+    "low_rank",
+    "mcp",
+    "nonnegative",
+    "power",
+    "scad",
+    "simplex",
+    "sparsity",
+    "total_variation",
+]
