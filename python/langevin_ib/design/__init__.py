@@ -3,7 +3,7 @@
 Recipes: `sparsity`, `group_sparsity`, `low_rank`, `nonnegative`, `simplex`, `concave`. Mechanisms: `WeightDecay` and
 `GradientFlow` without a temperature, and the dynamics of the package. Operators from weights to features:
 `differences`, `total_variation`, `cosine`, `fourier`, `haar`, `laplacian`, `graph_gradient`. Shapes for `concave`:
-`mcp`, `scad`, `log_sum`, `cauchy`, `huber`, `power`.
+`mcp`, `scad`, `log_sum`, `cauchy`, `huber`, `power`. `reach` tells which of them give a penalty, and which cannot.
 """
 
 from .coefficient import Coefficient
@@ -11,6 +11,7 @@ from .mechanisms import GradientFlow, WeightDecay
 from .operator import Operator
 from .operators import cosine, differences, fourier, graph_gradient, haar, identity, laplacian, total_variation
 from .potential import NoPotential, WeightPotential
+from .reach import Reach, Reached, reach
 from .recipe import Recipe
 from .recipes import concave, group_sparsity, low_rank, nonnegative, simplex, sparsity
 from .shapes import cauchy, huber, log_sum, mcp, power, scad
@@ -20,6 +21,8 @@ __all__ = [
     "GradientFlow",
     "NoPotential",
     "Operator",
+    "Reach",
+    "Reached",
     "Recipe",
     "WeightDecay",
     "WeightPotential",
@@ -39,6 +42,7 @@ __all__ = [
     "mcp",
     "nonnegative",
     "power",
+    "reach",
     "scad",
     "simplex",
     "sparsity",
