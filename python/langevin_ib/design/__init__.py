@@ -7,6 +7,7 @@ Recipes: `sparsity`, `group_sparsity`, `low_rank`, `nonnegative`, `simplex`, `co
 """
 
 from .coefficient import Coefficient
+from .fit import Fit, Path
 from .mechanisms import GradientFlow, WeightDecay
 from .operator import Operator
 from .operators import cosine, differences, fourier, graph_gradient, haar, identity, laplacian, total_variation
@@ -18,9 +19,11 @@ from .shapes import cauchy, huber, log_sum, mcp, power, scad
 
 __all__ = [
     "Coefficient",
+    "Fit",
     "GradientFlow",
     "NoPotential",
     "Operator",
+    "Path",
     "Reach",
     "Reached",
     "Recipe",

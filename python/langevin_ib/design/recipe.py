@@ -16,6 +16,7 @@ from ..model import Model, Symmetry, parameters
 from .blocks import Block
 from .coefficient import Coefficient
 from .designed_law import designed_law
+from .fit import Fit, fitted
 from .layout import Batch, Layout
 from .mechanisms import Mechanism, checked_mechanism
 from .modelled import modelled
@@ -334,6 +335,56 @@ class Recipe:
         (0.942809, 0.942809)
         """
         return designed_law(self, dynamics, wrt=wrt, loss=loss, temperature=temperature)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        method: str = "weight-decay",
+        strength: Any = "cv",
+        intercept: bool = False,
+        scale: float = 1e-3,
+        folds: int = 5,
+    ) -> Fit:
+        """Fit weights to y = X w by least squares |X w - y|²/(2 n) and one of the mechanisms.
+
+        Parameters
+        ----------
+        X, y : array_like, shapes (n, weights) and (n,)
+            The data. Columns are taken as they are: standardise them if features should be treated alike.
+        method : {"weight-decay", "gradient-flow"}
+            The minimiser of the loss and the penalty of `WeightDecay`, with a duality gap where that is convex (depth
+            2), or gradient flow from `init(scale)`, stopped early.
+        strength : float, decreasing sequence of float, or "cv"
+            As a share of `Fit.lambda_max`; for a flow, the share of the first gradient at which it is stopped. By
+            default it is chosen by cross-validation over shares from 1 to 0.001.
+        intercept : bool
+            Whether a plain offset is fitted as well, free of any bias.
+        scale : float
+            Of a flow: the smaller, the nearer to l1, and the longer it takes.
+        folds : int
+            Of the cross-validation; row i is left out in fold i mod folds.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If data or an argument are wrong, or no feature is correlated with y.
+        UnsupportedModelError
+            If the recipe has no such fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from langevin_ib import design
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.standard_normal((50, 20))
+        >>> fit = design.sparsity().fit(X, 3.0 * X[:, 4] - X[:, 7] + 0.1 * rng.standard_normal(50), strength=0.1)
+        >>> fit.support, fit.estimator
+        (array([4, 7]), 'minimiser')
+        """
+        options: dict[str, Any] = {"intercept": intercept, "scale": scale, "folds": folds}
+        return fitted(self, X, y, method=method, strength=strength, **options)
 
     def __repr__(self) -> str:
         operator = "" if self.operator is None else f", {self.operator!r}, {self.frame}"

@@ -90,6 +90,28 @@ class Shaped(Block):
     def _slope(self) -> Callable[[FloatArray], FloatArray]:
         return _function(self.t, sympy.diff(self.psi, self.t))
 
+    @cached_property
+    def _bend(self) -> Callable[[FloatArray], FloatArray]:
+        return _function(self.t, sympy.diff(self.psi, self.t, 2))
+
+    @cached_property
+    def end(self) -> float | None:
+        """The |z| from which on psi is flat, so that g is infinite; a little less, and None if there is none."""
+        if self._slope(_PLACES[-1:])[0] > 0.0:
+            return None
+        low, high = -700.0, 700.0
+        for _ in range(_SEARCH):
+            middle = (low + high) / 2.0
+            low, high = (middle, high) if self._slope(np.exp([middle]))[0] > 0.0 else (low, middle)
+        return float(np.exp(low / 2.0) * (1.0 - 1e-9))
+
+    def curve(self, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return g² = eta and phi = v² for which |z| = `z` is cheapest, and their derivatives by it."""
+        t, two_z = z**2, 2.0 * z
+        slope, bend = self._slope(t), self._bend(t)
+        eta_slope = -bend / (2.0 * slope**2) * two_z
+        return 1.0 / (2.0 * slope), self._phi(t), eta_slope, -2.0 * t * bend * two_z
+
     @property
     def shape(self) -> tuple[int, int]:
         """One feature and two parameters."""
