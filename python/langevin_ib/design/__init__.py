@@ -4,7 +4,10 @@ Recipes: `sparsity`, `group_sparsity`, `low_rank`, `nonnegative`, `simplex`, `co
 `GradientFlow` without a temperature, and the dynamics of the package. Operators from weights to features:
 `differences`, `total_variation`, `cosine`, `fourier`, `haar`, `laplacian`, `graph_gradient`. Shapes for `concave`:
 `mcp`, `scad`, `log_sum`, `cauchy`, `huber`, `power`. `reach` tells which of them give a penalty, and which cannot.
+`Recipe.fit` fits weights to data, and so does `DesignedRegressor`, in scikit-learn's manner and with its help.
 """
+
+from typing import Any
 
 from .coefficient import Coefficient
 from .fit import Fit, Path
@@ -19,6 +22,7 @@ from .shapes import cauchy, huber, log_sum, mcp, power, scad
 
 __all__ = [
     "Coefficient",
+    "DesignedRegressor",
     "Fit",
     "GradientFlow",
     "NoPotential",
@@ -51,3 +55,12 @@ __all__ = [
     "sparsity",
     "total_variation",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The one name that needs an extra: it is imported when it is asked for.
+    if name == "DesignedRegressor":
+        from .regressor import DesignedRegressor  # noqa: PLC0415 - scikit-learn may not be there, and is slow to import
+
+        return DesignedRegressor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

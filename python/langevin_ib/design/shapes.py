@@ -10,7 +10,7 @@ import sympy
 from ..checks import checked_real
 from ..errors import InvalidArgumentError
 
-__all__ = ["cauchy", "huber", "log_sum", "mcp", "power", "scad"]
+__all__ = ["Shape", "cauchy", "huber", "log_sum", "mcp", "power", "scad"]
 
 Shape = Callable[[sympy.Symbol], sympy.Expr]
 

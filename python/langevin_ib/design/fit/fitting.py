@@ -122,7 +122,7 @@ def _checked_strengths(strength: Any) -> FloatArray:
                 "give one of 0 < strength <= 1"
             )
         # From the top, so that each minimum is near the last one.
-        count = max(1, int(np.ceil(6.0 * np.log10(1.0 / wanted))))
+        count = max(1, int(np.ceil(2.0 * np.log10(1.0 / wanted))))
         return np.geomspace(1.0, wanted, count + 1)[1:] if wanted < 1.0 else np.ones(1)
     values = np.asarray(real_array("strength", strength), dtype=np.float64)
     is_path = values.ndim == 1 and values.size > 0 and np.all(np.diff(values) < 0.0)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dposv
 from scipy.optimize import minimize
 
 from ..blocks import Factors, Shaped
@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 TOLERANCE = 1e-6
 """The duality gap that is promised, as a share of the loss at zero."""
 
-_ROUNDS = 12
+_ROUNDS = (12, 12, 12, 24, 24, 48, 96, 200, 400)  # steps of L-BFGS, between which a support is tried
 _NEAREST = 1e-12  # of a shape's curve, which may be singular at 0; as a share of its unit
 _FIRST = 20  # blocks to begin with
 _FLOORS = (1.0, 0.03)  # of the typical size of v, from which features that have vanished may come back
@@ -126,12 +126,12 @@ class _Search:
         if self.normal is None:
             gram = (M * weight) @ M.T
             gram[np.diag_indices_from(gram)] += self.noise
-            alpha = scipy.linalg.solve(gram, b, assume_a="pos", check_finite=False)
+            alpha = _solved(gram, b)
             return alpha, weight * (M.T @ alpha)
         root = np.sqrt(weight)
         ridge = root[:, None] * self.normal[0] * root
         ridge[np.diag_indices_from(ridge)] += self.noise
-        z = root * scipy.linalg.solve(ridge, root * self.normal[1], assume_a="pos", check_finite=False)
+        z = root * _solved(ridge, root * self.normal[1])
         return (b - M @ z) / self.noise, z
 
     def value(self, v: FloatArray) -> tuple[float, FloatArray]:
@@ -156,8 +156,8 @@ class _Search:
         if start is not None:
             v = np.maximum(start, _FLOORS[-1] * max(start.max(), self.unit))
         found: list[tuple[float, FloatArray]] = []
-        for _ in range(_ROUNDS):
-            v = self.descend(v, 60)
+        for steps in _ROUNDS:
+            v = self.descend(v, steps)
             _, z = self.solved(v**2)
             found += [(problem.gap(each, self.lam), each) for each in (z, self._polished(z)) if each is not None]
             if min(gap for gap, _ in found) <= TOLERANCE / 10.0:
@@ -193,3 +193,8 @@ class _Search:
         sizes = self.problem.sizes(z)
         z = np.where((sizes > 1e-7 * sizes.max(initial=0.0))[self.problem.group], z, 0.0)
         return Minimum(z, v, self.value(v)[0] + self.problem.rest / (2.0 * self.problem.count), np.nan)
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve with a positive definite matrix, hundreds of times: by LAPACK itself, since more is spent around it."""
+    return np.asarray(dposv(matrix, right)[1])
