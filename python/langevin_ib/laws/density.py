@@ -83,8 +83,9 @@ def density(
         itself, in which case `compare` conditions the histogram.
     method : {"auto", "closed form", "quadrature", "sampling"}
         "auto" takes the closed form where there is one. "sampling" needs no formula: independent draws from a mixture
-        that is fitted to the weight, in the plane or on a slice of scalings. `error` then bounds what they are wrong
-        by, some thousandths, and `compare` allows for it; what cannot be drawn so well is refused.
+        that is fitted to the weight, or chains of more than eight parameters, in the plane or on a slice of scalings,
+        translations or GL(r). `error` then bounds what they are wrong by, some thousandths to a hundredth, and
+        `compare` allows for it; what cannot be drawn so well is refused.
     timeout : float or None
         The seconds after which it is refused; None for no limit. Beyond two seconds a bar is shown on terminals.
 
