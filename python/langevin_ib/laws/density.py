@@ -53,6 +53,8 @@ def density(
     * models with a symmetry under `SoftSlice`, `GaugeFixed` and `Constrained`, and under `Ambient` in a shell: blocks
       (uv, neurons, column pairs), chains u1 ... uL, coordinatewise products, matrices of rank 2; see
       the modules of `laws.families`, and docs/theory.md for the formulas.
+    * products u1 u2 ... of any depth, with whole powers, and sums u1 v1 + u2 v2 + ... of products, with any loss of
+      theirs and a weight decay: Meijer's and Bessel's functions. For two products that is the posterior of the lasso.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
     * any other function of few parameters that can be solved for one of them, by formulas and on all branches, or that
