@@ -7,6 +7,7 @@ use super::tape::Tape;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::potential::Risk;
+use crate::potential::risk::alone::{Alone, Entry, Factors, Form, Linear};
 use crate::potential::risk::{Batch, Given, Law, Layer, Row, Source, Table};
 
 /// The gradient of a row's loss.
@@ -16,6 +17,37 @@ enum RowOf<'py> {
     Tape(Tape<'py>),
     /// Inputs, units and factor of a layer, and what makes its rows.
     Layer(usize, usize, f64, SourceOf<'py>),
+    /// As a closed form that moves walkers one by one.
+    Alone(AloneOf),
+}
+
+/// A closed form that moves walkers one by one, read from a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct AloneOf {
+    /// The number of each coordinate of each vector.
+    order: Vec<usize>,
+    /// Coordinates of a vector.
+    length: usize,
+    factor: f64,
+    decay: f64,
+    lasso: f64,
+    /// Pairs of vectors, what their products are to be, and with which chance each counts; None for least squares.
+    factors: Option<(Vec<(usize, usize)>, Vec<f64>, Option<f64>)>,
+}
+
+impl AloneOf {
+    fn alone(&self) -> Alone {
+        let form = match &self.factors {
+            None => Form::Linear(Linear),
+            Some((pairs, targets, chance)) => {
+                let entries = pairs.iter().zip(targets).map(|(&pair, &target)| Entry { pair, target });
+                Form::Factors(Factors { entries: entries.collect(), chance: *chance })
+            }
+        };
+        let Self { length, factor, decay, lasso, .. } = *self;
+        Alone { form, factor, order: self.order.clone(), length, decay, lasso }
+    }
 }
 
 /// What makes the rows of a layer.
@@ -80,6 +112,7 @@ impl Examples<'_> {
                 };
                 Row::Layer(layer, source)
             }
+            RowOf::Alone(alone) => Row::Alone(alone.alone()),
         };
         Risk::new(dim, (rest, row), table, batch, self.scale, Noise::new(key))
     }

@@ -49,7 +49,7 @@ where
     Q: Precision<T>,
 {
     let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
-    walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
+    walk.potential.attend::<S, T>(&mut walk.worker, (walk.first, &walk.lanes), step);
     let is_still = V::BY_BLOCK && size.temperature <= 0.0 && walk.potential.is_drawn();
     // Packs that are nobody's need not move.
     let moving = if V::BY_BLOCK { walk.live.next_multiple_of(Q::PACKS) * dim } else { walk.x.len() };
