@@ -94,18 +94,21 @@ pub struct Picks {
 
 impl Picks {
     /// The most rows that a walker has.
+    #[inline]
     #[must_use]
     pub fn most(&self) -> usize {
         self.rows.len() / self.walkers.max(1)
     }
 
     /// How many walkers there are.
+    #[inline]
     #[must_use]
     pub fn walkers(&self) -> usize {
         self.walkers
     }
 
     /// How much a walker's row at one place counts.
+    #[inline]
     #[must_use]
     pub fn weight(&self, place: usize, walker: usize) -> f64 {
         let at = place * self.walkers + walker;
@@ -114,6 +117,7 @@ impl Picks {
     }
 
     /// The rows of all walkers at one place in the batch.
+    #[inline]
     #[must_use]
     pub fn at(&self, place: usize) -> &[u32] {
         &self.rows[place * self.walkers..(place + 1) * self.walkers]

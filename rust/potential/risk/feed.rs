@@ -93,6 +93,7 @@ impl Table {
     }
 
     /// The entries of a row.
+    #[inline]
     #[must_use]
     pub fn row(&self, number: u32) -> &[f64] {
         &self.numbers[number as usize * self.width..][..self.width]

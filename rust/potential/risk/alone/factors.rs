@@ -65,7 +65,20 @@ impl Factors {
     /// Writes the slopes of all vectors over the entries that count.
     #[inline(always)]
     pub fn add<P: Pack>(&self, x: &[P], packs: usize, sight: &Sight, factor: f64, slopes: &mut [P]) {
-        slopes.fill(P::constant(0.0));
+        // As constants, these lengths take half of the time.
+        match packs {
+            1 => self.add_all(x, 1, sight, factor, slopes),
+            2 => self.add_all(x, 2, sight, factor, slopes),
+            3 => self.add_all(x, 3, sight, factor, slopes),
+            packs => self.add_all(x, packs, sight, factor, slopes),
+        }
+    }
+
+    #[inline(always)]
+    fn add_all<P: Pack>(&self, x: &[P], packs: usize, sight: &Sight, factor: f64, slopes: &mut [P]) {
+        for slope in &mut *slopes {
+            *slope = P::constant(0.0);
+        }
         for &(entry, times) in &sight.active {
             let Entry { pair: (p, q), target } = self.entries[entry];
             let (left, right) = (&x[p * packs..][..packs], &x[q * packs..][..packs]);

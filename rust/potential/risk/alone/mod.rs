@@ -75,16 +75,8 @@ impl Alone {
         let zero = T::Pack::<S>::constant(0.0);
         let packs = self.length.div_ceil(T::Pack::<S>::LANES);
         let all = vec![zero; packs * (self.order.len() / self.length)];
-        let features = if let Form::Linear(_) = self.form { Linear::features(self.length, table) } else { Vec::new() };
-        Room {
-            alone: self,
-            packs,
-            features,
-            x: all.clone(),
-            slopes: all,
-            spare: vec![zero; 2 * packs],
-            sight: Sight::default(),
-        }
+        let linear = if let Form::Linear(_) = self.form { Some(linear::Room::new(self.length, table)) } else { None };
+        Room { alone: self, packs, linear, x: all.clone(), slopes: all, sight: Sight::default() }
     }
 }
 
@@ -106,13 +98,10 @@ pub struct Room<'a, S: Simd, T: Element> {
     alone: &'a Alone,
     /// Packs of a vector, the last of which is filled up with zeros.
     packs: usize,
-    /// Rows of the table, likewise.
-    features: Vec<T::Pack<S>>,
+    linear: Option<linear::Room<S, T>>,
     /// The walker's coordinates and slopes, vector by vector.
     x: Vec<T::Pack<S>>,
     slopes: Vec<T::Pack<S>>,
-    /// Two vectors.
-    spare: Vec<T::Pack<S>>,
     sight: Sight,
 }
 
@@ -160,17 +149,19 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
     /// Computes the slopes of the walker of this number at a step.
     #[inline(always)]
     fn slope(&mut self, seen: Seen<'_>, walker: u64, step: u64) {
-        let Self { alone, packs, features, x, slopes, spare, sight } = self;
-        match &alone.form {
-            Form::Linear(_) => {
-                sight.look::<S>(seen, walker, step);
-                let (weights, sums) = spare.split_at_mut(*packs);
-                linear::add(x, features, (seen, sight), alone.factor * seen.scale, (weights, sums), slopes);
-            }
-            Form::Factors(form) => {
+        let Self { alone, packs, linear, x, slopes, sight } = self;
+        let factor = alone.factor * seen.scale;
+        match (&alone.form, linear) {
+            (Form::Factors(form), _) => {
                 form.draw::<S>(seen, walker, step, sight);
-                form.add(x, *packs, sight, alone.factor * seen.scale, slopes);
+                form.add(x, *packs, sight, factor, slopes);
             }
+            (Form::Linear(_), Some(linear)) => {
+                linear.look(seen, sight, (walker, step), factor);
+                linear.slopes(x, slopes);
+            }
+            // `room` has made one.
+            _ => {}
         }
         if alone.decay != 0.0 || alone.lasso != 0.0 {
             pull(x, slopes, alone.decay, alone.lasso);
@@ -200,14 +191,14 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
     fn give(alone: &Alone, packs: usize, numbers: &[T::Pack<S>], to: &mut [T::Pack<S>], lane: usize) {
         let (lanes, dim) = (T::Pack::<S>::LANES, alone.order.len());
         let to = &mut to[lane / lanes * dim..][..dim];
-        let (mut all, mut row) = ([T::default(); 16], [T::default(); 16]);
+        let mut row = [T::default(); 16];
+        row[lane % lanes] = T::from_f64(1.0);
+        let is_here = T::Pack::<S>::load(&row).equal(Real::constant(1.0));
         for (order, numbers) in alone.order.chunks_exact(alone.length).zip(numbers.chunks_exact(packs)) {
             for (order, number) in order.chunks(lanes).zip(numbers) {
                 number.store(&mut row);
                 for (&number, &coordinate) in row.iter().zip(order) {
-                    to[coordinate].store(&mut all);
-                    all[lane % lanes] = number;
-                    to[coordinate] = Pack::load(&all);
+                    to[coordinate] = Real::select(is_here, Real::splat(number), to[coordinate]);
                 }
             }
         }
