@@ -48,8 +48,8 @@ _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, 
 # Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of another layer, or no weights.
 _Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[float]]
 
-# Pairs of vectors, what their products are to be, and the chance that each counts.
-_Factors: TypeAlias = tuple[Sequence[tuple[int, int]], Sequence[float], float | None]
+# Pairs of vectors; and with masks the chance that each counts, and what their products are to be.
+_Factors: TypeAlias = tuple[Sequence[tuple[int, int]], tuple[float, Sequence[float]] | None]
 
 @type_check_only
 class _Alone(TypedDict):

@@ -7,7 +7,7 @@ use super::tape::Tape;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::potential::Risk;
-use crate::potential::risk::alone::{Alone, Entry, Factors, Form, Linear};
+use crate::potential::risk::alone::{Alone, Factors, Form, Linear, Masks};
 use crate::potential::risk::{Batch, Given, Law, Layer, Row, Source, Table};
 
 /// The gradient of a row's loss.
@@ -32,17 +32,17 @@ struct AloneOf {
     factor: f64,
     decay: f64,
     lasso: f64,
-    /// Pairs of vectors, what their products are to be, and with which chance each counts; None for least squares.
-    factors: Option<(Vec<(usize, usize)>, Vec<f64>, Option<f64>)>,
+    /// Pairs of vectors, and with masks their chance and what the products are to be; None for least squares.
+    factors: Option<(Vec<(usize, usize)>, Option<(f64, Vec<f64>)>)>,
 }
 
 impl AloneOf {
     fn alone(&self) -> Alone {
         let form = match &self.factors {
             None => Form::Linear(Linear),
-            Some((pairs, targets, chance)) => {
-                let entries = pairs.iter().zip(targets).map(|(&pair, &target)| Entry { pair, target });
-                Form::Factors(Factors { entries: entries.collect(), chance: *chance })
+            Some((pairs, masks)) => {
+                let masks = masks.as_ref().map(|(chance, targets)| Masks { chance: *chance, targets: targets.clone() });
+                Form::Factors(Factors { pairs: pairs.clone(), masks })
             }
         };
         let Self { length, factor, decay, lasso, .. } = *self;

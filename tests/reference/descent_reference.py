@@ -1,4 +1,4 @@
-"""Training steps in plain NumPy, one seed and one row or entry at a time: nothing in them is shared with the package."""
+"""Gradients of training losses in plain NumPy, which share nothing with the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["factor_slopes", "regression_slopes"]
 
 
 def regression_slopes(factors, x, y, *, rows, weights, divisor):
-    """The gradient of sum_k weights_k (x[k] . prod(factors) - y[k])² / (2 divisor) by factors, shape (depth, weights)."""
+    """The gradient of sum_k weights_k (x_k . prod(factors) - y_k)² / (2 divisor) by factors, shape (depth, weights)."""
     slopes = np.zeros_like(factors)
     for k, weight in zip(rows, weights, strict=True):
         error = sum(x[k, m] * np.prod(factors[:, m]) for m in range(x.shape[1])) - y[k]

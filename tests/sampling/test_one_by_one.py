@@ -1,4 +1,4 @@
-"""Closed forms that move walkers one by one: what is recognised, that they are the tape, and that no arrangement shows."""
+"""Closed forms that move walkers one by one: what is recognised, and that they are the tape in any arrangement."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from langevin_ib.sampling.loop.driver import Driver
 ROWS, WEIGHTS = 11, 19
 X, Y = np.random.default_rng(1).normal(size=(ROWS, WEIGHTS)), np.random.default_rng(2).normal(size=ROWS)
 TINY = sympy.Float(1e-40)
+COIN = sympy.IndexedBase("coin")
 
 
 def linear(penalty: float = 0.0) -> lib.Model:
@@ -55,6 +56,9 @@ def completion(*, is_drawn: bool, rank: int = 11) -> lib.Model:
 
 SEEN = [(0, 0), (0, 3), (1, 1), (1, 4), (2, 0), (2, 2), (3, 1), (3, 3), (3, 4)]
 TARGET = np.random.default_rng(3).normal(size=(4, 5))
+MEASURED = lib.models.matrix_factorization(
+    4, 5, 11, data=(np.eye(20).reshape(20, 4, 5)[[5 * i + j for i, j in SEEN]], TARGET[tuple(zip(*SEEN, strict=True))])
+)
 
 KINDS = {
     "plain": (linear(), lib.SGD()),
@@ -66,6 +70,9 @@ KINDS = {
     "distinct": (linear(0.05), lib.SGD(5, replace=False, label_noise={"y": 0.3})),
     "epochs": (linear(), lib.SGD(4, epochs=True)),
     "masks": (lib.models.hadamard(WEIGHTS, data=(X, Y)), lib.SGD(inclusion=0.4, label_noise={"y": 0.3})),
+    "measured": (MEASURED, lib.SGD(5, label_noise={"y": 0.3}, weight_decay=0.1)),
+    "measured, masked": (MEASURED, lib.SGD(inclusion=0.5, normalisation=20.0)),
+    "measured, all": (MEASURED, lib.SGD()),
     "factors": (completion(is_drawn=False), lib.SGD(weight_decay=0.1)),
     "drawn factors": (completion(is_drawn=True), lib.SGD(1)),
     "drawn factors, thrice": (completion(is_drawn=True), lib.SGD(3)),
@@ -107,7 +114,7 @@ def test_the_closed_form_is_the_tape(kind, dtype) -> None:
     assert np.abs(closed - start(model)).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind", ["penalised", "masks", "epochs", "distinct", "drawn factors"])
+@pytest.mark.parametrize("kind", ["penalised", "masks", "epochs", "distinct", "drawn factors", "measured"])
 def test_no_arrangement_changes_a_bit(kind) -> None:
     model, sgd = KINDS[kind]
     what = {"walkers": 70, "initial": start(model, 70), "observe": {"state": lib.States(at=(1, 7, 100))}, "steps": 100}
@@ -123,7 +130,7 @@ def test_no_arrangement_changes_a_bit(kind) -> None:
     assert cut.resume(steps=93, progress=False).states.tobytes() == whole.states.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["plain", "cumulated", "draws", "distinct", "epochs", "masks"])
+@pytest.mark.parametrize("kind", ["plain", "cumulated", "draws", "distinct", "epochs", "masks", "measured"])
 def test_a_run_that_is_given_its_batches_is_the_same_to_the_bit(kind) -> None:
     model, sgd = KINDS[kind]
     if not sgd.is_noisy:
@@ -131,12 +138,8 @@ def test_a_run_that_is_given_its_batches_is_the_same_to_the_bit(kind) -> None:
     else:
         seen = sampled(model, sgd).batches()
     divisor = {} if seen.weights is None else {"normalisation": 0.4 * ROWS}
-    replay = sampled(model, lib.SGD(given=seen, **divisor), rng=6)
-    if kind == "masks":
-        # Rows that count nothing are among the eight that are added up together.
-        np.testing.assert_allclose(replay.states, sampled(model, sgd).states, rtol=1e-13, atol=1e-13)
-    else:
-        assert replay.states.tobytes() == sampled(model, sgd).states.tobytes()
+    replay = sampled(model, lib.SGD(given=seen, weight_decay=sgd.weight_decay, **divisor), rng=6)
+    assert replay.states.tobytes() == sampled(model, sgd).states.tobytes()
 
 
 @pytest.mark.parametrize("kind", ["draws", "masks"])
@@ -213,32 +216,76 @@ def test_what_is_no_regression_is_not_taken_for_one(name) -> None:
     used = {str(base): {"X": X, "y": Y}[str(base)] for base in NONE[name].atoms(sympy.IndexedBase)}
     loss = sympy.Sum(NONE[name], (K, 0, ROWS - 1)) / ROWS
     model = lib.Model(parameters=W, predictor={str(w): w for w in W}, loss=loss, data=used)
-    assert not is_closed(model, lib.SGD()) and not is_closed(model, lib.SGD(3))
-    assert is_closed(linear(), lib.SGD()) and not is_closed(linear(), lib.SGD(3, label_noise={"X": 0.1}))
+    assert not is_closed(model, lib.SGD())
+    assert not is_closed(model, lib.SGD(3))
+
+
+def test_noise_on_inputs_is_for_the_tape() -> None:
+    assert is_closed(linear(), lib.SGD(3, label_noise={"y": 0.1}))
+    assert not is_closed(linear(), lib.SGD(3, label_noise={"X": 0.1}))
 
 
 def test_few_weights_are_better_off_as_lanes() -> None:
-    few = lib.models.hadamard(15, data=(X[:, :15], Y))
-    assert not is_closed(few, lib.SGD()) and is_closed(lib.models.hadamard(16, data=(X[:, :16], Y)), lib.SGD())
+    few, enough = (lib.models.hadamard(count, data=(X[:, :count], Y)) for count in (15, 16))
+    assert (is_closed(few, lib.SGD()), is_closed(enough, lib.SGD())) == (False, True)
+    few, enough = (completion(is_drawn=False, rank=rank) for rank in (7, 8))
+    assert (is_closed(few, lib.SGD()), is_closed(enough, lib.SGD())) == (False, True)
+
+
+A, B, C = (lib.parameters(" ".join(f"{letter}{k}" for k in range(8))) for letter in "abc")
+
+
+def dot(left, right) -> sympy.Expr:
+    return sympy.Add(*(x * y for x, y in zip(left, right, strict=True)))
+
+
+FINE = (dot(A, C) - 1) ** 2 + (dot(B, C) + 2) ** 2
 
 
 def factored(loss: sympy.Expr) -> bool:
-    parameters = lib.parameters("a b c d e f")
-    model = lib.Model(parameters=parameters, predictor={str(x): x for x in parameters}, loss=loss)
-    return is_closed(model, lib.SGD())
+    predictor = {str(x): x for x in (*A, *B, *C)}
+    return is_closed(lib.Model(parameters=(*A, *B, *C), predictor=predictor, loss=loss), lib.SGD())
 
 
-def test_what_is_no_factorisation_is_not_taken_for_one() -> None:
-    a, b, c, d, e, f = lib.parameters("a b c d e f")
-    fine = (a * c + b * d - 1) ** 2 + (e * c + f * d + 2) ** 2
-    assert factored(fine) and factored(fine / 3)
-    for other in (
-        (a * d + b * c - 1) ** 2 + (e * c + f * d) ** 2,
-        (a * c + b * d - 1) ** 2 + 2 * (e * c + f * d + 2) ** 2,
-        (a * c + b * d - 1) ** 2 + (e * c + f * a + 2) ** 2,
-        (a * c + 2 * b * d - 1) ** 2 + (e * c + f * d + 2) ** 2,
-        (a * c + b * d - 1) ** 2 + (e * c - 1) ** 2,
-        (a * c + b * d - 1) ** 2 + (e * c + f * d + a) ** 2,
-        -fine,
-    ):
-        assert not factored(other), other
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("places that differ", (dot(A, C[::-1]) - 1) ** 2),
+        ("weights that differ", (dot(A, C) - 1) ** 2 + 2 * (dot(B, C) + 2) ** 2),
+        ("parts of three vectors", (dot((*A[:4], *B[4:]), C) - 1) ** 2),
+        ("a factor", (dot(A, C) + A[0] * C[0] - 1) ** 2),
+        ("half of a vector", (dot(A[:4], C[:4]) - 1) ** 2),
+        ("one parameter too many", (dot(A, C) + B[0] - 1) ** 2),
+        ("a square", (dot(A, A) - 1) ** 2),
+        ("a constant", FINE + 1),
+        ("the sign", -FINE),
+        ("a function", sympy.cos(FINE)),
+    ],
+)
+def test_what_is_no_factorisation_is_not_taken_for_one(what, other) -> None:
+    assert not factored(other), what
+
+
+def test_a_factorisation_is_one_up_to_a_factor() -> None:
+    assert factored(FINE)
+    assert factored(FINE / 3)
+
+
+def test_measurements_of_several_entries_at_once_are_for_the_tape() -> None:
+    plain = np.eye(20).reshape(20, 4, 5)[[7, 3, 19]]
+    both = plain + np.eye(20).reshape(20, 4, 5)[[8, 8, 8]]
+    for entries, expected in ((plain, True), (both, False), (2 * plain, False)):
+        model = lib.models.matrix_factorization(4, 5, 9, data=(entries, np.ones(3)))
+        assert is_closed(model, lib.SGD(2)) is expected
+
+
+def test_masks_that_are_no_coins_are_for_the_tape() -> None:
+    model = completion(is_drawn=True)
+    assert is_closed(model, lib.SGD(1))
+    assert not is_closed(model, lib.SGD(1, label_noise={"mask": 0.1}))
+    (fresh,) = [model.fresh]
+    for law, mask in [("normal", None), ("uniform", lambda coin, k: sympy.Piecewise((1, coin[k] > 0.5), (0, True)))]:
+        labels = {"mask": fresh.labels[0][1] if mask is None else tuple(mask(COIN, k) for k in range(len(SEEN)))}
+        data = lib.Fresh(inputs={"coin": (len(SEEN),)}, labels=labels, law=law, rows=2)
+        other = lib.Model(parameters=model.parameters, predictor=dict(model.predictor), loss=model.loss, data=data)
+        assert not is_closed(other, lib.SGD(1))

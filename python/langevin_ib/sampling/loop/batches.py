@@ -14,7 +14,7 @@ from ...model import Fresh, Model
 from ...process import SGD, FreshRows, GivenBatches, Risk, decay
 from ...program import Program, Tape
 from .layers import Layer, teacher_of
-from .one_by_one import drawn_factors, factors_of, regression_of
+from .one_by_one import closed_form_of, closed_form_of_risk, drawn_factors
 
 __all__ = ["descent_of", "examples_of"]
 
@@ -37,7 +37,7 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
         return _fresh(model, model.fresh, dynamics, rest)
     batch, size = _batch(dynamics, len(risk.table))
     labels = risk.noise(_noise_of(dynamics))
-    row, table, labels = regression_of(risk, rest, labels) or _rows(risk, labels)
+    row, table, labels = closed_form_of_risk(risk, rest, labels) or _rows(risk, labels)
     return {
         "rest": _around(model, rest, row),
         "row": row,
@@ -53,30 +53,26 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
 
 def descent_of(model: Model, dynamics: SGD) -> _core.Examples | None:
     """Return the same for gradient descent on all rows, or without any, if there is a closed form for it; else None."""
-    closed: _core._Alone | None
-    table, labels = np.zeros((1, 0)), list[float]()
     if model.data:
         try:
             risk = Risk.of(model)
         except UnsupportedModelError:
             return None
-        found = regression_of(risk, _rest(model, risk, dynamics), [0.0] * len(risk.symbols))
-        if found is None:
-            return None
-        closed, table, labels = found
+        closed = closed_form_of_risk(risk, _rest(model, risk, dynamics), [0.0] * len(risk.symbols))
     else:
-        closed = factors_of(model, model.confinement + decay(dynamics.weight_decay, model))
+        closed = closed_form_of(model, model.confinement + decay(dynamics.weight_decay, model))
     if closed is None:
         return None
+    row, table, labels = closed
     return {
         "rest": None,
-        "row": closed,
+        "row": row,
         "table": table,
         "labels": labels,
         "inputs": labels,
         "law": "normal",
         "batch": ("full", 0, 0.0),
-        "scale": 1.0 / len(table),
+        "scale": 1.0 / len(table) if model.data else 1.0,
         "given": None,
     }
 

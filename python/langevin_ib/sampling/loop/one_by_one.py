@@ -18,13 +18,13 @@ from .regression import Regression
 if TYPE_CHECKING:
     from ... import _core
 
-__all__ = ["drawn_factors", "factors_of", "regression_of"]
+    Closed = tuple[_core._Alone, NDArray[np.float64], list[float]]
+
+__all__ = ["closed_form_of", "closed_form_of_risk", "drawn_factors"]
 
 
-def regression_of(
-    risk: Risk, rest: sympy.Expr, labels: Sequence[float]
-) -> tuple[_core._Alone, NDArray[np.float64], list[float]] | None:
-    """Return the closed form of a risk that is a regression, its rows, and the noise on their entries; else None.
+def closed_form_of_risk(risk: Risk, rest: sympy.Expr, labels: Sequence[float]) -> Closed | None:
+    """Return the closed form of a risk, its rows, and the noise on their entries; None if there is none.
 
     Parameters
     ----------
@@ -34,32 +34,47 @@ def regression_of(
         The noise on each entry of the risk's rows, of which y alone may have any.
     """
     pull = Pull.of(risk.model, rest)
-    found = None if pull is None else Regression.of(risk)
-    if pull is None or found is None or any(s != 0.0 for k, s in enumerate(labels) if k != found.label):
+    if pull is None:
         return None
-    row = _alone(found.order, found.length, found.factor, pull)
-    return row, found.rows, [0.0] * found.length + [labels[found.label]]
+    regression = Regression.of(risk)
+    if regression is not None:
+        row = _alone(regression.order, regression.length, regression.factor, pull)
+        return _with_labels(row, regression.rows, regression.label, labels)
+    found = Factorisation.of_rows(risk)
+    if found is None:
+        return None
+    factors, label = found
+    return _with_labels(_factors(risk.model, factors, pull), np.array(factors.targets)[:, np.newaxis], label, labels)
 
 
-def factors_of(model: Model, rest: sympy.Expr) -> _core._Alone | None:
-    """Return the closed form of a loss without data that is a factorisation; else None."""
-    return _factors(model, rest, Factorisation.of(model.parameters, model.loss, {}, ()))
+def closed_form_of(model: Model, rest: sympy.Expr) -> Closed | None:
+    """Return the closed form of a loss without data, whose rows are its terms; None if there is none."""
+    pull = Pull.of(model, rest)
+    found = None if pull is None else Factorisation.of(model.parameters, model.loss, {}, ())
+    if pull is None or found is None:
+        return None
+    return _factors(model, found, pull), np.array(found.targets)[:, np.newaxis], [0.0]
 
 
 def drawn_factors(rows: FreshRows, rest: sympy.Expr, law: str) -> _core._Alone | None:
     """Return the closed form of a factorisation whose terms are drawn afresh by uniform numbers; else None."""
     model = rows.risk.model
-    if law != "uniform":
-        return None
-    return _factors(model, rest, Factorisation.of(model.parameters, rows.risk.row, rows.columns, rows.drawn))
+    pull = Pull.of(model, rest) if law == "uniform" else None
+    found = None
+    if pull is not None:
+        found = Factorisation.of(model.parameters, rows.risk.row, rows.columns, rows.drawn)
+    return None if pull is None or found is None else _factors(model, found, pull)
 
 
-def _factors(model: Model, rest: sympy.Expr, found: Factorisation | None) -> _core._Alone | None:
-    pull = Pull.of(model, rest)
-    if pull is None or found is None:
+def _with_labels(row: _core._Alone, rows: NDArray[np.float64], label: int, labels: Sequence[float]) -> Closed | None:
+    if any(spread != 0.0 for entry, spread in enumerate(labels) if entry != label):
         return None
-    factors = (found.pairs, found.targets, found.chance)
-    return _alone([*range(model.dim)], found.length, found.factor, pull, factors)
+    return row, rows, [0.0] * (rows.shape[1] - 1) + [labels[label]]
+
+
+def _factors(model: Model, found: Factorisation, pull: Pull) -> _core._Alone:
+    masks = None if found.chance is None else (found.chance, found.targets)
+    return _alone([*range(model.dim)], found.length, found.factor, pull, (found.pairs, masks))
 
 
 def _alone(

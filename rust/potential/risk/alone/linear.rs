@@ -6,7 +6,7 @@
 
 use super::sight::Sight;
 use super::{Seen, packed, total};
-use crate::potential::risk::{Batch, Table};
+use crate::potential::risk::Table;
 use crate::real::Real;
 use crate::simd::{Element, Pack, Simd};
 
@@ -48,8 +48,7 @@ impl<S: Simd, T: Element> Room<S, T> {
     /// Makes ready the rows that a walker sees at a step. All rows as they are, are seen by everybody at every step.
     #[inline(always)]
     pub fn look(&mut self, seen: Seen<'_>, sight: &mut Sight, (walker, step): (u64, u64), factor: f64) {
-        let are_all = matches!(seen.batch, Batch::Full) && seen.table.labels.entries.is_empty();
-        if are_all && !self.rows.is_empty() {
+        if seen.is_still() && !self.rows.is_empty() {
             return;
         }
         sight.look::<S>(seen, walker, step);

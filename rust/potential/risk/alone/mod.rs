@@ -12,7 +12,7 @@ mod factors;
 mod linear;
 mod sight;
 
-pub use factors::{Entry, Factors};
+pub use factors::{Factors, Masks};
 pub use linear::Linear;
 
 use std::ops::Range;
@@ -22,7 +22,7 @@ use super::{Batch, Table};
 use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::real::{Real, Scalar};
-use crate::simd::{Element, Pack, Simd};
+use crate::simd::{Element, Pack, Routine, Simd};
 
 /// A closed form, and how the coordinates of a walker are its numbers.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Alone {
         let packs = self.length.div_ceil(T::Pack::<S>::LANES);
         let all = vec![zero; packs * (self.order.len() / self.length)];
         let linear = if let Form::Linear(_) = self.form { Some(linear::Room::new(self.length, table)) } else { None };
-        Room { alone: self, packs, linear, x: all.clone(), slopes: all, sight: Sight::default() }
+        Room { alone: self, packs, linear, active: Vec::new(), x: all.clone(), slopes: all, sight: Sight::default() }
     }
 }
 
@@ -93,12 +93,22 @@ pub struct Seen<'a> {
     pub scale: f64,
 }
 
+impl Seen<'_> {
+    /// Whether it is the same for all walkers at all steps.
+    #[inline(always)]
+    fn is_still(self) -> bool {
+        let Self { table, batch, .. } = self;
+        matches!(batch, Batch::Full) && table.labels.entries.is_empty() && table.inputs.entries.is_empty()
+    }
+}
+
 /// What a worker needs.
 pub struct Room<'a, S: Simd, T: Element> {
     alone: &'a Alone,
     /// Packs of a vector, the last of which is filled up with zeros.
     packs: usize,
     linear: Option<linear::Room<S, T>>,
+    active: Vec<factors::Active>,
     /// The walker's coordinates and slopes, vector by vector.
     x: Vec<T::Pack<S>>,
     slopes: Vec<T::Pack<S>>,
@@ -120,7 +130,7 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
         for lane in lanes {
             self.take(x, lane);
             for step in steps.clone() {
-                self.slope(seen, first + lane as u64, step);
+                S::call(Slope { room: &mut *self, seen, walker: first + lane as u64, step });
                 for (x, &slope) in self.x.iter_mut().zip(&self.slopes) {
                     *x = slope.mul_add(drift, *x);
                 }
@@ -141,30 +151,8 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
     ) {
         for lane in lanes {
             self.take(x, lane);
-            self.slope(seen, first + lane as u64, step);
+            S::call(Slope { room: &mut *self, seen, walker: first + lane as u64, step });
             Self::give(self.alone, self.packs, &self.slopes, gradients, lane);
-        }
-    }
-
-    /// Computes the slopes of the walker of this number at a step.
-    #[inline(always)]
-    fn slope(&mut self, seen: Seen<'_>, walker: u64, step: u64) {
-        let Self { alone, packs, linear, x, slopes, sight } = self;
-        let factor = alone.factor * seen.scale;
-        match (&alone.form, linear) {
-            (Form::Factors(form), _) => {
-                form.draw::<S>(seen, walker, step, sight);
-                form.add(x, *packs, sight, factor, slopes);
-            }
-            (Form::Linear(_), Some(linear)) => {
-                linear.look(seen, sight, (walker, step), factor);
-                linear.slopes(x, slopes);
-            }
-            // `room` has made one.
-            _ => {}
-        }
-        if alone.decay != 0.0 || alone.lasso != 0.0 {
-            pull(x, slopes, alone.decay, alone.lasso);
         }
     }
 
@@ -201,6 +189,40 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
                     to[coordinate] = Real::select(is_here, Real::splat(number), to[coordinate]);
                 }
             }
+        }
+    }
+}
+
+/// The slopes of the walker of this number at a step: a function of its own, which all that move and look share.
+struct Slope<'a, 'r, S: Simd, T: Element> {
+    room: &'a mut Room<'r, S, T>,
+    seen: Seen<'a>,
+    walker: u64,
+    step: u64,
+}
+
+impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { room, seen, walker, step } = self;
+        let Room { alone, packs, linear, active, x, slopes, sight } = room;
+        let factor = alone.factor * seen.scale;
+        match (&alone.form, linear) {
+            (Form::Factors(form), _) => {
+                form.look::<S>(seen, walker, step, (sight, active));
+                form.slopes(x, *packs, active, factor, slopes);
+            }
+            (Form::Linear(_), Some(linear)) => {
+                linear.look(seen, sight, (walker, step), factor);
+                linear.slopes(x, slopes);
+            }
+            // `room` has made one.
+            _ => {}
+        }
+        if alone.decay != 0.0 || alone.lasso != 0.0 {
+            pull(x, slopes, alone.decay, alone.lasso);
         }
     }
 }

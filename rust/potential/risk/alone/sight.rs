@@ -1,4 +1,4 @@
-//! What one walker sees at a step: its rows and the noise on their labels, or which entries count.
+//! What one walker sees at a step: its rows and the noise on their labels, or other random numbers.
 
 use super::Seen;
 use crate::noise::{self, Address, Noise};
@@ -13,8 +13,6 @@ pub struct Sight {
     picks: Picks,
     /// Random numbers, one after another.
     pub numbers: Vec<f64>,
-    /// Entries that count, and how often.
-    pub active: Vec<(usize, f64)>,
 }
 
 impl Sight {
