@@ -182,14 +182,14 @@ def main() -> int:
     """Time everybody, turn by turn; return 1 if the answers differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=50_000)
     options = parser.parse_args()
     has_numba = importlib.util.find_spec("numba") is not None
     jobs = [
         completion(),
-        regression("32 x 64, products", 32, 64, 0.05, depth=2),
-        regression("60 x 200, products", 60, 200, 0.05, depth=2),
-        regression("60 x 200, weights", 60, 200, 0.05, depth=1),
+        regression("32 x 64, products", 32, 64, 1e-4, depth=2),
+        regression("60 x 200, products", 60, 200, 1e-4, depth=2),
+        regression("60 x 200, weights", 60, 200, 1e-4, depth=1),
     ]
     right = True
     print(f"one seed, {options.steps} steps, {options.rounds} rounds, processor time of one core; µs a step")

@@ -21,6 +21,9 @@ enum RowOf<'py> {
     Alone(AloneOf),
 }
 
+/// Pairs of vectors, and with masks their chance and what the products are to be.
+type FactorsOf = (Vec<(usize, usize)>, Option<(f64, Vec<f64>)>);
+
 /// A closed form that moves walkers one by one, read from a dict.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -32,8 +35,8 @@ struct AloneOf {
     factor: f64,
     decay: f64,
     lasso: f64,
-    /// Pairs of vectors, and with masks their chance and what the products are to be; None for least squares.
-    factors: Option<(Vec<(usize, usize)>, Option<(f64, Vec<f64>)>)>,
+    /// None for least squares.
+    factors: Option<FactorsOf>,
 }
 
 impl AloneOf {

@@ -1,10 +1,11 @@
-"""Gradients of training losses in plain NumPy, which share nothing with the package."""
+"""Gradients of training losses in plain NumPy, by differences and by PyTorch, which share nothing with the package."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-__all__ = ["factor_slopes", "regression_slopes"]
+__all__ = ["by_differences", "by_torch", "factor_slopes", "regression_slopes"]
 
 
 def regression_slopes(factors, x, y, *, rows, weights, divisor):
@@ -22,3 +23,17 @@ def factor_slopes(u, v, target, counts, *, divisor):
     """The gradient of sum_ij counts_ij (u_i . v_j - target_ij)² / (2 divisor) by u and v."""
     errors = counts * (np.einsum("ia,ja->ij", u, v) - target) / divisor
     return np.einsum("ij,ja->ia", errors, v), np.einsum("ij,ia->ja", errors, u)
+
+
+def by_differences(loss, theta: np.ndarray) -> np.ndarray:
+    """The gradient of a function of a NumPy array, by central differences."""
+    ends = [[loss(theta + sign * 1e-5 * unit, np) for sign in (1, -1)] for unit in np.eye(len(theta))]
+    return np.array([(ahead - behind) / 2e-5 for ahead, behind in ends])
+
+
+def by_torch(loss, theta: np.ndarray) -> np.ndarray:
+    """The same by automatic differentiation."""
+    torch = pytest.importorskip("torch")
+    point = torch.tensor(theta, requires_grad=True)
+    loss(point, torch).backward()
+    return point.grad.numpy()

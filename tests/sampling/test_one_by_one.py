@@ -6,7 +6,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 import sympy
-from descent_reference import factor_slopes, regression_slopes
+from descent_reference import by_differences, by_torch, factor_slopes, regression_slopes
 from langevin_ib import _core
 from langevin_ib.process import Process
 from langevin_ib.sampling.loop.driver import Driver
@@ -177,6 +177,32 @@ def test_drawn_factors_are_what_numpy_makes_of_the_uniform_numbers(batch) -> Non
             by_u, by_v = factor_slopes(u, v, TARGET, counts, divisor=20.0 * batch)
             u, v = u - 0.05 * by_u, v - 0.05 * by_v
         np.testing.assert_allclose(run.states[walker], [*u.ravel(), *v.ravel()], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(("differentiate", "tolerance"), [(by_differences, 1e-8), (by_torch, 1e-12)])
+@pytest.mark.parametrize("kind", ["three factors", "penalised", "measured", "factors"])
+def test_a_step_is_the_gradient_of_the_loss_as_it_is_written(kind, differentiate, tolerance) -> None:
+    model, sgd = KINDS[kind]
+    goals = TARGET[tuple(zip(*SEEN, strict=True))]
+
+    def loss(theta, library) -> float:
+        inputs, labels, targets = (library.asarray(z) for z in (X, Y, goals))
+        decay = sgd.weight_decay / 2 * (theta**2).sum()
+        if kind == "three factors":
+            factors = theta.reshape(WEIGHTS, 3)
+            return ((inputs @ (factors[:, 0] * factors[:, 1] * factors[:, 2]) - labels) ** 2).mean() / 2 + decay
+        if kind == "penalised":
+            return ((inputs @ theta - labels) ** 2).mean() / 2 + 0.05 * abs(theta).sum() + decay
+        product = theta[:44].reshape(4, 11) @ theta[44:].reshape(5, 11).T
+        squares = sum((product[i, j] - target) ** 2 for (i, j), target in zip(SEEN, targets, strict=True))
+        return (squares / 40 if kind == "factors" else squares / (2 * len(SEEN))) + decay
+
+    own = lib.SGD(weight_decay=sgd.weight_decay)
+    assert is_closed(model, own)
+    moved = sampled(model, own, steps=1, walkers=2, initial=start(model, 2)).states
+    for before, after in zip(start(model, 2), moved, strict=True):
+        expected = before - 0.05 * differentiate(loss, before)
+        np.testing.assert_allclose(after, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_with_a_temperature_noise_is_added_to_the_same_gradient() -> None:

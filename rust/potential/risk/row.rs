@@ -64,7 +64,7 @@ impl Row {
     pub fn worker<S: Simd, T: Element>(&self, table: &Table) -> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => Worker::Tape(row.evaluator()),
-            Self::Alone(alone) => Worker::Alone(alone.room(table)),
+            Self::Alone(alone) => Worker::Alone(Box::new(alone.room(table))),
             Self::Layer(layer, source) => Worker::Layer(Room {
                 layer: *layer,
                 source,
@@ -84,7 +84,7 @@ pub enum Worker<'a, S: Simd, T: Element> {
     /// Room for a layer.
     Layer(Room<'a, S, T>),
     /// Room for a walker.
-    Alone(alone::Room<'a, S, T>),
+    Alone(Box<alone::Room<'a, S, T>>),
 }
 
 /// What a worker needs for a layer.

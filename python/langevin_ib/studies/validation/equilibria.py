@@ -108,8 +108,8 @@ class Equilibria(Row):
     def relaxation(self, step_size: float) -> float:
         """Return the steps in which lambda comes nearer to its equilibrium by a factor e.
 
-        About it C = |U|² - |V|² is 2 (|U|² + |V|²) times the distance of lambda, and changes in a step by -2 eta² (Tr S +
-        2 gamma (|U|² + |V|²) / eta) times that, S the noise on U and V.
+        About it C = |U|² - |V|² is 2 R times the distance of lambda, R = |U|² + |V|², and changes in a step by
+        -2 eta² (Tr S + 2 gamma R / eta) times that, S being the noise on U and V.
         """
         rest = self.expected
         size = float(sum(x**2 for x, name in zip(rest.x, self.model.parameters, strict=True) if name in self.weights))

@@ -50,7 +50,7 @@ def training_rows() -> list[Equilibria]:
 
 
 def _head() -> Equilibria:
-    """Return a head with one column each of queries and keys, and isotropic tokens: softmax sees keys by differences."""
+    """Return a head with one column each of queries and keys, on isotropic tokens; softmax sees differences of keys."""
     tokens = np.random.default_rng(20260108).normal(size=(256, 3, 2))
     q, k, v = at = np.array([[0.9, 0.4], [0.5, -0.8], [1.0, 0.7]])
     scores = np.exp((tokens[:, -1:] @ q) * (tokens @ k))

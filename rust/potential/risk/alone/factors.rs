@@ -38,6 +38,7 @@ pub struct Active {
 
 impl Factors {
     /// Whether there are so many vectors, and labels or a uniform number for each pair.
+    #[must_use]
     pub fn fits(&self, vectors: usize, table: &Table, batch: &Batch) -> bool {
         let count = self.pairs.len();
         let are_pairs = self.pairs.iter().all(|&(p, q)| p < vectors && q < vectors && p != q);

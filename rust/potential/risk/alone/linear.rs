@@ -16,6 +16,7 @@ pub struct Linear;
 
 impl Linear {
     /// Whether rows have so many entries and a label, which alone may be noisy.
+    #[must_use]
     pub fn fits(length: usize, table: &Table) -> bool {
         let are_labels = table.labels.entries.iter().all(|&(entry, _)| entry == length);
         table.width() == length + 1 && are_labels && table.inputs.entries.is_empty()

@@ -19,18 +19,7 @@ impl Sight {
     /// Draws the rows of a walker and the noise on their labels.
     #[inline(always)]
     pub fn look<S: Simd>(&mut self, seen: Seen<'_>, walker: u64, step: u64) {
-        let Seen { table, batch, noise, .. } = seen;
-        self.picks.draw::<S>(noise, batch, table.rows(), (walker, 1), step);
-        match batch {
-            Batch::Given(given) if !given.noise.is_empty() => {
-                let start = given.start(walker, step);
-                self.numbers.clear();
-                self.numbers.extend_from_slice(&given.noise[start..start + given.size]);
-            }
-            _ => {
-                self.numbers::<S>(noise, &table.labels, (walker, step), self.picks.most() * table.labels.entries.len())
-            }
-        }
+        S::call(Look { sight: self, seen, walker, step });
     }
 
     /// Rows in the batch.
@@ -55,6 +44,35 @@ impl Sight {
         if count > 0 {
             self.numbers.resize(count.next_multiple_of(2 * LANES), 0.0);
             S::call(Draw { noise, drawn, walker, step, numbers: &mut self.numbers });
+        }
+    }
+}
+
+/// The rows of a walker: a function of its own for all forms.
+struct Look<'a> {
+    sight: &'a mut Sight,
+    seen: Seen<'a>,
+    walker: u64,
+    step: u64,
+}
+
+impl<S: Simd> Routine<S> for Look<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sight, seen: Seen { table, batch, noise, .. }, walker, step } = self;
+        sight.picks.draw::<S>(noise, batch, table.rows(), (walker, 1), step);
+        match batch {
+            Batch::Given(given) if !given.noise.is_empty() => {
+                let start = given.start(walker, step);
+                sight.numbers.clear();
+                sight.numbers.extend_from_slice(&given.noise[start..start + given.size]);
+            }
+            _ => {
+                let count = sight.picks.most() * table.labels.entries.len();
+                sight.numbers::<S>(noise, &table.labels, (walker, step), count);
+            }
         }
     }
 }
