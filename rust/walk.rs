@@ -38,19 +38,19 @@ impl Step {
         noise: f64,
         metric: Option<&Metric>,
         slopes: &[R],
-        normals: &[R],
+        normals: impl Iterator<Item = R>,
         room: &mut [R],
         x: &mut [R],
     ) {
         let (drift, diffusion) = (R::constant(-self.h), R::constant(self.diffusion() * noise));
         let Some(metric) = metric else {
-            for ((x, &slope), &normal) in x.iter_mut().zip(slopes).zip(normals) {
+            for ((x, &slope), normal) in x.iter_mut().zip(slopes).zip(normals) {
                 *x = normal.mul_add(diffusion, slope.mul_add(drift, *x));
             }
             return;
         };
         let room = &mut room[..x.len()];
-        for ((delta, &slope), &normal) in room.iter_mut().zip(slopes).zip(normals) {
+        for ((delta, &slope), normal) in room.iter_mut().zip(slopes).zip(normals) {
             *delta = normal.mul_add(diffusion, slope * drift);
         }
         metric.colour(room);
@@ -70,6 +70,9 @@ pub(crate) struct Counts<P> {
     pub(crate) refused: P,
     pub(crate) most_refused: P,
 }
+
+/// Packs of coordinates, about, whose gradients are written and read again before the nearest cache is full.
+const STRIP: usize = 64;
 
 /// One worker's packs for the block that it is walking.
 pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
@@ -198,8 +201,7 @@ where
 
     /// Moves a pack of walkers to proposal `i` of the strip where the mask holds; energies and slopes go with them.
     #[inline(always)]
-    pub(crate) fn take(&mut self, i: usize, pack: usize, accept: <T::Pack<S> as Real>::Mask) {
-        let dim = self.potential.dim();
+    pub(crate) fn take(&mut self, i: usize, pack: usize, accept: <T::Pack<S> as Real>::Mask, dim: usize) {
         let (there, here) = (i * dim..(i + 1) * dim, pack * dim..(pack + 1) * dim);
         let (x, y) = (&mut self.x[here.clone()], &self.proposal[there.clone()]);
         let (slope, slope_at_y) = (&mut self.kept[here], &self.slopes[there]);
@@ -220,10 +222,18 @@ where
         *most_refused = refused.greater(*most_refused);
     }
 
-    /// Packs of coordinates that move together: a unit's, or the block's if the potential prefers that.
+    /// Packs of coordinates that move: those that are nobody's need not.
+    #[inline(always)]
+    pub(crate) fn extent(&self, dim: usize) -> usize {
+        self.live.next_multiple_of(Q::PACKS) * dim
+    }
+
+    /// Packs of coordinates that move together: the block's if the potential prefers that, or as many units as stay in the
+    /// nearest cache.
     #[inline(always)]
     pub(crate) fn strip(&self, dim: usize) -> usize {
-        if V::BY_BLOCK { self.x.len() } else { Self::unit(dim) }
+        let unit = Self::unit(dim);
+        if self.potential.is_by_block() { self.x.len() } else { (STRIP / unit).max(1) * unit }
     }
 
     /// Packs of coordinates in a unit. The potential's `dim` is an argument so that it may be a constant, which unrolls the

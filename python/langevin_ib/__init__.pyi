@@ -1,3 +1,4 @@
+from . import design as design
 from . import errors as errors
 from . import geometry as geometry
 from . import models as models
@@ -56,6 +57,7 @@ __all__ = [
     "balance",
     "compare",
     "density",
+    "design",
     "effective_loss",
     "errors",
     "find_symmetries",

@@ -1,6 +1,6 @@
 //! Ambient: the stochastic differential equation as it stands, with weight decay: V = L + (weight_decay / 2) |x|².
 
-use crate::potential::{Formula, Told};
+use crate::potential::Formula;
 use crate::real::Real;
 
 /// A potential on the whole space, confined by weight decay.
@@ -36,10 +36,6 @@ impl<V: Formula> Formula for Ambient<V> {
         for (&x, gradient) in x.iter().zip(gradient) {
             *gradient = R::constant(self.weight_decay).mul_add(x, *gradient);
         }
-    }
-
-    fn told(&self, weight_decay: f64) -> Told {
-        self.potential.told(self.weight_decay + weight_decay)
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Potentials in closed form: a formula for one point, written once for scalars and packs, evaluated as soon as it is needed.
 
-use super::{Observable, Potential, Told};
+use super::{Observable, Potential};
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
@@ -14,14 +14,11 @@ pub trait Formula: Sync {
     fn value<R: Real>(&self, x: &[R]) -> R;
     /// Writes grad V(x).
     fn gradient<R: Real>(&self, x: &[R], gradient: &mut [R]);
-    /// The same under weight decay, told at run time.
-    fn told(&self, weight_decay: f64) -> Told;
     /// The value of `OBSERVABLES[which]`.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
 }
 
 impl<F: Formula> Potential for F {
-    const BY_BLOCK: bool = false;
     type Worker<'a, S: Simd, T: Element>
         = ()
     where
@@ -57,10 +54,6 @@ impl<F: Formula> Potential for F {
 
     fn named(&self, name: &str) -> Option<Observable> {
         F::OBSERVABLES.iter().position(|&known| known == name).map(Observable::Named)
-    }
-
-    fn told<'a>(&'a self, room: &'a mut Option<Told>) -> &'a Told {
-        room.insert(Formula::told(self, 0.0))
     }
 
     #[inline(always)]

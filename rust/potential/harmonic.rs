@@ -1,7 +1,6 @@
 //! V = (stiffness / 2) |x|²: every scheme's discrete-time law is known exactly, so it is the first test of all.
 
-use super::{Formula, Told};
-use crate::dynamics::Ambient;
+use super::Formula;
 use crate::real::Real;
 
 /// The isotropic harmonic potential, the Ornstein–Uhlenbeck process.
@@ -31,10 +30,6 @@ impl Formula for Harmonic {
         for (&x, gradient) in x.iter().zip(gradient) {
             *gradient = R::constant(self.stiffness) * x;
         }
-    }
-
-    fn told(&self, weight_decay: f64) -> Told {
-        Told::Harmonic(Ambient { potential: *self, weight_decay })
     }
 
     #[inline(always)]

@@ -32,8 +32,6 @@ pub use program::Program;
 
 /// A potential energy V on R^dim, for packs of points, `dim` coordinates each, one after another.
 pub trait Potential: Sync {
-    /// Whether gradients come cheaper for a whole block of walkers than for a few packs at a time.
-    const BY_BLOCK: bool;
     /// What each worker needs beside the potential.
     type Worker<'a, S: Simd, T: Element>
     where
@@ -41,6 +39,11 @@ pub trait Potential: Sync {
 
     /// Number of coordinates.
     fn dim(&self) -> usize;
+    /// Whether gradients come cheaper for a whole block of walkers than for a few packs at a time.
+    #[inline(always)]
+    fn is_by_block(&self) -> bool {
+        false
+    }
     /// Prepares a worker.
     fn worker<S: Simd, T: Element>(&self) -> Self::Worker<'_, S, T>;
     /// Whether gradients are drawn at random themselves, so that without a temperature nothing else has to be.
@@ -90,8 +93,6 @@ pub trait Potential: Sync {
     );
     /// The observable of this name, if it is one of the potential's own.
     fn named(&self, name: &str) -> Option<Observable>;
-    /// The same, told at run time; `room` is for one that has to be made. The portable level runs that alone.
-    fn told<'a>(&'a self, room: &'a mut Option<Told>) -> &'a Told;
     /// The value of `Observable::Named(which)` at one point.
     fn observable<R: Real>(&self, which: usize, x: &[R]) -> R;
     /// Why gradients became NaN, if the potential knows.

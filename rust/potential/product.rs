@@ -1,7 +1,6 @@
 //! theta = u v under squared loss: V = (u v - target)² / 2.
 
-use super::{Formula, Told};
-use crate::dynamics::Ambient;
+use super::Formula;
 use crate::real::Real;
 
 /// The scalar product model of arXiv 2601.06597, section 2.
@@ -30,10 +29,6 @@ impl Formula for Product {
         let error = x[0].mul_add(x[1], R::constant(-self.target));
         gradient[0] = error * x[1];
         gradient[1] = error * x[0];
-    }
-
-    fn told(&self, weight_decay: f64) -> Told {
-        Told::Product(Ambient { potential: *self, weight_decay })
     }
 
     #[inline(always)]

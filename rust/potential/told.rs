@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
 
-/// A tape, a tape for each of some rows, a function, or a closed form at the level that has no loop of its own for it.
+/// A tape, a tape for each of some rows, a function, or a closed form.
 #[derive(Debug)]
 pub enum Told {
     /// A formula that is only known at run time.
@@ -36,7 +36,6 @@ pub enum Worker<'a, S: Simd, T: Element> {
 }
 
 impl Potential for Told {
-    const BY_BLOCK: bool = true;
     type Worker<'a, S: Simd, T: Element> = Worker<'a, S, T>;
 
     fn dim(&self) -> usize {
@@ -56,6 +55,11 @@ impl Potential for Told {
             Self::Foreign(_) => Worker::Foreign(foreign::Worker::default()),
             Self::Product(_) | Self::Harmonic(_) => Worker::Closed,
         }
+    }
+
+    #[inline(always)]
+    fn is_by_block(&self) -> bool {
+        !matches!(self, Self::Product(_) | Self::Harmonic(_))
     }
 
     #[inline(always)]
@@ -130,10 +134,6 @@ impl Potential for Told {
             // Their observables are tapes.
             Self::Taped(_) | Self::Risk(_) | Self::Foreign(_) => None,
         }
-    }
-
-    fn told<'a>(&'a self, _room: &'a mut Option<Self>) -> &'a Self {
-        self
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@ use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, 
 use crate::observe::{Given, Histogram, Keep, Looks, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
 use crate::run::{self, Acceptance, Before, Kept, Outcome, Plan};
-use crate::scheme::{Any, EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme};
+use crate::scheme::{Any, Metropolis, Rigid};
 use crate::simd::Element;
 use crate::walk::Step;
 
@@ -119,8 +119,8 @@ pub fn sample<'py>(
             bound: BOUND.0,
         };
         match request.noise.as_str() {
-            "native" => job.with_potential(py, Native),
-            "single" => job.with_potential(py, Single),
+            "native" => job.sample(py, Native),
+            "single" => job.sample(py, Single),
             other => Err(PyValueError::new_err(format!("noise={other:?}: expected 'native' or 'single'"))),
         }
     } else if let Ok(states) = states.extract::<PyReadonlyArray2<'py, f32>>() {
@@ -133,13 +133,13 @@ pub fn sample<'py>(
             progress,
             bound: BOUND.1,
         };
-        job.with_potential(py, Native)
+        job.sample(py, Native)
     } else {
         Err(PyTypeError::new_err("states must be a two-dimensional float64 or float32 array"))
     }
 }
 
-/// A request with its arrays; each method opens one axis by one match.
+/// A request with its arrays.
 struct Job<'a, 'py, T> {
     request: &'a Request<'py>,
     dim: usize,
@@ -151,36 +151,62 @@ struct Job<'a, 'py, T> {
 }
 
 impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
-    fn with_potential<Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
-        let (name, constants, weight_decay) = match &self.request.potential {
-            Driver::Formula(name, constants, weight_decay) => (name.as_str(), &constants[..], *weight_decay),
+    fn sample<Q: Precision<T>>(self, py: Python<'py>, precision: Q) -> PyResult<Answer<'py>> {
+        let potential = self.potential()?;
+        let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
+        match (&potential, &bound) {
+            (Told::Product(_) | Told::Harmonic(_), Some(_)) => {
+                return Err(PyValueError::new_err("bound walkers are driven by tapes or functions"));
+            }
+            (Told::Risk(_), bound) if self.request.scheme != "euler-maruyama" || bound.is_some() => {
+                return Err(PyValueError::new_err("risk: only 'euler-maruyama' moves walkers that see batches"));
+            }
+            _ => {}
+        }
+        if bound.is_some() && self.request.metric.is_some() {
+            return Err(PyValueError::new_err("metric: bound walkers know the Euclidean one only"));
+        }
+        let mala = Metropolis { approach: self.request.approach };
+        let scheme = match (self.request.scheme.as_str(), &bound) {
+            ("euler-maruyama", None) => Any::EulerMaruyama,
+            ("leimkuhler-matthews", None) => Any::LeimkuhlerMatthews,
+            ("mala", None) => Any::Metropolis(mala),
+            ("euler-maruyama", Some(Checked::Gauge(gauge))) => Any::GaugeFixed(gauge),
+            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: None }),
+            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: Some(mala) }),
+            (other, None) => {
+                return Err(PyValueError::new_err(format!(
+                    "scheme={other:?}: expected 'euler-maruyama', 'leimkuhler-matthews' or 'mala'"
+                )));
+            }
+            (other, Some(_)) => {
+                return Err(PyValueError::new_err(format!("scheme={other:?} does not move walkers that are bound so")));
+            }
+        };
+        self.run(py, precision, &potential, scheme)
+    }
+
+    fn potential(&self) -> PyResult<Told> {
+        Ok(match &self.request.potential {
+            Driver::Formula(name, constants, weight_decay) => self.formula(name, constants, *weight_decay)?,
             &Driver::Function(address, user_data, weight_decay) => {
                 // SAFETY: Python keeps the function and its data alive during the call, and says so in its documentation.
                 #[allow(unsafe_code, reason = "the user vouches for the function")]
                 let potential = unsafe { Foreign::new(address, user_data, self.dim, weight_decay)? };
-                return self.with_any_scheme(py, precision, &Told::Foreign(potential));
+                Told::Foreign(potential)
             }
             Driver::Tapes(gradient, value_and_gradient) => {
-                let potential = Taped::new(gradient.program()?, value_and_gradient.program()?)?;
-                return self.with_any_scheme(py, precision, &Told::Taped(potential));
+                Told::Taped(Taped::new(gradient.program()?, value_and_gradient.program()?)?)
             }
-            Driver::Risk(examples) => {
-                if self.request.scheme != "euler-maruyama" || self.request.bound.is_some() {
-                    return Err(PyValueError::new_err("risk: only 'euler-maruyama' moves walkers that see batches"));
-                }
-                let risk = examples.risk(self.dim, self.request.key)?;
-                return self.with_any_scheme(py, precision, &Told::Risk(Box::new(risk)));
-            }
-        };
-        if self.request.bound.is_some() {
-            return Err(PyValueError::new_err(format!("potential {name:?}: bound walkers are driven by tapes")));
-        }
+            Driver::Risk(examples) => Told::Risk(Box::new(examples.risk(self.dim, self.request.key)?)),
+        })
+    }
+
+    fn formula(&self, name: &str, constants: &[f64], weight_decay: f64) -> PyResult<Told> {
         match (name, constants, self.dim) {
-            ("product", &[target], 2) => {
-                self.with_scheme(py, precision, Ambient { potential: Product { target }, weight_decay })
-            }
+            ("product", &[target], 2) => Ok(Told::Product(Ambient { potential: Product { target }, weight_decay })),
             ("harmonic", &[stiffness], dim @ 1..) => {
-                self.with_scheme(py, precision, Ambient { potential: Harmonic { dim, stiffness }, weight_decay })
+                Ok(Told::Harmonic(Ambient { potential: Harmonic { dim, stiffness }, weight_decay }))
             }
             (name, constants, dim) => Err(PyValueError::new_err(format!(
                 "no potential {name:?} with {} constants in {dim} dimensions",
@@ -189,60 +215,12 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         }
     }
 
-    fn with_scheme<V: Potential, Q: Precision<T>>(
-        self,
-        py: Python<'py>,
-        precision: Q,
-        potential: V,
-    ) -> PyResult<Answer<'py>> {
-        match self.request.scheme.as_str() {
-            "euler-maruyama" => self.run(py, precision, &potential, EulerMaruyama),
-            "leimkuhler-matthews" => self.run(py, precision, &potential, LeimkuhlerMatthews),
-            "mala" => {
-                let mala = self.mala();
-                self.run(py, precision, &potential, mala)
-            }
-            other => Err(PyValueError::new_err(format!(
-                "scheme={other:?}: expected 'euler-maruyama', 'leimkuhler-matthews' or 'mala'"
-            ))),
-        }
-    }
-
-    /// The same for potentials that are told at run time, and so are their schemes.
-    fn with_any_scheme<Q: Precision<T>>(
+    fn run<Q: Precision<T>>(
         self,
         py: Python<'py>,
         precision: Q,
         potential: &Told,
-    ) -> PyResult<Answer<'py>> {
-        let bound = self.request.bound.as_ref().map(|bound| bound.checked(self.dim)).transpose()?;
-        let scheme = match (self.request.scheme.as_str(), &bound) {
-            ("euler-maruyama", None) => Any::EulerMaruyama,
-            ("leimkuhler-matthews", None) => Any::LeimkuhlerMatthews,
-            ("mala", None) => Any::Metropolis(self.mala()),
-            ("euler-maruyama", Some(Checked::Gauge(gauge))) => Any::GaugeFixed(gauge),
-            ("euler-maruyama", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: None }),
-            ("mala", Some(Checked::Slice(slice))) => Any::Rigid(Rigid { slice, metropolis: Some(self.mala()) }),
-            (other, _) => {
-                return Err(PyValueError::new_err(format!("scheme={other:?} does not move walkers that are bound so")));
-            }
-        };
-        if bound.is_some() && self.request.metric.is_some() {
-            return Err(PyValueError::new_err("metric: bound walkers know the Euclidean one only"));
-        }
-        self.run(py, precision, potential, scheme)
-    }
-
-    fn mala(&self) -> Metropolis {
-        Metropolis { approach: self.request.approach }
-    }
-
-    fn run<V: Potential, C: Scheme, Q: Precision<T>>(
-        self,
-        py: Python<'py>,
-        precision: Q,
-        potential: &V,
-        scheme: C,
+        scheme: Any<'_>,
     ) -> PyResult<Answer<'py>> {
         let plan =
             self.request.plan(potential, self.states.len(), self.bound, level(self.request.level.as_deref())?)?;

@@ -11,10 +11,10 @@ use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
 use crate::noise::{BoxMuller, Precision};
 use crate::observe::{Tally, View};
-use crate::potential::{Potential, Told};
+use crate::potential::Potential;
 use crate::real::Real;
-use crate::scheme::{Any, Scheme};
-use crate::simd::{Element, Job, Simd, Specialised};
+use crate::scheme::Scheme;
+use crate::simd::{Element, Job, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
@@ -40,7 +40,6 @@ impl Runaway {
 pub struct Advance<'a, T, V, C, Q> {
     pub plan: &'a Plan,
     pub potential: &'a V,
-    pub told: &'a Told,
     pub scheme: C,
     pub precision: PhantomData<Q>,
     pub blocks: &'a mut [Block<T>],
@@ -75,21 +74,6 @@ where
             first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
         }
         first
-    }
-}
-
-impl<'a, T, V, C, Q> Specialised for Advance<'a, T, V, C, Q>
-where
-    T: Element + BoxMuller,
-    V: Potential,
-    C: Scheme + 'a,
-    Q: Precision<T>,
-{
-    type Plain = Advance<'a, T, Told, Any<'a>, Q>;
-
-    fn plain(self) -> Self::Plain {
-        let Self { plan, told, scheme, precision, blocks, tally, steps, .. } = self;
-        Advance { plan, potential: told, told, scheme: scheme.any(), precision, blocks, tally, steps }
     }
 }
 

@@ -140,11 +140,9 @@ where
     C: Scheme,
     Q: Precision<T>,
 {
-    let mut room = None;
-    let told = potential.told(&mut room);
     let precision = PhantomData::<Q>;
     let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps| {
-        plan.level.run_specialised(Advance { plan, potential, told, scheme, precision, blocks, tally, steps })
+        plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally, steps })
     };
     let kernel = Kernel {
         dim: potential.dim(),

@@ -1,5 +1,5 @@
-//! A scheme that is told at run time: one type, so that the loop is compiled once for all of them. It is what moves walkers whose
-//! potential is told at run time, too, and beside whose gradients a choice and a call at every step cost nothing.
+//! A scheme that is told at run time: one type, so that the loop is compiled once for all of them. A choice and a call for a whole
+//! block of walkers cost nothing beside its step.
 
 use std::ops::Range;
 
@@ -42,13 +42,6 @@ impl<'a> Scheme for Any<'a> {
         let gauge = if let Self::GaugeFixed(gauge) = self { gauge.room() } else { 0 };
         let rigid = if let Self::Rigid(rigid) = self { Some(rigid.room()) } else { None };
         Room { before: Vec::new(), gauge: vec![Real::constant(0.0); gauge], rigid }
-    }
-
-    fn any<'b>(self) -> Any<'b>
-    where
-        Self: 'b,
-    {
-        self
     }
 
     #[inline(always)]

@@ -1,7 +1,9 @@
 //! Leimkuhler–Matthews: x' = x - h grad V(x) + sqrt(T h / 2) (R_n + R_{n+1}). Stationary law wrong by O(h²) only, at the
 //! same cost: one vector of normals is kept (Appl. Math. Res. Express 2013, 34–56).
 
-use super::{Any, Scheme};
+use std::mem::replace;
+
+use super::Scheme;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
@@ -16,13 +18,6 @@ impl Scheme for LeimkuhlerMatthews {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
-
-    fn any<'b>(self) -> Any<'b>
-    where
-        Self: 'b,
-    {
-        Any::LeimkuhlerMatthews
-    }
 
     #[inline(always)]
     fn begin<S, T, V, Q>(self, (): &mut (), walk: &mut Walk<'_, S, T, V, Q>, step: u64)
@@ -50,7 +45,8 @@ impl Scheme for LeimkuhlerMatthews {
     {
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            2 => move_all(walk, step, size, 2),
+            1 if S::UNROLLS => move_all(walk, step, size, 1),
+            2 if S::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }
@@ -65,20 +61,20 @@ where
     V: Potential,
     Q: Precision<T>,
 {
-    let (strip, unit) = (walk.strip(dim), Walk::<S, T, V, Q>::unit(dim));
+    let unit = Walk::<S, T, V, Q>::unit(dim);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, dim);
-    let (slopes, normals) = (&mut walk.slopes[..strip], &mut walk.normals[..unit]);
-    for (x, kept) in walk.x.chunks_exact_mut(strip).zip(walk.kept.chunks_exact_mut(strip)) {
+    let (extent, strip) = (walk.extent(dim), walk.strip(dim));
+    let normals = &mut walk.normals[..unit];
+    for (x, kept) in walk.x[..extent].chunks_mut(strip).zip(walk.kept.chunks_mut(strip)) {
+        let slopes = &mut walk.slopes[..x.len()];
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
         whiten(walk.metric, slopes);
         let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
         for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
             draws.next(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-            for (old, normal) in kept.iter_mut().zip(&mut *normals) {
-                (*old, *normal) = (*normal, *old + *normal);
-            }
-            size.displace(0.5, walk.metric, slopes, normals, &mut walk.proposal, x);
+            let sums = kept.iter_mut().zip(&*normals).map(|(kept, &normal)| replace(kept, normal) + normal);
+            size.displace(0.5, walk.metric, slopes, sums, &mut walk.proposal, x);
         }
     }
 }

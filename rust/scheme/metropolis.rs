@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
+use super::Scheme;
 use super::approach::ATTEMPTS;
-use super::{Any, Scheme};
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
@@ -23,13 +23,6 @@ impl Scheme for Metropolis {
     type Room<S: Simd, T: Element> = ();
 
     fn room<S: Simd, T: Element>(self) {}
-
-    fn any<'b>(self) -> Any<'b>
-    where
-        Self: 'b,
-    {
-        Any::Metropolis(self)
-    }
 
     #[inline(always)]
     fn is_metropolis(self) -> bool {
@@ -62,16 +55,31 @@ impl Scheme for Metropolis {
             S::call(Approach { walk, step, size });
             return;
         }
-        let strip = walk.strip(walk.potential.dim());
-        let increments = std::mem::take(&mut walk.increments);
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, walk.potential.dim());
-        for start in (0..walk.x.len()).step_by(strip) {
-            draw(walk, &mut draws, strip);
-            propose(walk, start..start + strip, size);
-            decide(walk, start..start + strip, step, size);
+        // As in Euler-Maruyama.
+        match walk.potential.dim() {
+            2 if S::UNROLLS => move_all(walk, step, size, 2),
+            dim => move_all(walk, step, size, dim),
         }
-        walk.increments = increments;
     }
+}
+
+/// The step in `dim` coordinates, which is the potential's number of them.
+#[inline(always)]
+fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, dim: usize)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    let increments = std::mem::take(&mut walk.increments);
+    let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
+    for strip in strips(walk, dim) {
+        draw(walk, &mut draws, strip.len(), dim);
+        propose(walk, strip.clone(), size, dim);
+        decide(walk, strip, step, size, dim);
+    }
+    walk.increments = increments;
 }
 
 /// One step of the approach, a function of its own: beside it the step of MALA, whose size never changes, would be slower.
@@ -94,16 +102,15 @@ where
     fn run(self) {
         let Self { walk, step, size } = self;
         let dim = walk.potential.dim();
-        let strip = walk.strip(dim);
         let increments = std::mem::take(&mut walk.increments);
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
-        for start in (0..walk.x.len()).step_by(strip) {
-            draw(walk, &mut draws, strip);
-            walk.moving[..strip / dim].fill(Real::constant(1.0));
+        for strip in strips(walk, dim) {
+            draw(walk, &mut draws, strip.len(), dim);
+            walk.moving[..strip.len() / dim].fill(Real::constant(1.0));
             for attempt in 0..ATTEMPTS {
                 let size = size.quartered(attempt);
-                propose(walk, start..start + strip, size);
-                if approach(walk, start..start + strip, size) {
+                propose(walk, strip.clone(), size, dim);
+                if approach(walk, strip.clone(), size) {
                     break;
                 }
             }
@@ -112,16 +119,29 @@ where
     }
 }
 
-/// Draws the normals of a strip.
+/// The strips of a block; the last may be shorter.
 #[inline(always)]
-fn draw<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, draws: &mut Draws<'_, S, T, Q>, strip: usize)
+fn strips<S, T, V, Q>(walk: &Walk<'_, S, T, V, Q>, dim: usize) -> impl Iterator<Item = Range<usize>> + use<S, T, V, Q>
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    for normals in walk.normals[..strip].chunks_exact_mut(Walk::<S, T, V, Q>::unit(walk.potential.dim())) {
+    let (strip, extent) = (walk.strip(dim), walk.extent(dim));
+    (0..extent).step_by(strip).map(move |start| start..extent.min(start + strip))
+}
+
+/// Draws the normals of a strip.
+#[inline(always)]
+fn draw<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, draws: &mut Draws<'_, S, T, Q>, length: usize, dim: usize)
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    for normals in walk.normals[..length].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
         draws.next(normals);
         walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
     }
@@ -129,17 +149,17 @@ where
 
 /// Writes proposals for the walkers of a strip, and what V and its slopes are there.
 #[inline(always)]
-fn propose<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, size: Step)
+fn propose<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, size: Step, dim: usize)
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    let (packs, length) = (strip.len() / walk.potential.dim(), strip.len());
+    let (packs, length) = (strip.len() / dim, strip.len());
     let (proposals, slopes) = (&mut walk.proposal[..length], &mut walk.slopes[..length]);
     proposals.copy_from_slice(&walk.x[strip.clone()]);
-    size.displace(1.0, walk.metric, &walk.kept[strip], &walk.normals[..length], slopes, proposals);
+    size.displace(1.0, walk.metric, &walk.kept[strip], walk.normals[..length].iter().copied(), slopes, proposals);
     let energies = &mut walk.proposed_energy[..packs];
     walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
     whiten(walk.metric, slopes);
@@ -147,21 +167,20 @@ where
 
 /// Accepts or refuses them.
 #[inline(always)]
-fn decide<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, step: u64, size: Step)
+fn decide<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, strip: Range<usize>, step: u64, size: Step, dim: usize)
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    let dim = walk.potential.dim();
     for (i, pack) in (strip.start / dim..strip.end / dim).enumerate() {
         let (there, here) = (i * dim..(i + 1) * dim, pack * dim..(pack + 1) * dim);
         let descent = walk.energy[pack] - walk.proposed_energy[i];
         let log_ratio = size.log_ratio(&walk.kept[here], &walk.slopes[there.clone()], &walk.normals[there], descent);
         // A proposal whose ratio is NaN is refused.
         let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
-        walk.take(i, pack, accept);
+        walk.take(i, pack, accept, dim);
         walk.count(pack, accept);
     }
 }
@@ -183,7 +202,7 @@ where
         let most = Real::select(zero.less(walk.moving[i]), walk.energy[pack] + rise, nowhere);
         // Where V is NaN is too far.
         let accept = walk.proposed_energy[i].less(most);
-        walk.take(i, pack, accept);
+        walk.take(i, pack, accept, dim);
         walk.moving[i] = Real::select(accept, zero, walk.moving[i]);
         is_done &= !T::Pack::<S>::any(zero.less(walk.moving[i]));
     }

@@ -32,10 +32,6 @@ pub trait Scheme: Copy + Send + Sync {
     fn is_metropolis(self) -> bool {
         false
     }
-    /// The same, told at run time.
-    fn any<'a>(self) -> Any<'a>
-    where
-        Self: 'a;
     /// Prepares a block whose walkers are at x before `step`.
     #[inline(always)]
     fn begin<S, T, V, Q>(self, room: &mut Self::Room<S, T>, walk: &mut Walk<'_, S, T, V, Q>, step: u64)

@@ -7,7 +7,7 @@
 //! exp(-V/T) dS is then exactly stationary (Zappa, Holmes-Cerf and Goodman, Comm. Pure Appl. Math. 71 (2018) 2609).
 
 use super::approach::ATTEMPTS;
-use super::{Any, Metropolis, Scheme};
+use super::{Metropolis, Scheme};
 use crate::dynamics::slice::{Slice, Tools};
 use crate::error::Cause;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
@@ -54,13 +54,6 @@ impl<'a> Scheme for Rigid<'a> {
             lost: Vec::new(),
             lost_back: Vec::new(),
         }
-    }
-
-    fn any<'b>(self) -> Any<'b>
-    where
-        Self: 'b,
-    {
-        Any::Rigid(self)
     }
 
     #[inline(always)]
@@ -129,7 +122,7 @@ impl<'a> Scheme for Rigid<'a> {
         }
         walk.potential.gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.slopes);
         walk.proposal.fill(T::Pack::<S>::constant(0.0));
-        size.displace(1.0, None, &walk.slopes, &walk.normals, &mut [], &mut walk.proposal);
+        size.displace(1.0, None, &walk.slopes, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
         room.tools.flatten(&room.here, &mut walk.proposal);
         for (x, v) in walk.x.iter_mut().zip(&mut walk.proposal) {
             *x = *x + *v;
@@ -176,7 +169,7 @@ where
     Q: Precision<T>,
 {
     walk.proposal.copy_from_slice(&walk.x);
-    size.displace(1.0, None, &walk.kept, &walk.normals, &mut [], &mut walk.proposal);
+    size.displace(1.0, None, &walk.kept, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
     room.tools.project(Some(&room.here), &mut walk.proposal, &mut room.there, &mut room.lost);
     walk.potential.values_and_gradients::<S, T>(
         &mut walk.worker,
@@ -203,7 +196,7 @@ where
         let nowhere = Real::constant(f64::NEG_INFINITY);
         let most = Real::select(zero.less(may), walk.energy[pack] + rise, nowhere);
         let accept = walk.proposed_energy[pack].less(most);
-        walk.take(pack, pack, accept);
+        walk.take(pack, pack, accept, walk.potential.dim());
         room.take(pack, accept);
         walk.moving[pack] = Real::select(accept, zero, walk.moving[pack]);
         is_done &= !T::Pack::<S>::any(zero.less(walk.moving[pack]));
@@ -255,7 +248,7 @@ where
         let lost = room.lost[pack] + room.lost_back[pack] + strayed;
         let possible = Real::select(lost.less_equal(zero), log_ratio, T::Pack::<S>::constant(f64::NEG_INFINITY));
         let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(possible);
-        walk.take(pack, pack, accept);
+        walk.take(pack, pack, accept, walk.potential.dim());
         room.take(pack, accept);
         walk.count(pack, accept);
     }

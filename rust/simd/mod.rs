@@ -54,6 +54,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F64: Pack<Scalar = f64> + Widen<Self::F32>;
     /// Sixteen `f32`.
     type F32: Pack<Scalar = f32>;
+    /// Whether a step is worth compiling once more for a frequent number of coordinates, whose loops are then unrolled.
+    const UNROLLS: bool;
     /// Does a routine as a function of its own, compiled with this set's features whatever the caller's.
     fn call<R: Routine<Self>>(routine: R) -> R::Output;
     /// Does a routine where it stands. A set that is there to be right, and not to be fast, may call it instead.
@@ -104,14 +106,6 @@ pub trait Job {
     type Output;
     /// Does the work with the packs of `S`. Must be `#[inline(always)]`, so that it is compiled with the features of `S`.
     fn run<S: Simd>(self) -> Self::Output;
-}
-
-/// A job that need not be compiled for the portable level where there are faster ones: another does the same there, to the bit.
-pub trait Specialised: Job {
-    /// The other one.
-    type Plain: Job<Output = Self::Output>;
-    /// Returns it.
-    fn plain(self) -> Self::Plain;
 }
 
 /// An instruction set that this machine has.
@@ -165,23 +159,6 @@ impl Level {
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
-        }
-    }
-
-    /// Does a job with this level's instructions, or the plain one in its place.
-    #[allow(unsafe_code, reason = "the value of self proves that the instructions exist")]
-    pub fn run_specialised<J: Specialised>(self, job: J) -> J::Output {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Kind::Portable => job.plain().run::<portable::Portable>(),
-            // It is the only one there is.
-            #[cfg(not(target_arch = "x86_64"))]
-            Kind::Portable => job.run::<portable::Portable>(),
-            // SAFETY: as below.
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { avx2::enter(job) },
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::enter(job) },
         }
     }
 

@@ -31,6 +31,7 @@ macro_rules! apart {
 impl Simd for Portable {
     type F64 = Lanes<f64, 8>;
     type F32 = Lanes<f32, 16>;
+    const UNROLLS: bool = !cfg!(target_arch = "x86_64");
     #[inline(never)]
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
         routine.run()

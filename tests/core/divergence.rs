@@ -8,7 +8,7 @@ use langevin_ib::run::Plan;
 use langevin_ib::simd::Level;
 
 use crate::draws::normals;
-use crate::support::{CASES, Case, Model, PRODUCT, Record, cases_of, plan};
+use crate::support::{CASES, Case, PRODUCT, Record, barrier, cases_of, plan};
 
 /// So large a step that now and then a walker is thrown out of the valley.
 const H: f64 = 0.2;
@@ -146,7 +146,7 @@ fn lanes_that_only_fill_up_a_pack_never_diverge() {
             let count = walkers.end - walkers.start;
             let plan = Plan { level, ..plan(walkers, 0..200, 0.01, 1e-3) };
             for case in &CASES {
-                let found = case.run_in(&Model::Barrier, &plan, &vec![1.0; count as usize]);
+                let found = case.run_in(&barrier(), &plan, &vec![1.0; count as usize]);
                 let found = found.expect("the live walkers are calm");
                 let accepted: u64 = found.acceptance.iter().map(|walker| walker.accepted).sum();
                 assert!(accepted <= 200 * count, "{}: lanes that do not count were counted", case.name);
@@ -156,6 +156,6 @@ fn lanes_that_only_fill_up_a_pack_never_diverge() {
     // Control: a live walker at the origin does diverge.
     let plan = plan(0..1, 0..200, 0.01, 1e-3);
     for case in cases_of("em") {
-        assert_eq!(named(case.run_in(&Model::Barrier, &plan, &[0.0])), (0, 1));
+        assert_eq!(named(case.run_in(&barrier(), &plan, &[0.0])), (0, 1));
     }
 }

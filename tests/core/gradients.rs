@@ -1,7 +1,7 @@
 //! A gradient is the derivative of its value, for every potential, by central differences in double precision.
 
 use langevin_ib::dynamics::Ambient;
-use langevin_ib::potential::{Formula, Harmonic, Product, Told};
+use langevin_ib::potential::{Formula, Harmonic, Product};
 
 use crate::support::Numbers;
 
@@ -59,10 +59,6 @@ impl Formula for Wrong {
     fn gradient<R: langevin_ib::real::Real>(&self, x: &[R], gradient: &mut [R]) {
         self.0.gradient(x, gradient);
         gradient[1] = gradient[1] * R::constant(1.001);
-    }
-    fn told(&self, weight_decay: f64) -> Told {
-        // It is only looked at, and never run.
-        self.0.told(weight_decay)
     }
     fn observable<R: langevin_ib::real::Real>(&self, _which: usize, x: &[R]) -> R {
         x[0]

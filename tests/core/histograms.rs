@@ -1,11 +1,11 @@
 //! Counts equal those of a naive binning of the same values, in every group and every slot, edges included.
 
 use langevin_ib::observe::{Histogram, Tally, Watch};
-use langevin_ib::potential::{Harmonic, Observable};
+use langevin_ib::potential::Observable;
 use langevin_ib::run::Plan;
 use langevin_ib::simd::{Element, Job, Level, Pack, Simd};
 
-use crate::support::{CASES, Case, Model, Numbers, Record, histogram, plan, trace};
+use crate::support::{CASES, Case, Numbers, Record, harmonic, histogram, plan, trace};
 
 const GROUPS: u64 = 7;
 
@@ -82,7 +82,7 @@ fn counts_of_a_coordinate_are_exact_where_edges_are_dyadic() {
 #[test]
 fn values_on_edges_belong_to_the_bin_above() {
     // No force and no noise: walkers stay where they are put.
-    let still = Model::Harmonic(Harmonic { dim: 1, stiffness: 0.0 });
+    let still = harmonic(1, 0.0);
     let (bins, lo, hi) = (8, -1.0_f64, 3.0_f64);
     let edges = edges(bins, lo, hi);
     let mut values = edges.clone();

@@ -4,14 +4,14 @@
 //! is exact whatever the autocorrelation. A law is accepted within 4.5 standard errors: for a right law that fails with
 //! probability 7e-6 a comparison, 2e-4 over all the comparisons of this file; and with the fixed key, either always or never.
 
-use langevin_ib::potential::{Harmonic, Observable};
+use langevin_ib::potential::{Observable, Told};
 use langevin_ib::run::Plan;
 
-use crate::support::{Case, Model, cases_of, moments, plan};
+use crate::support::{Case, cases_of, harmonic, moments, plan};
 
 const STIFFNESS: f64 = 2.5;
 const TEMPERATURE: f64 = 0.4;
-const HARMONIC: Model = Model::Harmonic(Harmonic { dim: 3, stiffness: STIFFNESS });
+const HARMONIC: Told = harmonic(3, STIFFNESS);
 const WALKERS: u64 = 4096;
 const STEPS: u64 = 1500;
 /// Standard errors that a right law may be off.

@@ -6,13 +6,13 @@ use langevin_ib::dynamics::slice::Slice;
 use langevin_ib::error::{Cause, Error, Kind, Result};
 use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
-use langevin_ib::potential::Harmonic;
+use langevin_ib::potential::Told;
 use langevin_ib::potential::program::{Parts, Program};
 use langevin_ib::run::{self, Acceptance, Before, Outcome, Plan};
 use langevin_ib::scheme::{Any, Metropolis, Rigid};
 use langevin_ib::simd::{Element, Level};
 
-use crate::support::{Model, Numbers, PRODUCT, plan};
+use crate::support::{Numbers, PRODUCT, harmonic, plan};
 use crate::tapes::instruction;
 
 const LEVEL: f64 = 0.5;
@@ -228,7 +228,7 @@ fn bound_after<T: Element + BoxMuller>(
     acceptance: &[Acceptance],
 ) -> Result<Outcome<T>> {
     let states: Vec<T> = states.iter().map(|&x| T::from_f64(x)).collect();
-    run::run(plan, &Model::Product(PRODUCT), scheme, Native, &states, Before { sums: &[], acceptance }, |_| true)
+    run::run(plan, &Told::Product(PRODUCT), scheme, Native, &states, Before { sums: &[], acceptance }, |_| true)
 }
 
 fn start(walkers: usize) -> Vec<f64> {
@@ -333,7 +333,7 @@ fn whoever_finds_no_way_along_the_normals_is_named() {
     let circle =
         Slice::new(Program::new(parts).expect("the tape is sound"), vec![0.5], &[1]).expect("the surface is sound");
     let plan = plan(0..64, 0..200, 0.1, 0.3);
-    let model = Model::Harmonic(Harmonic { dim: 2, stiffness: 1.0 });
+    let model = harmonic(2, 1.0);
     let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: None });
     let outcome =
         run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &[1.0, 0.0].repeat(64), Before::default(), |_| true);

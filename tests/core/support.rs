@@ -8,10 +8,9 @@ use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::program::{Parts, Program};
-use langevin_ib::potential::{Formula, Harmonic, Observable, Potential, Product, Taped, Told};
-use langevin_ib::real::Real;
+use langevin_ib::potential::{Harmonic, Observable, Product, Taped, Told};
 use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
-use langevin_ib::scheme::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Scheme};
+use langevin_ib::scheme::{Any, Metropolis};
 use langevin_ib::simd::{Element, Level};
 use langevin_ib::walk::Step;
 
@@ -88,10 +87,10 @@ pub fn assert_same(expected: &Record, found: &Record, what: &str) {
 }
 
 /// Runs a plan from states given as `f64`, (walkers, dim).
-fn record<T: Element + BoxMuller, V: Potential, C: Scheme, Q: Precision<T>>(
+fn record<T: Element + BoxMuller, Q: Precision<T>>(
     plan: &Plan,
-    potential: &V,
-    scheme: C,
+    potential: &Told,
+    scheme: Any,
     precision: Q,
     start: Start,
 ) -> Result<Record> {
@@ -114,65 +113,14 @@ struct Start<'a> {
     go_on: &'a mut dyn FnMut(u64) -> bool,
 }
 
-/// The potentials of all tests in one type, so that the loop is compiled once a case and not once more for each.
-#[derive(Clone, Copy, Debug)]
-pub enum Model {
-    Product(Ambient<Product>),
-    Harmonic(Harmonic),
-    /// V = x²/2 + 1/x: singular at the origin, where the lanes that fill up a pack are parked.
-    Barrier,
+/// V = (stiffness / 2) |x|².
+pub const fn harmonic(dim: usize, stiffness: f64) -> Told {
+    Told::Harmonic(Ambient { potential: Harmonic { dim, stiffness }, weight_decay: 0.0 })
 }
 
-impl Formula for Model {
-    const OBSERVABLES: &'static [&'static str] = Product::OBSERVABLES;
-
-    #[inline(always)]
-    fn dim(&self) -> usize {
-        match self {
-            Self::Product(product) => Formula::dim(product),
-            Self::Harmonic(harmonic) => Formula::dim(harmonic),
-            Self::Barrier => 1,
-        }
-    }
-
-    #[inline(always)]
-    fn value<R: Real>(&self, x: &[R]) -> R {
-        match self {
-            Self::Product(product) => product.value(x),
-            Self::Harmonic(harmonic) => harmonic.value(x),
-            Self::Barrier => R::constant(0.5) * x[0] * x[0] + R::constant(1.0) / x[0],
-        }
-    }
-
-    #[inline(always)]
-    fn gradient<R: Real>(&self, x: &[R], gradient: &mut [R]) {
-        match self {
-            Self::Product(product) => product.gradient(x, gradient),
-            Self::Harmonic(harmonic) => harmonic.gradient(x, gradient),
-            Self::Barrier => gradient[0] = x[0] - R::constant(1.0) / (x[0] * x[0]),
-        }
-    }
-
-    fn told(&self, weight_decay: f64) -> Told {
-        match self {
-            Self::Product(product) => Formula::told(product, weight_decay),
-            Self::Harmonic(harmonic) => Formula::told(harmonic, weight_decay),
-            Self::Barrier => Told::Taped(barrier()),
-        }
-    }
-
-    #[inline(always)]
-    fn observable<R: Real>(&self, which: usize, x: &[R]) -> R {
-        match self {
-            Self::Product(product) => Formula::observable(product, which, x),
-            Self::Harmonic(harmonic) => Formula::observable(harmonic, which, x),
-            Self::Barrier => x[0],
-        }
-    }
-}
-
-/// The barrier as tapes: the constants 1 and 1/2, the coordinate, and what comes of them.
-fn barrier() -> Taped {
+/// V = x²/2 + 1/x, singular at the origin, where the lanes that fill up a pack are parked; as tapes: the constants 1 and 1/2, the
+/// coordinate, and what comes of them.
+pub fn barrier() -> Told {
     let gradient =
         [instruction(Op::Mul, 3, &[2, 2]), instruction(Op::Div, 3, &[0, 3]), instruction(Op::Sub, 3, &[2, 3])];
     let value = [
@@ -186,38 +134,38 @@ fn barrier() -> Taped {
         Program::new(parts).expect("the tape is sound")
     };
     let both = gradient.iter().chain(&value).copied().collect();
-    Taped::new(tape(gradient.to_vec(), 4, vec![3]), tape(both, 6, vec![4, 3])).expect("the tapes fit")
+    Told::Taped(Taped::new(tape(gradient.to_vec(), 4, vec![3]), tape(both, 6, vec![4, 3])).expect("the tapes fit"))
 }
 
 /// The product model that most tests run.
 pub const PRODUCT: Ambient<Product> = Ambient { potential: Product { target: 1.0 }, weight_decay: 0.1 };
 
 /// MALA that begins at once.
-const MALA: Metropolis = Metropolis { approach: 0 };
+const MALA: Any = Any::Metropolis(Metropolis { approach: 0 });
 
 /// MALA that approaches for so long.
-pub const LATE: Metropolis = Metropolis { approach: 40 };
+const LATE: Any = Any::Metropolis(Metropolis { approach: 40 });
 
 /// A scheme in a precision.
 pub struct Case {
     pub name: &'static str,
-    run: fn(&Plan, &Model, Start) -> Result<Record>,
+    run: fn(&Plan, &Told, Start) -> Result<Record>,
 }
 
 /// All three schemes in all three precisions, and MALA after an approach.
 pub const CASES: [Case; 12] = [
-    Case { name: "em f64", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Native, s) },
-    Case { name: "em f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, EulerMaruyama, Single, s) },
-    Case { name: "em f32", run: |p, v, s| record::<f32, _, _, _>(p, v, EulerMaruyama, Native, s) },
-    Case { name: "lm f64", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
-    Case { name: "lm f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, LeimkuhlerMatthews, Single, s) },
-    Case { name: "lm f32", run: |p, v, s| record::<f32, _, _, _>(p, v, LeimkuhlerMatthews, Native, s) },
-    Case { name: "mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, MALA, Native, s) },
-    Case { name: "mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, MALA, Single, s) },
-    Case { name: "mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, MALA, Native, s) },
-    Case { name: "late mala f64", run: |p, v, s| record::<f64, _, _, _>(p, v, LATE, Native, s) },
-    Case { name: "late mala f64 single", run: |p, v, s| record::<f64, _, _, _>(p, v, LATE, Single, s) },
-    Case { name: "late mala f32", run: |p, v, s| record::<f32, _, _, _>(p, v, LATE, Native, s) },
+    Case { name: "em f64", run: |p, v, s| record::<f64, _>(p, v, Any::EulerMaruyama, Native, s) },
+    Case { name: "em f64 single", run: |p, v, s| record::<f64, _>(p, v, Any::EulerMaruyama, Single, s) },
+    Case { name: "em f32", run: |p, v, s| record::<f32, _>(p, v, Any::EulerMaruyama, Native, s) },
+    Case { name: "lm f64", run: |p, v, s| record::<f64, _>(p, v, Any::LeimkuhlerMatthews, Native, s) },
+    Case { name: "lm f64 single", run: |p, v, s| record::<f64, _>(p, v, Any::LeimkuhlerMatthews, Single, s) },
+    Case { name: "lm f32", run: |p, v, s| record::<f32, _>(p, v, Any::LeimkuhlerMatthews, Native, s) },
+    Case { name: "mala f64", run: |p, v, s| record::<f64, _>(p, v, MALA, Native, s) },
+    Case { name: "mala f64 single", run: |p, v, s| record::<f64, _>(p, v, MALA, Single, s) },
+    Case { name: "mala f32", run: |p, v, s| record::<f32, _>(p, v, MALA, Native, s) },
+    Case { name: "late mala f64", run: |p, v, s| record::<f64, _>(p, v, LATE, Native, s) },
+    Case { name: "late mala f64 single", run: |p, v, s| record::<f64, _>(p, v, LATE, Single, s) },
+    Case { name: "late mala f32", run: |p, v, s| record::<f32, _>(p, v, LATE, Native, s) },
 ];
 
 /// The cases of one scheme: `em`, `lm` or `mala`.
@@ -228,22 +176,22 @@ pub fn cases_of(scheme: &str) -> impl Iterator<Item = &'static Case> {
 impl Case {
     /// Runs the product model without interruption, from nothing kept.
     pub fn run(&self, plan: &Plan, states: &[f64]) -> Result<Record> {
-        self.run_in(&Model::Product(PRODUCT), plan, states)
+        self.run_in(&Told::Product(PRODUCT), plan, states)
     }
 
     /// Runs in some potential.
-    pub fn run_in(&self, model: &Model, plan: &Plan, states: &[f64]) -> Result<Record> {
-        (self.run)(plan, model, Start { states, before: Before::default(), go_on: &mut |_| true })
+    pub fn run_in(&self, potential: &Told, plan: &Plan, states: &[f64]) -> Result<Record> {
+        (self.run)(plan, potential, Start { states, before: Before::default(), go_on: &mut |_| true })
     }
 
     /// Runs on from what an earlier part kept.
     pub fn resume(&self, plan: &Plan, states: &[f64], before: Before) -> Result<Record> {
-        (self.run)(plan, &Model::Product(PRODUCT), Start { states, before, go_on: &mut |_| true })
+        (self.run)(plan, &Told::Product(PRODUCT), Start { states, before, go_on: &mut |_| true })
     }
 
     /// Runs as long as `go_on` agrees.
     pub fn run_while(&self, plan: &Plan, states: &[f64], go_on: &mut dyn FnMut(u64) -> bool) -> Result<Record> {
-        (self.run)(plan, &Model::Product(PRODUCT), Start { states, before: Before::default(), go_on })
+        (self.run)(plan, &Told::Product(PRODUCT), Start { states, before: Before::default(), go_on })
     }
 
     pub fn is_single(&self) -> bool {

@@ -11,8 +11,8 @@ import pytest
 import sympy
 from langevin_ib.errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 from langevin_ib.laws.request import LawRequest
+from langevin_ib.laws.sampled.batches import Batches
 from langevin_ib.laws.sampled.draws import DrawnValues
-from langevin_ib.laws.sampled.sampling import _Batches
 from langevin_ib.process import Process
 
 PRODUCT = lib.models.scalar_product(target=1.0)
@@ -131,11 +131,6 @@ class TestRefusals:
     def ask(model, observable, dynamics, **more) -> lib.Density:
         return lib.density(model, observable, dynamics=dynamics, temperature=T, method="sampling", timeout=None, **more)
 
-    def test_groups_that_mix_parameters(self) -> None:
-        model = lib.models.matrix_factorization(3, 2, 2, group="gl")
-        with pytest.raises(UnsupportedModelError, match=r"GL\(r\).*compare the two runs"):
-            self.ask(model, "norm", lib.GaugeFixed())
-
     def test_an_infinite_mass_along_orbits(self) -> None:
         with pytest.raises(NotNormalizableError, match="infinite mass"):
             self.ask(PRODUCT, "theta", lib.Ambient())
@@ -153,7 +148,7 @@ class TestRefusals:
     def judged(log_weights, distances) -> None:
         """Have 32 batches of draws judged, whose values are normal."""
         process = Process.of(PRODUCT, lib.Ambient(0.1), temperature=T)
-        batches = _Batches(LawRequest(process=process, observable="theta", method="sampling"))
+        batches = Batches(LawRequest(process=process, observable="theta", method="sampling"), 2.5e-3)
         rng = np.random.default_rng(0)
         for _ in range(32):
             batches.add(
@@ -163,7 +158,7 @@ class TestRefusals:
 
     def test_draws_of_which_few_have_all_the_weight(self) -> None:
         self.judged(lambda z: 0.5 * z, lambda z: 1.0 + z**2)
-        with pytest.raises(UnsupportedModelError, match="draws are worth"):
+        with pytest.raises(UnsupportedModelError, match=r"worth .* of equal weight"):
             self.judged(lambda z: 5.0 * z, lambda z: 1.0 + z**2)
 
     def test_a_mass_that_is_spread_over_all_scales(self) -> None:

@@ -20,7 +20,7 @@ FLOORS = (
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
     ("laws", "sampling"),
-    ("studies",),
+    ("studies", "design"),
     ("__main__",),
 )
 """Each uses what is on lower floors; nobody knows a neighbour on its own, but at the bottom, which stands in order."""

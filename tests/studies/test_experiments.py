@@ -9,7 +9,8 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import _core
-from langevin_ib.studies.experiments.relu_layer import population_loss
+from langevin_ib.studies.experiments.completion import _resting_ratios, _temperature
+from langevin_ib.studies.experiments.rectified import PopulationField, noise_of_rows, population_loss
 
 PUBLISHED = "LANGEVIN_IB_PUBLISHED"
 """An environment variable with the path of the authors' saved arrays, which are not part of the project."""
@@ -69,6 +70,17 @@ class TestSpectral:
             assert made[f"{name}.test"][0, -1] == pytest.approx(np.mean(off**2), rel=1e-9)
             assert made[f"{name}.train"][0, -1] == pytest.approx(np.mean((waves @ weights - given["y"]) ** 2), rel=1e-9)
 
+    def test_controls_start_elsewhere_or_are_heated(self) -> None:
+        given = problem_of("fig5")
+        made = lib.reproduce("fig5", seeds=1, steps=1, data=given, progress=False)
+        waves = np.cos(2 * np.pi * np.outer(given["t"], np.arange(64)))
+        kicks = _core.normals(key_of(made.root), (0, 1), (0, 1), 128)[0, 0]
+        for arm, scale, heat in (("small", 0.1, 0.0), ("large", 10.0, 0.0), ("warm", 1.0, 1e-5), ("hot", 1.0, 1e-3)):
+            x = scale * given["initial_hadamard"]
+            inner = 2.0 * waves.T @ (waves @ (x[0::2] * x[1::2]) - given["y"]) / 32
+            x = x - 1e-3 * of_factors(x, inner) + np.sqrt(2 * heat * 1e-3) * kicks
+            np.testing.assert_allclose(made.arrays[f"{arm}.weights"][0], x[0::2] * x[1::2], rtol=0, atol=1e-14)
+
     def test_the_text_has_two_arms_the_sum_of_squares_and_smaller_factors(self) -> None:
         given = problem_of("fig5")
         made = lib.reproduce("fig5", seeds=1, steps=50, variant="text", data=given, progress=False).arrays
@@ -94,6 +106,23 @@ class TestPiecewise:
         signal = descend(plain, given["initial_baseline"], 1e-2, steps)
         np.testing.assert_allclose(made["baseline.signal"][0], signal, rtol=0, atol=1e-12)
         assert made["cumsum.variation"][0, -1] == pytest.approx(np.abs(x[0::2] * x[1::2])[1:].sum())
+
+    def test_a_free_offset_is_the_one_that_fits_best(self) -> None:
+        steps, given = 60, problem_of("fig6")
+        made = lib.reproduce("fig6", seeds=1, steps=3 * steps, data=given, progress=False).arrays
+
+        def fitted(jumps: np.ndarray) -> np.ndarray:
+            signal = np.concatenate([[0.0], np.cumsum(jumps)])
+            level = given["A"].sum(axis=1)
+            return signal + (given["y"] - given["A"] @ signal) @ level / (level @ level)
+
+        def of_jumps(x: np.ndarray) -> np.ndarray:
+            # At the best offset its own derivative is zero, so that of the others is all that is left.
+            slope = 2.0 * given["A"].T @ (given["A"] @ fitted(x[0::2] * x[1::2]) - given["y"]) / 60
+            return of_factors(x, np.cumsum(slope[::-1])[::-1][1:])
+
+        x = descend(of_jumps, given["initial_cumsum"][2:], 1e-3, steps)
+        np.testing.assert_allclose(made["free.signal"][0], fitted(x[0::2] * x[1::2]), rtol=0, atol=1e-9)
 
     def test_the_linear_arm_ends_where_its_closed_form_does(self) -> None:
         steps, given = 3000, problem_of("fig6")
@@ -146,6 +175,44 @@ class TestReluLayer:
         # A right formula is farther off in 6 of 100,000 runs; one without the angles' sine is by more than 20 errors.
         assert abs(population_loss(student, teacher) - np.mean(off**2)) < 4.0 * error
         assert population_loss(teacher, teacher) == 0.0
+
+    def test_the_exact_gradient_is_that_of_the_mean_over_all_inputs(self) -> None:
+        rng = np.random.default_rng(2)
+        students, teachers = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4))
+        field = PopulationField([{"teacher": each} for each in teachers])
+        nothing = np.empty((2, 0))
+        slopes = field(students.reshape(2, -1), nothing, nothing)
+        for student, teacher, slope in zip(students, teachers, slopes, strict=True):
+            for place in range(12):
+                step = np.zeros(12)
+                step[place] = 1e-5
+                up, down = (population_loss(student + sign * step.reshape(3, 4), teacher) for sign in (1, -1))
+                assert slope[place] == pytest.approx((up - down) / 2e-5, rel=1e-6, abs=1e-8)
+
+    def test_the_noise_of_rows_is_that_of_their_gradients(self) -> None:
+        teacher = np.random.default_rng(3).normal(size=(2, 4))
+        # At the teacher the residual is the noise s alone: E g gᵀ = 4 s² E df dfᵀ; half of the inputs are active.
+        size = 4 * 0.3**2 * ((teacher[:, :3] ** 2).sum() / 2 + 3 * (teacher[:, 3] ** 2).sum() / 2)
+        # A sample of rows has an error of 0.8 %: one such test in 10,000 is farther off.
+        found = [noise_of_rows(teacher, teacher, s, rows=65_536) for s in (0.3, 0.6)]
+        assert found[0] == pytest.approx(size, rel=0.03)
+        assert found[1] == pytest.approx(4 * found[0], rel=1e-9)
+
+    def test_weight_decay_takes_imbalances_with_it(self) -> None:
+        made = lib.reproduce("fig2", seeds=1, steps=200, progress=False).arrays
+        # C' = (1 - eta gamma)² C + O(eta² g²), and the same noise: what is left over is of the second order.
+        kept = (1 - 5e-5 * 0.02) ** (2 * 200)
+        np.testing.assert_allclose(
+            made["decay.imbalance"][0, -1], kept * made["noisy.imbalance"][0, -1], rtol=0, atol=1e-7
+        )
+
+    def test_an_iteration_along_the_exact_gradient_stands_for_two(self) -> None:
+        made = lib.reproduce("fig2", seeds=1, steps=12_500, progress=False).arrays
+        assert made["exact.steps"][-1] == 1000
+        there = np.argmin(np.abs(made["noisy.steps"] - 1000))
+        exact, noisy = (made[f"{arm}.loss"][0] for arm in ("exact", "noisy"))
+        # How far the loss has fallen by then; at the wrong pace it would be twice or half as far.
+        assert exact[0] - exact[-1] == pytest.approx(noisy[0] - noisy[there], rel=0.25)
 
     def test_views_of_the_first_state(self) -> None:
         made = lib.reproduce("fig2", seeds=1, steps=10, progress=False)
@@ -221,3 +288,36 @@ class TestCompletion:
             wrong = off[~seen].mean() / np.mean(given["target"][~seen] ** 2)
             assert made.arrays[f"{arm}.unseen"][0, -1] == pytest.approx(wrong, rel=1e-12)
         assert "no recovery" in made.sentence
+
+    def test_the_temperature_is_that_of_the_noise_of_masks(self) -> None:
+        rng = np.random.default_rng(5)
+        seen = np.zeros((20, 20))
+        seen[[0, 3, 3], [1, 1, 7]] = 1.0
+        problem, state = {"target": rng.normal(size=(20, 20)), "seen": seen}, rng.normal(size=800)
+
+        def squares(x: np.ndarray) -> np.ndarray:
+            u, v = x.reshape(2, 20, 20)
+            return (u @ v.T - problem["target"])[seen > 0] ** 2 / 400
+
+        steps = 1e-5 * np.eye(800)
+        slopes = np.array([(squares(state + step) - squares(state - step)) / 2e-5 for step in steps])
+        # Masks are 0 or 1: eight equally probable gradients.
+        masks = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1)
+        trace = (slopes @ masks).var(axis=1).sum()
+        assert _temperature(problem, state, rate=0.1) == pytest.approx(0.1 * trace / (2 * 800), rel=1e-6)
+
+    def test_noise_is_least_at_rest(self) -> None:
+        rng = np.random.default_rng(6)
+        problem = {"target": rng.normal(size=(20, 20)), "seen": (rng.uniform(size=(20, 20)) < 0.3).astype(float)}
+        u, v = rng.normal(size=(20, 20)), 2.0 * rng.normal(size=(20, 20))
+        rest = _resting_ratios(problem, np.concatenate([u.ravel(), v.ravel()]))
+        ratios = np.linalg.norm(u, axis=0) / np.linalg.norm(v, axis=0)
+
+        def noise(a: int, ratio: float) -> float:
+            """That of masks with column a rescaled; the temperature has the noise of all gradients."""
+            scale = np.ones(20)
+            scale[a] = np.sqrt(ratio / ratios[a])
+            return _temperature(problem, np.concatenate([(u * scale).ravel(), (v / scale).ravel()]), rate=1.0)
+
+        for a in (0, 7):
+            assert noise(a, rest[a]) < min(noise(a, 0.98 * rest[a]), noise(a, 1.02 * rest[a]), noise(a, ratios[a]))

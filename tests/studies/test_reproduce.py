@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from langevin_ib.__main__ import main
 from langevin_ib.errors import InvalidArgumentError
-from langevin_ib.studies.experiments import FIGURES, explain, trained
+from langevin_ib.studies.experiments import FIGURES, arms, explain
 
 SHORT = {"steps": 30, "progress": False}
 
@@ -55,7 +55,7 @@ class TestProgressAndInterruption:
         assert made[-1] == 180
 
     def test_what_is_done_is_kept(self, monkeypatch) -> None:
-        calls, right = [], trained.sample
+        calls, right = [], arms.sample
 
         def stopped(*arguments, **settings):
             calls.append(0)
@@ -63,7 +63,7 @@ class TestProgressAndInterruption:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         made = lib.reproduce("fig5", seeds=4, **SHORT)
         assert made.interrupted
         assert made.seeds == (0,)
@@ -92,7 +92,7 @@ class TestProgressAndInterruption:
         def stopped(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         with pytest.raises(KeyboardInterrupt):
             lib.reproduce("fig5", seeds=4, **SHORT)
 
@@ -101,7 +101,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"figure": "fig3"}, "figure='fig3' cannot be made; those that can are fig"),
+            ({"figure": "fig7"}, "figure='fig7' cannot be made; those that can are fig"),
             ({"figure": 5}, "cannot be made"),
             ({"seeds": 0}, "seeds must lie between"),
             ({"steps": 0}, "steps must lie between"),
@@ -154,11 +154,11 @@ class TestCommandLine:
         assert list(tmp_path.iterdir()) == []
 
     def test_unknown_figures_are_refused_by_name(self, capsys, tmp_path) -> None:
-        assert main(["reproduce", "fig3", "--out", str(tmp_path)]) == 2
-        assert f"figure='fig3' cannot be made; those that can are {', '.join(FIGURES)}" in capsys.readouterr().err
+        assert main(["reproduce", "fig7", "--out", str(tmp_path)]) == 2
+        assert f"figure='fig7' cannot be made; those that can are {', '.join(FIGURES)}" in capsys.readouterr().err
 
     def test_an_interrupted_run_is_written_and_ends_with_130(self, capsys, tmp_path, monkeypatch) -> None:
-        calls, right = [], trained.sample
+        calls, right = [], arms.sample
 
         def stopped(*arguments, **settings):
             calls.append(0)
@@ -166,7 +166,7 @@ class TestCommandLine:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
-        monkeypatch.setattr(trained, "sample", stopped)
+        monkeypatch.setattr(arms, "sample", stopped)
         arguments = ["reproduce", "fig5", "--steps", "20", "--no-progress", "--out", str(tmp_path)]
         assert main(arguments) == 130
         assert "1 seeds" in capsys.readouterr().out
@@ -183,3 +183,39 @@ class TestEveryFigure:
         assert made.figure().axes
         assert all(len(values) == 1 for key, values in made.arrays.items() if not key.endswith(".steps"))
         assert FIGURES[name].differences
+
+
+class TestPublishedCurves:
+    """Drawn where an environment variable names the authors' arrays, which are not part of the project."""
+
+    VARIABLE = "LANGEVIN_IB_PUBLISHED"
+    CURVES = (
+        ("fig2", {"losses": 1, "ratios": 16}, 4),
+        ("fig4", {"twice_sigma": 20, "ratios": 20}, 5),
+        ("fig5", {"test_l1": 1}, 1),
+    )
+
+    @staticmethod
+    def black(made) -> int:
+        """How many lines of the published style there are."""
+        axes = made.figure().axes
+        return sum(line.get_linestyle() == "-." and line.get_color() == "black" for ax in axes for line in ax.lines)
+
+    @pytest.mark.parametrize(("name", "curves", "count"), CURVES)
+    def test_are_drawn_over_the_bands(self, name, curves, count, tmp_path, monkeypatch) -> None:
+        arrays = {f"{name}_{each}": np.ones((3, columns)).squeeze() for each, columns in curves.items()}
+        np.savez(tmp_path / "saved.npz", **arrays, **{f"{name}_steps": np.array([1, 10, 30])})
+        monkeypatch.delenv(self.VARIABLE, raising=False)
+        made = lib.reproduce(name, seeds=1, **SHORT)
+        assert self.black(made) == 0
+        monkeypatch.setenv(self.VARIABLE, str(tmp_path / "saved.npz"))
+        # Largest, median and least of several; the two singular values that were published.
+        assert self.black(made) == count
+
+    def test_a_file_that_cannot_be_read_is_named(self, tmp_path, monkeypatch) -> None:
+        (tmp_path / "saved.npz").write_text("nothing", encoding="utf-8")
+        made = lib.reproduce("fig5", seeds=1, **SHORT)
+        for path in (tmp_path / "saved.npz", tmp_path / "none.npz"):
+            monkeypatch.setenv(self.VARIABLE, str(path))
+            with pytest.raises(lib.errors.ArchiveError, match=f"{self.VARIABLE}=.*unset it"):
+                made.figure()

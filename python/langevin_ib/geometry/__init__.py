@@ -16,12 +16,15 @@ from .bias import EffectiveLoss, effective_loss, implicit_bias
 from .discovery import find_symmetries
 from .factorization import Factorization as Factorization
 from .frame import Frame as Frame
+from .frame import flat_part as flat_part
 from .frame import frame_of as frame_of
 from .frame import turn_of_directions as turn_of_directions
 from .gauge import GeneralLinear as GeneralLinear
 from .gauge import Piece as Piece
 from .gauge import Scalings as Scalings
 from .gauge import Translations as Translations
+from .gauge import constraint_numbers as constraint_numbers
+from .gauge import general_linear as general_linear
 from .gauge import pieces_of as pieces_of
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
 from .points import checked_model as checked_model

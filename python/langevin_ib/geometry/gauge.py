@@ -22,7 +22,15 @@ from .frame import Frame, flat_part, frame_of
 from .gl import factors_of
 from .points import FloatArray, columns
 
-__all__ = ["GeneralLinear", "Piece", "Scalings", "Translations", "pieces_of"]
+__all__ = [
+    "GeneralLinear",
+    "Piece",
+    "Scalings",
+    "Translations",
+    "constraint_numbers",
+    "general_linear",
+    "pieces_of",
+]
 
 MOST_COLUMNS = 8
 """The largest r of GL(r) that the core moves along."""
@@ -186,9 +194,7 @@ def pieces_of(model: Model) -> tuple[Piece, ...]:
             "one"
         )
     frame, flat = frame_of(model), flat_part(model.symmetries, model.parameters)
-    moved_by = {place for place, _ in self_adjoint_parts(matrices)}
-    moved_by |= {place for place, matrix in enumerate(matrices) if is_translation(matrix)}
-    constraint = {place: number for number, place in enumerate(sorted(moved_by))}
+    constraint = constraint_numbers(model)
     scalings = {constraint[place]: np.array(frame.weights(matrices[place]), dtype=np.float64) for place in flat}
     offsets = frame.vectors(columns(model.generator_offsets(), model.dim))
     shifts = {constraint[place]: offsets[place] for place, matrix in enumerate(matrices) if is_translation(matrix)}
@@ -196,6 +202,20 @@ def pieces_of(model: Model) -> tuple[Piece, ...]:
     pieces: tuple[Piece, ...] = (*_connected(scalings), *groups, *_translations(shifts))
     _refuse_shared(pieces, model, frame)
     return pieces
+
+
+def constraint_numbers(model: Model) -> dict[int, int]:
+    """Return which of the canonical constraints comes from which generator, by the numbers of generators that have one.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If there is no canonical slice.
+    """
+    matrices = model.generator_matrices()
+    moved_by = {place for place, _ in self_adjoint_parts(matrices)}
+    moved_by |= {place for place, matrix in enumerate(matrices) if is_translation(matrix)}
+    return {place: number for number, place in enumerate(sorted(moved_by))}
 
 
 def _groups(model: Model, flat: Sequence[int], constraint: Mapping[int, int]) -> Iterator[GeneralLinear]:
@@ -247,13 +267,23 @@ def _general_linear(matrices: Sequence[sympy.ImmutableSparseMatrix], constraints
     UnsupportedModelError
         If they are others.
     """
-    found = factors_of([numeric(matrix) for matrix in matrices])
-    if found is None or found.rank > MOST_COLUMNS:
+    found = general_linear(matrices, constraints)
+    if found is None:
         raise UnsupportedModelError(
             "GaugeFixed knows scalings, translations, symmetric matrices that commute, and GL(r) on pairs of matrices "
             f"(U, V) -> (U g, V g**-T) with all r**2 generators, 2 <= r <= {MOST_COLUMNS}; this Linear is none of "
             "these. Leave compact groups out (they have no constraints), or take Constrained, which needs no orbits"
         )
+    return found
+
+
+def general_linear(
+    matrices: Sequence[sympy.ImmutableSparseMatrix], constraints: tuple[int, ...]
+) -> GeneralLinear | None:
+    """Return GL(r) on two matrices if these are its generators, r being no larger than the core can do; else None."""
+    found = factors_of([numeric(matrix) for matrix in matrices])
+    if found is None or found.rank > MOST_COLUMNS:
+        return None
     return GeneralLinear(_rows(found.left), _rows(found.right), constraints)
 
 

@@ -2,6 +2,8 @@
 
 from .absorption import absorption_time
 from .density import density
+from .families import log_copies as log_copies
+from .families import product_weight as product_weight
 from .imbalance import ImbalanceBudget, imbalance_budget
 from .imbalance import ratio_of_sides as ratio_of_sides
 from .line import Density

@@ -53,6 +53,8 @@ def density(
     * models with a symmetry under `SoftSlice`, `GaugeFixed` and `Constrained`, and under `Ambient` in a shell: blocks
       (uv, neurons, column pairs), chains u1 ... uL, coordinatewise products, matrices of rank 2; see
       the modules of `laws.families`, and docs/theory.md for the formulas.
+    * products u1 u2 ... of any depth, with whole powers, and sums u1 v1 + u2 v2 + ... of products, with any loss of
+      theirs and a weight decay: Meijer's and Bessel's functions. For two products that is the posterior of the lasso.
     * affine observables of a quadratic potential, such as `models.harmonic`: Gaussian.
     * the parameter of a model that has only one: exp(-V/T), by quadrature.
     * any other function of few parameters that can be solved for one of them, by formulas and on all branches, or that
@@ -81,8 +83,9 @@ def density(
         itself, in which case `compare` conditions the histogram.
     method : {"auto", "closed form", "quadrature", "sampling"}
         "auto" takes the closed form where there is one. "sampling" needs no formula: independent draws from a mixture
-        that is fitted to the weight, in the plane or on a slice of scalings. `error` then bounds what they are wrong
-        by, some thousandths, and `compare` allows for it; what cannot be drawn so well is refused.
+        that is fitted to the weight, or chains of more than eight parameters, in the plane or on a slice of scalings,
+        translations or GL(r). `error` then bounds what they are wrong by, some thousandths to a hundredth, and
+        `compare` allows for it; what cannot be drawn so well is refused.
     timeout : float or None
         The seconds after which it is refused; None for no limit. Beyond two seconds a bar is shown on terminals.
 

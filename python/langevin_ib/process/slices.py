@@ -104,17 +104,25 @@ class Slice:
         InvalidArgumentError
             If it has; the message says where.
         """
-        if not dynamics.fixman:
-            return
-        try:
-            mortal = self.mortal
-        except UnsupportedModelError:
-            return
-        if mortal:
+        infinite = self.infinite if dynamics.fixman else None
+        if infinite is not None:
             raise InvalidArgumentError(
                 "at level 0 the law exp(-L/T) (det G)**(-1/2) dS has infinite mass at zero of "
-                f"{self.named(mortal[0])}; take another level, such as 0.5, or leave fixman out"
+                f"{self.named(infinite)}; take another level, such as 0.5, or leave fixman out"
             )
+
+    @property
+    def infinite(self) -> Piece | None:
+        """A piece at whose zero exp(-L/T) (det G)**(-1/2) dS has infinite mass, as far as that is known."""
+        try:
+            pieces = self.pieces
+        except UnsupportedModelError:
+            return None
+        return next((piece for piece in pieces if self.is_mortal(piece) or self._is_square(piece)), None)
+
+    def _is_square(self, piece: Piece) -> bool:
+        """Return whether a singular value of square matrices vanishes with infinite mass."""
+        return isinstance(piece, GeneralLinear) and not any(self.levels_of(piece)) and piece.dimension() <= 0
 
     def named(self, *pieces: Piece) -> str:
         """Name the parameters of some pieces, for a message."""

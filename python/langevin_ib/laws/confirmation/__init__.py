@@ -3,12 +3,16 @@
 from .confirm import conditioned, require_confirmation
 from .importance import fitted_proposal, tail_exponent
 from .on_slices import OnSlice
-from .target import Target
+from .population import LogWeight, cooled
+from .target import Target, finite
 
 __all__ = [
+    "LogWeight",
     "OnSlice",
     "Target",
     "conditioned",
+    "cooled",
+    "finite",
     "fitted_proposal",
     "require_confirmation",
     "tail_exponent",

@@ -1,4 +1,4 @@
-"""Laws that are known by independent weighted draws, in the plane and on slices of scalings."""
+"""Laws that are known by draws, from a mixture or by chains, in the plane and on slices in free coordinates."""
 
 from .sampling import sampled_law
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .experiment import Array, quartiles
+from .arms import Array
+from .experiment import quartiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["band", "drawing", "extremes"]
+__all__ = ["band", "drawing", "drifts", "extremes"]
 
 
 def drawing(width: float, height: float) -> Figure:
@@ -33,3 +35,15 @@ def extremes(ax: Axes, x: Array, values: Array, what: str) -> None:
     """Draw bands of the largest, median and least over the last axis of values, shape (seeds, len(x), channels)."""
     for name, share, color in (("largest", 1.0, "C1"), ("median", 0.5, "C0"), ("least", 0.0, "C2")):
         band(ax, x, np.quantile(values, share, axis=-1), color=color, label=f"{name} over {what}")
+
+
+def drifts(ax: Axes, arrays: Mapping[str, Array], main: str, controls: Mapping[str, str]) -> None:
+    """Draw how imbalances change in an arm and in those of the controls that were run, against the time."""
+    for place, (arm, called) in enumerate({main: "SGD as it is", **controls}.items()):
+        if f"{arm}.imbalance" in arrays:
+            first = arrays[f"{arm}.first_imbalance"]
+            moved = np.abs(arrays[f"{arm}.imbalance"] - first[:, None]).sum(axis=2)
+            band(
+                ax, arrays[f"{arm}.steps"], moved / np.abs(first).sum(axis=1)[:, None], color=f"C{place}", label=called
+            )
+    ax.set(xscale="log", yscale="log", ylabel="relative change of imbalances")

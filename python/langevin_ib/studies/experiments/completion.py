@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -11,9 +13,11 @@ import sympy
 from ...model import Fresh, Model, parameters
 from ...model.expressions import exact
 from ...process import SGD
-from .balance_of_pairs import pair_views
-from .bands import band, drawing, extremes
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .arms import Arm, Array, Matched, Problem, Sampled, looks
+from .balance_of_pairs import apart, control_figures, drift, off, pair_views
+from .bands import band, drawing, drifts, extremes
+from .experiment import Difference, Experiment, Measured, Plan
+from .published import draw_published, published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +34,16 @@ FREEDOM = 2 * (2 * SIZE - 2)
 
 RECOVERED = 0.1
 
+MATCHED, DECAY, SHORT = 10_000, 5e-3, 100_000
+"""After which iteration the temperature of a control is matched; the weight decay of another, for the paper's loss; how
+long these are."""
+
+CONTROLS = {
+    "whole": "all seen entries in every step",
+    "decay": f"weight decay {DECAY}",
+    "langevin": "all seen entries and isotropic noise",
+}
+
 
 class Completion(Experiment):
     """Matrix completion by SGD, in which half of the seen entries, drawn anew, are in a batch."""
@@ -39,7 +53,7 @@ class Completion(Experiment):
     claim = "singular values of U Vᵀ grow to match 15 and 5, the others remain near zero"
     steps = 500_000
     quick_steps = 3_000
-    needed = ("masked", "whole")
+    needed = ("masked", "whole", "langevin")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference("panel a", "singular values of U Vᵀ", "twice of them; only two drawn", "all, and twice of two"),
         Difference("loss", "MSE over the drawn entries", "their sum / 400, 10 times slower", "code: its curve"),
@@ -62,15 +76,21 @@ class Completion(Experiment):
         }
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return SGD with masks, and gradient descent on half of the sum over all seen entries, which is its mean."""
-        times = looks(plan.steps)
+        """Return SGD with masks, and controls; without masks it is half of the sum over all seen entries, its mean."""
         scale = SIZE**2 / (problem["seen"].sum() / 2) if plan.is_text else 1.0
-        return tuple(
-            Arm(name=name, model=model, dynamics=sgd, learning_rate=RATE * scale, looks=times)
-            for name, model, sgd in (
-                ("masked", _model(problem, masked=True), SGD(batch_size=1)),
-                ("whole", _model(problem, masked=False), SGD()),
-            )
+        masked = _model(problem, masked=True)
+        # The core's loss is half of the paper's, and so is its weight decay.
+        usual: dict[str, Any] = {"learning_rate": RATE * scale, "looks": looks(plan.steps, (MATCHED, SHORT))}
+        short = looks(plan.scaled(SHORT))
+        main = Sampled(name="masked", model=masked, dynamics=SGD(batch_size=1), **usual)
+        whole = Sampled(name="whole", model=_model(problem, masked=False), dynamics=SGD(), **usual)
+        heat = Matched.of(main, MATCHED, partial(_temperature, rate=main.learning_rate))
+        decaying = SGD(batch_size=1, weight_decay=DECAY / 2.0)
+        return (
+            main,
+            whole,
+            replace(main, name="decay", dynamics=decaying, looks=short),
+            replace(whole, name="langevin", matched=heat, looks=short),
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
@@ -84,14 +104,15 @@ class Completion(Experiment):
         """
         u, v = (half.reshape(len(states), SIZE, SIZE) for half in np.split(states, 2, axis=1))
         product, seen = u @ v.swapaxes(1, 2), problem["seen"] > 0.0
-        off = (product - problem["target"]) ** 2
+        squares = (product - problem["target"]) ** 2
         norms = ((v**2).sum(axis=1), (u**2).sum(axis=1))
         first = ((problem["initial_v"] ** 2).sum(axis=0), (problem["initial_u"] ** 2).sum(axis=0))
         return {
             **pair_views(*norms, *first),
+            "rest": _resting_ratios(problem, states[-1]),
             "sigma": np.linalg.svd(product, compute_uv=False),
-            "fit": off[:, seen].mean(axis=1),
-            "unseen": off[:, ~seen].mean(axis=1) / np.mean(problem["target"][~seen] ** 2),
+            "fit": squares[:, seen].mean(axis=1),
+            "unseen": squares[:, ~seen].mean(axis=1) / np.mean(problem["target"][~seen] ** 2),
             "count": np.array(seen.sum(), dtype=float),
         }
 
@@ -103,7 +124,6 @@ class Completion(Experiment):
             Measured(f"singular value {place + 1} of U Vᵀ at the end", sigma[:, place], value if is_published else None)
             for place, value in enumerate(PUBLISHED)
         ]
-        off = np.abs(arrays["masked.ratio"] - arrays["masked.predicted"])[:, -1].max(axis=1)
         return [
             *found,
             Measured("  the first, without masks", arrays["whole.sigma"][:, -1, 0]),
@@ -116,7 +136,15 @@ class Completion(Experiment):
                 None if plan.is_text else 1.137,
             ),
             Measured("median ratio at the end", np.median(arrays["masked.ratio"][:, -1], axis=1)),
-            Measured("  largest distance from the ratio predicted from q(0)", off),
+            Measured("  largest distance from the ratio predicted from q(0)", off(arrays, "masked")),
+            Measured("  at the noise equilibrium of the final state", np.median(arrays["masked.rest"], axis=1)),
+            Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", drift(arrays, "masked")),
+            *control_figures(arrays, "masked", CONTROLS),
+            *(
+                Measured(f"{called}: error of other entries at the end", arrays[f"{arm}.unseen"][:, -1])
+                for arm, called in CONTROLS.items()
+                if f"{arm}.unseen" in arrays
+            ),
         ]
 
     def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
@@ -125,18 +153,22 @@ class Completion(Experiment):
         recovered = int(np.sum(unseen < RECOVERED))
         said = "There is no recovery" if recovered == 0 else f"{recovered} of {len(unseen)} seeds recover the matrix"
         gap = float(np.median(np.abs(arrays["masked.sigma"] - arrays["whole.sigma"])[:, -1, 0]))
+        kept, hot = float(np.median(off(arrays, "masked"))), float(np.median(apart(arrays, "langevin", "masked")))
         count, wrong = float(np.median(arrays["masked.count"])), 100.0 * float(np.median(unseen))
         return (
             f"{said} after {plan.steps} iterations: with {count:.0f} observations for {FREEDOM} degrees of freedom the "
             f"largest singular values are {sigma[0]:.3g} and {sigma[1]:.3g}, not 15 and 5 (twice of them "
             f"{2 * sigma[0]:.3g} and {2 * sigma[1]:.3g}), and unseen entries are wrong by {wrong:.0f} % of their mean "
-            f"square. Without masks the first singular value differs by {gap:.2g}: noise is not what decides."
+            f"square. Without masks the first singular value differs by {gap:.2g}: noise is not what decides. Ratios "
+            f"of columns are off what q(0) predicts by {kept:.2g}; isotropic noise of the same size moves them by "
+            f"{hot:.2g}."
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
-        """Draw all singular values, twice the two largest, errors, and ratios."""
-        paper = drawing(12.0, 4.0)
-        values, errors, ratios = paper.subplots(1, 3)
+        """Draw all singular values, twice the two largest, errors, ratios, and how controls change imbalances."""
+        paper = drawing(11.0, 8.0)
+        values, errors, ratios, moved = paper.subplots(2, 2).flat
+        drifts(moved, arrays, "masked", CONTROLS)
         steps = arrays["masked.steps"]
         for place in range(SIZE):
             color = f"C{place}" if place < 2 else "0.6"
@@ -147,6 +179,11 @@ class Completion(Experiment):
             band(values, steps, twice, color=color, label=f"2σ{place + 1}", style=":")
             values.axhline(truth, color=color, ls="--", lw=0.8)
         values.set(ylabel="singular values; dashed: truth")
+        saved = {} if plan.is_text else published(self.name)
+        if "twice_sigma" in saved:
+            saved["twice_sigma"] = saved["twice_sigma"][:, : len(SIGMA)]
+        draw_published(values, saved, "twice_sigma")
+        draw_published(ratios, saved, "ratios")
         band(errors, steps, arrays["masked.fit"], color="C0", label="seen entries, mean squared error")
         band(errors, steps, arrays["masked.unseen"], color="C3", label="other entries, over their mean square")
         errors.axhline(1.0, color="0.5", ls=":", label="knowing nothing")
@@ -154,11 +191,37 @@ class Completion(Experiment):
         extremes(ratios, steps, arrays["masked.ratio"], "columns")
         ratios.axhline(1.0, color="black", lw=0.8, ls="--", label="balanced")
         ratios.set(yscale="log", ylabel="|column of U| / |column of V|")
-        for ax in (values, errors, ratios):
+        for ax in (values, errors, ratios, moved):
             ax.set(xscale="log", xlabel="iteration")
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _resting_ratios(problem: Problem, state: Array) -> Array:
+    """Return |U_a| / |V_a| where the noise of masks comes to rest under the scalings of columns.
+
+    Gradients by U_a are residuals of masked entries times V_a, and the other way round. Along (U_a e^t, V_a e^-t) their
+    noise is S_u e^-2t + S_v e^2t, least at e^4t = S_u / S_v. All of GL(20), which does not commute, may do more.
+    """
+    u, v = state.reshape(2, SIZE, SIZE)
+    squares = problem["seen"] * (u @ v.T - problem["target"]) ** 2
+    by_u, by_v = (squares @ v**2).sum(axis=0), (squares.T @ u**2).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((u**2).sum(axis=0) / (v**2).sum(axis=0) * by_u / by_v))
+
+
+def _temperature(problem: Problem, state: Array, *, rate: float) -> float:
+    """Return T = eta tr(S) / (2 dim), S the covariance of the gradient of a batch.
+
+    A mask is 0 or 1 with equal probability, of variance 1/4; what it multiplies is the gradient of r² / 400, r being
+    the residual of an entry.
+    """
+    u, v = state.reshape(2, SIZE, SIZE)
+    squares = (
+        np.add.outer((u**2).sum(axis=1), (v**2).sum(axis=1)) * ((u @ v.T - problem["target"]) * 2.0 / SIZE**2) ** 2
+    )
+    return float(rate * (problem["seen"] * squares).sum() / (8.0 * state.size))
 
 
 def _model(problem: Mapping[str, Array], *, masked: bool) -> Model:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...model import Model
-from ...process import SGD
+from .arms import Arm, Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["CODE", "TEXT", "Arm", "Array", "Difference", "Experiment", "Measured", "Plan", "looks", "quartiles"]
-
-Array = NDArray[np.float64]
+__all__ = ["CODE", "TEXT", "Difference", "Experiment", "Measured", "Plan", "quartiles"]
 
 CODE, TEXT = "code", "text"
 """The two readings of an experiment: what the published code did, and what the text says."""
@@ -50,36 +46,6 @@ class Plan:
     def scaled(self, steps: int) -> int:
         """Return the length of an arm whose published length is given."""
         return max(1, round(steps * self.share))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One training run of an experiment.
-
-    Parameters
-    ----------
-    name : str
-        What it is called in results.
-    model : Model
-        Its loss is *half* the mean of squares. The paper's has no half, so that its step is twice `learning_rate`.
-    dynamics : SGD
-        How batches are drawn.
-    learning_rate : float
-        The paper's.
-    looks : tuple of int
-        The iterations after which the state is kept, increasing; the last is the length.
-    """
-
-    name: str
-    model: Model
-    dynamics: SGD
-    learning_rate: float
-    looks: tuple[int, ...]
-
-    @property
-    def steps(self) -> int:
-        """How many iterations it makes."""
-        return self.looks[-1]
 
 
 @dataclass(frozen=True)
@@ -144,6 +110,8 @@ class Experiment(ABC):
         Its published iterations, and those of a quick look.
     seed_of : str
         Prefix of the arrays that belong to a seed alone, not to the problem: its initial values.
+    together : int
+        How many seeds are taken at a time: arms that can train several at once are quicker so.
     needed : tuple of str
         Arms without which nothing can be said, drawn or compared.
     differences : tuple of Difference
@@ -156,6 +124,7 @@ class Experiment(ABC):
     steps: ClassVar[int]
     quick_steps: ClassVar[int]
     seed_of: ClassVar[str] = "initial"
+    together: ClassVar[int] = 1
     needed: ClassVar[tuple[str, ...]]
     differences: ClassVar[tuple[Difference, ...]]
 
@@ -194,9 +163,3 @@ def quartiles(values: Array) -> Array:
     some = ~np.isnan(values).all(axis=0)
     found[:, some] = np.nanquantile(values[:, some], [0.25, 0.5, 0.75], axis=0)
     return found
-
-
-def looks(steps: int, extra: Sequence[int] = (), *, count: int = 120) -> tuple[int, ...]:
-    """Return iterations to look at, evenly in their logarithm, and those of `extra` that are within reach."""
-    even: Any = np.unique(np.rint(np.geomspace(1, steps, count)).astype(int))
-    return tuple(sorted({*even.tolist(), *(look for look in extra if look <= steps), steps}))

@@ -6,7 +6,7 @@ import sympy
 
 from ...model import Model, parameters
 from ...models import hadamard
-from .experiment import Array
+from .arms import Array
 
 __all__ = ["linear_model", "product_model"]
 

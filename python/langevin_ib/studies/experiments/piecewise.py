@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...process import SGD
+from .arms import Arm, Array, Sampled, looks
 from .bands import band, drawing
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
+from .published import draw_published, published
+from .pursuit import basis_pursuit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +35,24 @@ PUBLISHED = {
     ("cumsum", "variation", SAVED): 23.36,
 }
 """Mean squared errors of the signal and its total variation, of one seed."""
+
+SCALED = {"small": 0.1, "large": 2.0}
+"""Controls: products that start at so many times the initial factors."""
+
+HEATED = {"warm": 1e-7, "hot": 1e-5}
+"""Controls: products with isotropic noise of this temperature, for the paper's loss."""
+
+CONTROLS = {
+    "free": "offset fitted, not in the products",
+    **{name: f"from {scale:g} times the factors" for name, scale in SCALED.items()},
+    **{name: f"at temperature {heat:g}" for name, heat in HEATED.items()},
+}
+
+LENGTHS = {name: LOGGED // 3 if name in HEATED else LOGGED for name in CONTROLS}
+"""How many iterations controls make."""
+
+SOLVED = {"free": "least total variation, offset free", "penalised": "the same, offset penalised"}
+"""Basis pursuit of jumps, the noise being known."""
 
 COLORS = {"baseline": "C0", "cumsum": "C1"}
 
@@ -68,37 +89,59 @@ class Piecewise(Experiment):
         }
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return both arms. A of cumulated sums is (A times a triangle of ones) of the jumps."""
+        """Return both arms, and controls of cumulated sums, which are shorter.
+
+        A of cumulated sums is (A times a triangle of ones) of the jumps. If the first of them, the offset, is always
+        the one that fits best, what is left to the others are labels and columns without the part along its column.
+        """
         inputs, labels = problem["A"], problem["y"]
-        triangle = np.tril(np.ones((inputs.shape[1],) * 2))
-        models = {
-            "baseline": linear_model(inputs, labels),
-            "cumsum": product_model(inputs @ triangle, labels),
-        }
+        jumps = _of_jumps(inputs)
+        models = {"baseline": linear_model(inputs, labels), "cumsum": product_model(jumps, labels)}
+        if not plan.is_text:
+            rest = np.eye(len(jumps)) - np.outer(jumps[:, 0], jumps[:, 0]) / (jumps[:, 0] @ jumps[:, 0])
+            models |= dict.fromkeys(CONTROLS, models["cumsum"])
+            models["free"] = product_model(rest @ jumps[:, 1:], rest @ labels)
         return tuple(
-            Arm(
+            Sampled(
                 name=name,
                 model=model,
                 dynamics=SGD(),
-                learning_rate=RATES[name] * (len(inputs) if plan.is_text else 1),
-                looks=looks(plan.steps, (LOGGED,)),
+                learning_rate=RATES.get(name, RATES["cumsum"]) * (len(inputs) if plan.is_text else 1),
+                looks=looks(plan.scaled(LENGTHS[name])) if name in LENGTHS else looks(plan.steps, (LOGGED,)),
+                heat=HEATED.get(name, 0.0),
             )
             for name, model in models.items()
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
         """Return the initial signal, or factors u0, v0, u1, ...."""
-        return problem[f"initial_{arm.name}"]
+        if arm.name not in CONTROLS:
+            return problem[f"initial_{arm.name}"]
+        factors = SCALED.get(arm.name, 1.0) * problem["initial_cumsum"]
+        return factors[2:] if arm.name == "free" else factors
 
     def views(self, arm: Arm, problem: Mapping[str, Array], states: Array) -> dict[str, Array]:
         """Return training errors, errors of the signal and its total variation along the way, and the final signal."""
-        signal = np.cumsum(states[:, 0::2] * states[:, 1::2], axis=1) if arm.name == "cumsum" else states
-        return {
+        jumps = states[:, 0::2] * states[:, 1::2]
+        if arm.name == "baseline":
+            signal = states
+        elif arm.name == "free":
+            columns = _of_jumps(problem["A"])
+            offset = (problem["y"] - jumps @ columns[:, 1:].T) @ columns[:, 0] / (columns[:, 0] @ columns[:, 0])
+            signal = np.cumsum(np.column_stack([offset, jumps]), axis=1)
+        else:
+            signal = np.cumsum(jumps, axis=1)
+        views = {
             "train": np.mean((signal @ problem["A"].T - problem["y"]) ** 2, axis=1),
             "error": np.mean((signal - problem["x_true"]) ** 2, axis=1),
             "variation": np.abs(np.diff(signal, axis=1)).sum(axis=1),
             "signal": signal[-1],
         }
+        if arm.name == "baseline":
+            for name, free in (("free", (0,)), ("penalised", ())):
+                solved = np.cumsum(basis_pursuit(_of_jumps(problem["A"]), problem["y"], NOISE**2, free=free))
+                views[f"solved_{name}"] = np.mean((solved - problem["x_true"]) ** 2)
+        return views
 
     def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
         """Return errors and total variations at the published iterations, or at the end."""
@@ -113,7 +156,14 @@ class Piecewise(Experiment):
                     found.append(
                         Measured(f"{arm}: {what} after {step} iterations", arrays[f"{arm}.{view}"][:, place], known)
                     )
-        return found
+        for name, called in CONTROLS.items():
+            if f"{name}.error" in arrays:
+                end = int(arrays[f"{name}.steps"][-1])
+                found.append(Measured(f"{called}: error after {end} iterations", arrays[f"{name}.error"][:, -1]))
+        return [
+            *found,
+            *(Measured(f"{called}: error", arrays[f"baseline.solved_{name}"]) for name, called in SOLVED.items()),
+        ]
 
     def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
         """Return how the arms compare, and what longer training does."""
@@ -126,13 +176,19 @@ class Piecewise(Experiment):
         return (
             f"Median errors of the signal are {said}. Gradient descent has no noise: what is seen is the "
             f"effect of the parameterisation and of its start; in {worse} of {len(error)} seeds that of cumulated sums "
-            "had been lower by 5 % before the end."
+            f"had been lower by 5 % before the end.{_of_controls(arrays)}"
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
-        """Draw the final signals, and errors against training time."""
-        paper = drawing(11.0, 4.0)
-        signals, curves = paper.subplots(1, 2)
+        """Draw the final signals, errors against training time, and the controls."""
+        paper = drawing(15.0, 4.0)
+        signals, curves, others = paper.subplots(1, 3)
+        for place, (name, called) in enumerate({"cumsum": "cumulated sums", **CONTROLS}.items()):
+            if f"{name}.error" in arrays:
+                band(others, arrays[f"{name}.steps"], arrays[f"{name}.error"], color=f"C{place + 1}", label=called)
+        for (name, called), style in zip(SOLVED.items(), (":", "--"), strict=True):
+            others.axhline(float(np.median(arrays[f"baseline.solved_{name}"])), color="black", ls=style, label=called)
+        others.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error of the signal")
         signals.plot(np.arange(len(SIGNAL)), SIGNAL, color="black", label="truth, unless given")
         for arm, color in COLORS.items():
             if f"{arm}.error" not in arrays:
@@ -145,9 +201,24 @@ class Piecewise(Experiment):
             for (name, view, step), value in PUBLISHED.items():
                 if (name, view) == (arm, "error") and step <= plan.steps and not plan.is_text:
                     curves.plot([step], [value], "x", color=color)
+        saved = {} if plan.is_text else published(self.name)
+        for arm in COLORS:
+            draw_published(curves, saved, f"train_{arm}")
         signals.set(xlabel="entry", ylabel="signal")
         curves.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error")
-        for ax in (signals, curves):
-            ax.legend(fontsize="small", frameon=False)
+        for ax in (signals, curves, others):
+            ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _of_jumps(inputs: Array) -> Array:
+    """Return the columns that belong to jumps: those of the signal, cumulated from its end."""
+    return np.ascontiguousarray(np.cumsum(inputs[:, ::-1], axis=1)[:, ::-1])
+
+
+def _of_controls(arrays: Mapping[str, Array]) -> str:
+    """Return what controls, if they were run, and solvers come to."""
+    found = {called: arrays[f"{name}.error"][:, -1] for name, called in CONTROLS.items() if f"{name}.error" in arrays}
+    found |= {called: arrays[f"baseline.solved_{name}"] for name, called in SOLVED.items()}
+    return " Controls: " + "; ".join(f"{called} {float(np.median(each)):.3g}" for called, each in found.items()) + "."

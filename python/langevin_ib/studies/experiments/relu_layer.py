@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import sympy
@@ -14,14 +16,18 @@ from ...model import Fresh, Model
 from ...model.expressions import exact
 from ...models import relu_network
 from ...process import SGD
-from .balance_of_pairs import pair_views, unbalanced
-from .bands import band, drawing, extremes
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .arms import Arm, Array, Matched, Problem, Sampled, looks
+from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
+from .bands import band, drawing, drifts, extremes
+from .experiment import Difference, Experiment, Measured, Plan
+from .published import draw_published, published
+from .rectified import PopulationField, noise_of_rows, population_loss
+from .stepped import Stepped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ReluLayer", "population_loss"]
+__all__ = ["ReluLayer"]
 
 INPUTS, NEURONS, BATCH = 3, 16, 8
 RATE, NOISE, UNBALANCE = 5e-5, 0.1, 1.2
@@ -34,7 +40,17 @@ REST_NEURONS, REST_RATE, REST_NOISE, REST_STEPS = 4, 2e-3, 1.0, 2_000_000
 AXIS, CAPTION = 40_000, 30_000
 """Where the published picture ends, and where its caption calls the ratios balanced."""
 
-WITHIN = 0.1
+DECAY, PACE = 0.02, 2
+"""The weight decay of a control, for the paper's loss; how many iterations one along the exact gradient stands for.
+
+Controls with exact gradients end where the published picture does."""
+
+CONTROLS = {
+    "clean": "no label noise",
+    "decay": f"weight decay {DECAY}",
+    "exact": "exact gradient",
+    "langevin": "the same and isotropic noise",
+}
 
 
 class ReluLayer(Experiment):
@@ -45,7 +61,8 @@ class ReluLayer(Experiment):
     claim = "noise drives the norms of incoming and outgoing weights of each neuron to balance"
     steps = 500_000
     quick_steps = 20_000
-    needed = ("noisy", "clean", "control")
+    together = 8
+    needed = ("noisy", "clean", "langevin", "control")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "loss",
@@ -71,14 +88,27 @@ class ReluLayer(Experiment):
         }
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return training with noise on labels, without it, and the control in which that noise does decide."""
+        """Return training with noise on labels, controls, and the configuration in which that noise does decide."""
         layer, rest = _student(problem["teacher"]), _student(problem["control"])
         times = looks(plan.steps, (10, CAPTION, AXIS))
         rate = RATE * BATCH if plan.is_text else RATE
+        noisy = Sampled(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times)
+        # The core's loss is half of the paper's.
+        decaying = replace(_sgd(BATCH, NOISE), weight_decay=DECAY / 2.0)
+        heat = Matched.of(noisy, AXIS, partial(_temperature, rate=rate))
+        exact: dict[str, Any] = {
+            "field": PopulationField,
+            "learning_rate": PACE * rate,
+            "pace": PACE,
+            "looks": looks(max(1, plan.scaled(AXIS) // PACE)),
+        }
         return (
-            Arm(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times),
-            Arm(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
-            Arm(
+            noisy,
+            Sampled(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
+            Sampled(name="decay", model=layer, dynamics=decaying, learning_rate=rate, looks=times),
+            Stepped(name="exact", **exact),
+            Stepped(name="langevin", **exact, matched=heat),
+            Sampled(
                 name="control",
                 model=rest,
                 dynamics=_sgd(1, REST_NOISE),
@@ -97,10 +127,10 @@ class ReluLayer(Experiment):
         teacher = problem["control" if arm.name == "control" else "teacher"]
         neurons = states.reshape(len(states), -1, INPUTS + 1)
         first = self.start(arm, problem).reshape(-1, INPUTS + 1)
-        noise = {"noisy": NOISE, "clean": 0.0, "control": REST_NOISE}[arm.name]
+        noise = {"clean": 0.0, "control": REST_NOISE}.get(arm.name, NOISE)
         views = pair_views(*_squares(neurons), *_squares(first))
         views["loss"] = np.array([population_loss(each, teacher) for each in neurons]) + noise**2
-        if arm.name != "clean":
+        if isinstance(arm, Sampled) and arm.name in ("noisy", "control"):
             views["rest"] = _resting_ratios(arm, states[-1])
         return views
 
@@ -121,10 +151,9 @@ class ReluLayer(Experiment):
             Measured(f"loss after {end} iterations", arrays["noisy.loss"][:, -1], final),
             Measured("ratio of the median neuron at the end", np.median(arrays["noisy.ratio"][:, -1], axis=1)),
             Measured("  at the noise equilibrium of the final state", np.median(arrays["noisy.rest"], axis=1)),
-            Measured("  largest distance from the ratio predicted from q(0)", _off(arrays)),
-            Measured("  largest distance from the run without label noise", _unlike(arrays)),
-            Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", _drift(arrays, "noisy")),
-            Measured("  the same without label noise", _drift(arrays, "clean")),
+            Measured("  largest distance from the ratio predicted from q(0)", off(arrays, "noisy")),
+            Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", drift(arrays, "noisy")),
+            *control_figures(arrays, "noisy", CONTROLS),
             Measured(
                 "control: ratio of the median neuron, to 1/sqrt(3) = 0.577",
                 np.median(arrays["control.ratio"][:, -1], axis=1),
@@ -133,36 +162,35 @@ class ReluLayer(Experiment):
 
     def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
         """Return whether ratios follow the growth of norms at a kept imbalance, or noise."""
-        ratios = arrays["noisy.ratio"][:, -1]
-        within = int(np.sum(np.all(np.abs(ratios - 1.0) <= WITHIN, axis=1)))
-        off, rest = float(np.median(_off(arrays))), float(np.nanmedian(arrays["noisy.rest"]))
-        to_rest = float(np.median(np.max(np.abs(ratios - arrays["noisy.rest"]), axis=1)))
-        moved = 100.0 * float(np.median(_drift(arrays, "noisy")))
-        cause = "norms grow more than imbalances change" if off < to_rest else "noise has moved imbalances"
+        clean, hot = (float(np.median(apart(arrays, arm, "noisy"))) for arm in ("clean", "langevin"))
+        rest = float(np.median(arrays["control.ratio"][:, -1]))
         return (
-            f"All 16 ratios are within 10 % of 1 in {within} of {len(ratios)} seeds: {cause} ({moved:.2g} %). "
-            f"What q(0) predicts is off by {off:.2g} at most (median over seeds); the noise equilibrium of the final "
-            f"state, {rest:.2f} for the median neuron, by {to_rest:.2g}; without label noise ratios differ by "
-            f"{float(np.median(_unlike(arrays))):.2g}; the control is at "
-            f"{float(np.median(arrays['control.ratio'][:, -1])):.3f} where label noise predicts 0.577."
+            f"{effect(arrays, 'noisy', 'neurons')}; without label noise ratios differ by {clean:.2g}, with isotropic "
+            f"noise of the same size by {hot:.2g}; the control is at {rest:.3f} where label noise predicts 0.577."
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
-        """Draw ratios, what the imbalance predicts of them, the loss, and the control."""
-        paper = drawing(11.0, 7.0)
-        ratios, kept, losses, control = paper.subplots(2, 2).flat
+        """Draw ratios, what the imbalance predicts of them, how controls change it, the loss, and the last control."""
+        paper = drawing(15.0, 7.0)
+        ratios, kept, moved, losses, control, nothing = paper.subplots(2, 3).flat
+        nothing.set_axis_off()
+        drifts(moved, arrays, "noisy", CONTROLS)
         steps = arrays["noisy.steps"]
         extremes(ratios, steps, arrays["noisy.ratio"], "neurons")
         ratios.axhline(
             float(np.nanmedian(arrays["noisy.rest"])), color="0.5", ls=":", label="noise equilibrium, median"
         )
+        saved = {} if plan.is_text else published(self.name)
+        draw_published(ratios, saved, "ratios")
+        draw_published(losses, saved, "losses")
         ratios.axvline(AXIS, color="0.8", lw=0.8)
         ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
-        off = np.abs(arrays["noisy.ratio"] - arrays["noisy.predicted"]).max(axis=2)
-        unlike = np.abs(arrays["noisy.ratio"] - arrays["clean.ratio"]).max(axis=2)
-        band(kept, steps, np.abs(arrays["noisy.ratio"] - 1.0).max(axis=2), color="C0", label="from 1")
-        band(kept, steps, off, color="C3", label="from what q(0) predicts")
-        band(kept, steps, unlike, color="C4", label="from the run without label noise")
+        for what, other, color in (
+            ("1", 1.0, "C0"),
+            ("what q(0) predicts", arrays["noisy.predicted"], "C3"),
+            ("the run without label noise", arrays["clean.ratio"], "C4"),
+        ):
+            band(kept, steps, np.abs(arrays["noisy.ratio"] - other).max(axis=2), color=color, label=f"from {what}")
         kept.set(xscale="log", yscale="log", ylabel="largest distance of a ratio")
         band(losses, steps, arrays["noisy.loss"], color="C0", label="all inputs, noise included")
         losses.axhline(NOISE**2, color="0.5", ls=":", label="noise alone")
@@ -172,27 +200,11 @@ class ReluLayer(Experiment):
         control.set(xscale="log", yscale="log", ylabel="control: |v| / |w|")
         for ax in (ratios, control):
             ax.axhline(1.0, color="black", lw=0.8, ls="--", label="balanced")
-        for ax in (ratios, kept, losses, control):
+        for ax in (ratios, kept, moved, losses, control):
             ax.set_xlabel("iteration")
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
-
-
-def population_loss(student: Array, teacher: Array) -> float:
-    """Return the mean of (f - f_teacher)² over x ~ N(0, I), exactly, for neurons (w, v) in rows.
-
-    E relu(a . x) relu(b . x) = |a| |b| (sin t + (pi - t) cos t) / (2 pi), t the angle between a and b (the arc-cosine
-    kernel of Cho and Saul, 2009).
-    """
-    w = np.concatenate([student[:, :-1], teacher[:, :-1]])
-    v = np.concatenate([student[:, -1], -teacher[:, -1]])
-    norms = np.linalg.norm(w, axis=1)
-    units = w / np.where(norms > 0.0, norms, 1.0)[:, None]
-    cosine = np.clip(units @ units.T, -1.0, 1.0)
-    angle = np.arccos(cosine)
-    kernel = np.outer(norms, norms) * (np.sin(angle) + (np.pi - angle) * cosine) / (2.0 * np.pi)
-    return float(max(0.0, v @ kernel @ v))
 
 
 def _student(teacher: Array) -> Model:
@@ -225,7 +237,7 @@ def _squares(neurons: Array) -> tuple[Array, Array]:
     return squares[..., :-1].sum(axis=-1), squares[..., -1]
 
 
-def _resting_ratios(arm: Arm, state: Array) -> Array:
+def _resting_ratios(arm: Sampled, state: Array) -> Array:
     """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
     count = len(state) // (INPUTS + 1)
     try:
@@ -240,15 +252,7 @@ def _at(arrays: Mapping[str, Array], step: int) -> int:
     return int(np.searchsorted(arrays["noisy.steps"], step))
 
 
-def _off(arrays: Mapping[str, Array]) -> Array:
-    return np.asarray(np.abs(arrays["noisy.ratio"] - arrays["noisy.predicted"])[:, -1].max(axis=1))
-
-
-def _unlike(arrays: Mapping[str, Array]) -> Array:
-    return np.asarray(np.abs(arrays["noisy.ratio"] - arrays["clean.ratio"])[:, -1].max(axis=1))
-
-
-def _drift(arrays: Mapping[str, Array], arm: str) -> Array:
-    first = arrays[f"{arm}.first_imbalance"]
-    moved = np.abs(arrays[f"{arm}.imbalance"][:, -1] - first).sum(axis=1)
-    return np.asarray(moved / np.abs(first).sum(axis=1))
+def _temperature(problem: Problem, state: Array, *, rate: float) -> float:
+    """Return T = eta tr(S) / (2 dim), S the covariance of the gradient of a batch."""
+    trace = noise_of_rows(state.reshape(-1, INPUTS + 1), problem["teacher"], NOISE)
+    return rate * trace / (2.0 * BATCH * state.size)

@@ -12,17 +12,22 @@ import numpy as np
 from ...checks import checked_int, checked_rng, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
+from .arms import Array
+from .attention import Attention
 from .completion import Completion
-from .experiment import CODE, TEXT, Array, Experiment, Plan
+from .experiment import CODE, TEXT, Experiment, Plan
 from .piecewise import Piecewise
 from .relu_layer import ReluLayer
 from .reproduction import Reproduction
+from .slices import Slices
 from .spectral import Spectral
 from .trained import Task, Trained
 
 __all__ = ["FIGURES", "QUICK_SEEDS", "explain", "reproduce"]
 
-FIGURES: Mapping[str, Experiment] = {each.name: each for each in (ReluLayer(), Completion(), Spectral(), Piecewise())}
+FIGURES: Mapping[str, Experiment] = {
+    each.name: each for each in (Slices(), ReluLayer(), Attention(), Completion(), Spectral(), Piecewise())
+}
 """The figures that can be made, by name."""
 
 QUICK_SEEDS = 3

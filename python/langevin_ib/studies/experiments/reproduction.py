@@ -14,8 +14,9 @@ import numpy as np
 import scipy
 import sympy
 
+from .arms import Array
 from .bands import drawing
-from .experiment import Array, Experiment, Measured, Plan
+from .experiment import Experiment, Measured, Plan
 from .trained import Divergence
 
 if TYPE_CHECKING:
@@ -95,16 +96,18 @@ class Reproduction:
     def __str__(self) -> str:
         """Return it as a text for terminals."""
         stopped = ", interrupted" if self.interrupted else ""
+        measured = self.measured
+        width = max([len(each.what) for each in measured], default=0)
         lines = [
             f"{self.experiment.name}: {self.experiment.title}",
             f"  {len(self.seeds)} seeds, {self.plan.steps} iterations ({self.plan.share:.3g} of the published), as the "
             f"{self.plan.variant}{stopped}",
-            f"  {'measured':<62}  {'quartiles over seeds':<30}  published (its quantile)",
+            f"  {'measured':<{width}}  {'quartiles over seeds':<30}  published (its quantile)",
         ]
-        for each in self.measured:
+        for each in measured:
             said = " / ".join(f"{value:.4g}" for value in each.quartiles)
             known = "" if each.published is None else f"{each.published:.4g} ({each.quantile:.2f})"
-            lines.append(f"  {each.what:<62}  {said:<30}  {known}".rstrip())
+            lines.append(f"  {each.what:<{width}}  {said:<30}  {known}".rstrip())
         for diverged in self.divergences:
             seeds = ", ".join(map(str, diverged.seeds))
             lines.append(f"  {diverged.arm} DIVERGED, seed {seeds}: {diverged.message}")

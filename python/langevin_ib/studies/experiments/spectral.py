@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...process import SGD
+from .arms import Arm, Array, Problem, Sampled, looks
 from .bands import band, drawing
-from .experiment import Arm, Array, Difference, Experiment, Measured, Plan, looks
+from .experiment import Difference, Experiment, Measured, Plan
 from .linear import linear_model, product_model
+from .published import draw_published, published
+from .pursuit import basis_pursuit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +24,17 @@ SAMPLES, MODES, PRESENT = 32, 64, 3
 NOISE, INITIAL, RATE, PENALTY = 0.1, 1e-4, 1e-3, 0.1
 PUBLISHED = {"baseline": 2.5249, "l1": 0.0533, "hadamard": 0.0229}
 """Test errors after 5e4 iterations in the published arrays, of one seed."""
+
+SCALED = {"small": 0.1, "large": 10.0}
+"""Controls: products that start at so many times the initial factors."""
+
+HEATED = {"warm": 1e-5, "hot": 1e-3}
+"""Controls: products with isotropic noise of this temperature, for the paper's loss."""
+
+CONTROLS = {
+    **{name: f"products from {scale:g} times the factors" for name, scale in SCALED.items()},
+    **{name: f"products at temperature {heat:g}" for name, heat in HEATED.items()},
+}
 
 COLORS = {"baseline": "C0", "l1": "C2", "hadamard": "C1"}
 
@@ -67,7 +81,7 @@ class Spectral(Experiment):
         }
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
-        """Return the three arms; the text has two, and the sum of squares."""
+        """Return the three arms, of which the text has two and the sum of squares, and controls of the last one."""
         inputs, labels = _waves(problem["t"]), problem["y"]
         models = {
             "baseline": linear_model(inputs, labels),
@@ -76,45 +90,54 @@ class Spectral(Experiment):
         }
         if plan.is_text:
             del models["l1"]
+        models |= dict.fromkeys(CONTROLS, models["hadamard"])
         return tuple(
-            Arm(
+            Sampled(
                 name=name,
                 model=model,
                 dynamics=SGD(),
                 learning_rate=RATE * (SAMPLES if plan.is_text else 1),
                 looks=looks(plan.steps),
+                heat=HEATED.get(name, 0.0),
             )
             for name, model in models.items()
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
         """Return initial weights, or factors u0, v0, u1, ...."""
+        if arm.name in CONTROLS:
+            return SCALED.get(arm.name, 1.0) * problem["initial_hadamard"]
         return problem[f"initial_{arm.name}"]
 
     def views(self, arm: Arm, problem: Mapping[str, Array], states: Array) -> dict[str, Array]:
-        """Return training and test errors along the way, and the final weights.
-
-        The test error is exact: the mean of (f - f_true)² over t in (0, 1) is d_0² + sum_k>0 d_k²/2, d = w - w_true.
-        """
-        weights = states[:, 0::2] * states[:, 1::2] if arm.name == "hadamard" else states
+        """Return training and test errors along the way, the final weights, and the test error of basis pursuit."""
+        weights = states if arm.name in ("baseline", "l1") else states[:, 0::2] * states[:, 1::2]
         residuals = weights @ _waves(problem["t"]).T - problem["y"]
-        off = (weights - problem["w_true"]) ** 2
-        return {
+        views = {
             "train": np.mean(residuals**2, axis=1),
-            "test": off[:, 0] + off[:, 1:].sum(axis=1) / 2.0,
+            "test": _test_error(weights, problem),
             "weights": weights[-1],
         }
+        if arm.name == "baseline":
+            pursued = basis_pursuit(_waves(problem["t"]), problem["y"], NOISE**2)
+            views["pursuit"] = _test_error(pursued[None], problem)[0]
+        return views
 
     def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
         """Return the final test errors, and the least along the way."""
         found = []
-        for name, published in PUBLISHED.items():
+        for name, value in PUBLISHED.items():
             if f"{name}.test" in arrays:
                 test = arrays[f"{name}.test"]
-                known = published if plan.steps == self.steps and not plan.is_text else None
+                known = value if plan.steps == self.steps and not plan.is_text else None
                 found.append(Measured(f"{name}: test error after {plan.steps} iterations", test[:, -1], known))
                 found.append(Measured(f"{name}: least test error along the way", test.min(axis=1)))
-        return found
+        found += [
+            Measured(f"{called}: test error", arrays[f"{name}.test"][:, -1])
+            for name, called in CONTROLS.items()
+            if f"{name}.test" in arrays
+        ]
+        return [*found, Measured("basis pursuit, the noise being known: test error", arrays["baseline.pursuit"])]
 
     def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
         """Return how the arms compare, and whether longer training helps."""
@@ -123,16 +146,32 @@ class Spectral(Experiment):
         test = arrays["hadamard.test"]
         worse = int(np.sum(test[:, -1] > 1.05 * test.min(axis=1)))
         said = ", ".join(f"{name} {value:.3g}" for name, value in ends.items())
+        others = {
+            name: float(np.median(arrays[f"{name}.test"][:, -1])) for name in CONTROLS if f"{name}.test" in arrays
+        }
+        starts, heats = (
+            " and ".join(f"{others[name]:.3g} ({by:g})" for name, by in which.items() if name in others)
+            for which in (SCALED, HEATED)
+        )
         return (
             f"Median test errors are {said}: {best} is best. Gradient descent has no noise, so that what is seen is "
             f"the effect of the parameterisation, of its small start and of the time of training; in {worse} of "
-            f"{len(test)} seeds the error of the products had been lower by 5 % before the end."
+            f"{len(test)} seeds the error of the products had been lower by 5 % before the end. From other starts "
+            f"products have {starts} (times the factors), with isotropic noise {heats} (temperatures); basis pursuit, "
+            f"which minimises |w|_1, has {float(np.median(arrays['baseline.pursuit'])):.3g}."
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
-        """Draw training and test errors against training time, and the error of each weight."""
-        paper = drawing(9.0, 4.0)
-        curves, spectrum = paper.subplots(1, 2)
+        """Draw training and test errors against training time, the sizes of weights, and the controls."""
+        paper = drawing(13.5, 4.0)
+        curves, spectrum, others = paper.subplots(1, 3)
+        for place, (name, called) in enumerate({"hadamard": "products", **CONTROLS}.items()):
+            if f"{name}.test" in arrays:
+                band(others, arrays[f"{name}.steps"], arrays[f"{name}.test"], color=f"C{place}", label=called)
+        others.axhline(
+            float(np.median(arrays["baseline.pursuit"])), color="black", ls=":", label="basis pursuit, median"
+        )
+        others.set(xscale="log", yscale="log", xlabel="iteration", ylabel="test error")
         for name, color in COLORS.items():
             if f"{name}.test" not in arrays:
                 continue
@@ -143,12 +182,21 @@ class Spectral(Experiment):
                 curves.plot([self.steps], [PUBLISHED[name]], "x", color=color)
             sizes = np.sort(np.abs(arrays[f"{name}.weights"]), axis=1)[:, ::-1]
             band(spectrum, np.arange(1.0, MODES + 1), np.maximum(sizes, 1e-6), color=color, label=name)
+        saved = {} if plan.is_text else published(self.name)
+        for name in COLORS:
+            draw_published(curves, saved, f"test_{name}")
         curves.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error")
         spectrum.set(yscale="log", xlabel="weight, the largest first", ylabel="|w|")
-        for ax in (curves, spectrum):
-            ax.legend(fontsize="small", frameon=False)
+        for ax in (curves, spectrum, others):
+            ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _test_error(weights: Array, problem: Problem) -> Array:
+    """Return the mean of (f - f_true)² over t in (0, 1), exactly, for weights in rows."""
+    off = (weights - problem["w_true"]) ** 2
+    return np.asarray(off[:, 0] + off[:, 1:].sum(axis=1) / 2.0)
 
 
 def _waves(times: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The arms of an experiment, trained in the core, seed by seed, into arrays."""
+"""All seeds and arms of an experiment, trained group by group, into arrays."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from functools import partial
 import numpy as np
 
 from ...errors import DivergenceError
-from ...observe import States
 from ...progress import Progress
-from ...sampling import SamplingInterrupted, sample
-from .experiment import Arm, Array, Experiment, Plan
+from ...sampling import SamplingInterrupted
+from .arms import Arm, Array, Order, Problem
+from .experiment import Experiment, Plan
 
 __all__ = ["Divergence", "Task", "Trained"]
 
-_STATE = "state"
+SHARING = 256
+"""So many seeds that share a problem are taken at a time: all their states are kept at all looks."""
 
 
 @dataclass(frozen=True)
@@ -99,64 +100,93 @@ class Task:
         return {**self.experiment.draw(rng, self.plan), **self.data}
 
     @property
-    def group(self) -> int:
-        """How many seeds share a problem: they are walkers of one run, which takes as long as that of one of them."""
+    def is_shared(self) -> bool:
+        """Whether seeds share their problem: in the core they are walkers of one run, which takes as long as one."""
         own = [name for name in self.problem(0) if not name.startswith(self.experiment.seed_of)]
-        return self.seeds if set(own) <= set(self.data) else 1
+        return set(own) <= set(self.data)
+
+    @property
+    def groups(self) -> list[range]:
+        """The seeds that are taken at a time."""
+        size = SHARING if self.is_shared else self.experiment.together
+        return [range(first, min(first + size, self.seeds)) for first in range(0, self.seeds, size)]
 
     @property
     def iterations(self) -> int:
         """How many iterations all runs make."""
         arms = self.experiment.arms(self.problem(0), self.plan)
-        return self.seeds // self.group * sum(arm.steps for arm in arms)
+        return sum(len(self._bundles(arm, group)) * arm.steps for group in self.groups for arm in arms)
 
     def train(self, into: Trained, report: Callable[[int], None] | None) -> None:
         """Train everything, and report iterations made; what is done is in `into`, also after a KeyboardInterrupt."""
         made = 0
-        for first in range(0, self.seeds, self.group):
-            group = range(first, first + self.group)
-            problems = [self.problem(seed) for seed in group]
-            arms = self.experiment.arms(problems[0], self.plan)
-            found: dict[str, dict[int, Array]] = {}
-            for arm in arms:
-                since: Callable[[int, int], None] | bool = False
-                if report is not None:
-                    since = partial(_reported, report, made)
-                states = self._states(arm, group, problems, into, since)
-                made += arm.steps
-                for seed, problem, path in zip(group, problems, states, strict=False):
-                    for name, view in self.experiment.views(arm, problem, path).items():
-                        found.setdefault(f"{arm.name}.{name}", {})[seed] = view
-            for name, views in found.items():
-                into.views.setdefault(name, {}).update(views)
-            into.steps = {arm.name: arm.looks for arm in arms}
+        for group in self.groups:
+            problems = {seed: self.problem(seed) for seed in group}
+            common = self.experiment.arms(problems[group[0]], self.plan)
+            arms = {
+                seed: common if self.is_shared or seed == group[0] else self.experiment.arms(problem, self.plan)
+                for seed, problem in problems.items()
+            }
+            paths: dict[str, dict[int, Array]] = {}
+            for place, arm in enumerate(common):
+                paths[arm.name] = {}
+                for bundle in self._bundles(arm, group):
+                    since: Progress = False if report is None else partial(_reported, report, made)
+                    own = {seed: (arms[seed][place], problems[seed]) for seed in bundle}
+                    paths[arm.name] |= self._paths(own, paths, into, since)
+                    made += arm.steps
+            for place, arm in enumerate(common):
+                for seed, path in paths[arm.name].items():
+                    for name, view in self.experiment.views(arms[seed][place], problems[seed], path).items():
+                        into.views.setdefault(f"{arm.name}.{name}", {})[seed] = view
+            into.steps = {arm.name: arm.clock for arm in common}
             into.seeds.extend(group)
 
-    def _states(
-        self, arm: Arm, group: range, problems: list[dict[str, Array]], into: Trained, progress: Progress
-    ) -> Array | tuple[()]:
-        """Return the states of an arm, shape (seeds of the group, looks, dim); nothing if it diverged."""
+    def _bundles(self, arm: Arm, group: range) -> list[range]:
+        """Return seeds of a group that one run can train: all, or each on its own."""
+        if arm.is_joint or (self.is_shared and arm.matched is None):
+            return [group]
+        return [range(seed, seed + 1) for seed in group]
+
+    def _paths(
+        self,
+        own: Mapping[int, tuple[Arm, Problem]],
+        done: Mapping[str, Mapping[int, Array]],
+        into: Trained,
+        progress: Progress,
+    ) -> dict[int, Array]:
+        """Return the states of seeds in an arm, each of shape (looks, dim); nothing for those that diverged."""
+        seeds = list(own)
+        problems = [problem for _, problem in own.values()]
+        arm = own[seeds[0]][0]
+        if arm.matched is not None and not set(seeds) <= set(done[arm.matched.to]):
+            return {}
+        order = Order(
+            walkers=range(seeds[0], seeds[-1] + 1),
+            root=self.root,
+            problems=problems,
+            initial=np.stack([self.experiment.start(arm, problem) for problem in problems]),
+            temperatures=np.array([_temperature(arm, seed, problem, done) for seed, (_, problem) in own.items()]),
+            progress=progress,
+        )
         with warnings.catch_warnings():
             # Whoever asked for a figure is told of the interruption by its own result.
             warnings.simplefilter("ignore", SamplingInterrupted)
             try:
-                run = sample(
-                    arm.model,
-                    dynamics=arm.dynamics,
-                    step_size=2.0 * arm.learning_rate,
-                    steps=arm.steps,
-                    walkers=slice(group.start, group.stop),
-                    rng=self.root,
-                    initial=np.stack([self.experiment.start(arm, problem) for problem in problems]),
-                    observe={_STATE: States(at=arm.looks)},
-                    progress=progress,
-                )
+                return dict(zip(seeds, arm.train(order), strict=True))
             except DivergenceError as error:
-                into.divergences.append(Divergence(arm.name, tuple(group), str(error)))
-                return ()
-        if run.interrupted:
-            raise KeyboardInterrupt
-        return np.asarray(run[_STATE].values, dtype=np.float64)
+                if arm.is_joint and len(seeds) > 1:
+                    # One that runs away takes no other with it.
+                    alone = [self._paths({seed: each}, done, into, False) for seed, each in own.items()]
+                    return {seed: path for each in alone for seed, path in each.items()}
+                into.divergences.append(Divergence(arm.name, tuple(seeds), str(error)))
+                return {}
+
+
+def _temperature(arm: Arm, seed: int, problem: Problem, done: Mapping[str, Mapping[int, Array]]) -> float:
+    if arm.matched is None:
+        return arm.heat
+    return arm.matched.temperature(problem, done[arm.matched.to][seed][arm.matched.place])
 
 
 def _reported(report: Callable[[int], None], before: int, now: int, _: int) -> None:

@@ -9,16 +9,17 @@
 - `equilibria`: where SGD comes to rest; `training`: such models.
 - `pairs`: two processes of one law, where no formula is known; `unknown`: such models.
 - `cases`: every row, by name.
-- `overview`: all verdicts in one figure, and the orbits and slices of u v in another.
+- `overview`: all verdicts in one figure; `orbits`, beside this room, is the picture behind them.
 """
 
 from __future__ import annotations
 
+from ..orbits import orbits
 from .cases import CASES
 from .equilibria import Equilibria, Equilibrium
 from .histograms import Case, Validation, figure, validate
 from .lifetimes import Lifetimes
-from .overview import orbits, overview
+from .overview import overview
 from .pairs import Pair, Pairing
 from .row import ALPHA, REJECTION, Row, Verdict, markdown, summary, table, write
 from .virials import Virials

@@ -16,6 +16,7 @@ from ...model import Model
 from ...models import attention, column_pair, hadamard, matrix_factorization, relu_neuron, scalar_product
 from ...observe import Histogram
 from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
+from .copies import copies_rows
 from .histograms import Case
 from .lifetimes import Lifetimes
 from .row import Row
@@ -175,6 +176,7 @@ def _rows() -> list[Row]:
             burn_in=40.0,
             scheme="mala",
         ),
+        *copies_rows(),
         *unknown_rows(),
         *training_rows(),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -11,6 +11,7 @@ import sympy
 from ... import plot
 from ...comparison import compare
 from ...laws import Density, density, rivals
+from ...model import Model
 from ...observe import Histogram, Observer
 from ...process import Dynamics
 from ...progress import Progress
@@ -40,6 +41,8 @@ class Case(Stationary):
         Its bins, and the condition under which it counts, if there is one.
     law_of : Dynamics, optional
         Another process, whose law this one is to have too.
+    others : mapping of str to Model
+        Models for which this one could be taken: rivals are also the laws of the same observable of these.
     shortest : float
         The least time for which the case can tell its rivals apart.
     """
@@ -47,6 +50,7 @@ class Case(Stationary):
     observable: str
     histogram: Histogram
     law_of: Dynamics | None = None
+    others: Mapping[str, Model] = field(default_factory=dict)
     shortest: float = 0.0
 
     def quick(self) -> Case:
@@ -59,7 +63,8 @@ class Case(Stationary):
 
     def rivals(self) -> dict[str, Density]:
         """Return the laws that the run has to reject."""
-        return rivals(self.model, self.observable, **self._lawful())
+        known = rivals(self.model, self.observable, **self._lawful())
+        return known | {name: density(model, self.observable, **self._lawful()) for name, model in self.others.items()}
 
     def _lawful(self) -> dict[str, Any]:
         # Another process whose law this one has is not conditioned.

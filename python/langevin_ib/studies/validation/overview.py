@@ -1,4 +1,4 @@
-"""All verdicts in one figure, and the picture behind them: orbits of u v, slices across them, the way to balance."""
+"""All verdicts in one figure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...geometry import balance
-from ...models import scalar_product
 from .row import ALPHA, REJECTION, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["orbits", "overview"]
+__all__ = ["overview"]
 
 LEAST = 1e-40
 """Smaller p-values are drawn here."""
@@ -49,41 +47,4 @@ def overview(verdicts: Sequence[Verdict]) -> Figure:
     )
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0 + 1.2 / (len(verdicts) + 4)), ncols=2, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
-    return drawing
-
-
-def orbits() -> Figure:
-    """Draw orbits u v = theta, slices (u² - v²) / 2 = level, and where balance takes points along their orbits.
-
-    This is Figure 1 of arXiv 2601.06597, with the slices of other levels, which are orthogonal to the orbits just as
-    well.
-    """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - matplotlib is slow to import and only needed here
-
-    drawing = Figure(figsize=(6.4, 6.0), layout="constrained")
-    ax = drawing.subplots()
-    end, points = 2.2, np.linspace(-2.2, 2.2, 401)
-    u, v = np.meshgrid(points, points)
-    thetas, levels = (-2.0, -1.0, -0.4, 0.4, 1.0, 2.0), (-1.0, -0.5, 0.5, 1.0)
-    ax.contour(u, v, u * v, levels=thetas, colors="C0", linewidths=1.0, linestyles="solid")
-    ax.contour(u, v, (u**2 - v**2) / 2, levels=levels, colors="0.6", linewidths=0.8, linestyles="dashed")
-    ax.plot(points, points, color="C3", lw=1.6)
-    ax.plot(points, -points, color="C3", lw=1.6)
-
-    model = scalar_product()
-    starts = np.array([[2.0, 0.2], [0.5, 2.0], [-2.0, -0.5], [-0.55, 1.8], [1.9, -0.21]])
-    for start, stop in zip(starts, balance(model, starts), strict=True):
-        s = np.linspace(0.0, np.log(stop[0] / start[0]), 60)
-        ax.plot(start[0] * np.exp(s), start[1] * np.exp(-s), color="black", lw=1.4)
-        ax.annotate("", stop, (start[0] * np.exp(s[-8]), start[1] * np.exp(-s[-8])), arrowprops={"arrowstyle": "->"})
-        ax.plot(*start, "o", color="black", ms=4)
-    for color, style, label in (
-        ("C0", "-", "orbits, u v = const"),
-        ("C3", "-", "slice of level 0, u² = v²"),
-        ("0.6", "--", "slices of other levels"),
-        ("black", "-", "balance: along the orbit to level 0"),
-    ):
-        ax.plot([], [], style, color=color, label=label)
-    ax.set(xlim=(-end, end), ylim=(-end, end), xlabel="u", ylabel="v", aspect="equal")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2, frameon=False, fontsize="small")
     return drawing

@@ -1,0 +1,117 @@
+"""A softmax head of attention in which every token asks, for several seeds: its output, and gradients of its loss.
+
+Weights are (W_Q, W_K, W_V) of shape (3, d, r), one after the other in a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .arms import Array, Problem
+
+__all__ = ["HeadField", "gradients_of_rows", "output", "shared"]
+
+
+def shared(states: Array, shape: tuple[int, int, int]) -> Array:
+    """Return states of shape (..., dim) as matrices (..., d, 3 r), by which a token is multiplied."""
+    _, d, r = shape
+    return np.moveaxis(states.reshape(*states.shape[:-1], 3, d, r), -3, -2).reshape(*states.shape[:-1], d, 3 * r)
+
+
+def output(tokens: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Return what a head makes of sequences.
+
+    Parameters
+    ----------
+    tokens : array, shape (seeds, batch, tokens, d)
+        X.
+    weights : array, shape (seeds, d, 3 r)
+        W_Q, W_K and W_V side by side.
+
+    Returns
+    -------
+    tuple of array
+        softmax(X W_Q (X W_K)ᵀ / sqrt(r)) X W_V, shape (seeds, batch, tokens, r); the softmax; X times the weights.
+    """
+    seeds, batch, count, d = tokens.shape
+    sides = (tokens.reshape(seeds, batch * count, d) @ weights).reshape(seeds, batch, count, -1)
+    r = weights.shape[-1] // 3
+    scores = sides[..., :r] @ sides[..., r : 2 * r].swapaxes(2, 3)
+    scores *= r**-0.5
+    scores -= _largest(scores)
+    np.exp(scores, out=scores)
+    scores /= _total(scores)
+    return scores @ sides[..., 2 * r :], scores, sides
+
+
+def _largest(values: Array) -> Array:
+    """Return the maximum over the last axis, which is kept; many times as fast as NumPy's for a short one."""
+    found = values[..., :1].copy()
+    for place in range(1, values.shape[-1]):
+        np.maximum(found, values[..., place : place + 1], out=found)
+    return found
+
+
+def _total(values: Array) -> Array:
+    """Return the sum over the last axis, which is kept."""
+    total: Array = values @ np.ones((values.shape[-1], 1))
+    return total
+
+
+def _by_sides(residual: Array, scores: Array, sides: Array) -> Array:
+    """Return the derivatives of half of |residual|² by X W_Q, X W_K and X W_V, side by side."""
+    r = sides.shape[-1] // 3
+    q, k, v = sides[..., :r], sides[..., r : 2 * r], sides[..., 2 * r :]
+    by_softmax = residual @ v.swapaxes(2, 3)
+    # The derivative of a softmax p by its scores is diag(p) - p pᵀ.
+    by_scores = scores * (by_softmax - _total(by_softmax * scores)) * r**-0.5
+    derivatives: Array = np.concatenate(
+        [by_scores @ k, by_scores.swapaxes(2, 3) @ q, scores.swapaxes(2, 3) @ residual],
+        axis=3,
+    )
+    return derivatives
+
+
+def gradients_of_rows(tokens: Array, residual: Array, scores: Array, sides: Array) -> Array:
+    """Return the gradient by the weights of the mean of squares of every sequence, shape (seeds, batch, d, 3 r)."""
+    slope: Array = tokens.swapaxes(2, 3) @ _by_sides(residual, scores, sides)
+    slope *= 2.0 / residual[0, 0].size
+    return slope
+
+
+class HeadField:
+    """The gradient of the mean of squares over a batch of fresh sequences, labelled by teachers.
+
+    Parameters
+    ----------
+    problems : sequence of mapping
+        Their "teacher" is (W_Q, W_K, W_V), shape (3, d, r).
+    tokens, batch : int
+        Tokens in a sequence, and sequences in a batch.
+    noise : float
+        The standard deviation of the noise on labels.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, tokens: int, batch: int, noise: float) -> None:
+        teachers = np.stack([problem["teacher"] for problem in problems])
+        self._shape = teachers.shape[1:]
+        _, d, r = self._shape
+        self._teachers = shared(teachers.reshape(len(teachers), -1), self._shape)
+        self._tokens, self._batch, self._noise = tokens, batch, noise
+        self.inputs = batch * tokens * d
+        self.labels = batch * tokens * r if noise else 0
+
+    def __call__(self, x: Array, inputs: Array, labels: Array) -> Array:
+        """Return the gradients at states x, shape (seeds, dim)."""
+        _, d, r = self._shape
+        tokens = inputs.reshape(len(x), self._batch, self._tokens, d)
+        made, scores, sides = output(tokens, shared(x, self._shape))
+        residual = made - output(tokens, self._teachers)[0]
+        if self.labels:
+            residual -= self._noise * labels.reshape(residual.shape)
+        by_sides = _by_sides(residual, scores, sides).reshape(len(x), -1, 3 * r)
+        slope = tokens.reshape(len(x), -1, d).swapaxes(1, 2) @ by_sides
+        slope *= 2.0 / residual[0].size
+        return np.moveaxis(slope.reshape(len(x), d, 3, r), 2, 1).reshape(len(x), -1)

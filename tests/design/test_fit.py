@@ -1,0 +1,231 @@
+"""Fits are what they say: minimisers by other algorithms, local minima by perturbation, flows by their factors."""
+
+from __future__ import annotations
+
+import langevin_ib as lib
+import numpy as np
+import pytest
+from langevin_ib import design
+from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
+from scipy.integrate import solve_ivp
+from scipy.optimize import minimize
+
+RNG = np.random.default_rng(20260118)
+
+
+def regression(n: int, p: int, k: int, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    X, w = RNG.standard_normal((n, p)), np.zeros(p)
+    w[RNG.permutation(p)[:k]] = RNG.choice([-2.0, -1.0, 1.0, 2.0], k)
+    return X, X @ w + noise * RNG.standard_normal(n), w
+
+
+def proximal(X: np.ndarray, y: np.ndarray, lam: float, groups: list[list[int]], steps: int = 1_500) -> np.ndarray:
+    """Return the (group) lasso by accelerated proximal steps (FISTA), which share nothing with the package."""
+    n = len(X)
+    h, w, v, t = n / np.linalg.norm(X, 2) ** 2, np.zeros(X.shape[1]), np.zeros(X.shape[1]), 1.0
+    for _ in range(steps):
+        z = v - h * X.T @ (X @ v - y) / n
+        for group in groups:
+            z[group] *= max(0.0, 1.0 - h * lam / max(np.linalg.norm(z[group]), 1e-300))
+        t, last = (1.0 + np.sqrt(1.0 + 4.0 * t**2)) / 2.0, t
+        w, v = z, z + (last - 1.0) / t * (z - w)
+    return w
+
+
+class TestWeightDecay:
+    @pytest.mark.parametrize(("n", "p"), [(40, 80), (60, 12)])
+    @pytest.mark.parametrize("strength", [0.5, 0.05])
+    def test_depth_two_is_the_lasso(self, n, p, strength) -> None:
+        X, y, _ = regression(n, p, 5)
+        fit = design.sparsity().fit(X, y, strength=strength)
+        assert fit.lambda_max == pytest.approx(np.abs(X.T @ y).max() / n)
+        wanted = proximal(X, y, fit.lam, [[i] for i in range(p)])
+        assert np.allclose(fit.weights, wanted, atol=1e-6)
+        assert fit.estimator == "minimiser"
+        assert 0.0 <= fit.gap <= 1e-6
+        assert np.array_equal(fit.support, np.flatnonzero(fit.weights))
+
+    def test_groups_are_the_group_lasso(self) -> None:
+        groups = [[0, 7], [1, 2, 3], [4], [5, 6, 8, 9], *([i, i + 1] for i in range(10, 40, 2))]
+        X, y, _ = regression(30, 40, 8)
+        fit = design.group_sparsity(groups, copies=3).fit(X, y, strength=0.1)
+        assert np.allclose(fit.weights, proximal(X, y, fit.lam, groups), atol=1e-4)
+        assert fit.gap <= 1e-6
+        empty = [group for group in groups if not fit.weights[group].any()]
+        assert empty
+        assert len(empty) < len(groups)
+
+    def test_a_wrong_minimiser_has_a_gap(self) -> None:
+        from langevin_ib.design.fit.problem import Problem  # noqa: PLC0415 - what fits promise is measured inside
+
+        X, y, _ = regression(40, 60, 5)
+        fit = design.sparsity().fit(X, y, strength=0.1)
+        problem = Problem.of(design.sparsity(), X, y, intercept=False)
+        assert problem.gap(fit.features, fit.lam) <= 1e-6
+        assert problem.gap(fit.features * 1.05, fit.lam) > 1e-4
+
+    def test_the_offset_of_differences_and_the_intercept_are_free(self) -> None:
+        signal = np.repeat([3.0, 4.0, 2.5], 20)
+        y = signal + 0.05 * RNG.standard_normal(60)
+        fit = design.sparsity(design.differences(60)).fit(np.eye(60), y, strength=0.03)
+        assert ((fit.weights - signal) ** 2).mean() < 0.003
+        assert fit.weights.mean() == pytest.approx(y.mean())
+        assert np.allclose(fit.features, np.diff(fit.weights))
+        X, y, _ = regression(50, 20, 3)
+        shifted = design.sparsity().fit(X, y + 100.0, strength=0.1, intercept=True)
+        plain = design.sparsity().fit(X - X.mean(axis=0), y - y.mean(), strength=0.1)
+        assert np.allclose(shifted.weights, plain.weights)
+        assert np.allclose(shifted.predict(X).mean(), y.mean() + 100.0)
+
+    def test_an_image_is_denoised_by_its_dual(self) -> None:
+        image = np.zeros((8, 8))
+        image[2:6, 3:7] = 1.0
+        y = (image + 0.1 * RNG.standard_normal((8, 8))).ravel()
+        fit = design.sparsity(design.total_variation((8, 8))).fit(np.eye(64), y, strength=0.15)
+        A = design.total_variation((8, 8))
+
+        def smoothed(w: np.ndarray) -> float:
+            return ((w - y) ** 2).sum() / 128 + fit.lam * np.sqrt((A @ w) ** 2 + 1e-10).sum()
+
+        other = minimize(smoothed, fit.weights + 0.01 * RNG.standard_normal(64), options={"maxiter": 300}).fun
+        objective = ((fit.weights - y) ** 2).sum() / 128 + fit.lam * np.abs(A @ fit.weights).sum()
+        assert objective <= other + 1e-7
+        assert fit.gap <= 1e-6
+
+    @pytest.mark.parametrize(
+        "recipe",
+        [
+            design.sparsity(depth=3),
+            design.group_sparsity(np.repeat(np.arange(10), 3), depth=3),
+            design.concave(design.mcp(1.0, 3.0)),
+            design.concave(design.log_sum(0.3)),
+        ],
+        ids=["depth 3", "groups", "mcp", "log-sum"],
+    )
+    def test_what_is_not_convex_ends_at_a_local_minimum(self, recipe) -> None:
+        X, y, _ = regression(25, 30, 4)
+        fit = recipe.fit(X, y, strength=0.1)
+
+        def objective(w: np.ndarray) -> float:
+            return ((X @ w - y) ** 2).sum() / 50 + recipe.penalty(w, under=design.WeightDecay(fit.lam))
+
+        here = objective(fit.weights)
+        around = [objective(fit.weights + 1e-4 * RNG.standard_normal(30)) for _ in range(100)]
+        assert min(around) > here
+        assert (fit.estimator, np.isnan(fit.gap)) == ("local minimiser", True)
+        assert here < objective(design.sparsity().fit(X, y, strength=0.1).weights)
+        assert 0 < fit.support.size < 20
+
+    def test_a_path_is_warm_and_cross_validated(self) -> None:
+        X, y, w = regression(60, 90, 5)
+        fit = design.sparsity().fit(X, y, folds=4)
+        assert fit.path.weights.shape == (fit.path.strengths.size, 90)
+        assert fit.path.scores.argmin() == fit.path.scores.size - 1
+        assert np.array_equal(fit.path.weights[-1], fit.weights)
+        assert not fit.path.weights[0].any()
+        assert np.linalg.norm(fit.weights - w) < 0.2 * np.linalg.norm(w)
+        same = design.sparsity().fit(X, y, strength=fit.path.strengths)
+        assert np.allclose(same.path.weights, fit.path.weights, atol=1e-6)
+
+
+class TestGradientFlow:
+    @pytest.mark.parametrize(
+        "recipe", [design.sparsity(), design.sparsity(depth=3), design.group_sparsity([[0, 1], [2, 3, 4, 5]], copies=2)]
+    )
+    def test_is_that_of_the_factors(self, recipe) -> None:
+        X, y, _ = regression(12, 6, 2)
+        fit = recipe.fit(X, y, method="gradient-flow", strength=0.2, scale=0.1)
+        assert fit.estimator == "early stop"
+
+        def velocity(_: float, x: np.ndarray) -> np.ndarray:
+            return -(X @ recipe.jacobian(x)).T @ (X @ recipe.parameterize(x) - y) / 12
+
+        end = solve_ivp(velocity, (0, fit.time), recipe.init(0.1, 6), rtol=1e-9, atol=1e-11).y[:, -1]
+        assert np.allclose(recipe.parameterize(end), fit.weights, atol=1e-5)
+        sizes = [np.linalg.norm(X.T[group] @ (X @ fit.weights - y)) / 12 for group in ([0, 1], [2, 3, 4, 5])]
+        if recipe.block.shape[0] > 1:
+            assert max(sizes) == pytest.approx(0.2 * fit.lambda_max, rel=1e-4)
+
+    def test_a_small_scale_is_basis_pursuit(self) -> None:
+        X, y, w = regression(30, 60, 3, noise=0.0)
+        far, near = (
+            design.sparsity().fit(X, y, method="gradient-flow", strength=1e-5, scale=scale).weights
+            for scale in (0.5, 1e-5)
+        )
+        assert np.linalg.norm(near - w) < 0.02 * np.linalg.norm(w)
+        assert np.linalg.norm(far - w) > 0.2 * np.linalg.norm(w)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"method": "lasso"}, "unknown"),
+        ({"strength": 0.0}, "> 0"),
+        ({"strength": 2.0}, "share of lambda_max"),
+        ({"strength": [0.1, 0.5]}, "decrease"),
+        ({"strength": []}, "decrease|dtype"),
+        ({"strength": "best"}, "unknown"),
+        ({"strength": "cv", "folds": 1}, "between 2"),
+        ({"intercept": 1}, "True or False"),
+        ({"scale": 0.0}, "> 0"),
+    ],
+)
+def test_bad_options_are_refused(options, why) -> None:
+    X, y, _ = regression(10, 5, 2)
+    with pytest.raises(InvalidArgumentError, match=why):
+        design.sparsity().fit(X, y, **options)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "why"),
+    [
+        (np.ones((0, 3)), np.ones(0), "same n > 0"),
+        (np.ones((3, 0)), np.ones(3), "same n > 0"),
+        (np.ones((3, 2)), np.ones(4), "same n > 0"),
+        (np.full((3, 2), np.inf), np.ones(3), "not finite"),
+        (np.ones((3, 2), dtype=complex), np.ones(3), "dtype"),
+        (np.ones((3, 2)), np.zeros(3), "no feature is correlated"),
+        (np.zeros((3, 2)), np.ones(3), "no feature is correlated"),
+    ],
+)
+def test_bad_data_are_refused(X, y, why) -> None:
+    with pytest.raises(InvalidArgumentError, match=why):
+        design.sparsity().fit(X, y, strength=0.1)
+
+
+def test_so_is_what_has_no_fit() -> None:
+    X, y, _ = regression(10, 4, 2)
+    for recipe, method in (
+        (design.low_rank((2, 2), 1), "weight-decay"),
+        (design.nonnegative(), "weight-decay"),
+        (design.concave(design.mcp()), "gradient-flow"),
+        (design.sparsity(design.total_variation((2, 2)), depth=3), "weight-decay"),
+        (design.sparsity(design.total_variation((2, 2))), "gradient-flow"),
+    ):
+        with pytest.raises(UnsupportedModelError, match=r"known|fitted"):
+            recipe.fit(X, y, method=method, strength=0.1)
+    with pytest.raises(UnsupportedModelError, match="give more rows"):
+        design.sparsity(design.total_variation((3, 3))).fit(
+            RNG.standard_normal((4, 9)), RNG.standard_normal(4), strength=0.1
+        )
+    read_only = X[::-1].T.copy().T
+    read_only.flags.writeable = False
+    assert design.sparsity().fit(read_only, y[::-1], strength=0.1).support.size > 0
+
+
+def test_processes_of_a_fit_find_it() -> None:
+    """Weight decay of the factors, run by the sampler as plain gradient descent from `init`, ends at the minimiser."""
+    X, y, _ = regression(20, 3, 1)
+    fit = design.sparsity().fit(X, y, strength=0.2)
+    run = lib.sample(
+        design.sparsity().model((X, y)),
+        dynamics=lib.SGD(weight_decay=fit.lam),
+        step_size=0.05,
+        steps=4_000,
+        walkers=1,
+        rng=0,
+        initial=design.sparsity().init(0.3, 3),
+        observe={f"z{i}": lib.Trace(at=[4_000]) for i in range(3)},
+        progress=False,
+    )
+    assert np.allclose([run[f"z{i}"].values.item() for i in range(3)], fit.weights, atol=1e-5)

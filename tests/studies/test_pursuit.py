@@ -1,0 +1,51 @@
+"""Basis pursuit against the conditions of a minimum, and against linear programming."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from langevin_ib.studies.experiments.pursuit import basis_pursuit
+
+
+def problem(seed: int, rows: int = 25, columns: int = 60, *, cumulated: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, columns))
+    if cumulated:
+        x = x @ np.tril(np.ones((columns, columns)))
+    truth = np.zeros(columns)
+    truth[:40:10] = 2.0, -1.0, 1.5, 0.7
+    return x, x @ truth + 0.1 * rng.normal(size=rows)
+
+
+class TestBasisPursuit:
+    @pytest.mark.parametrize("cumulated", [False, True])
+    @pytest.mark.parametrize("free", [(), (0,), (0, 3)])
+    @pytest.mark.parametrize("seed", range(5))
+    def test_it_is_the_lasso_of_that_misfit(self, seed, free, cumulated) -> None:
+        x, y = problem(seed, cumulated=cumulated)
+        w = basis_pursuit(x, y, 0.01, free=free)
+        residual = y - x @ w
+        assert np.mean(residual**2) == pytest.approx(0.01, rel=1e-9)
+        pull = x.T @ residual
+        held = np.isin(np.arange(60), free)
+        level = np.abs(pull[~held]).max()
+        np.testing.assert_allclose(pull[held], 0.0, atol=1e-9 * level)
+        moved = (w != 0.0) & ~held
+        assert 0 < moved.sum() < 25
+        # The conditions of Karush, Kuhn and Tucker.
+        np.testing.assert_allclose(pull[moved], level * np.sign(w[moved]), rtol=1e-8)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_without_noise_it_is_a_linear_program(self, seed) -> None:
+        x, y = problem(seed)
+        found = scipy.optimize.linprog(np.ones(120), A_eq=np.hstack([x, -x]), b_eq=y)
+        w = basis_pursuit(x, y, 0.0)
+        np.testing.assert_allclose(x @ w, y, atol=1e-9)
+        assert np.abs(w).sum() == pytest.approx(found.fun, rel=1e-8)
+        # Least squares of the least 2-norm is something else.
+        assert np.abs(np.linalg.pinv(x) @ y).sum() > 1.05 * found.fun
+
+    def test_what_needs_no_weights_has_none(self) -> None:
+        x, y = problem(0)
+        np.testing.assert_array_equal(basis_pursuit(x, y, 2.0 * np.mean(y**2)), np.zeros(60))
