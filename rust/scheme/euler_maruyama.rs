@@ -4,7 +4,7 @@ use super::Scheme;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Pack, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Euler–Maruyama scheme.
@@ -26,8 +26,8 @@ impl Scheme for EulerMaruyama {
     {
         // One and two coordinates are frequent; as a constant they take up to a quarter less time.
         match walk.potential.dim() {
-            1 if S::UNROLLS => move_all(walk, step, size, 1),
-            2 if S::UNROLLS => move_all(walk, step, size, 2),
+            1 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 1),
+            2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }

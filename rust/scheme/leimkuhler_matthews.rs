@@ -7,7 +7,7 @@ use super::Scheme;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Pack, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Leimkuhler–Matthews scheme, the limit of BAOAB at infinite friction.
@@ -45,8 +45,8 @@ impl Scheme for LeimkuhlerMatthews {
     {
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            1 if S::UNROLLS => move_all(walk, step, size, 1),
-            2 if S::UNROLLS => move_all(walk, step, size, 2),
+            1 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 1),
+            2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }

@@ -9,7 +9,7 @@ use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Element, Routine, Simd};
+use crate::simd::{Element, Pack, Routine, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Metropolis-adjusted Langevin algorithm.
@@ -57,7 +57,7 @@ impl Scheme for Metropolis {
         }
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            2 if S::UNROLLS => move_all(walk, step, size, 2),
+            2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }

@@ -14,7 +14,6 @@ pub struct Avx2;
 impl Simd for Avx2 {
     type F64 = Pair<F64>;
     type F32 = Pair<F32>;
-    const UNROLLS: bool = true;
     // Here and not on the function inside, where rustc 1.95 ignores it.
     #[inline(never)]
     fn call<R: Routine<Self>>(routine: R) -> R::Output {

@@ -13,7 +13,6 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type F64 = F64;
     type F32 = F32;
-    const UNROLLS: bool = true;
     // Here and not on the function inside, where rustc 1.95 ignores it.
     #[inline(never)]
     fn call<R: Routine<Self>>(routine: R) -> R::Output {

@@ -18,6 +18,8 @@ mod x86;
 pub use pair::Pair;
 pub use portable::Lanes;
 
+use std::hint::black_box;
+
 use crate::real::{Real, Scalar};
 
 /// Eight 128-bit counters, stored evens first so that registers interleave them back into walker order.
@@ -37,6 +39,13 @@ impl Counters {
 pub trait Pack: Real {
     /// How many walkers a pack holds: 64 bytes' worth at every level.
     const LANES: usize;
+    /// Whether loops over packs are worth the room of being written out.
+    const UNROLLS: bool = true;
+    /// How often a loop goes round, which the compiler is to know only where it may write it out.
+    #[inline(always)]
+    fn rounds(count: usize) -> usize {
+        if Self::UNROLLS { count } else { black_box(count) }
+    }
     /// Reads the first `LANES` numbers.
     fn load(from: &[Self::Scalar]) -> Self;
     /// Writes `LANES` numbers.
@@ -54,8 +63,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type F64: Pack<Scalar = f64> + Widen<Self::F32>;
     /// Sixteen `f32`.
     type F32: Pack<Scalar = f32>;
-    /// Whether a step is worth compiling once more for a frequent number of coordinates, whose loops are then unrolled.
-    const UNROLLS: bool;
     /// Does a routine as a function of its own, compiled with this set's features whatever the caller's.
     fn call<R: Routine<Self>>(routine: R) -> R::Output;
     /// Does a routine where it stands. A set that is there to be right, and not to be fast, may call it instead.

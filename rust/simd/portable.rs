@@ -31,7 +31,6 @@ macro_rules! apart {
 impl Simd for Portable {
     type F64 = Lanes<f64, 8>;
     type F32 = Lanes<f32, 16>;
-    const UNROLLS: bool = !cfg!(target_arch = "x86_64");
     #[inline(never)]
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
         routine.run()
@@ -172,6 +171,7 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
 
 impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
     const LANES: usize = N;
+    const UNROLLS: bool = !cfg!(target_arch = "x86_64");
     apart! {
         fn load(from: &[T]) -> Self {
             Lanes(from_fn(|i| from[i]))

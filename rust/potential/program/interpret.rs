@@ -8,7 +8,7 @@ use super::rows::ROWS;
 use super::{Act, Factor, Instruction};
 use crate::math::{self, Elementary, FOUR, Op};
 use crate::real::Real;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Pack, Simd};
 
 /// Fours in a strip.
 pub(super) const FOURS: usize = 8;
@@ -53,7 +53,7 @@ pub(super) fn interpret<S: Simd, T: Element>(code: &[Instruction], row: &[T], re
                     for i in registers.fours() {
                         $(let $x = $x[i].get();)*
                         let mut four = to[i].get();
-                        for pack in 0..FOUR {
+                        for pack in 0..T::Pack::<S>::rounds(FOUR) {
                             $(let $x = $x[pack];)*
                             four[pack] = $result;
                         }
@@ -136,7 +136,7 @@ pub(super) fn interpret<S: Simd, T: Element>(code: &[Instruction], row: &[T], re
 
 /// The second factor of a product: a register's packs or a column's number.
 #[inline(always)]
-fn factor<P: Real, const COLUMN: bool>(
+fn factor<P: Pack, const COLUMN: bool>(
     term: Instruction,
     row: &[P::Scalar],
     registers: Strips<'_, P>,
@@ -147,7 +147,7 @@ fn factor<P: Real, const COLUMN: bool>(
 
 /// Adds products to one register, which is read and written once.
 #[inline(always)]
-fn sum<P: Real, const COLUMN: bool>(
+fn sum<P: Pack, const COLUMN: bool>(
     head: Instruction,
     terms: &[Instruction],
     row: &[P::Scalar],
@@ -157,7 +157,7 @@ fn sum<P: Real, const COLUMN: bool>(
         let mut sum = registers.of(head.a)[i].get();
         for &term in terms {
             let (x, y) = (registers.of(term.a)[i].get(), factor::<P, COLUMN>(term, row, registers, i));
-            for pack in 0..FOUR {
+            for pack in 0..P::rounds(FOUR) {
                 sum[pack] = x[pack].mul_add(y[pack], sum[pack]);
             }
         }
@@ -167,7 +167,7 @@ fn sum<P: Real, const COLUMN: bool>(
 
 /// Adds multiples of one register, which is read once, to many.
 #[inline(always)]
-fn spread<P: Real, const COLUMN: bool>(
+fn spread<P: Pack, const COLUMN: bool>(
     head: Instruction,
     terms: &[Instruction],
     row: &[P::Scalar],
@@ -178,7 +178,7 @@ fn spread<P: Real, const COLUMN: bool>(
         for &term in terms {
             let y = factor::<P, COLUMN>(term, row, registers, i);
             let mut z = registers.of(term.c)[i].get();
-            for pack in 0..FOUR {
+            for pack in 0..P::rounds(FOUR) {
                 z[pack] = x[pack].mul_add(y[pack], z[pack]);
             }
             registers.of(term.to)[i].set(z);
@@ -188,21 +188,21 @@ fn spread<P: Real, const COLUMN: bool>(
 
 /// For each of some rows the sum of products with columns; each register is read once for all of them.
 #[inline(always)]
-fn dots<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
+fn dots<P: Pack>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
     let (rows, terms) = code.split_at(ROWS);
     let offsets: [usize; ROWS] = std::array::from_fn(|i| usize::from(rows[i].b - rows[0].b));
     for i in registers.fours() {
         let mut sums: [[P; FOUR]; ROWS] = std::array::from_fn(|k| registers.of(rows[k].c)[i].get());
         for &term in terms {
             let x = registers.of(term.a)[i].get();
-            for k in 0..ROWS {
+            for k in 0..P::rounds(ROWS) {
                 let y = P::splat(row[usize::from(term.b) + offsets[k]]);
-                for pack in 0..FOUR {
+                for pack in 0..P::rounds(FOUR) {
                     sums[k][pack] = x[pack].mul_add(y, sums[k][pack]);
                 }
             }
         }
-        for k in 0..ROWS {
+        for k in 0..P::rounds(ROWS) {
             registers.of(rows[k].to)[i].set(sums[k]);
         }
     }
@@ -210,16 +210,16 @@ fn dots<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, 
 
 /// Adds products of a register a row with columns to sums, each of which is read and written once for all rows.
 #[inline(always)]
-fn outer<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
+fn outer<P: Pack>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
     let (rows, terms) = code.split_at(ROWS);
     let offsets: [usize; ROWS] = std::array::from_fn(|i| usize::from(rows[i].b - rows[0].b));
     for i in registers.fours() {
         let x: [[P; FOUR]; ROWS] = std::array::from_fn(|k| registers.of(rows[k].a)[i].get());
         for &term in terms {
             let mut sum = registers.of(term.to)[i].get();
-            for k in 0..ROWS {
+            for k in 0..P::rounds(ROWS) {
                 let y = P::splat(row[usize::from(term.b) + offsets[k]]);
-                for pack in 0..FOUR {
+                for pack in 0..P::rounds(FOUR) {
                     sum[pack] = x[k][pack].mul_add(y, sum[pack]);
                 }
             }
@@ -230,7 +230,7 @@ fn outer<P: Real>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_,
 
 /// Does two operations, the second of which takes the first one's result out of registers of the processor.
 #[inline(always)]
-fn pair<P: Real>(first: Instruction, second: Instruction, registers: Strips<'_, P>) {
+fn pair<P: Pack>(first: Instruction, second: Instruction, registers: Strips<'_, P>) {
     let (Act::Pair(op), Act::Link(link)) = (first.act, second.act) else { return };
     for turn in 0..first.rows {
         let a = registers.of(first.a + turn * first.steps[0]);
@@ -244,7 +244,7 @@ fn pair<P: Real>(first: Instruction, second: Instruction, registers: Strips<'_, 
                 for i in registers.fours() {
                     $(let $operand = $operand[i].get();)*
                     let mut four = to[i].get();
-                    for pack in 0..FOUR {
+                    for pack in 0..P::rounds(FOUR) {
                         $(let $operand = $operand[pack];)*
                         let $z = $first;
                         four[pack] = $second;
