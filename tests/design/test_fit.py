@@ -156,6 +156,71 @@ class TestGradientFlow:
         assert np.linalg.norm(far - w) > 0.2 * np.linalg.norm(w)
 
 
+class TestBySampling:
+    def test_two_copies_have_the_posterior_of_the_lasso(self) -> None:
+        """Against a random walk on the weights; six standard errors are missed once in 10^8 coordinates."""
+        n, sigma = 20, 0.5
+        X = RNG.standard_normal((n, 3))
+        y = X @ [2.0, 0.0, -1.0] + sigma * RNG.standard_normal(n)
+        options = {"strength": 0.2, "temperature": sigma**2 / n, "seeds": 32, "steps": 8_000, "rng": 1}
+        fit = design.sparsity(copies=2).fit(X, y, method="langevin", **options)
+        one = design.sparsity().fit(X, y, method="langevin", **options)
+
+        def cost(w: np.ndarray) -> np.ndarray:
+            return (((w @ X.T - y) ** 2).sum(axis=1) / (2 * n) + fit.lam * np.abs(w).sum(axis=1)) * n / sigma**2
+
+        w = fit.weights + 0.1 * RNG.standard_normal((4_000, 3))
+        kept = []
+        for step in range(1_200):
+            proposed = w + 0.2 * RNG.standard_normal(w.shape)
+            accepted = np.log(RNG.random(len(w))) < cost(w) - cost(proposed)
+            w = np.where(accepted[:, None], proposed, w)
+            kept += [w] if step >= 200 and step % 50 == 0 else []
+        means = np.mean(kept, axis=0)
+        error = np.hypot(means.std(axis=0) / np.sqrt(len(means)), fit.error)
+        assert np.all(np.abs(means.mean(axis=0) - fit.weights) < 6 * error)
+        assert np.any(np.abs(means.mean(axis=0) - one.weights) > 6 * error)
+        assert np.allclose(np.concatenate(kept).std(axis=0), fit.uncertainty, rtol=0.05)
+        assert fit.estimator == "posterior mean"
+
+    def test_the_free_part_is_not_decayed(self) -> None:
+        y = 7.0 + 0.1 * RNG.standard_normal(6)
+        recipe = design.sparsity(design.differences(6), copies=2)
+        fit = recipe.fit(np.eye(6), y, method="langevin", strength=0.5, temperature=0.01 / 6, steps=8_000, rng=2)
+        assert abs(fit.weights.mean() - y.mean()) < 6 * fit.error.max()
+
+    def test_seeds_that_do_not_agree_are_no_posterior(self) -> None:
+        X, y, _ = regression(10, 6, 2)
+        with pytest.raises(UnsupportedModelError, match=r"R-hat.*more steps"):
+            design.sparsity().fit(X, y, method="langevin", strength=0.1, temperature=1e-4, steps=200, rng=3)
+
+    def test_label_noise_acts_like_a_decay(self) -> None:
+        """Among what fits; five standard errors of the mean over seeds, and none of a run without noise to speak of."""
+        X = RNG.standard_normal((5, 8))
+        X /= np.sqrt((X**2).mean(axis=0))
+        w = np.zeros(8)
+        w[2] = 1.0
+        lasso = design.sparsity().fit(X, X @ w, strength=0.01).weights
+        options = {"method": "label-noise", "scale": 1.0, "seeds": 32, "steps": 60_000, "rng": 4}
+        fit = design.sparsity().fit(X, X @ w, strength=0.01, **options)
+        calm = design.sparsity().fit(X, X @ w, strength=1e-9, **options)
+        assert np.linalg.norm(fit.weights - lasso) < 0.15
+        assert np.linalg.norm(calm.weights - lasso) > 0.3
+        assert fit.estimator == "mean after 60000 steps"
+        assert fit.uncertainty.shape == (8,)
+
+    def test_what_they_need_is_asked_for(self) -> None:
+        X, y, _ = regression(10, 5, 2)
+        for options, why in (
+            ({"strength": 0.1}, "temperature="),
+            ({"temperature": 0.1}, "one strength"),
+            ({"strength": 0.1, "intercept": True}, "subtract means"),
+            ({"strength": 0.1, "temperature": 0.1, "seeds": 1}, "seeds"),
+        ):
+            with pytest.raises(InvalidArgumentError, match=why):
+                design.sparsity().fit(X, y, method="langevin", **options)
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

@@ -16,7 +16,7 @@ from ..model import Model, Symmetry, parameters
 from .blocks import Block
 from .coefficient import Coefficient
 from .designed_law import designed_law
-from .fit import Fit, fitted
+from .fit import Asked, Fit, fitted
 from .layout import Batch, Layout
 from .mechanisms import Mechanism, checked_mechanism
 from .modelled import modelled
@@ -346,6 +346,10 @@ class Recipe:
         intercept: bool = False,
         scale: float = 1e-3,
         folds: int = 5,
+        temperature: float | None = None,
+        seeds: int = 64,
+        steps: int = 20_000,
+        rng: Any = None,
     ) -> Fit:
         """Fit weights to y = X w by least squares |X w - y|²/(2 n) and one of the mechanisms.
 
@@ -353,9 +357,10 @@ class Recipe:
         ----------
         X, y : array_like, shapes (n, weights) and (n,)
             The data. Columns are taken as they are: standardise them if features should be treated alike.
-        method : {"weight-decay", "gradient-flow"}
+        method : {"weight-decay", "gradient-flow", "langevin", "label-noise"}
             The minimiser of the loss and the penalty of `WeightDecay`, with a duality gap where that is convex (depth
-            2), or gradient flow from `init(scale)`, stopped early.
+            2); gradient flow from `init(scale)`, stopped early; the mean of exp(-(L + lam |x|²/2)/T), with its standard
+            deviation (for ``copies=2`` the lasso's posterior); or SGD with label noise that acts like the weight decay.
         strength : float, decreasing sequence of float, or "cv"
             As a share of `Fit.lambda_max`; for a flow, the share of the first gradient at which it is stopped. By
             default it is chosen by cross-validation over shares from 1 to 0.001.
@@ -365,6 +370,12 @@ class Recipe:
             Of a flow: the smaller, the nearer to l1, and the longer it takes.
         folds : int
             Of the cross-validation; row i is left out in fold i mod folds.
+        temperature : float, optional
+            T of "langevin"; noise of the variance s² in y is T = s²/n.
+        seeds, steps : int
+            Independent runs of the last two methods, and the steps of each.
+        rng : None, int, sequence of int or numpy.random.Generator
+            Where their random numbers come from (SPEC 7).
 
         Raises
         ------
@@ -383,8 +394,18 @@ class Recipe:
         >>> fit.support, fit.estimator
         (array([4, 7]), 'minimiser')
         """
-        options: dict[str, Any] = {"intercept": intercept, "scale": scale, "folds": folds}
-        return fitted(self, X, y, method=method, strength=strength, **options)
+        asked = Asked(
+            method=method,
+            strength=strength,
+            intercept=intercept,
+            scale=scale,
+            folds=folds,
+            temperature=temperature,
+            seeds=seeds,
+            steps=steps,
+            rng=rng,
+        )
+        return fitted(self, X, y, asked)
 
     def __repr__(self) -> str:
         operator = "" if self.operator is None else f", {self.operator!r}, {self.frame}"

@@ -1,6 +1,6 @@
-"""Weights from data: the minimiser of weight decay with a certificate, its path, and gradient flow stopped early."""
+"""Weights from data: certified minimisers of weight decay, flows stopped early, and means over many seeds."""
 
 from .fitted import Fit, Path
-from .fitting import fitted
+from .fitting import Asked, fitted
 
-__all__ = ["Fit", "Path", "fitted"]
+__all__ = ["Asked", "Fit", "Path", "fitted"]

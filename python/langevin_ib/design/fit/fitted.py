@@ -45,10 +45,11 @@ class Fit:
     ----------
     recipe : Recipe
     method : str
-        "weight-decay" or "gradient-flow".
+        "weight-decay", "gradient-flow", "label-noise" or "langevin".
     estimator : str
         What the weights are: "minimiser" (certified, or of a potential among what fits), "local minimiser" of a
-        problem that is not convex, or "early stop" of a flow.
+        problem that is not convex, "early stop" of a flow, "posterior mean", or the
+        "mean after" so many steps of label noise, over seeds.
     weights : (weights,) array
     features : (features,) array
         A w; exact zeros where the mechanism has them. In the frame "synthesis" of a tall A the z that w is made of.
@@ -65,7 +66,11 @@ class Fit:
         problem is not convex, or the estimate no minimiser.
     path : Path
     time : float
-        When a flow was stopped: the number of small steps times their size; nan for minimisers.
+        When a flow was stopped: the number of small steps times their size; nan for others.
+    uncertainty : (weights,) array or None
+        Standard deviations: of the posterior, or of what seeds come to under label noise.
+    error : (weights,) array or None
+        Standard errors of `weights`, which are means over seeds.
     """
 
     recipe: Recipe
@@ -80,6 +85,8 @@ class Fit:
     gap: float
     path: Path
     time: float
+    uncertainty: FloatArray | None = None
+    error: FloatArray | None = None
 
     @property
     def support(self) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,43 +15,62 @@ from ..modelled import checked_data
 from .fitted import Fit, Path
 from .flow import stopped_flow
 from .problem import Problem
+from .sampled import Runs, after_label_noise, posterior
 from .weight_decay import TOLERANCE, Minimum, minimum
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
 
-__all__ = ["fitted"]
+__all__ = ["Asked", "fitted"]
 
 FloatArray = NDArray[np.float64]
 
-METHODS = ("weight-decay", "gradient-flow")
+SAMPLED = ("label-noise", "langevin")
+METHODS = ("weight-decay", "gradient-flow", *SAMPLED)
 
 _LEAST = 1e-3  # the end of the path that cross-validation looks at
 _STEPS = 30
 
 
-def fitted(
-    recipe: Recipe, X: Any, y: Any, *, method: str, strength: Any, intercept: bool, scale: float, folds: int
-) -> Fit:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The options of `Recipe.fit`."""
+
+    method: str
+    strength: Any
+    intercept: bool
+    scale: float
+    folds: Any
+    temperature: Any
+    seeds: Any
+    steps: Any
+    rng: Any
+
+    def __post_init__(self) -> None:
+        one_of("method", self.method, METHODS)
+        object.__setattr__(self, "scale", checked_real("scale", self.scale, minimum=0.0, open_end=True))
+        if isinstance(self.strength, str):
+            one_of("strength", self.strength, ("cv",))
+        if not isinstance(self.intercept, bool | np.bool_):
+            raise InvalidArgumentError(f"intercept must be True or False, got {shown(self.intercept)}")
+
+
+def fitted(recipe: Recipe, X: Any, y: Any, asked: Asked) -> Fit:
     """Return the fit; `Recipe.fit` says what is what."""
-    one_of("method", method, METHODS)
     X, y = checked_data((X, y))
-    scale = checked_real("scale", scale, minimum=0.0, open_end=True)
-    if not isinstance(intercept, bool | np.bool_):
-        raise InvalidArgumentError(f"intercept must be True or False, got {shown(intercept)}")
-    problem = Problem.of(recipe, X, y, intercept=bool(intercept))
+    problem = Problem.of(recipe, X, y, intercept=asked.intercept)
+    if asked.method in SAMPLED:
+        return _by_sampling(problem, asked)
     scores = None
-    if isinstance(strength, str):
-        one_of("strength", strength, ("cv",))
+    if isinstance(asked.strength, str):
         strengths = np.geomspace(1.0, _LEAST, _STEPS)
-        scores = _validated(recipe, X, y, strengths, method=method, intercept=bool(intercept), scale=scale, folds=folds)
+        scores = _validated(recipe, X, y, strengths, asked)
         strengths = strengths[: int(np.argmin(scores)) + 1]
         scores = scores[: strengths.size]
     else:
-        strengths = _checked_strengths(strength)
-    path, features, times = _along(problem, method, strengths, scale)
-    z = features[-1]
-    weights, offset = problem.weights(z)
+        strengths = _checked_strengths(asked.strength)
+    path, features, times = _along(problem, strengths, asked)
+    weights, offset = problem.weights(features[-1])
     estimator = "minimiser" if np.isfinite(path.gaps[-1]) else "local minimiser"
     if path.gaps[-1] > TOLERANCE:
         raise UnsupportedModelError(
@@ -59,10 +79,10 @@ def fitted(
         )
     return Fit(
         recipe=recipe,
-        method=method,
+        method=asked.method,
         estimator=estimator if times is None else "early stop",
         weights=weights,
-        features=z,
+        features=features[-1],
         offset=offset,
         strength=float(strengths[-1]),
         lambda_max=problem.lambda_max,
@@ -73,12 +93,41 @@ def fitted(
     )
 
 
-def _along(
-    problem: Problem, method: str, strengths: FloatArray, scale: float
-) -> tuple[Path, FloatArray, FloatArray | None]:
+def _by_sampling(problem: Problem, asked: Asked) -> Fit:
+    if not isinstance(asked.strength, float | int) or asked.intercept:
+        raise InvalidArgumentError(
+            f"method={asked.method!r} takes one strength, a number, and no intercept; choose it by weight decay, and "
+            "subtract means"
+        )
+    strength = float(_checked_strengths(asked.strength)[-1])
+    lam, runs = strength * problem.lambda_max, Runs.of(asked.seeds, asked.steps, asked.rng)
+    if asked.method == "langevin":
+        found, estimator = posterior(problem, lam, asked.temperature, runs), "posterior mean"
+    else:
+        found = after_label_noise(problem, lam, asked.scale, runs)
+        estimator = f"mean after {runs.steps} steps"
+    return Fit(
+        recipe=problem.recipe,
+        method=asked.method,
+        estimator=estimator,
+        weights=found.weights,
+        features=problem.recipe.features(found.weights),
+        offset=0.0,
+        strength=strength,
+        lambda_max=problem.lambda_max,
+        lam=lam,
+        gap=np.nan,
+        path=Path(np.array([strength]), found.weights[None], np.array([np.nan])),
+        time=np.nan,
+        uncertainty=found.uncertainty,
+        error=found.error,
+    )
+
+
+def _along(problem: Problem, strengths: FloatArray, asked: Asked) -> tuple[Path, FloatArray, FloatArray | None]:
     """Return the path, its features, and the times of a flow."""
-    if method == "gradient-flow":
-        stopped = stopped_flow(problem, scale, strengths * problem.lambda_max)
+    if asked.method == "gradient-flow":
+        stopped = stopped_flow(problem, asked.scale, strengths * problem.lambda_max)
         features, gaps, times = stopped.z, np.full(strengths.size, np.nan), stopped.times
     else:
         steps: list[Minimum] = []
@@ -89,24 +138,14 @@ def _along(
     return Path(strengths, weights, gaps), features, times
 
 
-def _validated(
-    recipe: Recipe,
-    X: FloatArray,
-    y: FloatArray,
-    strengths: FloatArray,
-    *,
-    method: str,
-    intercept: bool,
-    scale: float,
-    folds: Any,
-) -> FloatArray:
+def _validated(recipe: Recipe, X: FloatArray, y: FloatArray, strengths: FloatArray, asked: Asked) -> FloatArray:
     """Return the mean squared error of rows left out, for each strength; rows i with i mod folds alike are left out."""
-    folds = checked_int("folds", folds, minimum=2, maximum=len(y))
+    folds = checked_int("folds", asked.folds, minimum=2, maximum=len(y))
     errors = np.zeros((folds, strengths.size))
     for fold in range(folds):
         out = np.arange(len(y)) % folds == fold
-        problem = Problem.of(recipe, X[~out], y[~out], intercept=intercept)
-        _, features, _ = _along(problem, method, strengths, scale)
+        problem = Problem.of(recipe, X[~out], y[~out], intercept=asked.intercept)
+        _, features, _ = _along(problem, strengths, asked)
         for k, z in enumerate(features):
             weights, offset = problem.weights(z)
             errors[fold, k] = np.sum((X[out] @ weights + offset - y[out]) ** 2)

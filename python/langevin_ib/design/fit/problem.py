@@ -37,6 +37,8 @@ class Problem:
         B.
     group : (features,) array of int
         The block of each feature.
+    data : (X, y)
+        As they were given.
     """
 
     recipe: Recipe
@@ -47,8 +49,7 @@ class Problem:
     relations: FloatArray
     group: NDArray[np.intp]
     _free: FloatArray
-    _X: FloatArray
-    _y: FloatArray
+    data: tuple[FloatArray, FloatArray]
 
     @classmethod
     def of(cls, recipe: Recipe, X: FloatArray, y: FloatArray, *, intercept: bool) -> Problem:
@@ -86,7 +87,7 @@ class Problem:
             rest = max(0.0, whole - float(b @ b))
         is_bound = operator is not None and operator.is_tall and recipe.frame == "analysis"
         relations = operator.relations if is_bound and operator is not None else np.zeros((features, 0))
-        problem = cls(recipe, len(X), M, b, rest, relations, group, free, X, y)
+        problem = cls(recipe, len(X), M, b, rest, relations, group, free, (X, y))
         if problem.lambda_max <= 1e-14 * max(1.0, float(np.abs(y).max())):
             raise InvalidArgumentError(
                 "no feature is correlated with y (after the free part): every strength gives zero; check X and y"
@@ -123,7 +124,8 @@ class Problem:
         fixed = z if operator is None else operator.inverse @ z
         if not self._free.shape[1]:
             return np.asarray(fixed), 0.0
-        free = np.linalg.lstsq(self._free, self._y - self._X @ fixed, rcond=None)[0]
+        X, y = self.data
+        free = np.linalg.lstsq(self._free, y - X @ fixed, rcond=None)[0]
         inside = 0 if operator is None else operator.kernel.shape[1]
         w = fixed if operator is None else fixed + operator.kernel @ free[:inside]
         return np.asarray(w), float(free[inside]) if free.size > inside else 0.0
