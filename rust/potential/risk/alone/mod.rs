@@ -230,7 +230,7 @@ impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
         match (&alone.form, linear) {
             (Form::Factors(form), _) => {
                 form.look::<S>(seen, walker, step, (sight, active));
-                form.slopes(x, *packs, active, factor, slopes);
+                form.slopes::<S, _>(x, *packs, active, factor, slopes);
             }
             (Form::Linear(_), Some(linear)) => {
                 linear.look(seen, sight, (walker, step), factor);
