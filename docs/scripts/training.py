@@ -1,6 +1,6 @@
-"""Draws docs/images/training.png: the stationary variance of SGD on least squares, and what batches do to an imbalance.
+"""Draws docs/images/training.png and finite_data.png: stationary variances of SGD, and what batches do to an imbalance.
 
-Run `python docs/scripts/training.py`; about half a minute on one core. It prints what docs/training.md quotes.
+Run `python docs/scripts/training.py`; about a minute on one core. It prints what docs/training.md quotes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sympy
 from matplotlib.axes import Axes
 
 SPREAD, WALKERS = 1.0, 20_000
+ROWS, SIZE = 12, 4
 BATCHES = {1: ((0.02, 0.1, 0.2, 0.3), "C3"), 2: ((0.02, 0.2, 0.4, 0.6), "C0"), 8: ((0.02, 0.4, 0.8, 1.2), "C2")}
 
 ETA, BATCH, LABELS, START, TIMES = 0.1, 4, 0.3, (1.6, 0.625), np.arange(0, 20_001, 400)
@@ -71,6 +72,37 @@ def variances(axes: Axes) -> None:
     axes.legend(frameon=False)
 
 
+def finite(axes: Axes) -> None:
+    """Draw the stationary variance on finite data for three ways to draw batches: runs, and exact laws."""
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=ROWS), rng.normal(size=ROWS)
+    w, i, X, Y = lib.parameters("w")[0], sympy.Idx("i", ROWS), sympy.IndexedBase("X"), sympy.IndexedBase("y")
+    loss = sympy.Sum((w * X[i] - Y[i]) ** 2, (i, 0, ROWS - 1)) / (2 * ROWS)
+    model = lib.Model(parameters=(w,), predictor={"w": w}, loss=loss, data={"X": x, "y": y})
+    least = x @ y / (x @ x)
+    h, m, r = np.mean(x**2), np.mean(x**4), np.mean((x * (y - least * x)) ** 2)
+    less = (ROWS - SIZE) / (SIZE * (ROWS - 1))
+    ways = {
+        "with replacement": (lib.SGD(SIZE), "C3", 1 / SIZE, m - h**2),
+        "masks": (lib.SGD(inclusion=SIZE / ROWS), "C0", (1 - SIZE / ROWS) / SIZE, m),
+        "without replacement": (lib.SGD(SIZE, replace=False), "C2", less, m - h**2),
+    }
+    grid = np.linspace(0.01, 0.42, 200)
+    for name, (sgd, color, f, spread) in ways.items():
+        variance = f * r / (2 * h / grid - h**2 - f * spread)
+        axes.plot(grid, variance, color=color, lw=1.2, label=name)
+        for eta in (0.05, 0.2, 0.4):
+            settings = {"step_size": eta, "steps": round(15 / eta), "walkers": WALKERS, "rng": round(100 * eta)}
+            run = lib.sample(model, dynamics=sgd, initial=least, progress=False, **settings)
+            squares = (run.states[:, 0] - least) ** 2
+            error, exact = squares.std() / np.sqrt(WALKERS), f * r / (2 * h / eta - h**2 - f * spread)
+            print(f"{name}, eta = {eta}: {squares.mean():.5f}({error:.5f}), exact {exact:.5f}")
+            axes.errorbar(eta, squares.mean(), error, color=color, marker="o", ms=4, capsize=2)
+    axes.set(xlabel="learning rate η", ylabel="stationary variance of w")
+    axes.set_title(f"Least squares on {ROWS} rows, {SIZE} in a batch", fontsize=9)
+    axes.legend(frameon=False)
+
+
 def imbalances(axes: Axes) -> None:
     """Draw the imbalance of u v along SGD with label noise, and along Langevin dynamics at the matched temperature."""
     model, (u, v) = product(), START
@@ -102,7 +134,11 @@ def main() -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     variances(left)
     imbalances(right)
-    figure.savefig(Path(__file__).parents[1] / "images" / "training.png", dpi=130)
+    images = Path(__file__).parents[1] / "images"
+    figure.savefig(images / "training.png", dpi=130)
+    figure, axes = plt.subplots(figsize=(5.4, 3.8), layout="constrained")
+    finite(axes)
+    figure.savefig(images / "finite_data.png", dpi=130)
 
 
 if __name__ == "__main__":

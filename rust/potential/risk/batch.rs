@@ -133,6 +133,18 @@ impl Picks {
         (first, walkers): (u64, usize),
         step: u64,
     ) {
+        S::call(Choose { picks: self, noise, batch, count, walkers: (first, walkers), step });
+    }
+
+    #[inline(always)]
+    fn choose<S: Simd>(
+        &mut self,
+        noise: &Noise,
+        batch: &Batch,
+        count: usize,
+        (first, walkers): (u64, usize),
+        step: u64,
+    ) {
         if matches!(batch, Batch::Full) && self.walkers == walkers {
             return;
         }
@@ -258,6 +270,26 @@ impl Picks {
 /// A whole number below `count`: each of them, up to a share `count` / 2^64, equally often.
 fn below(word: u64, count: usize) -> u32 {
     ((u128::from(word) * count as u128) >> 64) as u32
+}
+
+/// The batches of some walkers at a step: one function for all who draw them.
+struct Choose<'a> {
+    picks: &'a mut Picks,
+    noise: &'a Noise,
+    batch: &'a Batch,
+    count: usize,
+    walkers: (u64, usize),
+    step: u64,
+}
+
+impl<S: Simd> Routine<S> for Choose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { picks, noise, batch, count, walkers, step } = self;
+        picks.choose::<S>(noise, batch, count, walkers, step);
+    }
 }
 
 /// Words of eight walkers, two of an address.

@@ -7,7 +7,7 @@ use super::batch::{LANES, NONE, Picks};
 use crate::error::{Error, Result};
 use crate::noise::{self, Address, Noise, Stream};
 use crate::real::Scalar;
-use crate::simd::{Pack, Routine, Simd};
+use crate::simd::{Counters, Pack, Routine, Simd};
 
 /// The rows, and what is added to their entries in every batch.
 #[derive(Clone, Debug)]
@@ -220,15 +220,33 @@ impl<S: Simd> Routine<S> for Draw<'_> {
             let counters = noise::counters::<S::F64>(first + (eight * LANES) as u64);
             for (pair, numbers) in (start..).zip(numbers.chunks_exact_mut(2 * eights)) {
                 let address = Address { stream, step, pair };
-                let (one, two) = match law {
-                    Law::Normal => noise.pair::<S::F64>(&counters, address),
-                    Law::Uniform => {
-                        let (one, two) = noise.words::<S::F64>(&counters, address);
-                        (noise::uniform(one), noise::uniform(two))
-                    }
-                };
+                let (one, two) = S::embed(Two { noise, law, counters: &counters, address });
                 one.store(&mut numbers[eight]);
                 two.store(&mut numbers[eights + eight]);
+            }
+        }
+    }
+}
+
+/// Two numbers of some law for each counter.
+pub(super) struct Two<'a> {
+    pub noise: &'a Noise,
+    pub law: Law,
+    pub counters: &'a Counters,
+    pub address: Address,
+}
+
+impl<S: Simd> Routine<S> for Two<'_> {
+    type Output = (S::F64, S::F64);
+
+    #[inline(always)]
+    fn run(self) -> (S::F64, S::F64) {
+        let Self { noise, law, counters, address } = self;
+        match law {
+            Law::Normal => noise.pair::<S::F64>(counters, address),
+            Law::Uniform => {
+                let (one, two) = noise.words::<S::F64>(counters, address);
+                (noise::uniform(one), noise::uniform(two))
             }
         }
     }

@@ -25,6 +25,7 @@ pub use row::{Row, Source};
 
 use std::ops::Range;
 
+use self::alone::Points;
 use self::batch::Picks;
 use self::feed::Feed;
 use super::program::{Evaluator, Program, Rows};
@@ -106,7 +107,7 @@ impl Risk {
     ) {
         if let row::Worker::Alone(room) = &mut worker.row {
             let walkers = (worker.first, worker.live.clone());
-            S::call(Slopes { room, seen: self.seen(), x, gradients, walkers, step: worker.step });
+            room.walk(self.seen(), Points::Sloped(x, gradients), walkers, worker.step..worker.step + 1);
         } else {
             S::call(Sum { risk: self, worker, x, gradients });
         }
@@ -124,7 +125,7 @@ impl Risk {
         h: f64,
     ) -> bool {
         let row::Worker::Alone(room) = &mut worker.row else { return false };
-        S::call(Descend { room, seen: self.seen(), x, walkers, steps, h });
+        room.walk(self.seen(), Points::Moved(x, h), walkers, steps);
         true
     }
 
@@ -189,43 +190,5 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
                 }
             }
         }
-    }
-}
-
-/// Many steps of walkers that move one by one.
-struct Descend<'a, 'w, S: Simd, T: Element> {
-    room: &'a mut alone::Room<'w, S, T>,
-    seen: alone::Seen<'a>,
-    x: &'a mut [T::Pack<S>],
-    walkers: (u64, Range<usize>),
-    steps: Range<u64>,
-    h: f64,
-}
-
-impl<S: Simd, T: Element> Routine<S> for Descend<'_, '_, S, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.room.descend(self.seen, self.x, self.walkers, self.steps, self.h);
-    }
-}
-
-/// Their gradients alone.
-struct Slopes<'a, 'w, S: Simd, T: Element> {
-    room: &'a mut alone::Room<'w, S, T>,
-    seen: alone::Seen<'a>,
-    x: &'a [T::Pack<S>],
-    gradients: &'a mut [T::Pack<S>],
-    walkers: (u64, Range<usize>),
-    step: u64,
-}
-
-impl<S: Simd, T: Element> Routine<S> for Slopes<'_, '_, S, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.room.gradients(self.seen, self.x, self.gradients, self.walkers, self.step);
     }
 }

@@ -5,7 +5,7 @@ use super::sight::Sight;
 use super::{Seen, total};
 use crate::potential::risk::{Batch, Law, Table};
 use crate::real::Scalar;
-use crate::simd::{Pack, Simd};
+use crate::simd::{Pack, Routine, Simd};
 
 /// Pairs of vectors whose products are to be something.
 #[derive(Clone, Debug)]
@@ -80,23 +80,39 @@ impl Factors {
 
     /// Writes the slopes of all vectors over the pairs that count.
     #[inline(always)]
-    pub fn slopes<P: Pack>(&self, x: &[P], packs: usize, active: &[Active], factor: f64, slopes: &mut [P]) {
-        // As constants, these lengths take half of the time.
-        match packs {
-            1 => self.add(x, 1, active, factor, slopes),
-            2 => self.add(x, 2, active, factor, slopes),
-            3 => self.add(x, 3, active, factor, slopes),
-            packs => self.add(x, packs, active, factor, slopes),
-        }
-    }
-
-    #[inline(always)]
-    fn add<P: Pack>(&self, x: &[P], packs: usize, active: &[Active], factor: f64, slopes: &mut [P]) {
+    pub fn slopes<S: Simd, P: Pack>(&self, x: &[P], packs: usize, active: &[Active], factor: f64, slopes: &mut [P]) {
         for slope in &mut *slopes {
             *slope = P::constant(0.0);
         }
+        let pairs = &self.pairs[..];
+        // As constants, these lengths take half of the time.
+        match packs {
+            1 => S::embed(Add { pairs, x, packs: 1, active, factor, slopes }),
+            2 => S::embed(Add { pairs, x, packs: 2, active, factor, slopes }),
+            3 => S::embed(Add { pairs, x, packs: 3, active, factor, slopes }),
+            packs => S::embed(Add { pairs, x, packs, active, factor, slopes }),
+        }
+    }
+}
+
+/// Adds up the slopes of vectors of some packs.
+struct Add<'a, P> {
+    pairs: &'a [(usize, usize)],
+    x: &'a [P],
+    packs: usize,
+    active: &'a [Active],
+    factor: f64,
+    slopes: &'a mut [P],
+}
+
+impl<S: Simd, P: Pack> Routine<S> for Add<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { pairs, x, packs, active, factor, slopes } = self;
         for &Active { pair, count, target } in active {
-            let (p, q) = self.pairs[pair];
+            let (p, q) = pairs[pair];
             let (left, right) = (&x[p * packs..][..packs], &x[q * packs..][..packs]);
             let mut product = P::constant(0.0);
             for (&left, &right) in left.iter().zip(right) {

@@ -10,6 +10,10 @@ use crate::potential::risk::Table;
 use crate::real::Real;
 use crate::simd::{Element, Pack, Simd};
 
+/// Rows that are gone through at a time, and at the end.
+const MANY: usize = 8;
+const FEW: usize = 4;
+
 /// Entries of a row are X and then y.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear;
@@ -61,6 +65,8 @@ impl<S: Simd, T: Element> Room<S, T> {
                 self.rows.push((row * self.sums.len(), T::from_f64(label), count));
             }
         }
+        // The first row stands in for those that are not there, and counts nothing.
+        self.rows.resize(self.rows.len().next_multiple_of(FEW), (0, T::default(), T::default()));
     }
 
     /// Writes the slopes of all vectors over these rows.
@@ -77,16 +83,12 @@ impl<S: Simd, T: Element> Room<S, T> {
         for sum in &mut *sums {
             *sum = Real::constant(0.0);
         }
-        let (eights, few) = rows.as_chunks::<8>();
-        for eight in eights {
-            pass(features, eight, weights, sums);
+        let (many, rest) = rows.as_chunks::<MANY>();
+        for rows in many {
+            pass(features, rows, weights, sums);
         }
-        let (fours, few) = few.as_chunks::<4>();
-        for four in fours {
-            pass(features, four, weights, sums);
-        }
-        for &row in few {
-            pass(features, &[row], weights, sums);
+        for rows in rest.as_chunks::<FEW>().0 {
+            pass(features, rows, weights, sums);
         }
         for (at, slope) in slopes.iter_mut().enumerate() {
             let j = at % packs;

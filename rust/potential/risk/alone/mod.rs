@@ -116,44 +116,16 @@ pub struct Room<'a, S: Simd, T: Element> {
 }
 
 impl<S: Simd, T: Element> Room<'_, S, T> {
-    /// Moves some walkers, the first lane being the walker of this number, through some steps of length h.
+    /// Takes some walkers, the first lane being the walker of this number, through some steps.
     #[inline(always)]
-    pub fn descend(
+    pub fn walk(
         &mut self,
         seen: Seen<'_>,
-        x: &mut [T::Pack<S>],
+        points: Points<'_, T::Pack<S>>,
         (first, lanes): (u64, Range<usize>),
         steps: Range<u64>,
-        h: f64,
     ) {
-        let drift = T::Pack::<S>::constant(-h);
-        for lane in lanes {
-            self.take(x, lane);
-            for step in steps.clone() {
-                S::call(Slope { room: &mut *self, seen, walker: first + lane as u64, step });
-                for (x, &slope) in self.x.iter_mut().zip(&self.slopes) {
-                    *x = slope.mul_add(drift, *x);
-                }
-            }
-            Self::give(self.alone, self.packs, &self.x, x, lane);
-        }
-    }
-
-    /// Writes the slopes of some walkers at one step.
-    #[inline(always)]
-    pub fn gradients(
-        &mut self,
-        seen: Seen<'_>,
-        x: &[T::Pack<S>],
-        gradients: &mut [T::Pack<S>],
-        (first, lanes): (u64, Range<usize>),
-        step: u64,
-    ) {
-        for lane in lanes {
-            self.take(x, lane);
-            S::call(Slope { room: &mut *self, seen, walker: first + lane as u64, step });
-            Self::give(self.alone, self.packs, &self.slopes, gradients, lane);
-        }
+        S::call(Walk { room: self, seen, points, walkers: (first, lanes), steps });
     }
 
     /// Copies the coordinates of a walker out of its lane.
@@ -193,6 +165,52 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
     }
 }
 
+/// What becomes of walkers.
+pub enum Points<'a, P> {
+    /// They move, with steps of this length.
+    Moved(&'a mut [P], f64),
+    /// They stay, and their slopes are written.
+    Sloped(&'a [P], &'a mut [P]),
+}
+
+/// Steps of some walkers: one function for both.
+struct Walk<'a, 'r, S: Simd, T: Element> {
+    room: &'a mut Room<'r, S, T>,
+    seen: Seen<'a>,
+    points: Points<'a, T::Pack<S>>,
+    walkers: (u64, Range<usize>),
+    steps: Range<u64>,
+}
+
+impl<S: Simd, T: Element> Routine<S> for Walk<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { room, seen, mut points, walkers: (first, lanes), steps } = self;
+        let drift = if let Points::Moved(_, h) = &points { -h } else { 0.0 };
+        let drift = T::Pack::<S>::constant(drift);
+        for lane in lanes {
+            let from = match &points {
+                Points::Moved(x, _) => &**x,
+                Points::Sloped(x, _) => x,
+            };
+            room.take(from, lane);
+            for step in steps.clone() {
+                S::call(Slope { room: &mut *room, seen, walker: first + lane as u64, step });
+                for (x, &slope) in room.x.iter_mut().zip(&room.slopes) {
+                    *x = slope.mul_add(drift, *x);
+                }
+            }
+            let (numbers, to) = match &mut points {
+                Points::Moved(x, _) => (&room.x, &mut **x),
+                Points::Sloped(_, slopes) => (&room.slopes, &mut **slopes),
+            };
+            Room::<S, T>::give(room.alone, room.packs, numbers, to, lane);
+        }
+    }
+}
+
 /// The slopes of the walker of this number at a step: a function of its own, which all that move and look share.
 struct Slope<'a, 'r, S: Simd, T: Element> {
     room: &'a mut Room<'r, S, T>,
@@ -212,7 +230,7 @@ impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
         match (&alone.form, linear) {
             (Form::Factors(form), _) => {
                 form.look::<S>(seen, walker, step, (sight, active));
-                form.slopes(x, *packs, active, factor, slopes);
+                form.slopes::<S, _>(x, *packs, active, factor, slopes);
             }
             (Form::Linear(_), Some(linear)) => {
                 linear.look(seen, sight, (walker, step), factor);

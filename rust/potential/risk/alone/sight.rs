@@ -4,7 +4,7 @@ use super::Seen;
 use crate::noise::{self, Address, Noise};
 use crate::potential::risk::Batch;
 use crate::potential::risk::batch::{LANES, Picks};
-use crate::potential::risk::feed::{Law, Noisy};
+use crate::potential::risk::feed::{Noisy, Two};
 use crate::simd::{Pack, Routine, Simd};
 
 /// Rows and random numbers.
@@ -96,13 +96,7 @@ impl<S: Simd> Routine<S> for Draw<'_> {
         let (mut firsts, mut seconds) = ([0.0; LANES], [0.0; LANES]);
         for (eight, numbers) in numbers.chunks_exact_mut(2 * LANES).enumerate() {
             let counters = noise::pairs(walker, eight * LANES);
-            let (one, two) = match law {
-                Law::Normal => noise.pair::<S::F64>(&counters, address),
-                Law::Uniform => {
-                    let (one, two) = noise.words::<S::F64>(&counters, address);
-                    (noise::uniform(one), noise::uniform(two))
-                }
-            };
+            let (one, two) = S::embed(Two { noise, law, counters: &counters, address });
             one.store(&mut firsts);
             two.store(&mut seconds);
             for (pair, (&first, &second)) in numbers.chunks_exact_mut(2).zip(firsts.iter().zip(&seconds)) {
