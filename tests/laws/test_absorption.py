@@ -173,3 +173,20 @@ def test_a_law_that_is_lost_in_rounding_is_refused(start: float, temperature: fl
 def test_it_has_a_budget() -> None:
     with pytest.raises(OutOfTimeError, match="absorption from theta = 1 was not found within"):
         absorption_time(MODEL, 1.0, temperature=T, timeout=1e-3)
+
+
+def test_a_diagonal_network_is_absorbed_as_the_product_that_it_is() -> None:
+    """With p, q = (u ± v)/sqrt(2) it is w = 2 p q; so from w = 1 it lives as long as p q from 1/2 with that loss."""
+    network, (u, v) = models.diagonal_network(1), parameters("u v")
+    product = Model(
+        parameters=(u, v), predictor={"z": u * v}, loss=(2 * u * v - 1) ** 2 / 2, symmetry=Scaling({u: 1, v: -1})
+    )
+    one, other = absorption_time(network, 1.0, temperature=T), absorption_time(product, 0.5, temperature=T)
+    assert one.mean == pytest.approx(other.mean, rel=1e-12)
+    assert one.survivors.cdf(1.2) == pytest.approx(other.survivors.cdf(0.6), abs=1e-12)
+    assert one.time.cdf(2.0) == pytest.approx(other.time.cdf(2.0), abs=1e-12)
+
+
+def test_of_several_coordinates_it_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"one coordinate; of others sample it"):
+        absorption_time(models.diagonal_network(2), 1.0, temperature=T)

@@ -8,6 +8,7 @@ from functools import cache
 import langevin_ib as lib
 import numpy as np
 import pytest
+import sympy
 from langevin_ib.errors import NotNormalizableError, UnsupportedModelError
 from langevin_ib.geometry import log_det
 from langevin_ib.laws.sampled.chains import FAMILIES, GROUPS, disagreement
@@ -195,3 +196,26 @@ class TestRefusals:
         )
         with pytest.raises(UnsupportedModelError, match=r"one of your own.*compare the two runs"):
             law_of(own, "z", lib.Constrained(level=0.0))
+
+    def test_levels_that_rotations_change(self) -> None:
+        """For those that they do not, and for walkers that stay on the slice, there is a law."""
+        model = factorization("gl", 4, 3, 2)
+        with pytest.raises(UnsupportedModelError, match=r"no multiple of 1.*Constrained"):
+            law_of(model, "norm", lib.GaugeFixed(level=(0.3, 0.0, 0.2)))
+        with pytest.raises(UnsupportedModelError, match=r"GL\(r\) at level 0, only.*has the law of this level"):
+            lib.sample(
+                model,
+                dynamics=lib.GaugeFixed(level=(0.3, 0.0, 0.3)),
+                temperature=T,
+                rng=0,
+                steps=1,
+                step_size=0.01,
+                walkers=2,
+            )
+
+    def test_a_value_that_is_taken_with_a_probability(self) -> None:
+        """A rectified unit is off for a share of the parameters."""
+        (x,) = lib.parameters("x")
+        unit = lib.Model(parameters=(x,), predictor={"f": sympy.Max(0, x + 1)}, loss=x**2 / 2)
+        with pytest.raises(UnsupportedModelError, match=r"is 0 with a probability of 0\.03"):
+            law_of(unit, "f", lib.Ambient())

@@ -344,8 +344,10 @@ class TestRefusals:
         assert bound[2] == [1] * 20
 
     def test_general_linear_groups_at_other_levels(self):
-        with pytest.raises(UnsupportedModelError, match="level 0 only"):
+        with pytest.raises(UnsupportedModelError, match=r"no multiple of 1.*\(c on the diagonal of C, 0 elsewhere\)"):
             bound_of(Process(GL, lib.GaugeFixed(level=0.5), 0.1))
+        with pytest.raises(UnsupportedModelError, match=r"level 0, only.*Constrained\(level, fixman=True\)"):
+            bound_of(Process(GL, lib.GaugeFixed(level=(0.5, 0.0, 0.5)), 0.1))
 
     def test_a_slice_law_of_infinite_mass(self):
         with pytest.raises(InvalidArgumentError, match="infinite mass at zero"):

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import checked_real
 from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
+from ..geometry import aligned
 from ..model import Model
 from ..model.expressions import compiled
 from ..temperature import resolve_temperature
@@ -94,9 +95,10 @@ def absorption_time(
     Parameters
     ----------
     model : Model
-        The product model, theta = u v, with a loss that confines theta.
+        The product model, theta = u v or a multiple of u v, with a loss that confines theta; or what is one in other
+        coordinates, such as the diagonal network w = u² - v².
     start : float
-        Where theta starts; not 0. It keeps its sign until it is absorbed.
+        Where theta (or w) starts; not 0. It keeps its sign until it is absorbed.
     beta, sigma, temperature : float, optional
         The temperature, see `resolve_temperature`.
     timeout : float or None
@@ -135,30 +137,48 @@ def absorption_time(
             f"start={start!r} is out of range: its size must be between {_NEAREST:g} and {1.0 / _NEAREST:g}; rescale "
             "theta"
         )
-    block = Block.recognise(model) if isinstance(model, Model) else None
-    if block is None or not block.is_scalar:
-        raise InvalidArgumentError("absorption is known for the product model theta = u v with its scaling symmetry")
+    plain = _aligned(model) if isinstance(model, Model) else None
+    block = None if plain is None else Block.recognise(plain)
+    if plain is None or block is None or not block.is_scalar:
+        raise InvalidArgumentError(
+            "absorption is known for the product model theta = u v with its scaling symmetry, and for a diagonal "
+            'network of one coordinate; of others sample it, with GaugeFixed(level=0.0, at_zero="absorb")'
+        )
     if model.confinement != 0:
         raise UnsupportedModelError("absorption with a confinement of the model is not known; put it into the loss")
     return within(
         timeout,
-        lambda: _absorbed(model, block, start, T),
+        lambda: _absorbed(plain, block, start, T),
         what=f"absorption from theta = {start:.6g}",
         remedy='sample it with GaugeFixed(level=0.0, at_zero="absorb")',
     )
 
 
+def _aligned(model: Model) -> Model | None:
+    try:
+        return aligned(model) if model.symmetries else model
+    except UnsupportedModelError:
+        return None
+
+
+def _unit(model: Model, block: Block) -> float:
+    """Return the predictor in units of u v, if it is a multiple of that; else 1."""
+    kinds = [block.kind(expression) for expression in model.predictor.values()]
+    return kinds[0][1] if len(kinds) == 1 and kinds[0][0] == "theta" else 1.0
+
+
 def _absorbed(model: Model, block: Block, start: float, T: float) -> Absorption:
-    sign = math.copysign(1.0, start)
-    loss = _loss_of_theta(model, block, sign)
-    end, offset = _domain(loss, T, abs(start))
-    if abs(start) < _SHORTEST * end:
+    unit = _unit(model, block)
+    loss, product = _loss_of_theta(model, block, math.copysign(1.0, start / unit)), abs(start / unit)
+    end, offset = _domain(loss, T, product)
+    if product < _SHORTEST * end:
         raise UnsupportedModelError(
-            f"start={start!r} is too near to 0 beside the values up to {end:.3g} that theta takes; give a larger one"
+            f"start={start!r} is too near to 0 beside the values up to {end * abs(unit):.3g} that theta takes; give a "
+            "larger one"
         )
-    coarse, fine = (Modes.solve(loss, T, mesh(end, abs(start), elements), offset) for elements in _ELEMENTS)
-    lives = coarse.life(abs(start)), fine.life(abs(start))
-    mean = _mean(loss, T, abs(start), end)
+    coarse, fine = (Modes.solve(loss, T, mesh(end, product, elements), offset) for elements in _ELEMENTS)
+    lives = coarse.life(product), fine.life(product)
+    mean = _mean(loss, T, product, end)
     error = _error_of_lives(*lives)
     if not error < _MOST or not abs(lives[1].mean() / mean - 1.0) < _MISMATCH:
         raise UnsupportedModelError(
@@ -171,13 +191,17 @@ def _absorbed(model: Model, block: Block, start: float, T: float) -> Absorption:
         f"time of absorption from theta = {start:.12g} under {name}", "d t", "quadrature", None, lives[1], error
     )
     survivors = Density.from_log_weight(
-        fine.log_survivors,
+        partial(_scaled, fine.log_survivors, unit),
         name=f"quasi-stationary law given survival under {name}",
         reference="d theta",
-        support=(0.0, end) if sign > 0.0 else (-end, 0.0),
+        support=(0.0, end * abs(unit)) if start > 0.0 else (-end * abs(unit), 0.0),
         error=_error_of_survivors(coarse, fine),
     )
     return Absorption(start, mean, float(fine.rates[0]), time, survivors)
+
+
+def _scaled(log_weight: Callable[[FloatArray], FloatArray], unit: float, theta: FloatArray) -> FloatArray:
+    return log_weight(theta / unit)
 
 
 def _error_of_lives(coarse: Life, fine: Life) -> float:

@@ -249,7 +249,7 @@ class LawRequest(Recomputed):
         """Return the refusal of a law that is not known."""
         return UnsupportedModelError(
             f"no formula is known for the law of {self.observable!r} = {shown(self.expression)} under "
-            f"{self.dynamics!r}: {reason}; {remedy}, or {RUNS}"
+            f"{self.dynamics!r}: {reason}; {remedy}, take method='sampling', or {RUNS}"
         )
 
 

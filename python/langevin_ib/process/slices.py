@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..geometry import GeneralLinear, Piece, Scalings, pieces_of
 from ..model import Model
@@ -20,6 +22,9 @@ __all__ = ["Slice"]
 
 NAMED = 8
 """So many parameters of a piece are named in a message."""
+
+_TURNED = 1e-9
+"""Levels of GL(r) that differ from a multiple of 1 by more, relative to their size, are changed by rotations."""
 
 PIECES_NAMED = 4
 """And so many pieces."""
@@ -149,15 +154,38 @@ class Slice:
             )
 
     def _require_balance(self, piece: GeneralLinear) -> None:
+        self.require_frameless(piece)
         levels, name = self.levels_of(piece), self.named(piece)
         if any(levels):
             raise UnsupportedModelError(
-                f"GaugeFixed knows GL(r) at level 0 only, UᵀU = VᵀV; level = {levels} of {name} is not"
+                f"GaugeFixed goes back to UᵀU = VᵀV, GL(r) at level 0, only; level = {levels} of {name} is another. "
+                "Take level=0, or Constrained(level, fixman=True) with 'mala', which has the law of this level"
             )
         if piece.dimension() <= 0:
             raise UnsupportedModelError(
                 f"at level 0 a singular value of square matrices, {name}, reaches zero and is caught: there is no "
                 "stationary law; take matrices with more rows than columns, or Constrained at another level"
+            )
+
+    def require_frameless(self, piece: GeneralLinear) -> None:
+        """Refuse levels UᵀU - VᵀV = 2 C with a C that is no multiple of 1: rotations turn them into others.
+
+        There the orbit meets the slice in points that no isometry relates, so what U Vᵀ does next depends on which of
+        them is taken: a process gauge-fixed along orbits is none of U Vᵀ alone, and has no law that is known.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If they are such.
+        """
+        levels, forms = np.array(self.levels_of(piece)), self.model.forms()
+        traces = np.array([float(sum(forms[a].matrix[i, i] for i in piece.u[0])) for a in piece.constraints])
+        if np.abs(levels - traces * (traces @ levels) / (traces @ traces)).max() > _TURNED * np.abs(levels).max():
+            raise UnsupportedModelError(
+                f"level = {levels.tolist()} of {self.named(piece)} is UᵀU - VᵀV = 2 C with a C that is no multiple of "
+                "1 (c on the diagonal of C, 0 elsewhere). Rotations turn it into another one, so orbits meet this "
+                "slice in points that differ, and "
+                "GaugeFixed has no law there that is known; take level=0, or Constrained(level, fixman=True), which has"
             )
 
     def _parameters(self, numbers: Sequence[int]) -> str:

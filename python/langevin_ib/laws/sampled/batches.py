@@ -25,6 +25,8 @@ supremum of a Brownian bridge, less than ten times as often.
 """
 
 _KEPT = 2**16
+_ATOM = 2e-3
+"""More than this share of draws with the same value is no rounding, nor a single draw that is worth that much."""
 _TRUSTED, _HARMLESS = 0.7, 1e-3
 _FAR = 1e3
 
@@ -88,10 +90,23 @@ class Batches:
         values, below = values[order], np.cumsum(weights[order]) / weights.sum()
         if np.unique(values[:: max(1, len(values) // _KEPT)]).size < min(len(values), _KEPT) // 2:
             raise doubted(self.asked, "the observable has few values, and so no density")
+        self._require_no_atom(values, below)
         law = DrawnValues(values[np.searchsorted(below, (np.arange(_KEPT) + 0.5) / _KEPT).clip(max=len(values) - 1)])
         # At every draw from both sides, where the distribution function of the draws jumps.
         off = np.abs(law.cdf(values) - below).max() + weights.max() / weights.sum()
         return law, _DEVIATIONS * self.standard_error() + float(off)
+
+    def _require_no_atom(self, values: FloatArray, below: FloatArray) -> None:
+        """Refuse values that are taken with a probability; `below` are those of values up to each of them."""
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(values) > 0.0]))
+        shares = np.diff(np.append(np.where(starts > 0, below[starts - 1], 0.0), 1.0))
+        place = int(np.argmax(shares))
+        if shares[place] > _ATOM:
+            raise doubted(
+                self.asked,
+                f"the observable is {values[starts[place]]:.6g} with a probability of {shares[place]:.3g}, and so "
+                "has no density",
+            )
 
     def _require_trust(self, weights: FloatArray) -> None:
         error = self.standard_error()

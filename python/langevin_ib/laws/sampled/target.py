@@ -9,10 +9,10 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ...errors import NotNormalizableError
-from ...geometry import find_symmetries
+from ...errors import NotNormalizableError, UnsupportedModelError
+from ...geometry import GeneralLinear, find_symmetries
 from ...model.expressions import compiled
-from ...process import Ambient
+from ...process import Ambient, GaugeFixed, Slice
 from ..confirmation import Target, finite
 from ..plane import require_broken_symmetry
 from ..request import LawRequest
@@ -99,6 +99,8 @@ def target_of(asked: LawRequest) -> SliceTarget:
         if isinstance(asked.dynamics, Ambient):
             require_broken_symmetry(asked)
         return SliceTarget(asked.process.potential, *common, is_quick=is_large)
+    if isinstance(asked.dynamics, GaugeFixed):
+        _require_frameless(place)
     infinite = None if asked.is_rigid else place.infinite
     if infinite is not None:
         raise NotNormalizableError(
@@ -111,6 +113,16 @@ def target_of(asked: LawRequest) -> SliceTarget:
             _require_fixed(asked)
         chart = SliceChart.of(place, is_rigid=asked.is_rigid, is_near=not is_large)
     return SliceTarget(model.potential(), *common, chart, is_quick=is_large)
+
+
+def _require_frameless(place: Slice) -> None:
+    try:
+        pieces = place.pieces
+    except UnsupportedModelError:
+        return  # the chart says what it is
+    for piece in pieces:
+        if isinstance(piece, GeneralLinear):
+            place.require_frameless(piece)
 
 
 def _require_fixed(asked: LawRequest) -> None:

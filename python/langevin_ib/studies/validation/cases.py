@@ -12,8 +12,16 @@ from typing import Any
 
 import sympy
 
-from ...model import Model
-from ...models import attention, column_pair, hadamard, matrix_factorization, relu_neuron, scalar_product
+from ...model import Model, Scaling, Translation, parameters
+from ...models import (
+    attention,
+    column_pair,
+    diagonal_network,
+    hadamard,
+    matrix_factorization,
+    relu_neuron,
+    scalar_product,
+)
 from ...observe import Histogram
 from ...process import Ambient, Constrained, GaugeFixed, SoftSlice
 from .copies import copies_rows
@@ -52,6 +60,17 @@ def _product(name: str, dynamics: Any, **changes: Any) -> Case:
         "burn_in": 20.0,
     }
     return Case(name=name, **(settings | changes))
+
+
+def _with_a_shift() -> Model:
+    """Return the product beside two logits, of which the loss knows a difference alone."""
+    u, v, a, b = parameters("u v a b")
+    return Model(
+        parameters=(u, v, a, b),
+        predictor={"theta": u * v, "gap": a - 2 * b},
+        loss=(u * v - 1) ** 2 / 2 + (a - 2 * b) ** 2 / 2,
+        symmetry=(Scaling({u: 1, v: -1}), Translation({a: 2, b: 1})),
+    )
 
 
 def _strength(name: str, model: Model, **changes: Any) -> Case:
@@ -146,6 +165,8 @@ def _rows() -> list[Row]:
         _factorisation("diagonal-norm", "diagonal", "norm", burn_in=40.0),
         _factorisation("diagonal-angle", "diagonal", "angle", burn_in=40.0),
         _product("hadamard", GaugeFixed(level=0.5), model=hadamard(2), observable="z1", time=200.0),
+        _product("diagonal-network", GaugeFixed(level=0.5), model=diagonal_network(1), observable="w0", time=200.0),
+        _product("translation", GaugeFixed(level=(0.5, 1.0)), model=_with_a_shift(), time=200.0),
         Lifetimes(
             name="absorption",
             model=PRODUCT,
