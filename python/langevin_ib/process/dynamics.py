@@ -81,4 +81,4 @@ def decay(weight_decay: float, model: Model) -> sympy.Expr:
     """Return (weight_decay / 2) |x|**2."""
     if weight_decay == 0.0:
         return sympy.S.Zero
-    return sympy.Float(weight_decay) / 2 * sum(x**2 for x in model.parameters)
+    return sympy.Float(weight_decay) / 2 * sympy.Add(*(x**2 for x in model.parameters))

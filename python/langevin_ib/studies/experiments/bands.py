@@ -43,7 +43,7 @@ def drifts(ax: Axes, arrays: Mapping[str, Array], main: str, controls: Mapping[s
         if f"{arm}.imbalance" in arrays:
             first = arrays[f"{arm}.first_imbalance"]
             moved = np.abs(arrays[f"{arm}.imbalance"] - first[:, None]).sum(axis=2)
-            band(
-                ax, arrays[f"{arm}.steps"], moved / np.abs(first).sum(axis=1)[:, None], color=f"C{place}", label=called
-            )
+            share = moved / np.abs(first).sum(axis=1)[:, None]
+            style = "-" if arm == main else "--"
+            band(ax, arrays[f"{arm}.steps"], share, color=f"C{place}", label=called, style=style)
     ax.set(xscale="log", yscale="log", ylabel="relative change of imbalances")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -114,15 +114,19 @@ class Task:
     @property
     def iterations(self) -> int:
         """How many iterations all runs make."""
-        arms = self.experiment.arms(self.problem(0), self.plan)
-        return sum(len(self._bundles(arm, group)) * arm.steps for group in self.groups for arm in arms)
+        return sum(len(self._bundles(arm, group)) * arm.steps for group in self.groups for arm in self.first)
+
+    @cached_property
+    def first(self) -> tuple[Arm, ...]:
+        """The arms of seed 0: models are slow to make."""
+        return self.experiment.arms(self.problem(0), self.plan)
 
     def train(self, into: Trained, report: Callable[[int], None] | None) -> None:
         """Train everything, and report iterations made; what is done is in `into`, also after a KeyboardInterrupt."""
         made = 0
         for group in self.groups:
             problems = {seed: self.problem(seed) for seed in group}
-            common = self.experiment.arms(problems[group[0]], self.plan)
+            common = self.experiment.arms(problems[group[0]], self.plan) if group[0] > 0 else self.first
             arms = {
                 seed: common if self.is_shared or seed == group[0] else self.experiment.arms(problem, self.plan)
                 for seed, problem in problems.items()
