@@ -22,7 +22,7 @@ from .penalties import Formula
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-__all__ = ["designed_law"]
+__all__ = ["compiled_loss", "designed_law"]
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[FloatArray], FloatArray]
@@ -55,7 +55,7 @@ def designed_law(recipe: Recipe, dynamics: Any, *, wrt: str, loss: Any, temperat
         )
     T = 1.0 if temperature is None else checked_real("temperature", temperature, minimum=0.0, open_end=True)
     formula = block.penalty(dynamics, sympy.Float(T))
-    weight = partial(_log_weight, formula, block, None if loss is None else _compiled(loss), T)
+    weight = partial(_log_weight, formula, block, None if loss is None else compiled_loss(loss), T)
     name = f"designed law of {block.words} under {dynamics}" + ("" if is_free else f", T = {T:.12g}")
     low = -math.inf if block.argument == "size" and block.shape[0] == 1 else 0.0
     if wrt == "surface":
@@ -90,7 +90,8 @@ def _log_weight(formula: Formula, block: Block, loss: Function | None, T: float,
     return np.asarray(weight if loss is None else weight - loss(z) / T)
 
 
-def _compiled(loss: Any) -> Function:
+def compiled_loss(loss: Any) -> Function:
+    """Return a loss of one feature as a NumPy function, once it is known to be one."""
     z = sympy.Symbol("z", real=True)
     if not callable(loss):
         raise InvalidArgumentError("loss must be a function of the feature z such as lambda z: (z - 1)**2 / 2")
