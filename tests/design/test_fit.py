@@ -116,6 +116,21 @@ class TestWeightDecay:
         assert here < objective(design.sparsity().fit(X, y, strength=0.1).weights)
         assert 0 < fit.support.size < 20
 
+    def test_matrices_are_those_of_the_nuclear_norm(self) -> None:
+        """Against proximal steps of singular values; a rank that is too small is told by its gap."""
+        truth = RNG.standard_normal((8, 2)) @ RNG.standard_normal((2, 7))
+        seen = RNG.permutation(56)[:40]
+        X, y = np.eye(56)[seen], truth.ravel()[seen]
+        fit = design.low_rank((8, 7), 5).fit(X, y, strength=0.05)
+        z, h = np.zeros(56), 40.0
+        for _ in range(3_000):
+            left, values, right = np.linalg.svd((z - h * X.T @ (X @ z - y) / 40).reshape(8, 7), full_matrices=False)
+            z = ((left * np.maximum(values - h * fit.lam, 0.0)) @ right).ravel()
+        assert np.allclose(fit.weights, z, atol=1e-4)
+        assert fit.gap <= 1e-6
+        with pytest.raises(UnsupportedModelError, match="larger rank="):
+            design.low_rank((8, 7), 1).fit(X, y, strength=0.05)
+
     def test_a_path_is_warm_and_cross_validated(self) -> None:
         X, y, w = regression(60, 90, 5)
         fit = design.sparsity().fit(X, y, folds=4)
@@ -261,7 +276,7 @@ def test_bad_data_are_refused(X, y, why) -> None:
 def test_so_is_what_has_no_fit() -> None:
     X, y, _ = regression(10, 4, 2)
     for recipe, method in (
-        (design.low_rank((2, 2), 1), "weight-decay"),
+        (design.low_rank((2, 2), 1), "gradient-flow"),
         (design.nonnegative(), "weight-decay"),
         (design.concave(design.mcp()), "gradient-flow"),
         (design.sparsity(design.total_variation((2, 2)), depth=3), "weight-decay"),

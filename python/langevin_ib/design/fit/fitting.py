@@ -75,7 +75,7 @@ def fitted(recipe: Recipe, X: Any, y: Any, asked: Asked) -> Fit:
     if path.gaps[-1] > TOLERANCE:
         raise UnsupportedModelError(
             f"the minimiser is known up to a duality gap of {path.gaps[-1]:.1e} only, and {TOLERANCE:g} is promised; "
-            "take a larger strength=, or columns that are less alike"
+            "take a larger strength=, a larger rank= of a matrix, or columns that are less alike"
         )
     return Fit(
         recipe=recipe,

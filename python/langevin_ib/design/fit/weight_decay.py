@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 from scipy.optimize import minimize
 
-from ..blocks import Factors, Shaped
+from ..blocks import Factors, MatrixBlock, Shaped
 from .analysis import analysed
+from .factored import factored
 from .problem import Problem
 
 __all__ = ["Minimum", "minimum"]
@@ -48,6 +49,11 @@ class Minimum:
 
 def minimum(problem: Problem, lam: float, start: Minimum | None) -> Minimum:
     """Return the minimum for one weight decay, begun from that of another."""
+    block = problem.recipe.block
+    if isinstance(block, MatrixBlock):
+        z, gap = factored(problem, block, lam)
+        sizes = problem.sizes(z)
+        return Minimum(z, sizes, problem.loss(z) + lam * float(sizes.sum()), gap)
     if problem.relations.shape[1]:
         z, gap = analysed(problem, lam)
         return Minimum(z, np.sqrt(np.abs(z)), problem.loss(z) + lam * float(np.abs(z).sum()), gap)
