@@ -1,6 +1,7 @@
 //! The packs that a scheme moves: one worker's walkers, with room for what a step needs.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
@@ -85,7 +86,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) substeps: u64,
     /// The number of the first walker.
     pub(crate) first: u64,
-    /// Packs up to the last walker that is somebody's.
+    /// The walkers that are somebody's, and packs up to the last of them.
+    pub(crate) lanes: Range<usize>,
     pub(crate) live: usize,
     /// States, packs of `dim` coordinates one after another, as in all that follow.
     pub(crate) x: Vec<T::Pack<S>>,
@@ -142,6 +144,7 @@ where
             metric,
             substeps,
             first: 0,
+            lanes: 0..0,
             live: 0,
             x: Vec::new(),
             slopes: Vec::new(),
@@ -161,15 +164,15 @@ where
         }
     }
 
-    /// Takes up the walkers from `first` on, of which those before the `end` are somebody's, with their state by pack, coordinate
-    /// and lane.
+    /// Takes up the walkers from `first` on, of which these lanes are somebody's, with their state by pack, coordinate and lane.
     #[inline(always)]
-    pub(crate) fn load(&mut self, first: u64, end: usize, state: &[T]) {
+    pub(crate) fn load(&mut self, first: u64, live: &Range<usize>, state: &[T]) {
         let lanes = T::Pack::<S>::LANES;
         let zero = T::Pack::<S>::constant(0.0);
         let walkers = state.len() / self.potential.dim();
         self.first = first;
-        self.live = end.div_ceil(lanes);
+        self.lanes = live.clone();
+        self.live = live.end.div_ceil(lanes);
         self.x.clear();
         for lanes in state.chunks_exact(lanes) {
             self.x.push(Pack::load(lanes));

@@ -16,7 +16,7 @@ from .laws import (
     noise_equilibrium,
     rivals,
 )
-from .model import Fresh, Linear, Model, Scaling, Translation, parameters
+from .model import Fresh, Linear, Model, Scaling, Translation, parameters, singular_values
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
@@ -73,4 +73,5 @@ __all__ = [
     "reproduce",
     "rivals",
     "sample",
+    "singular_values",
 ]

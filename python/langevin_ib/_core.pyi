@@ -48,13 +48,25 @@ _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, 
 # Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of another layer, or no weights.
 _Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[float]]
 
+# Pairs of vectors; and with masks the chance that each counts, and what their products are to be.
+_Factors: TypeAlias = tuple[Sequence[tuple[int, int]], tuple[float, Sequence[float]] | None]
+
+@type_check_only
+class _Alone(TypedDict):
+    order: Sequence[int]
+    length: int
+    factor: float
+    decay: float
+    lasso: float
+    factors: _Factors | None
+
 # Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
 _Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]
 
 @type_check_only
 class Examples(TypedDict):
     rest: Tape | None
-    row: Tape | _Layer
+    row: Tape | _Layer | _Alone
     table: NDArray[np.float64]
     labels: Sequence[float]
     inputs: Sequence[float]

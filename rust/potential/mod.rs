@@ -22,6 +22,7 @@ pub use risk::Risk;
 pub use taped::Taped;
 pub use told::Told;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -50,11 +51,30 @@ pub trait Potential: Sync {
     fn is_drawn(&self) -> bool {
         false
     }
-    /// Tells a worker which step the gradients are for, and the number of the first of its walkers. Only what is drawn at random
-    /// depends on that.
+    /// Tells a worker which step the gradients are for, the number of the first of its walkers, and which of them are somebody's.
+    /// Only what is drawn at random depends on that.
     #[inline(always)]
-    fn attend<S: Simd, T: Element>(&self, worker: &mut Self::Worker<'_, S, T>, first: u64, step: u64) {
-        let _ = (worker, first, step);
+    fn attend<S: Simd, T: Element>(
+        &self,
+        worker: &mut Self::Worker<'_, S, T>,
+        walkers: (u64, &Range<usize>),
+        step: u64,
+    ) {
+        let _ = (worker, walkers, step);
+    }
+    /// Makes some steps of length h along the negative gradient walker by walker, if it knows a way, and says whether it has. The
+    /// walkers are some of the lanes of `x`, the first of which has this number.
+    #[inline(always)]
+    fn descend<S: Simd, T: Element>(
+        &self,
+        worker: &mut Self::Worker<'_, S, T>,
+        x: &mut [T::Pack<S>],
+        walkers: (u64, &Range<usize>),
+        steps: Range<u64>,
+        h: f64,
+    ) -> bool {
+        let _ = (worker, x, walkers, steps, h);
+        false
     }
     /// Writes grad V at every point of `x`.
     fn gradients<S: Simd, T: Element>(

@@ -1,5 +1,7 @@
 //! A potential that is told at run time, tape, function or closed form: one type, so that the loop is compiled once for all.
 
+use std::ops::Range;
+
 use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
 use crate::dynamics::Ambient;
 use crate::error::Result;
@@ -66,9 +68,24 @@ impl Potential for Told {
     }
 
     #[inline(always)]
-    fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, first: u64, step: u64) {
+    fn attend<S: Simd, T: Element>(&self, worker: &mut Worker<'_, S, T>, walkers: (u64, &Range<usize>), step: u64) {
         if let Worker::Risk(worker) = worker {
-            worker.attend(first, step);
+            worker.attend(walkers, step);
+        }
+    }
+
+    #[inline(always)]
+    fn descend<S: Simd, T: Element>(
+        &self,
+        worker: &mut Worker<'_, S, T>,
+        x: &mut [T::Pack<S>],
+        (first, live): (u64, &Range<usize>),
+        steps: Range<u64>,
+        h: f64,
+    ) -> bool {
+        match (self, worker) {
+            (Self::Risk(risk), Worker::Risk(worker)) => risk.descend(worker, x, (first, live.clone()), steps, h),
+            _ => false,
         }
     }
 

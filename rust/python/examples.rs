@@ -7,6 +7,7 @@ use super::tape::Tape;
 use crate::error::Result;
 use crate::noise::Noise;
 use crate::potential::Risk;
+use crate::potential::risk::alone::{Alone, Factors, Form, Linear, Masks};
 use crate::potential::risk::{Batch, Given, Law, Layer, Row, Source, Table};
 
 /// The gradient of a row's loss.
@@ -16,6 +17,40 @@ enum RowOf<'py> {
     Tape(Tape<'py>),
     /// Inputs, units and factor of a layer, and what makes its rows.
     Layer(usize, usize, f64, SourceOf<'py>),
+    /// As a closed form that moves walkers one by one.
+    Alone(AloneOf),
+}
+
+/// Pairs of vectors, and with masks their chance and what the products are to be.
+type FactorsOf = (Vec<(usize, usize)>, Option<(f64, Vec<f64>)>);
+
+/// A closed form that moves walkers one by one, read from a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct AloneOf {
+    /// The number of each coordinate of each vector.
+    order: Vec<usize>,
+    /// Coordinates of a vector.
+    length: usize,
+    factor: f64,
+    decay: f64,
+    lasso: f64,
+    /// None for least squares.
+    factors: Option<FactorsOf>,
+}
+
+impl AloneOf {
+    fn alone(&self) -> Alone {
+        let form = match &self.factors {
+            None => Form::Linear(Linear),
+            Some((pairs, masks)) => {
+                let masks = masks.as_ref().map(|(chance, targets)| Masks { chance: *chance, targets: targets.clone() });
+                Form::Factors(Factors { pairs: pairs.clone(), masks })
+            }
+        };
+        let Self { length, factor, decay, lasso, .. } = *self;
+        Alone { form, factor, order: self.order.clone(), length, decay, lasso }
+    }
 }
 
 /// What makes the rows of a layer.
@@ -80,6 +115,7 @@ impl Examples<'_> {
                 };
                 Row::Layer(layer, source)
             }
+            RowOf::Alone(alone) => Row::Alone(alone.alone()),
         };
         Risk::new(dim, (rest, row), table, batch, self.scale, Noise::new(key))
     }

@@ -64,7 +64,7 @@ where
         let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
-            walk.load(block.first, block.live.end, &block.state);
+            walk.load(block.first, &block.live, &block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
                 S::call(Recall::<S, T> { block, counts: &mut walk.counts });
@@ -104,15 +104,22 @@ where
     while from < steps.end {
         let to = steps.end.min(from + stride);
         start.copy_from_slice(&walk.x);
-        for step in from..to {
+        let mut step = from;
+        while step < to {
             if step == plan.burn_in {
                 // What was refused so far counts only if it goes on.
                 for counts in &mut walk.counts {
                     counts.most_refused = Real::constant(0.0);
                 }
             }
-            scheme.advance(room, walk, step, plan.step);
-            if step + 1 == next_look {
+            let until = to.min(next_look);
+            if scheme.leap(walk, step..until, plan.step) {
+                step = until;
+            } else {
+                scheme.advance(room, walk, step, plan.step);
+                step += 1;
+            }
+            if step == next_look {
                 let (x, columns, tally) = (&walk.x[..], &mut block.columns[..], &mut *walk.tally);
                 S::call(Look { plan, step: next_look, potential: walk.potential, x, views, columns, tally });
                 next_look = plan.next_look(next_look);

@@ -189,7 +189,7 @@ fn drive<T: Element>(
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
     let mut totals = vec![0; plan.slots()];
 
-    let mut epoch = Epoch::new(plan);
+    let mut epoch = Epoch::new(plan, dim);
     let mut done = plan.steps.start;
     while done < plan.steps.end {
         let steps = done..plan.steps.end.min(done.saturating_add(epoch.steps));
@@ -242,11 +242,12 @@ struct Epoch {
 }
 
 impl Epoch {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, dim: usize) -> Self {
         let walkers = plan.walkers.end - plan.walkers.start;
         // Counters of 32 bits between two merges: a group's walkers must not overflow them.
         let most = u64::from(u32::MAX) / walkers.div_ceil(plan.groups).max(1);
-        Self { steps: (1_000_000 / walkers.max(1)).clamp(1, most.max(1)), most: most.max(1) }
+        let numbers = walkers.max(1).saturating_mul(dim as u64);
+        Self { steps: (2_000_000 / numbers.max(1)).clamp(1, most.max(1)), most: most.max(1) }
     }
 
     fn adapt(&mut self, took: Duration) {

@@ -1,6 +1,8 @@
 //! A scheme that is told at run time: one type, so that the loop is compiled once for all of them. A choice and a call for a whole
 //! block of walkers cost nothing beside its step.
 
+use std::ops::Range;
+
 use super::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme, rigid};
 use crate::dynamics::gauge::{Gauge, Return};
 use crate::noise::{BoxMuller, Precision};
@@ -64,6 +66,21 @@ impl<'a> Scheme for Any<'a> {
             (Self::Metropolis(mala), _) => one(mala, &mut (), walk, step, None),
             (Self::Rigid(rigid), Some(room)) => one(rigid, room, walk, step, None),
             _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn leap<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, steps: Range<u64>, size: Step) -> bool
+    where
+        S: Simd,
+        T: Element + BoxMuller,
+        V: Potential,
+        Q: Precision<T>,
+    {
+        let is_descent = matches!(self, Self::EulerMaruyama) && size.temperature <= 0.0 && walk.metric.is_none();
+        is_descent && {
+            let walkers = (walk.first, &walk.lanes);
+            walk.potential.descend::<S, T>(&mut walk.worker, &mut walk.x, walkers, steps, size.h)
         }
     }
 

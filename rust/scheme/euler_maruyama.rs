@@ -42,7 +42,7 @@ where
     V: Potential,
     Q: Precision<T>,
 {
-    walk.potential.attend::<S, T>(&mut walk.worker, walk.first, step);
+    walk.potential.attend::<S, T>(&mut walk.worker, (walk.first, &walk.lanes), step);
     let is_still = size.temperature <= 0.0 && walk.potential.is_drawn();
     let unit = Walk::<S, T, V, Q>::unit(dim);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, dim);

@@ -13,6 +13,8 @@ pub use leimkuhler_matthews::LeimkuhlerMatthews;
 pub use metropolis::Metropolis;
 pub use rigid::Rigid;
 
+use std::ops::Range;
+
 use crate::noise::{BoxMuller, Precision};
 use crate::potential::Potential;
 use crate::simd::{Element, Simd};
@@ -40,6 +42,20 @@ pub trait Scheme: Copy + Send + Sync {
         Q: Precision<T>,
     {
         let _ = (room, walk, step);
+    }
+
+    /// Moves every walker of the block through several steps, nobody looking on, if there is a way that is better than one step
+    /// after another; says whether it has.
+    #[inline(always)]
+    fn leap<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, steps: Range<u64>, size: Step) -> bool
+    where
+        S: Simd,
+        T: Element + BoxMuller,
+        V: Potential,
+        Q: Precision<T>,
+    {
+        let _ = (walk, steps, size);
+        false
     }
 
     /// Moves every walker of the block from x before `step` to x after it.

@@ -10,6 +10,7 @@
 //! - `gradients`: a gradient is the derivative of its value.
 //! - `tapes`: tapes by hand and at random, and what they mean.
 //! - `programs`: a program computes what its tape means, at every level and for any number of walkers.
+//! - `alone`: closed forms that move walkers one by one: a step by hand, and what is refused.
 //! - `refusals`: a tape that cannot be run is refused by instruction, with the remedy.
 //! - `formulas`: single steps against the schemes' formulas.
 //! - `arrangements`: results do not depend on how a run is laid out.
@@ -26,6 +27,7 @@
 #![allow(clippy::inline_always, reason = "a job is only compiled for its instruction set if it is inlined")]
 #![allow(missing_docs, reason = "a test says its promise in its name")]
 
+mod alone;
 mod arithmetic;
 mod arrangements;
 mod bits;

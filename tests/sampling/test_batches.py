@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy
 from batches_reference import batch, walk
+from descent_reference import by_differences, by_torch
 from langevin_ib import _core
 from langevin_ib.errors import DivergenceError, InvalidArgumentError
 from langevin_ib.process import Process
@@ -300,20 +301,6 @@ class TestGivenBatches:
             sampled(lib.SGD()).batches()
         with pytest.raises(InvalidArgumentError, match="is for 9 steps, not steps=10"):
             sampled(lib.SGD(given=lib.GivenBatches(rows=[[1]] * 9))).resume(1, progress=False)
-
-
-def by_differences(loss, theta: np.ndarray) -> np.ndarray:
-    """The gradient of a function of a NumPy array, by central differences."""
-    ends = [[loss(theta + sign * 1e-5 * unit, np) for sign in (1, -1)] for unit in np.eye(len(theta))]
-    return np.array([(ahead - behind) / 2e-5 for ahead, behind in ends])
-
-
-def by_torch(loss, theta: np.ndarray) -> np.ndarray:
-    """The same by automatic differentiation."""
-    torch = pytest.importorskip("torch")
-    point = torch.tensor(theta, requires_grad=True)
-    loss(point, torch).backward()
-    return point.grad.numpy()
 
 
 @pytest.mark.parametrize(("differentiate", "tolerance"), [(by_differences, 1e-8), (by_torch, 1e-12)])

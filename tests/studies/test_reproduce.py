@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from functools import cache
 
 import langevin_ib as lib
 import numpy as np
@@ -14,6 +15,15 @@ from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.studies.experiments import FIGURES, arms, explain
 
 SHORT = {"steps": 30, "progress": False}
+
+ARMS = 7
+"""Those of Figure 5, controls among them."""
+
+
+@cache
+def short(name: str):
+    """A figure of one seed and few iterations."""
+    return lib.reproduce(name, seeds=1, **SHORT)
 
 
 class TestPromises:
@@ -50,16 +60,16 @@ class TestProgressAndInterruption:
         told: list[tuple[int, int]] = []
         lib.reproduce("fig5", seeds=2, steps=30, progress=lambda made, steps: told.append((made, steps)))
         made = [each for each, _ in told]
-        assert {steps for _, steps in told} == {2 * 3 * 30}
+        assert {steps for _, steps in told} == {2 * ARMS * 30}
         assert made == sorted(made)
-        assert made[-1] == 180
+        assert made[-1] == 2 * ARMS * 30
 
     def test_what_is_done_is_kept(self, monkeypatch) -> None:
         calls, right = [], arms.sample
 
         def stopped(*arguments, **settings):
             calls.append(0)
-            if len(calls) > 3:
+            if len(calls) > ARMS:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
@@ -77,10 +87,10 @@ class TestProgressAndInterruption:
         reason="Ctrl-C is ignored, or somebody else's",
     )
     def test_ctrl_c_within_a_run_keeps_the_seeds_that_are_done(self) -> None:
-        steps, sent = 20_000, []
+        steps, sent = 10_000, []
 
         def press(made: int, _: int) -> None:
-            if made > 3 * steps and not sent:
+            if made > ARMS * steps and not sent:
                 sent.append(made)
                 os.kill(os.getpid(), signal.SIGINT)
 
@@ -162,7 +172,7 @@ class TestCommandLine:
 
         def stopped(*arguments, **settings):
             calls.append(0)
-            if len(calls) > 3:
+            if len(calls) > ARMS:
                 raise KeyboardInterrupt
             return right(*arguments, **settings)
 
@@ -176,7 +186,7 @@ class TestCommandLine:
 class TestEveryFigure:
     @pytest.mark.parametrize("name", list(FIGURES))
     def test_measures_and_draws_and_says_what_it_shows(self, name) -> None:
-        made = lib.reproduce(name, seeds=1, **SHORT)
+        made = short(name)
         assert made.measured
         assert all(each.values.shape == (1,) for each in made.measured)
         assert made.sentence.endswith(".")
@@ -206,7 +216,7 @@ class TestPublishedCurves:
         arrays = {f"{name}_{each}": np.ones((3, columns)).squeeze() for each, columns in curves.items()}
         np.savez(tmp_path / "saved.npz", **arrays, **{f"{name}_steps": np.array([1, 10, 30])})
         monkeypatch.delenv(self.VARIABLE, raising=False)
-        made = lib.reproduce(name, seeds=1, **SHORT)
+        made = short(name)
         assert self.black(made) == 0
         monkeypatch.setenv(self.VARIABLE, str(tmp_path / "saved.npz"))
         # Largest, median and least of several; the two singular values that were published.
@@ -214,7 +224,7 @@ class TestPublishedCurves:
 
     def test_a_file_that_cannot_be_read_is_named(self, tmp_path, monkeypatch) -> None:
         (tmp_path / "saved.npz").write_text("nothing", encoding="utf-8")
-        made = lib.reproduce("fig5", seeds=1, **SHORT)
+        made = short("fig5")
         for path in (tmp_path / "saved.npz", tmp_path / "none.npz"):
             monkeypatch.setenv(self.VARIABLE, str(path))
             with pytest.raises(lib.errors.ArchiveError, match=f"{self.VARIABLE}=.*unset it"):

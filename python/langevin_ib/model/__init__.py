@@ -1,6 +1,7 @@
 """What a user describes: parameters, predictor, loss, the symmetry that both share, metric, slice and data."""
 
 from .algebra import Span, numeric, overlapping
+from .expressions import singular_values
 from .fresh import Fresh
 from .group import Form, compact_part, is_translation, self_adjoint_parts, vector_field
 from .metric import Metric, Rows, checked_metric, metric_for, tidied
@@ -26,6 +27,7 @@ __all__ = [
     "overlapping",
     "parameters",
     "self_adjoint_parts",
+    "singular_values",
     "tidied",
     "vector_field",
 ]

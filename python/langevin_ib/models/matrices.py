@@ -13,7 +13,7 @@ import sympy
 
 from ..checks import checked_int
 from ..model import Model, Scaling, parameters
-from ..model.expressions import NO_DATA
+from ..model.expressions import MOST_COLUMNS, NO_DATA, singular_values
 from .factors import Loss, Matrix, named, square_of, symbols_of, symmetries
 from .losses import flattened, indexed, loss_of, refuse_beside_data, regression, scaling_of
 
@@ -92,7 +92,8 @@ def matrix_factorization(
     Model
         With parameters u00, u01, ... (row, column), v00, ..., predictor "T00", "T01", ... and the observables "norm" =
         sqrt(sum T_ij**2), "imbalance0", ... = |U_a|**2 - |V_a|**2 of the columns, and for rank 2 the singular values of
-        T "sigma1" >= "sigma2" and "angle" = atan2(sigma2, sigma1), which have no value at T = 0.
+        T "sigma1" >= "sigma2" and "angle" = atan2(sigma2, sigma1), which have no value at T = 0. For higher ranks these
+        are "sigma1", "sigma2", ..., `singular_values`, if T has no more than eight rows or eight columns.
 
     Raises
     ------
@@ -116,6 +117,9 @@ def matrix_factorization(
         observables[f"imbalance{a}"] = square_of(left[:, a]) - square_of(right[:, a])
     if rank == 2:
         observables |= _singular_values(left, right, product)
+    elif rank > 2 and min(m, n) <= MOST_COLUMNS:
+        values = singular_values(product)[:rank]
+        observables |= {f"sigma{number}": value for number, value in enumerate(values, start=1)}
     if data is None:
         the_loss, arrays = loss_of(product, target, loss), NO_DATA
     else:

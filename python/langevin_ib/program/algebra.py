@@ -29,6 +29,10 @@ class Algebra(Graph):
     rows: in the end they are applied once, to the sum. Nothing else is expanded, factored or reordered.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._conditions: dict[Node, bool] = {}
+
     def constant(self, value: Fraction | int) -> Node:
         """Return a number."""
         return self.node("constant", (), limited(Fraction(value)))
@@ -222,11 +226,16 @@ class Algebra(Graph):
         return self.node("select", (condition, chosen, other))
 
     def _is_condition(self, a: Node) -> bool:
-        """Whether a node is 1 or 0 by the way it is made."""
-        op, args = self.ops[a], self.args[a]
-        if op == "sub":
-            return self.constant_value(args[0]) == 1 and self._is_condition(args[1])
-        return op in ("less", "less_equal") or (op in ("mul", "max") and all(map(self._is_condition, args)))
+        """Whether a node is 1 or 0 by the way it is made; of each node that is found out once."""
+        known = self._conditions.get(a)
+        if known is None:
+            op, args = self.ops[a], self.args[a]
+            if op == "sub":
+                known = self.constant_value(args[0]) == 1 and self._is_condition(args[1])
+            else:
+                known = op in ("less", "less_equal") or (op in ("mul", "max") and all(map(self._is_condition, args)))
+            self._conditions[a] = known
+        return known
 
     def both(self, first: Node, second: Node) -> Node:
         """Return the condition that two conditions (1 or 0) hold."""

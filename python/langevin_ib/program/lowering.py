@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
-from ..model.expressions import sketch
+from ..model.expressions import SingularValue, sketch
 from .algebra import Algebra
 from .columns import Columns
 from .conditions import CONDITIONS, heaviside, piecewise, relation
@@ -20,6 +20,7 @@ from .graph import Node, Origin
 from .idioms import log_of, product_with_exponentials
 from .indexing import Scope, entry, index_column
 from .rewriting import HINTS, REWRITTEN
+from .singular import singular_values
 from .summation import depends, nested, scope_of, total, written_out
 from .terms import product_of, sum_of
 
@@ -49,7 +50,7 @@ _FUNCTIONS: dict[type[sympy.Basic], str] = {
 }
 _NOT_REAL = (sympy.I, sympy.nan, sympy.oo, -sympy.oo, sympy.zoo)
 _WITH_PARTS = (
-    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.log, sympy.Heaviside),
+    *(sympy.Add, sympy.Mul, sympy.Pow, sympy.log, sympy.Heaviside, SingularValue),
     *(Relational, *CONDITIONS, *_FUNCTIONS, *REWRITTEN),
 )
 
@@ -76,6 +77,7 @@ class Lowering:
         self._known: dict[sympy.Basic, Node] = {}
         self._numbers: set[sympy.Basic] = set()
         self._inner: dict[Scope, Lowering] = {}
+        self._singular_values: dict[tuple[int, ...], list[Node]] = {}
         self._parts = 0
 
     def within(self, scope: Scope) -> Lowering:
@@ -145,6 +147,8 @@ class Lowering:
                 return self._sum(part)
             case sympy.Indexed():
                 return entry(self.graph, self.columns.data, part, self.scope)
+            case SingularValue():
+                return self._singular_value(part, args)
         return self._function(part, args)
 
     def _is_new_number(self, part: sympy.Basic) -> bool:
@@ -173,6 +177,14 @@ class Lowering:
         if isinstance(part, (sympy.Symbol, sympy.Idx)):
             return self._symbol(part)
         raise _unsupported(part)
+
+    def _singular_value(self, part: sympy.Basic, args: list[Node]) -> Node:
+        number, rows, columns = (int(each) for each in part.args[:3])
+        key = rows, columns, *args[3:]
+        known = self.root._singular_values
+        if key not in known:
+            known[key] = singular_values(self.graph, rows, columns, args[3:])
+        return known[key][number - 1]
 
     def _symbol(self, symbol: sympy.Basic) -> Node:
         if symbol in self._coordinates:

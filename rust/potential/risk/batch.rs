@@ -94,18 +94,21 @@ pub struct Picks {
 
 impl Picks {
     /// The most rows that a walker has.
+    #[inline]
     #[must_use]
     pub fn most(&self) -> usize {
         self.rows.len() / self.walkers.max(1)
     }
 
     /// How many walkers there are.
+    #[inline]
     #[must_use]
     pub fn walkers(&self) -> usize {
         self.walkers
     }
 
     /// How much a walker's row at one place counts.
+    #[inline]
     #[must_use]
     pub fn weight(&self, place: usize, walker: usize) -> f64 {
         let at = place * self.walkers + walker;
@@ -114,12 +117,13 @@ impl Picks {
     }
 
     /// The rows of all walkers at one place in the batch.
+    #[inline]
     #[must_use]
     pub fn at(&self, place: usize) -> &[u32] {
         &self.rows[place * self.walkers..(place + 1) * self.walkers]
     }
 
-    /// Draws the batches of `walkers`, the first and how many, a multiple of [`LANES`], at a step.
+    /// Draws the batches of `walkers`, the first and how many, a multiple of [`LANES`] or one, at a step.
     #[inline(always)]
     pub fn draw<S: Simd>(
         &mut self,
@@ -129,6 +133,9 @@ impl Picks {
         (first, walkers): (u64, usize),
         step: u64,
     ) {
+        if matches!(batch, Batch::Full) && self.walkers == walkers {
+            return;
+        }
         self.walkers = walkers;
         self.rows.clear();
         match *batch {
@@ -138,7 +145,7 @@ impl Picks {
                 self.rows.resize(size * walkers, NONE);
                 for eight in (0..walkers).step_by(LANES) {
                     self.draw_words::<S>(noise, Stream::Rows, first + eight as u64, step, size);
-                    for lane in 0..LANES {
+                    for lane in 0..LANES.min(walkers) {
                         if matches!(batch, Batch::Draws(_)) {
                             self.draws(eight + lane, size, count);
                         } else {
@@ -160,7 +167,7 @@ impl Picks {
                 let below = (chance * 2.0_f64.powi(64)) as u64;
                 for eight in (0..walkers).step_by(LANES) {
                     self.draw_words::<S>(noise, Stream::Mask, first + eight as u64, step, count);
-                    (0..LANES).for_each(|lane| self.masked(eight + lane, count, below));
+                    (0..LANES.min(walkers)).for_each(|lane| self.masked(eight + lane, count, below));
                 }
             }
         }
@@ -181,10 +188,15 @@ impl Picks {
         }
     }
 
-    /// Draws some words for eight walkers.
+    /// Draws some words for eight walkers, or for the one that there is.
     fn draw_words<S: Simd>(&mut self, noise: &Noise, stream: Stream, first: u64, step: u64, count: usize) {
-        self.words.resize(count.next_multiple_of(2), [0; LANES]);
-        S::call(Draw { noise, stream, first, step, words: &mut self.words });
+        if self.walkers == 1 {
+            self.words.resize(count.next_multiple_of(2 * LANES), [0; LANES]);
+            S::call(DrawOne { noise, stream, walker: first, step, words: &mut self.words });
+        } else {
+            self.words.resize(count.next_multiple_of(2), [0; LANES]);
+            S::call(Draw { noise, stream, first, step, words: &mut self.words });
+        }
     }
 
     fn draws(&mut self, walker: usize, size: usize, count: usize) {
@@ -231,7 +243,7 @@ impl Picks {
         self.orders.clear();
         for eight in (0..walkers).step_by(LANES) {
             self.draw_words::<S>(noise, Stream::Order, first + eight as u64, epoch, count);
-            for lane in 0..LANES {
+            for lane in 0..LANES.min(walkers) {
                 let start = self.orders.len();
                 self.orders.extend(0..count as u32);
                 let order = &mut self.orders[start..];
@@ -270,6 +282,35 @@ impl<S: Simd> Routine<S> for Draw<'_> {
                 let mut lanes = [0.0; LANES];
                 S::F64::from_bits(bits).store(&mut lanes);
                 *words = lanes.map(f64::to_bits);
+            }
+        }
+    }
+}
+
+/// Words of one walker, eight pairs at a time.
+struct DrawOne<'a> {
+    noise: &'a Noise,
+    stream: Stream,
+    walker: u64,
+    step: u64,
+    words: &'a mut [[u64; LANES]],
+}
+
+impl<S: Simd> Routine<S> for DrawOne<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { noise, stream, walker, step, words } = self;
+        let mut lanes = [0.0; LANES];
+        for (eight, words) in words.chunks_exact_mut(2 * LANES).enumerate() {
+            let counters = noise::pairs(walker, eight * LANES);
+            let (one, two) = noise.words::<S::F64>(&counters, Address { stream, step, pair: 0 });
+            for (turn, bits) in [one, two].into_iter().enumerate() {
+                S::F64::from_bits(bits).store(&mut lanes);
+                for (pair, word) in words.chunks_exact_mut(2).zip(lanes) {
+                    pair[turn][0] = word.to_bits();
+                }
             }
         }
     }

@@ -92,7 +92,10 @@ impl Table {
         self.labels.entries.len().max(self.inputs.entries.len())
     }
 
-    fn row(&self, number: u32) -> &[f64] {
+    /// The entries of a row.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, number: u32) -> &[f64] {
         &self.numbers[number as usize * self.width..][..self.width]
     }
 }

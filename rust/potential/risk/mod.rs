@@ -4,21 +4,26 @@
 //! - `given`: batches that somebody else has drawn.
 //! - `feed`: the entries of these rows, with the noise on labels, or drawn afresh.
 //! - `row`: the loss of a row, as a tape or in closed form; [`layer`]: a layer of rectified units.
+//! - [`alone`]: closed forms that move walkers one by one.
 //!
 //! What a walker sees is a function of the key, its number and the step alone, as all noise is. It is drawn in double precision
 //! whatever the precision of the states, so that a run in single precision sees the same rows.
 
+pub mod alone;
 pub mod batch;
 mod feed;
 mod given;
 pub mod layer;
 mod row;
 
+pub use alone::Alone;
 pub use batch::Batch;
 pub use feed::{Law, Table};
 pub use given::Given;
 pub use layer::Layer;
 pub use row::{Row, Source};
+
+use std::ops::Range;
 
 use self::batch::Picks;
 use self::feed::Feed;
@@ -62,8 +67,11 @@ impl Risk {
         if rest.as_ref().is_some_and(|rest| (rest.dim(), rest.outputs()) != (dim, dim)) || dim == 0 {
             return Err(Error::invalid(format!("risk: the tape of the rest needs {dim} inputs and outputs")));
         }
-        row.check(dim, table.width())?;
+        if rest.is_some() && matches!(row, Row::Alone(_)) {
+            return Err(Error::invalid("risk: walkers that move one by one have no tape of the rest"));
+        }
         batch.check(&table)?;
+        row.check(dim, &table, &batch)?;
         Ok(Self { rest, row, dim, table, batch, scale, noise })
     }
 
@@ -78,10 +86,11 @@ impl Risk {
     pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         Worker {
             rest: self.rest.as_ref().map(Program::evaluator),
-            row: self.row.worker(),
+            row: self.row.worker(&self.table),
             picks: Picks::default(),
             feed: Feed::empty(),
             first: 0,
+            live: 0..0,
             step: 0,
             sums: Vec::new(),
         }
@@ -95,7 +104,32 @@ impl Risk {
         x: &[T::Pack<S>],
         gradients: &mut [T::Pack<S>],
     ) {
-        S::call(Sum { risk: self, worker, x, gradients });
+        if let row::Worker::Alone(room) = &mut worker.row {
+            let walkers = (worker.first, worker.live.clone());
+            S::call(Slopes { room, seen: self.seen(), x, gradients, walkers, step: worker.step });
+        } else {
+            S::call(Sum { risk: self, worker, x, gradients });
+        }
+    }
+
+    /// Moves walkers one by one through some steps of length h, if that is how they move, and says whether it has. They are the
+    /// lanes of `x`, the first of which has this number.
+    #[inline(always)]
+    pub fn descend<S: Simd, T: Element>(
+        &self,
+        worker: &mut Worker<'_, S, T>,
+        x: &mut [T::Pack<S>],
+        walkers: (u64, Range<usize>),
+        steps: Range<u64>,
+        h: f64,
+    ) -> bool {
+        let row::Worker::Alone(room) = &mut worker.row else { return false };
+        S::call(Descend { room, seen: self.seen(), x, walkers, steps, h });
+        true
+    }
+
+    fn seen(&self) -> alone::Seen<'_> {
+        alone::Seen { table: &self.table, batch: &self.batch, noise: &self.noise, scale: self.scale }
     }
 }
 
@@ -105,16 +139,17 @@ pub struct Worker<'a, S: Simd, T: Element> {
     row: row::Worker<'a, S, T>,
     picks: Picks,
     feed: Feed<T::Pack<S>>,
-    /// The number of the first walker.
+    /// The number of the first walker, and which of them are somebody's.
     first: u64,
+    live: Range<usize>,
     step: u64,
     sums: Vec<T::Pack<S>>,
 }
 
 impl<S: Simd, T: Element> Worker<'_, S, T> {
     /// Hears which walkers and which step come next.
-    pub fn attend(&mut self, first: u64, step: u64) {
-        (self.first, self.step) = (first, step);
+    pub fn attend(&mut self, (first, live): (u64, &Range<usize>), step: u64) {
+        (self.first, self.live, self.step) = (first, live.clone(), step);
     }
 }
 
@@ -131,7 +166,7 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
     #[inline(always)]
     fn run(self) {
         let Self { risk, worker, x, gradients } = self;
-        let Worker { rest, row, picks, feed, first, step, sums } = worker;
+        let Worker { rest, row, picks, feed, first, step, sums, .. } = worker;
         let (packs, lanes) = (x.len() / risk.dim(), T::Pack::<S>::LANES);
         picks.draw::<S>(&risk.noise, &risk.batch, risk.table.rows(), (*first, packs * lanes), *step);
         sums.clear();
@@ -154,5 +189,43 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
                 }
             }
         }
+    }
+}
+
+/// Many steps of walkers that move one by one.
+struct Descend<'a, 'w, S: Simd, T: Element> {
+    room: &'a mut alone::Room<'w, S, T>,
+    seen: alone::Seen<'a>,
+    x: &'a mut [T::Pack<S>],
+    walkers: (u64, Range<usize>),
+    steps: Range<u64>,
+    h: f64,
+}
+
+impl<S: Simd, T: Element> Routine<S> for Descend<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.room.descend(self.seen, self.x, self.walkers, self.steps, self.h);
+    }
+}
+
+/// Their gradients alone.
+struct Slopes<'a, 'w, S: Simd, T: Element> {
+    room: &'a mut alone::Room<'w, S, T>,
+    seen: alone::Seen<'a>,
+    x: &'a [T::Pack<S>],
+    gradients: &'a mut [T::Pack<S>],
+    walkers: (u64, Range<usize>),
+    step: u64,
+}
+
+impl<S: Simd, T: Element> Routine<S> for Slopes<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.room.gradients(self.seen, self.x, self.gradients, self.walkers, self.step);
     }
 }

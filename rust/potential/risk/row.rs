@@ -1,6 +1,8 @@
 //! The loss of one row: a tape, or a closed form of what is made of the row.
 
+use super::alone::{self, Alone};
 use super::layer::{Four, Layer, ROWS, teach};
+use super::{Batch, Table};
 use crate::error::{Error, Result};
 use crate::potential::program::{Evaluator, Program, Rows};
 use crate::real::Real;
@@ -13,6 +15,8 @@ pub enum Row {
     Tape(Program),
     /// A layer, and where its rows come from.
     Layer(Layer, Source),
+    /// What moves walkers one by one.
+    Alone(Alone),
 }
 
 /// Where inputs and label of a layer come from.
@@ -28,11 +32,12 @@ pub enum Source {
 }
 
 impl Row {
-    /// Checks that it is a function of so many coordinates and entries.
+    /// Checks that it is a function of so many coordinates and of these rows.
     ///
     /// # Errors
     /// If it is not.
-    pub fn check(&self, dim: usize, width: usize) -> Result<()> {
+    pub fn check(&self, dim: usize, table: &Table, batch: &Batch) -> Result<()> {
+        let width = table.width();
         let fits = match self {
             Self::Tape(row) => (row.outputs(), row.dim()) == (dim, dim + width),
             Self::Layer(layer, source) => {
@@ -45,6 +50,7 @@ impl Row {
                 };
                 fits && layer.dim() == dim
             }
+            Self::Alone(alone) => return alone.check(dim, table, batch),
         };
         if fits {
             Ok(())
@@ -55,9 +61,10 @@ impl Row {
 
     /// One worker's registers and room.
     #[must_use]
-    pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
+    pub fn worker<S: Simd, T: Element>(&self, table: &Table) -> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => Worker::Tape(row.evaluator()),
+            Self::Alone(alone) => Worker::Alone(Box::new(alone.room(table))),
             Self::Layer(layer, source) => Worker::Layer(Room {
                 layer: *layer,
                 source,
@@ -76,6 +83,8 @@ pub enum Worker<'a, S: Simd, T: Element> {
     Tape(Evaluator<'a, S, T>),
     /// Room for a layer.
     Layer(Room<'a, S, T>),
+    /// Room for a walker.
+    Alone(Box<alone::Room<'a, S, T>>),
 }
 
 /// What a worker needs for a layer.
@@ -97,6 +106,8 @@ impl<S: Simd, T: Element> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => row.accumulate(x, rows, sums),
             Self::Layer(room) => room.accumulate(x, rows, sums),
+            // Those walkers are not moved in packs.
+            Self::Alone(_) => {}
         }
     }
 }

@@ -21,7 +21,7 @@ from ...model import Model
 from ...model.expressions import compiled, exact, rough_parts
 from ...model.meaning import LinearMap, is_invariant, is_unchanged, same_function
 from ..integrals import ANGLES, LogTable, Sphere, angular_integral, tabulated
-from ..line import Cells, integrate
+from ..line import Panels, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
 from .block_measure import BlockMeasure
@@ -261,7 +261,7 @@ class BlockStrength(Recomputed):
         return np.asarray(np.logaddexp(-losses[0] / self.request.T, -losses[1] / self.request.T))
 
     @cached_property
-    def cells(self) -> Cells:
+    def cells(self) -> Panels:
         """The law of the strength, whose nodes do further integrals."""
         return integrate(self.log_strength, [(0.0, math.inf)], [0.0])
 

@@ -149,7 +149,7 @@ class MatrixLaw(Recomputed):
             raise request.unsupported(
                 "beyond rank 2, and on the rigid slice of the diagonal group, only the norm is known, for a loss of "
                 "the norm",
-                "use GaugeFixed or Constrained(fixman=True) and rank 2",
+                "use GaugeFixed or Constrained(fixman=True) and rank 2, or method='sampling'",
             )
         if not self._loss_is(of_norm=False):
             raise request.unsupported("the loss is no function of the singular values", "use one of tr (T^T T), say")

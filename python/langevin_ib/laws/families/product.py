@@ -29,7 +29,7 @@ from scipy.special import erf, k0e, logsumexp
 from ...errors import UnsupportedModelError
 from ...model import Model
 from ...model.expressions import Data, compiled
-from ..line import Cells, LogWeight
+from ..line import LogWeight, Panels
 
 __all__ = ["Product", "imbalance", "norm", "parameter", "theta_closed_form", "theta_pushed_forward"]
 
@@ -150,7 +150,7 @@ class _Rule:
     log_core: float
 
     @classmethod
-    def of(cls, loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> _Rule:
+    def of(cls, loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> _Rule:
         """Take the nodes from the law of theta."""
         inner = cells.right[(cells.origin == 0.0) & (cells.sign > 0.0) & (cells.kappa > 0.0)]
         gap = float(inner[0])
@@ -161,7 +161,7 @@ class _Rule:
         return cls(weight_decay, temperature, theta, log_measure, gap, log_core)
 
 
-def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
+def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:
     """Return log of int exp(-l/T - lam r / 2T) dtheta / r, w.r.t. dq, r = sqrt(q^2 + 4 theta^2).
 
     `cells` hold the law of theta, whose nodes do the integral.
@@ -180,7 +180,7 @@ def _log_imbalance(rule: _Rule, q: FloatArray) -> FloatArray:
     return np.logaddexp(_summed(terms, q, rule.theta.size), core + rule.log_core)
 
 
-def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
+def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:
     """Return log of int exp(-l/T - lam (u^2 + theta^2/u^2) / 2T) dtheta / |u|, w.r.t. du.
 
     `cells` hold the law of theta, whose nodes do the integral.
@@ -204,7 +204,7 @@ def _log_parameter(rule: _Rule, u: FloatArray) -> FloatArray:
     return weight
 
 
-def norm(loss: Loss, weight_decay: float, temperature: float, cells: Cells) -> LogWeight:
+def norm(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:
     """Return log of exp(-lam N / 2T) int exp(-l((N/2) sin psi) / T) dpsi, w.r.t. dN; `cells` hold theta's law.
 
     The midpoint rule is doubled until it stands still, which it does geometrically fast, the integrand being analytic

@@ -3,7 +3,7 @@
 from .averages import Average, Function
 from .distribution import Density
 from .monotone import NotMonotoneError
-from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Cells, antiderivative
+from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels, antiderivative
 from .quadrature import Interval, LogWeight, integrate
 from .transformed import TransformedLaw
 
@@ -13,12 +13,12 @@ __all__ = [
     "TO_COEFFICIENTS",
     "WEIGHTS",
     "Average",
-    "Cells",
     "Density",
     "Function",
     "Interval",
     "LogWeight",
     "NotMonotoneError",
+    "Panels",
     "TransformedLaw",
     "antiderivative",
     "integrate",

@@ -15,7 +15,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from ...errors import InvalidArgumentError
-from .panels import Cells
+from .panels import Panels
 
 __all__ = ["Inversion", "uniforms"]
 
@@ -50,7 +50,7 @@ class _Quantiles:
     cubic: FloatArray
 
     @classmethod
-    def of(cls, cells: Cells, *, upper: bool) -> _Quantiles:
+    def of(cls, cells: Panels, *, upper: bool) -> _Quantiles:
         """Halve intervals until a cubic polynomial does in each; those in which it never does are left out."""
         outside = cells.above[1:] if upper else cells.below[:-1]
         (which,) = np.nonzero((cells.half > 0.0) & (cells.probability > _LEAST) & (outside < 0.5))
@@ -83,7 +83,7 @@ class _Quantiles:
 
 
 def _interpolated(
-    cells: Cells, cell: IndexArray, first: FloatArray, second: FloatArray, outside: FloatArray, *, upper: bool
+    cells: Panels, cell: IndexArray, first: FloatArray, second: FloatArray, outside: FloatArray, *, upper: bool
 ) -> tuple[_Columns, BoolArray]:
     """Return the cubic polynomials between two values of t in each of some cells, and which of them are good enough."""
     density, integral = cells.density_series[:, cell], cells.integral_series[:, cell]
@@ -111,12 +111,12 @@ def _interpolated(
 class Inversion:
     """The quantile function of a law, as tables for its two halves."""
 
-    cells: Cells
+    cells: Panels
     lower: _Quantiles
     upper: _Quantiles
 
     @classmethod
-    def of(cls, cells: Cells) -> Inversion:
+    def of(cls, cells: Panels) -> Inversion:
         """Make the tables."""
         return cls(cells, _Quantiles.of(cells, upper=False), _Quantiles.of(cells, upper=True))
 

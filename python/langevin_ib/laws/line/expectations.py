@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import InfiniteMomentError
 from .averages import Average, Function, Weighted
-from .panels import Cells
+from .panels import Panels
 
 __all__ = ["expectation", "require_moment", "tail_message"]
 
@@ -30,7 +30,7 @@ _NOTHING = 1e-17
 _ENVELOPE = np.linspace(0.0, 1.0, 9)
 
 
-def require_moment(cells: Cells, order: float, what: str) -> None:
+def require_moment(cells: Panels, order: float, what: str) -> None:
     """Refuse a moment that does not exist.
 
     Raises
@@ -57,7 +57,7 @@ def tail_message(what: str, exponents: tuple[float, float], order: float) -> str
     )
 
 
-def expectation(cells: Cells, function: Function) -> float:
+def expectation(cells: Panels, function: Function) -> float:
     """Return E f for a vectorised f.
 
     In each cell the product of f and of the density is developed in a series, and the cell is halved where that does
@@ -77,7 +77,7 @@ def expectation(cells: Cells, function: Function) -> float:
     return average.value()
 
 
-def _powers(cells: Cells) -> IndexArray:
+def _powers(cells: Panels) -> IndexArray:
     return np.flatnonzero((cells.half == 0.0) & (cells.probability > 0.0))
 
 
@@ -85,7 +85,7 @@ def _powers(cells: Cells) -> IndexArray:
 class _OverCells(Average):
     """The average over a law that is stored as panels."""
 
-    cells: Cells = field(kw_only=True)
+    cells: Panels = field(kw_only=True)
 
     def add_panels(self) -> None:
         cells = self.cells

@@ -16,7 +16,7 @@ from .averages import Function
 from .charts import Interval, LogWeight
 from .drawing import Inversion
 from .expectations import expectation, require_moment
-from .panels import Cells
+from .panels import Panels
 from .quadrature import integrate
 
 __all__ = ["IntegratedLaw"]
@@ -47,7 +47,7 @@ class IntegratedLaw:
     singularities: tuple[float, ...]
     breaks: FloatArray
     weight_error: float = 0.0
-    cells: Cells = field(init=False)
+    cells: Panels = field(init=False)
 
     def __post_init__(self) -> None:
         cells = integrate(self.log_weight, self.intervals, self.singularities, self.breaks)
@@ -142,7 +142,7 @@ class IntegratedLaw:
 class _Remembered:
     """The log of a weight, from the panels that it was integrated by."""
 
-    cells: Cells
+    cells: Panels
 
     def __call__(self, x: FloatArray) -> FloatArray:
         cells = self.cells

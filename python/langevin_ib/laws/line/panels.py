@@ -21,7 +21,7 @@ __all__ = [
     "SERIES",
     "TO_COEFFICIENTS",
     "WEIGHTS",
-    "Cells",
+    "Panels",
     "antiderivative",
 ]
 
@@ -58,7 +58,7 @@ def antiderivative(coefficients: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Panels:
     """Adjacent pieces of the line, ordered from left to right, each with a formula for the weight inside it.
 
     A point of a cell has the coordinate d = |x - origin|. In a *polynomial* cell the weight per log d is a Legendre

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InvalidArgumentError
 from .charts import INVISIBLE, Chart, Interval, LogWeight, Sweep, guarded, margin, require_finite_mass, survey
-from .panels import CHECK, CHECKED, LOBATTO, ORDER, SERIES, Cells
+from .panels import CHECK, CHECKED, LOBATTO, ORDER, SERIES, Panels
 
 __all__ = ["Interval", "LogWeight", "integrate"]
 
@@ -37,7 +37,7 @@ _NARROWEST = 1e-13  # a panel in log d
 
 def integrate(
     log_weight: LogWeight, intervals: Sequence[Interval], singularities: Sequence[float], breaks: ArrayLike = ()
-) -> Cells:
+) -> Panels:
     """Integrate exp(log_weight) over `intervals`.
 
     Parameters
@@ -54,7 +54,7 @@ def integrate(
 
     Returns
     -------
-    Cells
+    Panels
         The integral and everything that follows from it, with a bound on its error: mostly about 1e-13 for piecewise
         analytic weights with singularities |x|**-a, a < 1, or log|x| at 0; at another point s, x - s is only known to
         the spacing of doubles, and the error of |x - s|**-a is about 1e-10 for a = 1/2.
@@ -81,7 +81,7 @@ def integrate(
     for sweep in sweeps:
         pieces = _pieces(log_weight, sweep, level, places)
         blocks.extend(pieces if sweep.chart.sign > 0 else [_reversed(piece) for piece in reversed(pieces)])
-    return Cells(**{key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]})
+    return Panels(**{key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]})
 
 
 def _text(intervals: Sequence[Interval]) -> str:
@@ -127,7 +127,7 @@ def _empty_cell(chart: Chart, end: float) -> dict[str, FloatArray]:
 def _block(
     chart: Chart, end: float, *, outer: bool, kappa: float, log_mass: float, log_error: float
 ) -> dict[str, FloatArray]:
-    """One power cell as the columns of `Cells`; `end` is the log of the end of d at which the power law starts."""
+    """One power cell as the columns of `Panels`; `end` is the log of the end of d at which the power law starts."""
     reach = math.inf if chart.open else math.exp(chart.far)
     distances = (math.exp(end), reach) if outer else (0.0, math.exp(end))
     left, right = sorted(chart.origin + chart.sign * d for d in distances)

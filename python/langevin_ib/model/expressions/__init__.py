@@ -22,13 +22,16 @@ from .landmarks import landmarks
 from .numpy_code import numpy_function
 from .parts import degree_of, has_part, is_small, parts_of, symbols_of, terms_of_product
 from .pieces import SMOOTH, is_rough, rough_parts
+from .singular import MOST_COLUMNS, SingularValue, singular_values
 from .sketch import sketch
 
 __all__ = [
     "DATA_TOLERANCE",
+    "MOST_COLUMNS",
     "NO_DATA",
     "SMOOTH",
     "Data",
+    "SingularValue",
     "canonical_text",
     "checked_array",
     "checked_expression",
@@ -58,6 +61,7 @@ __all__ = [
     "rough_parts",
     "same_expression",
     "scalar_expression",
+    "singular_values",
     "sketch",
     "symbols_of",
     "terms_of_product",

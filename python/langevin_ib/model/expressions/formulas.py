@@ -13,6 +13,7 @@ from sympy.logic.boolalg import Boolean
 from ...checks import shown
 from ...errors import ArchiveError
 from .parts import parts_of
+from .singular import SingularValue
 
 __all__ = ["Tree", "integer_from", "integer_tree", "read_tree", "tree_of"]
 
@@ -34,7 +35,7 @@ _OF_NUMBERS = (
     *(sympy.sinh, sympy.cosh, sympy.tanh, sympy.coth, sympy.sech, sympy.csch),
     *(sympy.asinh, sympy.acosh, sympy.atanh, sympy.acoth),
     *(sympy.gamma, sympy.loggamma, sympy.polygamma, sympy.beta, sympy.zeta),
-    *(sympy.besselj, sympy.bessely, sympy.besseli, sympy.besselk),
+    *(sympy.besselj, sympy.bessely, sympy.besseli, sympy.besselk, SingularValue),
 )
 _COMPARISONS = (sympy.Eq, sympy.Ne, sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
 _CONNECTIVES = (sympy.And, sympy.Or, sympy.Not, sympy.ITE)

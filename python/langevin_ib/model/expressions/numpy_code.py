@@ -12,6 +12,8 @@ from typing import Any
 import sympy
 from sympy.printing.numpy import SciPyPrinter
 
+from .singular import NUMPY_FUNCTIONS
+
 __all__ = ["numpy_function"]
 
 
@@ -82,7 +84,7 @@ def numpy_function(
     -1.0
     """
     formulas = [_without_overflow(formula) for formula in formulas]
-    own = dict(functions or {})
+    own = {**NUMPY_FUNCTIONS, **(functions or {})}
     names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
     # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
     function: Callable[..., list[Any]] = sympy.lambdify(

@@ -1,4 +1,4 @@
-"""What the core has to know of a risk and its batches: two tapes, the rows, and how they are drawn."""
+"""What the core has to know of a risk and its batches: tapes or a closed form, the rows, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from ... import _core
+from ...errors import UnsupportedModelError
 from ...model import Fresh, Model
 from ...process import SGD, FreshRows, GivenBatches, Risk, decay
 from ...program import Program, Tape
 from .layers import Layer, teacher_of
+from .one_by_one import closed_form_of, closed_form_of_risk, drawn_factors
 
-__all__ = ["examples_of"]
+__all__ = ["descent_of", "examples_of"]
 
 if TYPE_CHECKING:
     Batch = tuple[str, int, float]
+    Row = _core.Tape | _core._Layer | _core._Alone
 
 
 def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
@@ -28,19 +32,15 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
         If the loss of the model is no mean over rows, or cannot be compiled.
     """
     risk = Risk.of(model)
-    rest = risk.rest + model.confinement + decay(dynamics.weight_decay, model)
-    around = None if rest == 0 else _crossing(Program(model.parameters, rest, model.data).gradient)
+    rest = _rest(model, risk, dynamics)
     if model.fresh is not None and dynamics.given is None:
-        return _fresh(model, model.fresh, dynamics, around)
+        return _fresh(model, model.fresh, dynamics, rest)
     batch, size = _batch(dynamics, len(risk.table))
-    layer, labels, table = Layer.of(risk), risk.noise(_noise_of(dynamics)), risk.table
-    order = list(range(len(labels))) if layer is None else [risk.symbols.index(symbol) for symbol in layer.entries]
-    if not _keeps_order(order, labels):
-        layer, order = None, list(range(len(labels)))
-    labels, table = [labels[k] for k in order], table[:, order]
+    labels = risk.noise(_noise_of(dynamics))
+    row, table, labels = closed_form_of_risk(risk, rest, labels) or _rows(risk, labels)
     return {
-        "rest": around,
-        "row": _crossing(risk.gradient) if layer is None else (layer.inputs, layer.units, layer.factor, []),
+        "rest": _around(model, rest, row),
+        "row": row,
         "table": table,
         "labels": labels,
         "inputs": [0.0] * table.shape[1],
@@ -51,14 +51,65 @@ def examples_of(model: Model, dynamics: SGD) -> _core.Examples:
     }
 
 
-def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: _core.Tape | None) -> _core.Examples:
+def descent_of(model: Model, dynamics: SGD) -> _core.Examples | None:
+    """Return the same for gradient descent on all rows, or without any, if there is a closed form for it; else None."""
+    if model.data:
+        try:
+            risk = Risk.of(model)
+        except UnsupportedModelError:
+            return None
+        closed = closed_form_of_risk(risk, _rest(model, risk, dynamics), [0.0] * len(risk.symbols))
+    else:
+        closed = closed_form_of(model, model.confinement + decay(dynamics.weight_decay, model))
+    if closed is None:
+        return None
+    row, table, labels = closed
+    return {
+        "rest": None,
+        "row": row,
+        "table": table,
+        "labels": labels,
+        "inputs": labels,
+        "law": "normal",
+        "batch": ("full", 0, 0.0),
+        "scale": 1.0 / len(table) if model.data else 1.0,
+        "given": None,
+    }
+
+
+def _rest(model: Model, risk: Risk, dynamics: SGD) -> sympy.Expr:
+    """Return what is no part of the mean."""
+    return risk.rest + model.confinement + decay(dynamics.weight_decay, model)
+
+
+def _around(model: Model, rest: sympy.Expr, row: Row) -> _core.Tape | None:
+    """Return the gradient of what is no part of the mean, unless there is none or the closed form of a row has it."""
+    is_alone = isinstance(row, dict) and "order" in row
+    return None if rest == 0 or is_alone else _crossing(Program(model.parameters, rest, model.data).gradient)
+
+
+def _rows(risk: Risk, labels: list[float]) -> tuple[Row, NDArray[np.float64], list[float]]:
+    """Return the loss of a row, the rows as it takes them, and the noise on their entries."""
+    layer = Layer.of(risk)
+    if layer is not None:
+        order = [risk.symbols.index(symbol) for symbol in layer.entries]
+        if _keeps_order(order, labels):
+            closed = (layer.inputs, layer.units, layer.factor, list[float]())
+            return closed, risk.table[:, order], [labels[k] for k in order]
+    return _crossing(risk.gradient), risk.table, labels
+
+
+def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: sympy.Expr) -> _core.Examples:
     """Return the same for rows that are drawn afresh: a full batch of zeros, to which everything is added."""
     rows, size = FreshRows.of(model, dynamics.label_noise), dynamics.batch_size or 1
-    layer = Layer.of(rows.risk)
-    closed = None if layer is None else (layer.inputs, layer.units, layer.factor, _source(layer, rows))
+    row: Row | None = drawn_factors(rows, rest, fresh.law)
+    layer = Layer.of(rows.risk) if row is None else None
+    if layer is not None:
+        row = (layer.inputs, layer.units, layer.factor, _source(layer, rows))
+    row = row or _crossing(rows.gradient)
     return {
-        "rest": rest,
-        "row": closed or _crossing(rows.gradient),
+        "rest": _around(model, rest, row),
+        "row": row,
         "table": np.zeros((size, len(rows.inputs))),
         "labels": rows.labels,
         "inputs": rows.inputs,

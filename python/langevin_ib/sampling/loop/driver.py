@@ -15,7 +15,7 @@ from ...errors import InvalidArgumentError
 from ...observe import Observer
 from ...process import SGD, Ambient, Process
 from ...program import Program, Tape, first_failure
-from .batches import examples_of
+from .batches import descent_of, examples_of
 from .bound import bound_of, brought
 from .kernels import Kernel, kernel_of, watchable
 
@@ -174,8 +174,11 @@ def _made(process: Process) -> Driver:
         closed = (kernel.potential, kernel.constants, dynamics.weight_decay + kernel.weight_decay)
         return made(closed, program=None, kernel=kernel)
     program = Program(model.parameters, process.potential, model.data)
-    if isinstance(dynamics, SGD) and dynamics.is_noisy:
-        return made(examples_of(model, dynamics), program=program, kernel=None)
+    examples = None
+    if isinstance(dynamics, SGD):
+        examples = examples_of(model, dynamics) if dynamics.is_noisy else descent_of(model, dynamics)
+    if examples is not None:
+        return made(examples, program=program, kernel=None)
     tapes = (_crossing(program.gradient), _crossing(program.value_and_gradient))
     return made(tapes, program=program, kernel=None)
 

@@ -206,8 +206,10 @@ class Piecewise(Experiment):
             draw_published(curves, saved, f"train_{arm}")
         signals.set(xlabel="entry", ylabel="signal")
         curves.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error")
+        # Below is rounding, of the published arrays already at 1e-9.
+        curves.set_ylim(bottom=max(1e-12, curves.get_ylim()[0]))
         for ax in (signals, curves, others):
-            ax.legend(fontsize="x-small", frameon=False)
+            ax.legend(fontsize="x-small", frameon=False, loc="upper right" if ax is others else "best")
             ax.spines[["top", "right"]].set_visible(False)
         return paper
 

@@ -108,11 +108,11 @@ class Equilibria(Row):
     def relaxation(self, step_size: float) -> float:
         """Return the steps in which lambda comes nearer to its equilibrium by a factor e.
 
-        About it C = |U|² - |V|² is 2 |x|² times the distance of lambda, and changes in a step by -2 eta² (Tr S +
-        2 gamma |x|² / eta) times that.
+        About it C = |U|² - |V|² is 2 R times the distance of lambda, R = |U|² + |V|², and changes in a step by
+        -2 eta² (Tr S + 2 gamma R / eta) times that, S being the noise on U and V.
         """
         rest = self.expected
-        size = float(rest.x @ rest.x)
+        size = float(sum(x**2 for x, name in zip(rest.x, self.model.parameters, strict=True) if name in self.weights))
         return size / (step_size**2 * (float(rest.noise) + 2.0 * self.decay_per_step * size))
 
     def system(self) -> Model:

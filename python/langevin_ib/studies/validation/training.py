@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ...model import Model, Scaling, parameters
-from ...models import matrix_factorization
+from ...models import attention, matrix_factorization
 from .equilibria import Equilibria
 
 __all__ = ["training_rows"]
@@ -20,7 +21,7 @@ TEACHER = (1.0, -0.5, 0.8)
 
 
 def training_rows() -> list[Equilibria]:
-    """Return the rows: neurons with anisotropic inputs, one with weight decay, and a matrix of rank one."""
+    """Return the rows: neurons with anisotropic inputs, one with weight decay, a matrix of rank one, a softmax head."""
     inputs = np.random.default_rng(20260107).normal(size=(64, 3)) * np.sqrt([3.0, 1.0, 0.3])
     labels = inputs @ TEACHER
     # At a kink the theory has no expansion in eta, so that no row is near one.
@@ -44,7 +45,25 @@ def training_rows() -> list[Equilibria]:
             step_size=0.05,
             rivals={"the sides exchanged": -math.log(2.0) / 4.0},
         ),
+        _head(),
     ]
+
+
+def _head() -> Equilibria:
+    """Return a head with one column each of queries and keys, on isotropic tokens; softmax sees differences of keys."""
+    tokens = np.random.default_rng(20260108).normal(size=(256, 3, 2))
+    q, k, v = at = np.array([[0.9, 0.4], [0.5, -0.8], [1.0, 0.7]])
+    scores = np.exp((tokens[:, -1:] @ q) * (tokens @ k))
+    labels = np.sum(scores * (tokens @ v), axis=1) / scores.sum(axis=1)
+    row = Equilibria(
+        name="sgd-attention",
+        model=attention(2, 1, data=(tokens, labels)),
+        at=tuple(at.ravel().tolist()),
+        label_noise={"y": 1.0},
+        step_size=0.02,
+        walkers=64,
+    )
+    return replace(row, rivals={"the sides exchanged": -float(row.expected.shift[0])})
 
 
 def _neuron(inputs: FloatArray, labels: FloatArray, *, is_relu: bool = False) -> Model:

@@ -1,0 +1,134 @@
+//! Least squares of a linear model: the loss (c/2) (Σ_m X_m z_m − y)² of a row, z the product of the vectors entry by entry.
+//!
+//! A row is read twice while it is in first-level cache, for its residual and for the gradient, so that rows come once a step
+//! from wherever they are. Eight of them at a time are as many sums as it takes to hide how long one addition lasts; how many
+//! there are at a time changes no sum.
+
+use super::sight::Sight;
+use super::{Seen, packed, total};
+use crate::potential::risk::Table;
+use crate::real::Real;
+use crate::simd::{Element, Pack, Simd};
+
+/// Entries of a row are X and then y.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear;
+
+impl Linear {
+    /// Whether rows have so many entries and a label, which alone may be noisy.
+    #[must_use]
+    pub fn fits(length: usize, table: &Table) -> bool {
+        let are_labels = table.labels.entries.iter().all(|&(entry, _)| entry == length);
+        table.width() == length + 1 && are_labels && table.inputs.entries.is_empty()
+    }
+}
+
+/// Rows, and room for what becomes of them.
+pub struct Room<S: Simd, T: Element> {
+    /// X by rows, as packs.
+    features: Vec<T::Pack<S>>,
+    /// Products of the vectors.
+    weights: Vec<T::Pack<S>>,
+    /// The gradient by them.
+    sums: Vec<T::Pack<S>>,
+    /// Where the features of the rows that are seen start, their labels, and what their residuals are multiplied by.
+    rows: Vec<(usize, T, T)>,
+}
+
+impl<S: Simd, T: Element> Room<S, T> {
+    /// Takes up the rows.
+    pub fn new(length: usize, table: &Table) -> Self {
+        let zeros = vec![Real::constant(0.0); length.div_ceil(T::Pack::<S>::LANES)];
+        let mut features = Vec::new();
+        for row in 0..table.rows() {
+            packed(&table.row(row as u32)[..length], &mut features);
+        }
+        Self { features, weights: zeros.clone(), sums: zeros, rows: Vec::new() }
+    }
+
+    /// Makes ready the rows that a walker sees at a step. All rows as they are, are seen by everybody at every step.
+    #[inline(always)]
+    pub fn look(&mut self, seen: Seen<'_>, sight: &mut Sight, (walker, step): (u64, u64), factor: f64) {
+        if seen.is_still() && !self.rows.is_empty() {
+            return;
+        }
+        sight.look::<S>(seen, walker, step);
+        self.rows.clear();
+        for place in 0..sight.places() {
+            let (row, label, weight) = sight.row(seen, place);
+            let count = T::from_f64(weight * factor);
+            if count != T::default() {
+                self.rows.push((row * self.sums.len(), T::from_f64(label), count));
+            }
+        }
+    }
+
+    /// Writes the slopes of all vectors over these rows.
+    #[inline(always)]
+    pub fn slopes(&mut self, x: &[T::Pack<S>], slopes: &mut [T::Pack<S>]) {
+        let Self { features, weights, sums, rows } = self;
+        let packs = sums.len();
+        for (j, weight) in weights.iter_mut().enumerate() {
+            *weight = x[j];
+            for at in (j + packs..x.len()).step_by(packs) {
+                *weight = *weight * x[at];
+            }
+        }
+        for sum in &mut *sums {
+            *sum = Real::constant(0.0);
+        }
+        let (eights, few) = rows.as_chunks::<8>();
+        for eight in eights {
+            pass(features, eight, weights, sums);
+        }
+        let (fours, few) = few.as_chunks::<4>();
+        for four in fours {
+            pass(features, four, weights, sums);
+        }
+        for &row in few {
+            pass(features, &[row], weights, sums);
+        }
+        for (at, slope) in slopes.iter_mut().enumerate() {
+            let j = at % packs;
+            *slope = sums[j];
+            for other in (j..x.len()).step_by(packs) {
+                if other != at {
+                    *slope = *slope * x[other];
+                }
+            }
+        }
+    }
+}
+
+/// Adds count (row · weights − label) row of some rows.
+#[inline(always)]
+fn pass<P: Pack, const N: usize>(
+    features: &[P],
+    rows: &[(usize, P::Scalar, P::Scalar); N],
+    weights: &[P],
+    sums: &mut [P],
+) {
+    let mut vectors: [&[P]; N] = [&[]; N];
+    for k in 0..N {
+        vectors[k] = &features[rows[k].0..][..weights.len()];
+    }
+    let mut outputs = [P::constant(0.0); N];
+    for (j, &weight) in weights.iter().enumerate() {
+        for k in 0..N {
+            outputs[k] = vectors[k][j].mul_add(weight, outputs[k]);
+        }
+    }
+    let mut errors = [P::constant(0.0); N];
+    for k in 0..N {
+        let (_, label, count) = rows[k];
+        errors[k] = P::splat((total(outputs[k]) - label) * count);
+    }
+    let sums = &mut sums[..weights.len()];
+    for (j, sum) in sums.iter_mut().enumerate() {
+        let mut moved = *sum;
+        for k in 0..N {
+            moved = errors[k].mul_add(vectors[k][j], moved);
+        }
+        *sum = moved;
+    }
+}
