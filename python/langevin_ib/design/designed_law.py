@@ -95,8 +95,12 @@ def compiled_loss(loss: Any) -> Function:
     z = sympy.Symbol("z", real=True)
     if not callable(loss):
         raise InvalidArgumentError("loss must be a function of the feature z such as lambda z: (z - 1)**2 / 2")
-    # As a model it is checked, and compiled, as any loss is.
-    model = Model(parameters=(z,), predictor={"feature": z}, loss=loss(z))
+    try:
+        formula = loss(z)
+    except Exception as error:  # whatever a user's function raises
+        raise InvalidArgumentError(f"loss={shown(loss)} does not take a symbol: {error}") from None
+    # As a model it is checked as any loss is.
+    model = Model(parameters=(z,), predictor={"feature": z}, loss=formula)
     function = sympy.lambdify([z], model.loss, modules=["scipy", "numpy"])
     return lambda values: np.asarray(np.broadcast_to(function(values), values.shape), dtype=np.float64)
 

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from ..checks import checked_real, shown
+from ..checks import checked_int, checked_real
 from ..errors import InvalidArgumentError
 from ..model import Symmetry, parameters
 from .blocks import Block
@@ -143,9 +143,10 @@ class Parameterisation:
             "analysis" nothing is lost: the z = A w are lifted.)
         """
         w = finite_array("w", w)
+        levels = finite_array("level", level)
         _, batches, _ = self.sized(w.shape[-1])
         z = self.features(w)
-        parts = [batch.block.lift(z[..., batch.places], level).reshape(*w.shape[:-1], -1) for batch in batches]
+        parts = [batch.block.lift(z[..., batch.places], levels).reshape(*w.shape[:-1], -1) for batch in batches]
         if self.operator is not None:
             parts.append(w @ self.operator.kernel)
         return np.concatenate(parts, axis=-1)
@@ -167,11 +168,9 @@ class Parameterisation:
 
     def _known(self, weights: int | None) -> int:
         count = self.weights if weights is None else weights
-        if isinstance(count, bool) or not isinstance(count, int | np.integer):
-            raise InvalidArgumentError(
-                f"weights={shown(weights)}: this recipe is for any number of weights; say how many"
-            )
-        return int(count)
+        if count is None:
+            raise InvalidArgumentError("this recipe is for any number of weights; say how many by weights=")
+        return checked_int("weights", count, minimum=1, maximum=10**6)
 
     def symbols(self, weights: int | None = None) -> tuple[sympy.Symbol, ...]:
         """Return the parameters as symbols, in the order of x."""
