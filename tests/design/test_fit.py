@@ -45,6 +45,16 @@ class TestWeightDecay:
         assert 0.0 <= fit.gap <= 1e-6
         assert np.array_equal(fit.support, np.flatnonzero(fit.weights))
 
+    @pytest.mark.parametrize("nonzero", [8, 12, 16])
+    def test_a_factor_that_was_led_to_zero_comes_back(self, nonzero) -> None:
+        """Without noise and with hardly any decay a warm start may lose a feature, at a saddle of the factors."""
+        rng = np.random.default_rng([0, nonzero, 0])
+        X, truth = rng.standard_normal((50, 100)), np.zeros(100)
+        truth[rng.permutation(100)[:nonzero]] = rng.standard_normal(nonzero)
+        fit = design.sparsity().fit(X, X @ truth, strength=1e-4)
+        assert fit.gap <= 1e-6
+        assert nonzero > 8 or np.linalg.norm(fit.weights - truth) < 0.01
+
     def test_groups_are_the_group_lasso(self) -> None:
         groups = [[0, 7], [1, 2, 3], [4], [5, 6, 8, 9], *([i, i + 1] for i in range(10, 40, 2))]
         X, y, _ = regression(30, 40, 8)
@@ -78,7 +88,7 @@ class TestWeightDecay:
         assert np.allclose(shifted.predict(X).mean(), y.mean() + 100.0)
 
     def test_the_paper_s_piecewise_signal(self) -> None:
-        """Figure 6 of arXiv 2601.06597, 60 of 200 measurements, where training of the cumulated products ends at .08."""
+        """Figure 6 of arXiv 2601.06597, 60 of 200 measurements: training of cumulated products ends at .08."""
         signal = np.repeat([1.0, -1.5, 0.5, 2.0], [50, 70, 40, 40])
         errors = []
         for seed in range(3):
