@@ -45,6 +45,16 @@ class TestWeightDecay:
         assert 0.0 <= fit.gap <= 1e-6
         assert np.array_equal(fit.support, np.flatnonzero(fit.weights))
 
+    @pytest.mark.parametrize("nonzero", [8, 12, 16])
+    def test_a_factor_that_was_led_to_zero_comes_back(self, nonzero) -> None:
+        """Without noise and with hardly any decay a warm start may lose a feature, at a saddle of the factors."""
+        rng = np.random.default_rng([0, nonzero, 0])
+        X, truth = rng.standard_normal((50, 100)), np.zeros(100)
+        truth[rng.permutation(100)[:nonzero]] = rng.standard_normal(nonzero)
+        fit = design.sparsity().fit(X, X @ truth, strength=1e-4)
+        assert fit.gap <= 1e-6
+        assert nonzero > 8 or np.linalg.norm(fit.weights - truth) < 0.01
+
     def test_groups_are_the_group_lasso(self) -> None:
         groups = [[0, 7], [1, 2, 3], [4], [5, 6, 8, 9], *([i, i + 1] for i in range(10, 40, 2))]
         X, y, _ = regression(30, 40, 8)
@@ -76,6 +86,22 @@ class TestWeightDecay:
         plain = design.sparsity().fit(X - X.mean(axis=0), y - y.mean(), strength=0.1)
         assert np.allclose(shifted.weights, plain.weights)
         assert np.allclose(shifted.predict(X).mean(), y.mean() + 100.0)
+
+    def test_the_paper_s_piecewise_signal(self) -> None:
+        """Figure 6 of arXiv 2601.06597, 60 of 200 measurements: training of cumulated products ends at .08."""
+        signal = np.repeat([1.0, -1.5, 0.5, 2.0], [50, 70, 40, 40])
+        errors = []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            X = rng.normal(size=(60, 200)) / np.sqrt(60)
+            y = X @ signal + 0.1 * rng.normal(size=60)
+            recipes = [design.sparsity(design.differences(200), depth=depth) for depth in (2, 3)]
+            fits = [
+                recipe.fit(X, y, strength=strength) for recipe, strength in zip(recipes, (0.005, 0.01), strict=True)
+            ]
+            errors.append([((fit.weights - signal) ** 2).mean() for fit in fits])
+        two, three = np.mean(errors, axis=0)
+        assert three < two < 0.0025
 
     def test_an_image_is_denoised_by_its_dual(self) -> None:
         image = np.zeros((8, 8))
@@ -115,6 +141,21 @@ class TestWeightDecay:
         assert (fit.estimator, np.isnan(fit.gap)) == ("local minimiser", True)
         assert here < objective(design.sparsity().fit(X, y, strength=0.1).weights)
         assert 0 < fit.support.size < 20
+
+    def test_matrices_are_those_of_the_nuclear_norm(self) -> None:
+        """Against proximal steps of singular values; a rank that is too small is told by its gap."""
+        truth = RNG.standard_normal((8, 2)) @ RNG.standard_normal((2, 7))
+        seen = RNG.permutation(56)[:40]
+        X, y = np.eye(56)[seen], truth.ravel()[seen]
+        fit = design.low_rank((8, 7), 5).fit(X, y, strength=0.05)
+        z, h = np.zeros(56), 40.0
+        for _ in range(3_000):
+            left, values, right = np.linalg.svd((z - h * X.T @ (X @ z - y) / 40).reshape(8, 7), full_matrices=False)
+            z = ((left * np.maximum(values - h * fit.lam, 0.0)) @ right).ravel()
+        assert np.allclose(fit.weights, z, atol=1e-4)
+        assert fit.gap <= 1e-6
+        with pytest.raises(UnsupportedModelError, match="larger rank="):
+            design.low_rank((8, 7), 1).fit(X, y, strength=0.05)
 
     def test_a_path_is_warm_and_cross_validated(self) -> None:
         X, y, w = regression(60, 90, 5)
@@ -261,7 +302,7 @@ def test_bad_data_are_refused(X, y, why) -> None:
 def test_so_is_what_has_no_fit() -> None:
     X, y, _ = regression(10, 4, 2)
     for recipe, method in (
-        (design.low_rank((2, 2), 1), "weight-decay"),
+        (design.low_rank((2, 2), 1), "gradient-flow"),
         (design.nonnegative(), "weight-decay"),
         (design.concave(design.mcp()), "gradient-flow"),
         (design.sparsity(design.total_variation((2, 2)), depth=3), "weight-decay"),

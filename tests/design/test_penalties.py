@@ -284,7 +284,7 @@ class TestOtherBlocks:
         (lambda r: r.penalty(1.0, under="decay"), "is no mechanism"),
         (lambda r: r.penalty(1.0, under=lib.GaugeFixed(level=1)), "give temperature="),
         (lambda r: r.penalty(np.nan, under=design.WeightDecay(1.0)), "not finite"),
-        (lambda r: r.penalty([], under=design.WeightDecay(1.0)), "no weights|no array|dtype"),
+        (lambda r: r.penalty([], under=design.WeightDecay(1.0)), "is empty"),
         (lambda r: r.penalty("z", under=design.WeightDecay(1.0)), "dtype"),
         (lambda r: r.penalty(1.0, under=lib.Ambient()), "without a weight decay has no law"),
         (lambda r: r.penalty(1.0, under=lib.SGD()), "label_noise"),

@@ -19,6 +19,7 @@ from .reach import Reach, Reached, reach
 from .recipe import Recipe
 from .recipes import concave, group_sparsity, low_rank, nonnegative, simplex, sparsity
 from .shapes import cauchy, huber, log_sum, mcp, power, scad
+from .verified import Verified
 
 __all__ = [
     "Coefficient",
@@ -31,6 +32,7 @@ __all__ = [
     "Reach",
     "Reached",
     "Recipe",
+    "Verified",
     "WeightDecay",
     "WeightPotential",
     "cauchy",

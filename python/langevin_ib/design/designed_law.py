@@ -22,7 +22,7 @@ from .penalties import Formula
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-__all__ = ["designed_law"]
+__all__ = ["compiled_loss", "designed_law"]
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[FloatArray], FloatArray]
@@ -55,7 +55,7 @@ def designed_law(recipe: Recipe, dynamics: Any, *, wrt: str, loss: Any, temperat
         )
     T = 1.0 if temperature is None else checked_real("temperature", temperature, minimum=0.0, open_end=True)
     formula = block.penalty(dynamics, sympy.Float(T))
-    weight = partial(_log_weight, formula, block, None if loss is None else _compiled(loss), T)
+    weight = partial(_log_weight, formula, block, None if loss is None else compiled_loss(loss), T)
     name = f"designed law of {block.words} under {dynamics}" + ("" if is_free else f", T = {T:.12g}")
     low = -math.inf if block.argument == "size" and block.shape[0] == 1 else 0.0
     if wrt == "surface":
@@ -90,12 +90,17 @@ def _log_weight(formula: Formula, block: Block, loss: Function | None, T: float,
     return np.asarray(weight if loss is None else weight - loss(z) / T)
 
 
-def _compiled(loss: Any) -> Function:
+def compiled_loss(loss: Any) -> Function:
+    """Return a loss of one feature as a NumPy function, once it is known to be one."""
     z = sympy.Symbol("z", real=True)
     if not callable(loss):
         raise InvalidArgumentError("loss must be a function of the feature z such as lambda z: (z - 1)**2 / 2")
-    # As a model it is checked, and compiled, as any loss is.
-    model = Model(parameters=(z,), predictor={"feature": z}, loss=loss(z))
+    try:
+        formula = loss(z)
+    except Exception as error:  # whatever a user's function raises
+        raise InvalidArgumentError(f"loss={shown(loss)} does not take a symbol: {error}") from None
+    # As a model it is checked as any loss is.
+    model = Model(parameters=(z,), predictor={"feature": z}, loss=formula)
     function = sympy.lambdify([z], model.loss, modules=["scipy", "numpy"])
     return lambda values: np.asarray(np.broadcast_to(function(values), values.shape), dtype=np.float64)
 

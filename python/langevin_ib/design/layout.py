@@ -135,7 +135,8 @@ def checked_groups(groups: Any) -> Groups:
     InvalidArgumentError
         If a feature is missing, or in two groups, or they are no such lists.
     """
-    if not isinstance(groups, Sequence | np.ndarray) or isinstance(groups, str) or not len(groups):
+    is_list = isinstance(groups, Sequence) or (isinstance(groups, np.ndarray) and groups.ndim > 0)
+    if not is_list or isinstance(groups, str) or not len(groups):
         raise InvalidArgumentError(f"groups={shown(groups)} must be lists of features such as [[0, 1], [2, 3, 4]]")
     lists: list[list[int]]
     if np.ndim(groups[0]) == 0:

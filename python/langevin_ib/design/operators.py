@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..checks import checked_int, real_array, shown
+from ..checks import checked_int, one_of, real_array, shown
 from ..errors import InvalidArgumentError
 
 __all__ = ["cosine", "differences", "fourier", "graph_gradient", "haar", "identity", "laplacian", "total_variation"]
@@ -91,13 +91,12 @@ def laplacian(n: int, boundary: str = "dirichlet") -> FloatArray:
         The first is invertible, with a condition number of about 0.4 n²; of the others constants are the kernel.
     """
     n = _size(n, 3)
+    one_of("boundary", boundary, ("dirichlet", "neumann", "periodic"))
     matrix = 2.0 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
     if boundary == "neumann":
         matrix[0, 0] = matrix[-1, -1] = 1.0
     elif boundary == "periodic":
         matrix[0, -1] = matrix[-1, 0] = -1.0
-    elif boundary != "dirichlet":
-        raise InvalidArgumentError(f"boundary={shown(boundary)} must be 'dirichlet', 'neumann' or 'periodic'")
     return matrix
 
 

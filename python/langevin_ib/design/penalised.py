@@ -20,6 +20,9 @@ __all__ = ["finite_array", "penalty_of"]
 
 FloatArray = NDArray[np.float64]
 
+LARGEST = 1e100
+"""Squares and products of what is smaller can be computed."""
+
 TEMPERATURE = sympy.Symbol("T", positive=True)
 """The temperature in formulas where it has no value."""
 
@@ -92,6 +95,10 @@ def finite_array(name: str, value: Any) -> FloatArray:
         If it is none.
     """
     array = np.atleast_1d(np.asarray(real_array(name, value), dtype=np.float64))
-    if not np.isfinite(array).all():
-        raise InvalidArgumentError(f"{name} has entries that are not finite; check where they come from")
+    if not array.size:
+        raise InvalidArgumentError(f"{name} has shape {array.shape} and is empty; give one number at least")
+    if not (np.abs(array) < LARGEST).all():
+        raise InvalidArgumentError(
+            f"{name} has entries that are not finite, or larger than {LARGEST:g}; check where they come from"
+        )
     return array

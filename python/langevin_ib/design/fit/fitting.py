@@ -28,8 +28,10 @@ FloatArray = NDArray[np.float64]
 SAMPLED = ("label-noise", "langevin")
 METHODS = ("weight-decay", "gradient-flow", *SAMPLED)
 
+_WEAKEST = 1e-10
 _LEAST = 1e-3  # the end of the path that cross-validation looks at
 _STEPS = 30
+_SCALES = (1e-30, 1e3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,12 @@ class Asked:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        object.__setattr__(self, "scale", checked_real("scale", self.scale, minimum=0.0, open_end=True))
+        scale = checked_real("scale", self.scale, minimum=0.0, open_end=True)
+        if not _SCALES[0] <= scale <= _SCALES[1]:
+            raise InvalidArgumentError(
+                f"scale={scale!r} must lie between {_SCALES[0]:g} and {_SCALES[1]:g}; take 0.001"
+            )
+        object.__setattr__(self, "scale", scale)
         if isinstance(self.strength, str):
             one_of("strength", self.strength, ("cv",))
         if not isinstance(self.intercept, bool | np.bool_):
@@ -75,7 +82,7 @@ def fitted(recipe: Recipe, X: Any, y: Any, asked: Asked) -> Fit:
     if path.gaps[-1] > TOLERANCE:
         raise UnsupportedModelError(
             f"the minimiser is known up to a duality gap of {path.gaps[-1]:.1e} only, and {TOLERANCE:g} is promised; "
-            "take a larger strength=, or columns that are less alike"
+            "take a larger strength=, a larger rank= of a matrix, or columns that are less alike"
         )
     return Fit(
         recipe=recipe,
@@ -155,16 +162,20 @@ def _validated(recipe: Recipe, X: FloatArray, y: FloatArray, strengths: FloatArr
 def _checked_strengths(strength: Any) -> FloatArray:
     if not isinstance(strength, Sequence | np.ndarray):
         wanted = checked_real("strength", strength, minimum=0.0, open_end=True)
+        if wanted < _WEAKEST:
+            raise InvalidArgumentError(
+                f"strength={strength!r} is below {_WEAKEST:g}: that is no bias; use least squares"
+            )
         if wanted > 1.0:
             raise InvalidArgumentError(
                 f"strength={strength!r} is a share of lambda_max, the least for which there are no features at all; "
                 "give one of 0 < strength <= 1"
             )
         # From the top, so that each minimum is near the last one.
-        count = max(1, int(np.ceil(2.0 * np.log10(1.0 / wanted))))
+        count = max(1, int(np.ceil(2.0 * -np.log10(wanted))))
         return np.geomspace(1.0, wanted, count + 1)[1:] if wanted < 1.0 else np.ones(1)
     values = np.asarray(real_array("strength", strength), dtype=np.float64)
     is_path = values.ndim == 1 and values.size > 0 and np.all(np.diff(values) < 0.0)
-    if not is_path or not np.all((values > 0.0) & (values <= 1.0)):
+    if not is_path or not np.all((values >= _WEAKEST) & (values <= 1.0)):
         raise InvalidArgumentError(f"strength={shown(strength)} must decrease within 0 < strength <= 1, as a path does")
     return values

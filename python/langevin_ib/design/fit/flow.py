@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +70,7 @@ def stopped_flow(problem: Problem, scale: float, sizes: FloatArray) -> Stopped:
 
         if is_done(begin, v) > 0.0:
             is_done.terminal = True  # type: ignore[attr-defined]  # how SciPy is told to stop
-            run = solve_ivp(
-                velocity,
-                (begin, np.log(_LONGEST)),
-                v,
-                method="LSODA",
-                rtol=1e-8,
-                atol=1e-12 * max(scale, 1e-12),
-                events=is_done,
-            )
+            run = _integrated(velocity, (begin, np.log(_LONGEST)), v, is_done, 1e-12 * scale)
             if not run.t_events[0].size:
                 raise UnsupportedModelError(
                     f"the flow from scale={scale:g} has not come down to {size:.3g} by the time {_LONGEST:g}: a small "
@@ -86,3 +80,12 @@ def stopped_flow(problem: Problem, scale: float, sizes: FloatArray) -> Stopped:
         found.append(features(v))
         times.append(np.exp(begin) / unit)
     return Stopped(np.array(found), np.array(times))
+
+
+def _integrated(velocity: Any, span: tuple[float, float], v: FloatArray, is_done: Any, error: float) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return solve_ivp(velocity, span, v, method="LSODA", rtol=1e-8, atol=error, events=is_done)
+        except UserWarning as reason:
+            raise UnsupportedModelError(f"the flow cannot be followed ({reason}); take a smaller scale=") from None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidArgumentError, UnsupportedModelError
+from ..blocks import MatrixBlock
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
@@ -62,9 +63,9 @@ class Problem:
         UnsupportedModelError
             If the features are not numbers or vectors.
         """
-        if recipe.block.argument != "size":
+        if recipe.block.argument != "size" and not isinstance(recipe.block, MatrixBlock):
             raise UnsupportedModelError(
-                f"fits are known for numbers and vectors of features, not for {recipe.block.words}; sample "
+                f"fits are known for numbers, vectors and matrices, not for {recipe.block.words}; sample "
                 "recipe.model((X, y)) instead"
             )
         features, batches, _ = recipe.sized(X.shape[1])
@@ -110,7 +111,10 @@ class Problem:
         return float(self.sizes(gradient).max())
 
     def sizes(self, z: FloatArray) -> FloatArray:
-        """Return |z_g| of each block, shape (blocks,)."""
+        """Return |z_g| of each block, shape (blocks,); the singular values of a matrix."""
+        if isinstance(self.recipe.block, MatrixBlock):
+            matrix = z.reshape(self.recipe.block.rows, self.recipe.block.columns)
+            return np.asarray(np.linalg.svd(matrix, compute_uv=False))
         return np.sqrt(np.bincount(self.group, weights=z**2))
 
     def loss(self, z: FloatArray) -> float:

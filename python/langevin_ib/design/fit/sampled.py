@@ -88,8 +88,9 @@ def posterior(problem: Problem, lam: float, temperature: Any, runs: Runs) -> Sam
     between = means.var(axis=1, ddof=1)
     # Of the variance within a seed and that between the means of seeds.
     within = np.maximum(variances - between, 1e-300)
-    worst = int(np.argmax(between / within))
-    spread = float(np.sqrt(1.0 + between[worst] / within[worst]))
+    with np.errstate(over="ignore"):
+        worst = int(np.argmax(between / within))
+        spread = float(np.sqrt(1.0 + between[worst] / within[worst]))
     if not spread <= _CONVERGED:
         raise UnsupportedModelError(
             f"the seeds do not agree about weight {worst} after {runs.steps} steps: R-hat is {spread:.3g}, and "

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 from scipy.optimize import minimize
 
-from ..blocks import Factors, Shaped
+from ..blocks import Factors, MatrixBlock, Shaped
 from .analysis import analysed
+from .factored import factored
 from .problem import Problem
 
 __all__ = ["Minimum", "minimum"]
@@ -32,6 +33,7 @@ TOLERANCE = 1e-6
 
 _ROUNDS = (12, 12, 12, 24, 24, 48, 96, 200, 400)  # steps of L-BFGS, between which a support is tried
 _NEAREST = 1e-12  # of a shape's curve, which may be singular at 0; as a share of its unit
+_SHARES = (1e-4, 1e-6, 1e-2)  # of the largest feature: what may be the support
 _FIRST = 20  # blocks to begin with
 _FLOORS = (1.0, 0.03)  # of the typical size of v, from which features that have vanished may come back
 
@@ -48,6 +50,11 @@ class Minimum:
 
 def minimum(problem: Problem, lam: float, start: Minimum | None) -> Minimum:
     """Return the minimum for one weight decay, begun from that of another."""
+    block = problem.recipe.block
+    if isinstance(block, MatrixBlock):
+        z, gap = factored(problem, block, lam)
+        sizes = problem.sizes(z)
+        return Minimum(z, sizes, problem.loss(z) + lam * float(sizes.sum()), gap)
     if problem.relations.shape[1]:
         z, gap = analysed(problem, lam)
         return Minimum(z, np.sqrt(np.abs(z)), problem.loss(z) + lam * float(np.abs(z).sum()), gap)
@@ -155,23 +162,30 @@ class _Search:
         v = np.full(int(problem.group.max()) + 1, self.unit)
         if start is not None:
             v = np.maximum(start, _FLOORS[-1] * max(start.max(), self.unit))
-        found: list[tuple[float, FloatArray]] = []
+        best: tuple[float, FloatArray] = (np.inf, np.zeros(problem.M.shape[1]))
         for steps in _ROUNDS:
             v = self.descend(v, steps)
-            _, z = self.solved(v**2)
-            found += [(problem.gap(each, self.lam), each) for each in (z, self._polished(z)) if each is not None]
-            if min(gap for gap, _ in found) <= TOLERANCE / 10.0:
+            alpha, z = self.solved(v**2)
+            for share in (*_SHARES, None):
+                tried = z if share is None else self._polished(z, share)
+                if tried is not None:
+                    best = min(best, (problem.gap(tried, self.lam), tried), key=lambda each: each[0])
+                if best[0] <= TOLERANCE / 10.0:
+                    break
+            if best[0] <= TOLERANCE / 10.0:
                 break
-        gap, z = min(found, key=lambda each: each[0])
+            # A step too far may have left a factor at zero, which is a saddle: what is pulled has to come back.
+            is_pulled = problem.sizes(problem.M.T @ alpha) > 1.0
+            v = np.where(is_pulled, np.maximum(v, _FLOORS[-1] * max(float(v.max()), self.unit)), v)
+        gap, z = best
         return Minimum(z, np.sqrt(problem.sizes(z)), problem.loss(z) + self.lam * float(problem.sizes(z).sum()), gap)
 
-    def _polished(self, z: FloatArray) -> FloatArray | None:
-        """Return the solution with the support and the signs of z, of numbers; None if it has others."""
+    def _polished(self, z: FloatArray, share: float) -> FloatArray | None:
+        """Return the solution with the signs of what is above a share of the largest z, of numbers; None of groups."""
         problem = self.problem
         if problem.group.max() + 1 < problem.group.size:
             return None
-        correlation = problem.M.T @ (problem.b - problem.M @ z) / (problem.count * self.lam)
-        mine = np.flatnonzero((np.abs(z) > 1e-6 * np.abs(z).max()) & (np.abs(correlation) > 0.9))
+        mine = np.flatnonzero(np.abs(z) > share * np.abs(z).max())
         if not 0 < mine.size <= len(problem.M):
             return None
         result = np.zeros_like(z)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import sympy
 from scipy.special import k0e
@@ -41,7 +44,7 @@ def _of_depth(depth: int, size: int, lam: float, temperature: sympy.Expr) -> For
 
     def numeric(r: FloatArray) -> FloatArray:
         T = float(temperature)
-        weight, _ = product_weight([(size, 1.0), *[(1, 1.0)] * (depth - 1)])
+        weight = _weight(size, depth)
         unit = (T / lam) ** (depth / 2.0)
         relative, one = np.asarray(r / unit, dtype=np.float64), np.ones(1)
         with np.errstate(divide="ignore"):
@@ -58,6 +61,12 @@ def _of_depth(depth: int, size: int, lam: float, temperature: sympy.Expr) -> For
         return -temperature * sympy.log(meijer(r**2 * ratio**depth) / meijer(at_unit))
 
     return Formula(numeric, symbolic)
+
+
+@cache
+def _weight(size: int, depth: int) -> Callable[[FloatArray], FloatArray]:
+    """Return the log-density of |z|: a table, which is made once."""
+    return product_weight([(size, 1.0), *[(1, 1.0)] * (depth - 1)])[0]
 
 
 def stiff(stiffness: float, temperature: sympy.Expr) -> Formula:
