@@ -130,6 +130,9 @@ where
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
+    /// Whether long steps are compiled once more for a frequent number of coordinates: in double precision throughout.
+    pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+
     pub(crate) fn new(
         potential: &'a V,
         noise: &'a Noise,

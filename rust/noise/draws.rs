@@ -47,6 +47,12 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
         S::embed(Next { draws: self, out });
     }
 
+    /// The same by a function of its own, for steps beside which a call is nothing.
+    #[inline(always)]
+    pub fn next_apart(&mut self, out: &mut [T::Pack<S>]) {
+        S::call(Next { draws: self, out });
+    }
+
     /// One finer step's normals of a unit, put into `out` or added to it.
     #[inline(always)]
     fn draw(&mut self, out: &mut [T::Pack<S>], add: bool) {

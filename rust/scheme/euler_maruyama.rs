@@ -24,9 +24,8 @@ impl Scheme for EulerMaruyama {
         V: Potential,
         Q: Precision<T>,
     {
-        // One and two coordinates are frequent; as a constant they take up to a quarter less time.
+        // Two coordinates are frequent; as a constant they take up to a quarter less time.
         match walk.potential.dim() {
-            1 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 1),
             2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }

@@ -7,7 +7,7 @@ use super::Scheme;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
-use crate::simd::{Element, Pack, Simd};
+use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Leimkuhler–Matthews scheme, the limit of BAOAB at infinite friction.
@@ -31,7 +31,7 @@ impl Scheme for LeimkuhlerMatthews {
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
         walk.kept.clone_from(&walk.x);
         for kept in walk.kept.chunks_exact_mut(unit) {
-            draws.next(kept);
+            draws.next_apart(kept);
         }
     }
 
@@ -45,8 +45,7 @@ impl Scheme for LeimkuhlerMatthews {
     {
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            1 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 1),
-            2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
+            2 if Walk::<S, T, V, Q>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }

@@ -9,7 +9,7 @@ use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision, Stream};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Element, Pack, Routine, Simd};
+use crate::simd::{Element, Routine, Simd};
 use crate::walk::{Step, Walk};
 
 /// The Metropolis-adjusted Langevin algorithm.
@@ -57,7 +57,7 @@ impl Scheme for Metropolis {
         }
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            2 if T::Pack::<S>::UNROLLS => move_all(walk, step, size, 2),
+            2 if Walk::<S, T, V, Q>::UNROLLS => move_all(walk, step, size, 2),
             dim => move_all(walk, step, size, dim),
         }
     }
@@ -75,7 +75,10 @@ where
     let increments = std::mem::take(&mut walk.increments);
     let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
     for strip in strips(walk, dim) {
-        draw(walk, &mut draws, strip.len(), dim);
+        for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
+            draws.next(normals);
+            walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+        }
         propose(walk, strip.clone(), size, dim);
         decide(walk, strip, step, size, dim);
     }
@@ -105,7 +108,9 @@ where
         let increments = std::mem::take(&mut walk.increments);
         let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
         for strip in strips(walk, dim) {
-            draw(walk, &mut draws, strip.len(), dim);
+            for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
+                draws.next_apart(normals);
+            }
             walk.moving[..strip.len() / dim].fill(Real::constant(1.0));
             for attempt in 0..ATTEMPTS {
                 let size = size.quartered(attempt);
@@ -130,21 +135,6 @@ where
 {
     let (strip, extent) = (walk.strip(dim), walk.extent(dim));
     (0..extent).step_by(strip).map(move |start| start..extent.min(start + strip))
-}
-
-/// Draws the normals of a strip.
-#[inline(always)]
-fn draw<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, draws: &mut Draws<'_, S, T, Q>, length: usize, dim: usize)
-where
-    S: Simd,
-    T: Element + BoxMuller,
-    V: Potential,
-    Q: Precision<T>,
-{
-    for normals in walk.normals[..length].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
-        draws.next(normals);
-        walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-    }
 }
 
 /// Writes proposals for the walkers of a strip, and what V and its slopes are there.

@@ -43,6 +43,7 @@ pub trait Pack: Real {
     const UNROLLS: bool = true;
     /// How often a loop goes round, which the compiler is to know only where it may write it out.
     #[inline(always)]
+    #[must_use]
     fn rounds(count: usize) -> usize {
         if Self::UNROLLS { count } else { black_box(count) }
     }

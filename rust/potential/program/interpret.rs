@@ -31,7 +31,7 @@ impl<'a, P> Strips<'a, P> {
         self.all[usize::from(register)].as_array_of_cells()
     }
 
-    /// The numbers of the fours that hold walkers; the compiler sees that they are in range.
+    /// The numbers of the fours that hold walkers; the compiler sees that they are in range, and writes the loop out.
     #[inline(always)]
     fn fours(self) -> std::ops::Range<usize> {
         0..self.fours.min(FOURS)
@@ -239,9 +239,10 @@ fn pair<P: Pack>(first: Instruction, second: Instruction, registers: Strips<'_, 
         let other = registers.of(second.a + turn * second.steps[0]);
         let third = registers.of(second.c + turn * second.steps[2]);
         let to = registers.of(second.to + turn);
+        // There are forty such loops, which are not written out: the compiler does not know how long they are.
         macro_rules! each {
             ($($operand:ident),* => $first:expr; $z:ident => $second:expr) => {{
-                for i in registers.fours() {
+                for i in 0..registers.fours {
                     $(let $operand = $operand[i].get();)*
                     let mut four = to[i].get();
                     for pack in 0..P::rounds(FOUR) {
