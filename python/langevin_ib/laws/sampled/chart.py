@@ -17,7 +17,7 @@ from ...errors import UnsupportedModelError
 from ...geometry import Frame, constraint_numbers, flat_part, frame_of, general_linear
 from ...model import Form, Linear, Translation, numeric
 from ...process import Slice
-from .steps import Block, Factors, Lengths, Shifts, Step, log_det_of
+from .steps import Constraints, Factors, Lengths, Shifts, Step, log_det_of
 
 __all__ = ["SliceChart"]
 
@@ -93,12 +93,12 @@ class SliceChart:
         return (np.asfortranarray(x @ self.frame.matrix.T) if self.frame.turns else x), logs
 
 
-def _blocks(place: Slice, frame: Frame, *, is_near: bool) -> list[Block]:
+def _blocks(place: Slice, frame: Frame, *, is_near: bool) -> list[Constraints]:
     """Return what has to be solved, in y."""
     model, levels = place.model, place.levels
     matrices, numbers = model.generator_matrices(), constraint_numbers(model)
     flat = flat_part(model.symmetries, model.parameters)
-    blocks: list[Block] = [
+    blocks: list[Constraints] = [
         Lengths(np.array(frame.weights(matrices[number]), dtype=np.float64), levels[numbers[number]], is_near)
         for number in flat
     ]

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ...geometry import GeneralLinear
 
-__all__ = ["Block", "Factors", "Lengths", "Shifts", "Step", "Triangle", "cross_of", "log_det_of", "root_of"]
+__all__ = ["Constraints", "Factors", "Lengths", "Shifts", "Step", "Triangle", "cross_of", "log_det_of", "root_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -44,7 +44,7 @@ class Step(Protocol):
         ...
 
 
-class Block(Protocol):
+class Constraints(Protocol):
     """Constraints that are to be solved together."""
 
     @property
