@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-
 import langevin_ib as lib
 import mpmath
 import numpy as np
 import pytest
 import sympy
+from langevin_ib import program as package
 from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.model.expressions import compiled, read_tree, tree_of, values_of
 from langevin_ib.program import Program, evaluate
-from langevin_ib.program import singular as rotations
 
 T = 0.3
 
@@ -73,11 +71,10 @@ def test_in_single_precision_too() -> None:
 @pytest.fixture
 def few_sweeps(monkeypatch):
     """Rotate less often, in tapes that nobody has made before or finds afterwards."""
-    remembered = importlib.import_module("langevin_ib.program.program")._cached_unit
-    remembered.cache_clear()
-    monkeypatch.setattr(rotations, "_SWEEPS", (0, 0, 1, 3))
+    package.program._cached_unit.cache_clear()
+    monkeypatch.setattr(package.singular, "_SWEEPS", (0, 0, 1, 3))
     yield
-    remembered.cache_clear()
+    package.program._cached_unit.cache_clear()
 
 
 @pytest.mark.usefixtures("few_sweeps")
