@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy
 
 from ...process import Risk
+from .output import half_square
 
 __all__ = ["Layer", "teacher_of"]
 
@@ -34,19 +35,19 @@ class Layer:
     @classmethod
     def of(cls, risk: Risk) -> Layer | None:
         """Return the layer that the loss of a row is; None if it is none."""
-        factor, square = risk.row.as_independent(*risk.row.free_symbols, as_Add=False)
-        if not (isinstance(square, sympy.Pow) and square.exp == 2 and isinstance(square.base, sympy.Add)):
+        found = half_square(risk)
+        if found is None:
             return None
-        symbols = set(risk.symbols)
-        (label, *more) = [term for term in square.base.args if -term in symbols] or [None]
-        if label is None or more or not float(factor) > 0.0:
+        (factor, residual), symbols = found, set(risk.symbols)
+        (label, *more) = [term for term in residual.args if -term in symbols] or [None]
+        if label is None or more:
             return None
-        units = [_unit(term, symbols) for term in square.base.args if term is not label]
+        units = [_unit(term, symbols) for term in residual.args if term is not label]
         parameters = list(risk.model.parameters)
         known = {unit[0]: unit[1] for unit in units if unit is not None}
-        if len(known) != len(square.base.args) - 1:
+        if len(known) != len(residual.args) - 1:
             return None
-        return _layer(known, parameters, 2.0 * float(factor), -label)
+        return _layer(known, parameters, factor, -label)
 
 
 def teacher_of(label: sympy.Expr, inputs: Sequence[sympy.Symbol]) -> list[float] | None:

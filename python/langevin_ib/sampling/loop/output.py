@@ -10,7 +10,7 @@ import sympy
 
 from ...process import Risk
 
-__all__ = ["Output", "Weight"]
+__all__ = ["Output", "Weight", "half_square"]
 
 Weight = tuple[int, ...]
 """The numbers of the parameters whose product it is, in order."""
@@ -37,12 +37,8 @@ class Output:
     @classmethod
     def of(cls, risk: Risk) -> Output | None:
         """Return what the loss of a row is; None if it is something else."""
-        factor, square = risk.row.as_independent(*risk.row.free_symbols, as_Add=False)
-        is_square = isinstance(square, sympy.Pow) and square.exp == 2 and isinstance(square.base, sympy.Add)
-        if not is_square or not float(factor) > 0.0:
-            return None
-        terms = _Terms(risk)
-        if not terms.take(square.base, 1.0):
+        terms, found = _Terms(risk), half_square(risk)
+        if found is None or not terms.take(found[1], 1.0):
             return None
         goal, weights = terms.weights.pop((), {}), terms.weights
         ((label, sign),) = goal.items() if len(goal) == 1 else [(None, 0.0)]
@@ -50,7 +46,14 @@ class Output:
             return None
         # (y - z)² is as good as (z - y)².
         turned = {w: {k: -sign * c for k, c in columns.items()} for w, columns in weights.items()}
-        return cls(2.0 * float(factor), label, turned)
+        return cls(found[0], label, turned)
+
+
+def half_square(risk: Risk) -> tuple[float, sympy.Add] | None:
+    """Return c > 0 and r of a row's loss (c/2) r², r a sum; None if it is something else."""
+    factor, square = risk.row.as_independent(*risk.row.free_symbols, as_Add=False)
+    is_square = isinstance(square, sympy.Pow) and square.exp == 2 and isinstance(square.base, sympy.Add)
+    return (2.0 * float(factor), square.base) if is_square and float(factor) > 0.0 else None
 
 
 class _Terms:
