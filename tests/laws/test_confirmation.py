@@ -9,10 +9,11 @@ from typing import Any
 import langevin_ib as lib
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import sympy
 from langevin_ib.errors import UnsupportedModelError
-from langevin_ib.laws.confirmation import Target, require_confirmation
+from langevin_ib.laws.confirmation import OnCurve, Target, require_confirmation
 from langevin_ib.laws.density import _density, _target
 from langevin_ib.laws.line import Density
 from langevin_ib.laws.request import LawRequest
@@ -138,6 +139,54 @@ def test_on_slices_right_laws_pass_and_wrong_ones_do_not(name: str) -> None:
         UnsupportedModelError, match=r"does not agree: the probability of values up to .* by the second"
     ):
         require_confirmation(_density(replace(asked, process=Process(model, wrong, 0.3))), target, "the law")
+
+
+def _with_slice(chi: Any, loss: Any = (U * V - 1) ** 2 / 2) -> lib.Model:
+    return lib.Model(
+        parameters=(U, V),
+        predictor={"theta": U * V},
+        loss=loss,
+        symmetry=lib.Scaling({U: 1, V: -1}),
+        slice={"chi": chi},
+    )
+
+
+CURVES: dict[str, tuple[lib.Model, str, Any, Any]] = {
+    "an ellipse": (_with_slice(U**2 / 4 + V**2), "u", lib.Constrained(1.0), lib.Constrained(1.0, fixman=True)),
+    "a parabola": (_with_slice(U - V**2), "u", lib.Constrained(1.0, fixman=True), lib.Constrained(1.0)),
+    "the other way round": (_with_slice(U - V**2), "v", lib.Constrained(1.0), lib.Constrained(1.0, fixman=True)),
+    "two branches": (_with_slice(U**2 - 3 * V**2), "u", lib.Constrained(0.7), lib.Constrained(1.2)),
+    "four sides": (_with_slice(U**4 / 4 + V**4), "u", lib.Constrained(1.0), lib.Constrained(1.0, fixman=True)),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_on_curves_of_the_users_own_right_laws_pass_and_wrong_ones_do_not(name: str) -> None:
+    """Laws that follow a curve, against random lines that meet it."""
+    model, observable, right, wrong = CURVES[name]
+    asked = LawRequest(process=Process(model, right, 0.3), observable=observable)
+    target = _target(asked)
+    assert isinstance(target, OnCurve)
+    lines = target.proposal(np.random.default_rng(0))
+    assert lines is not None
+    assert lines.effective > 0.1
+    require_confirmation(_density(asked), target, "the law")
+    with pytest.raises(UnsupportedModelError, match=r"does not agree: the probability of values up to"):
+        require_confirmation(_density(replace(asked, process=Process(model, wrong, 0.3))), target, "the law")
+
+
+def test_the_length_of_an_ellipse_by_lines_that_meet_it() -> None:
+    """Cauchy and Crofton: the mean weight of a line is the length of the curve, whatever lines are drawn."""
+    model = _with_slice(U**2 / 4 + V**2, loss=0 * U)
+    asked = LawRequest(process=Process(model, lib.Constrained(1.0), 0.3), observable="u")
+    target = _target(asked)
+    assert isinstance(target, OnCurve)
+    lines = target.proposal(np.random.default_rng(1))
+    assert lines is not None
+    weights = np.exp(lines.draw(60_000, np.random.default_rng(2))[1]) * np.pi / 2.0
+    error = weights.std() / math.sqrt(weights.size)
+    assert error < 0.05
+    assert abs(weights.mean() - 8.0 * scipy.special.ellipe(0.75)) < 4.5 * error
 
 
 def test_a_condition_on_a_slice() -> None:

@@ -11,7 +11,7 @@ from ..geometry import scaling_weights
 from ..model import Model
 from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
-from .confirmation import OnSlice, Target, require_confirmation
+from .confirmation import OnCurve, OnSlice, Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
@@ -143,7 +143,10 @@ def confirmed(asked: LawRequest) -> Density:
 
 
 def _target(asked: LawRequest) -> Target | None:
-    """Return what the second integration is of; None on slices of other groups than scalings, or in many dimensions."""
+    """Return what the second integration is of; None in many dimensions.
+
+    On slices there is one for those of scalings, and for curves in the plane.
+    """
     model = asked.model
     condition = None if asked.given is None else (model.observable(asked.given[0]), *asked.given[1:])
     # What drives a constrained process with Fixman's term has that term in it, which the law has in its measure.
@@ -152,6 +155,9 @@ def _target(asked: LawRequest) -> Target | None:
     if not asked.is_on_slice:
         return Target(*content) if isinstance(asked.dynamics, Ambient | SoftSlice) else None
     weights = scaling_weights(model)
+    if weights is None and model.dim == 2:
+        (chi,) = model.constraints()
+        return OnCurve(*content, constraint=chi, level=float(asked.levels(1)[0]), rigid=asked.is_rigid)
     if weights is None or model.dim > _MOST_ON_SLICES:
         return None
     return OnSlice(*content, weights=weights, levels=asked.levels(len(weights)), rigid=asked.is_rigid)

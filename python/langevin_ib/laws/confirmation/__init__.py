@@ -1,16 +1,17 @@
 """A second integration that shares nothing with the first: a law that it does not confirm is not returned."""
 
-from .confirm import conditioned, require_confirmation
+from .confirm import require_confirmation
 from .importance import fitted_proposal, tail_exponent
+from .on_curves import OnCurve
 from .on_slices import OnSlice
 from .population import LogWeight, cooled
 from .target import Target, finite
 
 __all__ = [
     "LogWeight",
+    "OnCurve",
     "OnSlice",
     "Target",
-    "conditioned",
     "cooled",
     "finite",
     "fitted_proposal",

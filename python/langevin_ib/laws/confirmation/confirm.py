@@ -8,13 +8,12 @@ about its quantiles, are averages with known standard errors.
 A law is refused if one of them differs by more than six standard errors and `law.error`: so a right law is refused in
 fewer than one of 10**7 cases. Standard errors are 0.0016 or less for nearly all laws, and one above 0.005 is a refusal
 by itself, as are weights whose averages are not to be trusted. Then an error of 0.015 in the distribution function is
-seen, and one of 0.045 in any case, both with a probability of more than 0.998. (On slices twice that; and what is not
-exact enough is no refusal there, where laws have formulas or are sums over pieces of curves.)
+seen, and one of 0.045 in any case, both with a probability of more than 0.998. (On slices two or three times that; and
+what is not exact enough is no refusal there, where laws have formulas or are sums over pieces of curves.)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -23,10 +22,10 @@ from numpy.typing import NDArray
 from ...errors import UnsupportedModelError
 from ..line import Density
 from ..remedies import RUNS
-from .importance import Proposal, fitted_proposal, tail_exponent
-from .target import Target, finite
+from .importance import tail_exponent
+from .target import Draws, Target
 
-__all__ = ["conditioned", "require_confirmation"]
+__all__ = ["require_confirmation"]
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +34,6 @@ _DEVIATIONS = 6.0
 _MOST = 0.005
 """The standard errors that it puts up with."""
 
-_BATCH = 2**15
 _TRUSTED = 0.7
 _HARMLESS = 1e-3
 """Where no draw has more than this share of the weight, the tail of the weights does not matter."""
@@ -61,17 +59,16 @@ def require_confirmation(law: Density, target: Target, what: str) -> None:
         If it does not agree, naming both values, or is not exact enough to say although it has to.
     """
     rng = np.random.default_rng(_SEED)
-    log_weight, guide = conditioned(target)
-    proposal = fitted_proposal(log_weight, len(target.parameters), rng, guide)
+    proposal = target.proposal(rng)
     if proposal is None:
         return _undecided(target, what, "found no mass")
     observable = target.function(target.observable)
-    places = _quantiles(*_drawn(proposal, observable, rng))
+    places = _quantiles(*_drawn(proposal, observable, target.batch, rng))
     if not places.size:
         return _undecided(target, what, "found no value of the observable")
     tally = _Tally(places, np.asarray(law.cdf(places)))
     while tally.draws == 0 or (tally.error > target.wanted and tally.draws < target.most_draws):
-        tally.add(*_drawn(proposal, observable, rng))
+        tally.add(*_drawn(proposal, observable, target.batch, rng))
     doubt = tally.doubt()
     if doubt:
         return _undecided(target, what, doubt)
@@ -96,36 +93,13 @@ def _quantiles(values: FloatArray, logs: FloatArray) -> FloatArray:
 
 
 def _drawn(
-    proposal: Proposal, observable: Callable[[FloatArray], FloatArray], rng: np.random.Generator
+    proposal: Draws, observable: Callable[[FloatArray], FloatArray], count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    x, logs = proposal.draw(_BATCH, rng)
+    x, logs = proposal.draw(count, rng)
     seen = np.isfinite(logs)
     values = np.full(logs.shape, np.nan)
     values[seen] = observable(x[seen])
     return values, logs
-
-
-def conditioned(
-    target: Target,
-) -> tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray] | None]:
-    """Return the log of the weight where the condition holds; and one that leads there."""
-    free = target.log_weight()
-    if target.condition is None:
-        return free, None
-    expression, low, high = target.condition
-    condition = target.function(expression)
-    width = high - low if math.isfinite(high - low) else 1.0
-
-    def inside(x: FloatArray) -> FloatArray:
-        at = condition(x)
-        return np.where((at >= low) & (at < high), free(x), -np.inf)
-
-    def guide(x: FloatArray) -> FloatArray:
-        at = condition(x)
-        outside = np.maximum(np.maximum(low - at, at - high), 0.0) / width
-        return finite(free(x) - 20.0 * outside * (1.0 + outside))
-
-    return inside, guide
 
 
 class _Tally:

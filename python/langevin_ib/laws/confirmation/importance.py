@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .mixture import Mixture
 from .population import LogWeight, cooled
 
-__all__ = ["Proposal", "fitted_proposal", "tail_exponent"]
+__all__ = ["Proposal", "fitted_proposal", "resampled", "tail_exponent"]
 
 FloatArray = NDArray[np.float64]
 
@@ -139,13 +139,17 @@ def _adapted(
             best = Proposal(log_weight, coordinates, mixture, effective)
         if effective > _GOOD:
             break
-        places = (np.arange(4 * len(points)) + rng.random()) / (4 * len(points))
-        chosen = np.minimum(np.searchsorted(np.cumsum(weights) / weights.sum(), places), count - 1)
-        fresh = drawn[chosen]
+        fresh = drawn[resampled(weights, 4 * len(points), rng)]
         # Of a few draws with nearly all of the weight no covariance can be taken.
         y = np.concatenate([y, np.unique(fresh, axis=0)]) if effective < _POOR else fresh
         count = min(2 * count, _LARGEST)
     return best
+
+
+def resampled(weights: FloatArray, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return so many indices in proportion to weights, evenly spread."""
+    places = (np.arange(count) + rng.random()) / count
+    return np.minimum(np.searchsorted(np.cumsum(weights) / weights.sum(), places), weights.size - 1)
 
 
 def tail_exponent(weights: FloatArray) -> float:

@@ -88,6 +88,17 @@ class Mixture:
             np.logaddexp(result, log - (_FREEDOM + d) / 2 * np.log1p(square / _FREEDOM), out=result)
         return result
 
+    def log_density_across(self, offsets: FloatArray, normals: FloatArray) -> FloatArray:
+        """Return the log of the density of n.x, a mixture of Student laws, at offsets (m,), for unit normals (m, d)."""
+        constant = gammaln((_FREEDOM + 1) / 2) - gammaln(_FREEDOM / 2) - math.log(_FREEDOM * math.pi) / 2
+        result = np.full(len(offsets), -np.inf)
+        for share, centre, root in zip(self.shares, self.centres, self.roots, strict=True):
+            width = np.sqrt(np.square(normals @ root).sum(axis=1))
+            square = np.square((offsets - normals @ centre) / width)
+            logs = math.log(share) + constant - np.log(width) - (_FREEDOM + 1) / 2 * np.log1p(square / _FREEDOM)
+            np.logaddexp(result, logs, out=result)
+        return result
+
 
 def _lengths(points: FloatArray, lower: FloatArray) -> FloatArray:
     """Return |L x|**2 for points (n, d); small products are no work for a linear algebra library and its threads."""

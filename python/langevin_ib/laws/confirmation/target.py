@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
 from ...model.expressions import Data, compiled, values_of
+from .importance import fitted_proposal
+from .population import LogWeight
 
-__all__ = ["Target", "finite"]
+__all__ = ["Draws", "Target", "finite"]
 
 FloatArray = NDArray[np.float64]
 
@@ -23,6 +26,14 @@ _LONG = 256
 
 _SHORT = 16
 """Of data with more rows fewer points are drawn."""
+
+
+class Draws(Protocol):
+    """Where points are drawn from."""
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Return independent points, shape (count, d), and the logs of their weights."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,37 @@ class Target:
         """The number of draws after which it has to do."""
         return int(_MOST_DRAWS / (1.0 + min(_rows(self.potential), _LONG) / _SHORT))
 
-    def log_weight(self) -> Callable[[FloatArray], FloatArray]:
+    @property
+    def batch(self) -> int:
+        """How many points are drawn at a time."""
+        return 2**15
+
+    def proposal(self, rng: np.random.Generator) -> Draws | None:
+        """Return where points are drawn from, None if no mass was found."""
+        log_weight, guide = self.conditioned()
+        return fitted_proposal(log_weight, len(self.parameters), rng, guide)
+
+    def conditioned(self) -> tuple[LogWeight, LogWeight | None]:
+        """Return the log of the weight where the condition holds; and one that leads there, if there is one."""
+        free = self.log_weight()
+        if self.condition is None:
+            return free, None
+        expression, low, high = self.condition
+        condition = self.function(expression)
+        width = high - low if math.isfinite(high - low) else 1.0
+
+        def inside(x: FloatArray) -> FloatArray:
+            at = condition(x)
+            return np.where((at >= low) & (at < high), free(x), -np.inf)
+
+        def guide(x: FloatArray) -> FloatArray:
+            at = condition(x)
+            outside = np.maximum(np.maximum(low - at, at - high), 0.0) / width
+            return finite(free(x) - 20.0 * outside * (1.0 + outside))
+
+        return inside, guide
+
+    def log_weight(self) -> LogWeight:
         """Return the log of the weight, without the condition."""
         potential = self.function(self.potential)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..confirmation import conditioned
 from ..request import LawRequest
 from .batches import Batches, doubted
 from .chains import FAMILIES, GROUPS, Chains, disagreement
@@ -40,7 +39,7 @@ def by_chains(asked: LawRequest, target: SliceTarget, rng: np.random.Generator) 
     UnsupportedModelError
         If there is no mass, or parts of what the chains say do not agree.
     """
-    log_weight, guide = conditioned(target)
+    log_weight, guide = target.conditioned()
     observable, sizes = target.function(target.observable), target.function(target.squares)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         chains = Chains.started(log_weight, guide, target.dim, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..confirmation import conditioned, fitted_proposal
+from ..confirmation import fitted_proposal
 from ..line import Density
 from ..request import LawRequest
 from .batches import Batches, doubted
@@ -55,7 +55,7 @@ def sampled_law(asked: LawRequest) -> Density:
 
 
 def _by_mixture(asked: LawRequest, target: SliceTarget, rng: np.random.Generator) -> Batches:
-    log_weight, guide = conditioned(target)
+    log_weight, guide = target.conditioned()
     with np.errstate(over="ignore"):  # of points that run away to infinity, where the mass is infinite
         proposal = fitted_proposal(log_weight, target.dim, rng, guide)
     if proposal is None:
