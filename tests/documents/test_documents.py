@@ -16,7 +16,8 @@ DOCUMENTS = [
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-LANGUAGES = {"python", "text", "sh"}
+# The last one is the site's: which pages stand where.
+LANGUAGES = {"python", "text", "sh", "{toctree}"}
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
