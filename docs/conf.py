@@ -1,4 +1,4 @@
-"""Settings of the documentation site: `sphinx-build -W docs site`, with the extra `docs` installed."""
+"""Settings of the documentation site: `sphinx-build -W docs docs/_site`, with the extra `docs` installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ extensions = [
     "rooms",
     "gallery",
 ]
-exclude_patterns = ["scripts", "site", "gallery/*.txt"]
+exclude_patterns = ["scripts", "site", "_site", "gallery/*.txt"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 # What is indented in our pages is formulas, and a block of code says its language.

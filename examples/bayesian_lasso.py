@@ -1,4 +1,4 @@
-"""Two products, u v + p q, under weight decay: their sum has the posterior of the lasso, one product alone has not."""
+"""A weight that is two products, u v + p q: under weight decay it has the lasso's posterior, as one it has not."""
 
 import sys
 from typing import Any

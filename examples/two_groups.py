@@ -1,4 +1,4 @@
-"""One loss, two groups: whether noise respects mixtures of columns or scalings alone decides about singular values."""
+"""Two groups on one loss: whether noise respects mixtures of columns or scalings alone decides singular values."""
 
 import sys
 from typing import Any
