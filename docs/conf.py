@@ -38,5 +38,5 @@ numpydoc_show_class_members = False
 html_theme = "furo"
 html_title = f"langevin_ib {version}"
 html_static_path = ["site/static"]
-html_css_files = ["gallery.css"]
+html_css_files = ["site.css"]
 html_show_sphinx = False

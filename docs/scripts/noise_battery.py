@@ -170,9 +170,13 @@ def main() -> int:
     parser.add_argument("--figure", type=Path, help="draw the histogram of the group `distribution`")
     parser.add_argument("--only", nargs="+", choices=GROUPS, help=f"all but {' and '.join(ASKED_FOR)}, if not given")
     parser.add_argument("--emit", choices=streams.ORDERS, help="write raw bits to standard output, for other batteries")
+    parser.add_argument("--key", type=lambda text: int(text, 16), default=streams.KEY, help="of --emit, hexadecimal")
+    parser.add_argument("--rounds", type=int, help="of --emit walkers: another ARS than that of the core")
     options = parser.parse_args()
+    if options.rounds is not None and options.emit != "walkers":
+        parser.error("--rounds goes with --emit walkers")
     if options.emit:
-        outside.emit(options.emit)
+        outside.emit(options.emit, options.key, options.rounds)
         return 0
     battery = Battery(options.quick, options.figure)
     for name in options.only or [name for name in GROUPS if name not in ASKED_FOR]:
