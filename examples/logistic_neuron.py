@@ -1,6 +1,7 @@
 """A logistic neuron with a gain, P(y | x) = σ(y g w x), and its loss on data: how steep the neuron becomes."""
 
 import sys
+from typing import Any
 
 import langevin_ib as lib
 import numpy as np
@@ -23,11 +24,11 @@ model = lib.Model(
 )
 # Derive: the law of the slope; and the naive one, exp(-loss / T) of a slope that is a parameter itself.
 plain = lib.Model(parameters=(slope,), predictor={"slope": slope}, loss=loss, data=data)
-setting = {"dynamics": lib.Ambient(), "temperature": 1.0}
+setting: dict[str, Any] = {"dynamics": lib.Ambient(), "temperature": 1.0}
 law, naive = (lib.density(each, "slope", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
-walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
-keep = {"slope": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
+walk: dict[str, Any] = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
+keep: dict[str, Any] = {"slope": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["slope"], each) for each in (law, naive))
 # On the slice g² - w² = 1: a step, then along the orbit back to it. Nothing is added to the loss.
@@ -36,4 +37,4 @@ held = lib.sample(model, **setting, step_size=2e-3, steps=20_000, burn_in=2000, 
 on_slice, rival_on_slice = (lib.compare(held["slope"], p) for p in (lib.density(model, "slope", **setting), naive))
 print(found, rival, on_slice, rival_on_slice, sep="\n\n")
 if len(sys.argv) > 1:
-    lib.plot.density(run["slope"], law, rivals={"naive: no orbit volume": naive}).figure.savefig(sys.argv[1])
+    lib.plot.density(run["slope"], law, rivals={"naive: no orbit volume": naive}).figure.figure.savefig(sys.argv[1])

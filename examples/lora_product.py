@@ -1,6 +1,7 @@
 """A LoRA adapter B·A of rank one beside frozen weights: what becomes of an entry that training wants to move."""
 
 import sys
+from typing import Any
 
 import langevin_ib as lib
 import sympy
@@ -20,13 +21,13 @@ model = lib.Model(
 d = lib.parameters("d00 d01 d10 d11")
 loss = sum(entry**2 for entry in frozen + sympy.Matrix(2, 2, d) - wanted) / 2
 full = lib.Model(parameters=d, predictor={str(entry): entry for entry in d}, loss=loss)
-setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
+setting: dict[str, Any] = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "d00", **setting) for each in (model, full))
 # Sample by a scheme whose steps leave no bias, and compare.
-walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
-keep = {"d00": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
+walk: dict[str, Any] = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
+keep: dict[str, Any] = {"d00": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["d00"], each) for each in (law, naive))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:
-    lib.plot.density(run["d00"], law, rivals={"full fine-tuning": naive}).figure.savefig(sys.argv[1])
+    lib.plot.density(run["d00"], law, rivals={"full fine-tuning": naive}).figure.figure.savefig(sys.argv[1])

@@ -1,6 +1,7 @@
 """A normalised weight, θ = g w/|w|: the length of w has no effect, and the gain draws both components towards 0."""
 
 import sys
+from typing import Any
 
 import langevin_ib as lib
 import sympy
@@ -18,11 +19,11 @@ model = lib.Model(
 # Derive: the law of a component; and the naive one, exp(-loss / T) of components that are parameters themselves.
 p, q = lib.parameters("p q")
 plain = lib.Model(parameters=(p, q), predictor={"theta0": p, "theta1": q}, loss=((p - 1) ** 2 + q**2) / 2)
-setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
+setting: dict[str, Any] = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "theta0", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
-walk = {"scheme": "mala", "step_size": 0.01, "steps": 16000, "burn_in": 500, "walkers": 1024}
-keep = {"theta0": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
+walk: dict[str, Any] = {"scheme": "mala", "step_size": 0.01, "steps": 16000, "burn_in": 500, "walkers": 1024}
+keep: dict[str, Any] = {"theta0": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["theta0"], each) for each in (law, naive))
 # With a spring of energy |w|⁴ / 4 beside the confinement: it pulls towards the slice |w|² = 0.
@@ -32,4 +33,4 @@ slice_law = lib.density(model, "theta0", **setting)
 on_slice, rival_on_slice = (lib.compare(held["theta0"], each) for each in (slice_law, naive))
 print(found, rival, on_slice, rival_on_slice, sep="\n\n")
 if len(sys.argv) > 1:
-    lib.plot.density(run["theta0"], law, rivals={"naive: no orbit volume": naive}).figure.savefig(sys.argv[1])
+    lib.plot.density(run["theta0"], law, rivals={"naive: no orbit volume": naive}).figure.figure.savefig(sys.argv[1])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from typing import Any
 
 import langevin_ib as lib
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 sequences = np.random.default_rng(0).normal(size=(8, 3, 2)) / 2
 model = lib.models.attention(2, 2, data=(sequences, sequences[:, 0, 0]))
 model = dataclasses.replace(model, confinement=sum(x**2 for x in model.parameters) / 5)
-keep = {"norm0": lib.Histogram(bins=100, range=(0.0, 6.0), every=5)}
-setting = {"model": model, "temperature": 0.3, "walkers": 2048, "observe": keep}
+keep: dict[str, Any] = {"norm0": lib.Histogram(bins=100, range=(0.0, 6.0), every=5)}
+setting: dict[str, Any] = {"model": model, "temperature": 0.3, "walkers": 2048, "observe": keep}
 # Sample: by the loss alone and back along the orbits, at h and h / 2 along the same Brownian paths...
 coarse, fine = (
     lib.sample(**setting, dynamics=lib.GaugeFixed(level=0.3), step_size=h, substeps=m, steps=n, burn_in=n // 4, rng=1)
@@ -35,4 +36,5 @@ exact, rigid = (
 found, rival = (lib.compare(coarse["norm0"], run["norm0"], finer=fine["norm0"]) for run in (exact, rigid))
 print(found, rival, sep="\n\n")
 if len(sys.argv) > 1:
-    lib.plot.runs({"gauge-fixed": fine["norm0"], "with Fixman's term": exact["norm0"]}).figure.savefig(sys.argv[1])
+    shown = {"gauge-fixed": fine["norm0"], "with Fixman's term": exact["norm0"]}
+    lib.plot.runs(shown).figure.figure.savefig(sys.argv[1])

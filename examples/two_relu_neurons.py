@@ -1,6 +1,7 @@
 """Two ReLU neurons, a relu(u x) + b relu(-x), fitted to relu in two points: how sharp their bend at 0 is."""
 
 import sys
+from typing import Any
 
 import langevin_ib as lib
 import sympy
@@ -19,11 +20,11 @@ model = lib.Model(
 # Derive: the law of the bend; and the naive one, exp(-loss / T) of outputs that are parameters themselves.
 y, z = lib.parameters("y z")
 plain = lib.Model(parameters=(y, z), predictor={"bend": y + z}, loss=(y**2 + (z - 1) ** 2) / 2)
-setting = {"dynamics": lib.Ambient(), "temperature": 0.25}
+setting: dict[str, Any] = {"dynamics": lib.Ambient(), "temperature": 0.25}
 law, naive = (lib.density(each, "bend", **setting) for each in (model, plain))
 # Sample by a scheme whose steps leave no bias, and compare.
-walk = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
-keep = {"bend": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
+walk: dict[str, Any] = {"scheme": "mala", "step_size": 0.1, "steps": 4000, "burn_in": 500, "walkers": 1024}
+keep: dict[str, Any] = {"bend": lib.Histogram(bins=80, range=law.interval(0.999), every=5)}
 run = lib.sample(model, **setting, **walk, rng=1, observe=keep)
 found, rival = (lib.compare(run["bend"], each) for each in (law, naive))
 # On the slice u² - a² = 1, u = cosh t, a = sinh t: a step, then along the orbit back to it. The law's measure is dt db.
@@ -36,4 +37,4 @@ held = lib.sample(model, **setting, **walk, rng=2, observe=keep)
 on_slice, rival_on_slice = (lib.compare(held["bend"], each) for each in (slice_law, naive))
 print(found, rival, on_slice, rival_on_slice, sep="\n\n")
 if len(sys.argv) > 1:
-    lib.plot.density(run["bend"], law, rivals={"naive: no orbit volume": naive}).figure.savefig(sys.argv[1])
+    lib.plot.density(run["bend"], law, rivals={"naive: no orbit volume": naive}).figure.figure.savefig(sys.argv[1])

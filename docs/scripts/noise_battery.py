@@ -2,7 +2,8 @@
 
 Run `python docs/scripts/noise_battery.py [--quick] [--out results.json] [--figure tails.png] [--only GROUP ...]`.
 It needs numba and mpmath (the extras `dev` and `test`), uses one core, and takes about ten minutes, --quick one. The
-group `dieharder` runs only where it is named, and needs that program. docs/noise.md reports the results.
+groups `dieharder`, which needs that program, and `weights`, which takes as long, run only where they are named.
+docs/noise.md reports the results.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy
-from battery import ars, bits, counters, figure, normals, outside, streams, transform
+from battery import ars, bits, counters, figure, normals, outside, streams, transform, weights
 from battery.results import Result
 from langevin_ib import _core
 
@@ -98,6 +99,18 @@ class Battery:
         for order in ("walkers", "steps", "alternating"):
             self.add(outside.dieharder(order, 0.1 if self.quick else 1.0))
 
+    def weights(self) -> None:
+        """Test tuples of Hamming weights in the walkers' order, under four keys and with seven rounds."""
+        chunks = self.size(64 << 26) // streams.BLOCKS
+        looks = [chunks >> halvings for halvings in range(6)]
+        self.add(weights.run("weights", streams.read(streams.walkers, chunks * streams.BLOCKS), looks))
+        half = chunks // 2 * streams.BLOCKS
+        for key in np.random.default_rng(1).integers(0, 2**32, (3, 4)).tolist():
+            stream = streams.read(streams.walkers, half, sum(part << 32 * i for i, part in enumerate(key)))
+            self.add(weights.run(f"weights, key {key[0]:08x}...", stream, looks[1:]))
+        self.add(weights.run("weights, ARS-7", streams.read(streams.weaker(7), half // 2), looks[2:]))
+        self.add(weights.run(f"{CONTROL} ARS-2", streams.read(streams.weaker(2), 8 * streams.BLOCKS), [8]))
+
     def controls(self) -> dict[str, bool]:
         """Return the controls that ran, and whether they were rejected."""
         found: dict[str, bool] = {}
@@ -141,8 +154,12 @@ GROUPS: dict[str, Callable[[Battery], None]] = {
         Battery.bits,
         Battery.counters,
         Battery.dieharder,
+        Battery.weights,
     )
 }
+
+
+ASKED_FOR = ("dieharder", "weights")
 
 
 def main() -> int:
@@ -151,14 +168,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} times fewer draws")
     parser.add_argument("--out", type=Path, help="write the results as JSON")
     parser.add_argument("--figure", type=Path, help="draw the histogram of the group `distribution`")
-    parser.add_argument("--only", nargs="+", choices=GROUPS, help="all but dieharder, if not given")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, help=f"all but {' and '.join(ASKED_FOR)}, if not given")
     parser.add_argument("--emit", choices=streams.ORDERS, help="write raw bits to standard output, for other batteries")
+    parser.add_argument("--key", type=lambda text: int(text, 16), default=streams.KEY, help="of --emit, hexadecimal")
+    parser.add_argument("--rounds", type=int, help="of --emit walkers: another ARS than that of the core")
     options = parser.parse_args()
+    if options.rounds is not None and options.emit != "walkers":
+        parser.error("--rounds goes with --emit walkers")
     if options.emit:
-        outside.emit(options.emit)
+        outside.emit(options.emit, options.key, options.rounds)
         return 0
     battery = Battery(options.quick, options.figure)
-    for name in options.only or [name for name in GROUPS if name != "dieharder"]:
+    for name in options.only or [name for name in GROUPS if name not in ASKED_FOR]:
         start = time.perf_counter()
         GROUPS[name](battery)
         print(f"-- {name}: {time.perf_counter() - start:.0f} s\n", flush=True)

@@ -1,6 +1,9 @@
 """Regression on groups of columns: a group's vector times a number, so that a whole group vanishes or stays."""
 
+import sys
+
 import langevin_ib as lib
+import matplotlib.pyplot as plt
 import numpy as np
 
 rng = np.random.default_rng(3)
@@ -17,3 +20,10 @@ one_by_one = lib.design.sparsity().fit(X, y)
 found = [g for g, columns in enumerate(groups) if np.linalg.norm(by_groups.weights[columns]) > 0.1]
 error, alone = (float(np.linalg.norm(fit.weights - truth) / np.linalg.norm(truth)) for fit in (by_groups, one_by_one))
 print(f"{by_groups}\ngroups {found}, relative error {error:.3f}; without groups {alone:.3f}")
+if len(sys.argv) > 1:
+    figure, axes = plt.subplots()
+    for label, weights in {"truth": truth, "groups": by_groups.weights, "no groups": one_by_one.weights}.items():
+        axes.plot([np.linalg.norm(weights[columns]) for columns in groups], "o-", label=label, alpha=0.6)
+    axes.set(xlabel="group", ylabel="norm of its weights")
+    axes.legend()
+    figure.savefig(sys.argv[1])

@@ -1,6 +1,9 @@
 """Fill the gaps of a signal with few frequencies: each is a group, cosine and sine, so that no phase is preferred."""
 
+import sys
+
 import langevin_ib as lib
+import matplotlib.pyplot as plt
 import numpy as np
 
 rng = np.random.default_rng(2)
@@ -17,3 +20,11 @@ fit = recipe.fit(np.eye(n)[seen], noisy, strength=0.02)
 error = float(np.linalg.norm(fit.weights - signal) / np.linalg.norm(signal))
 found = sorted(k for k, rows in enumerate(frequencies) if np.linalg.norm(fit.features[rows]) > 1.0)
 print(f"{fit}\nfrequencies {found}, relative error {error:.3f} from {len(seen)} of {n} values")
+if len(sys.argv) > 1:
+    figure, axes = plt.subplots()
+    axes.plot(signal, color="0.7", lw=4, label="signal")
+    axes.plot(seen, noisy, "o", label="seen")
+    axes.plot(fit.weights, label="few frequencies")
+    axes.set(xlabel="time")
+    axes.legend()
+    figure.savefig(sys.argv[1])

@@ -12,11 +12,13 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "RELEASING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
 FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-LANGUAGES = {"python", "text", "sh"}
+# The last one is the site's: which pages stand where.
+LANGUAGES = {"python", "text", "sh", "{toctree}"}
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -43,7 +45,16 @@ def test_python_runs_and_prints_what_is_shown(path, capsys) -> None:
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *DOCUMENTS], ids=lambda path: path.stem)
 def test_a_block_says_what_it_is(path) -> None:
-    assert {language for language, _ in blocks(path.read_text(encoding="utf-8"))} <= LANGUAGES
+    text = path.read_text(encoding="utf-8")
+    assert {language for language, _ in blocks(text)} <= LANGUAGES
+    assert text.count("```") == 2 * len(blocks(text)), "a block within a list would not be run"
+
+
+def test_every_page_is_among_these_and_those_of_the_readme_run_elsewhere() -> None:
+    ours = {ROOT / "README.md", *DOCUMENTS}
+    assert {path for path in ROOT.glob("*.md")} <= ours
+    assert {path for folder in ("docs", "examples") for path in (ROOT / folder).rglob("*.md")} <= ours
+    assert [language for language, _ in blocks((ROOT / "README.md").read_text(encoding="utf-8"))].count("python") == 3
 
 
 @pytest.mark.parametrize(

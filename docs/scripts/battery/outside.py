@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from .results import Result
-from .streams import KEY, ORDERS
+from .streams import KEY, ORDERS, weaker
 
 # Test numbers, the sizes of tuples where a test takes one, and repetitions. Left out: 5, 6, 7 and 14, which dieharder's
 # own list calls "Suspect" or "Do Not Use", 205, which takes minutes, and most sizes.
@@ -34,11 +34,15 @@ TESTS: tuple[tuple[int, int | None, int], ...] = (
 SHOWN = ["-D", "8", "-D", "16", "-D", "128", "-D", "65536"]
 
 
-def emit(order: str) -> None:
-    """Write the bits to standard output, in an order of reading, for as long as somebody reads them."""
+def emit(order: str, key: int = KEY, rounds: int | None = None) -> None:
+    """Write the bits to standard output, in an order of reading, for as long as somebody reads them.
+
+    With a number of rounds they are those of another cipher, by tables, in the order of the walkers.
+    """
+    chunk = ORDERS[order] if rounds is None else weaker(rounds)
     try:
         for i in count():
-            sys.stdout.buffer.write(ORDERS[order](KEY, i).data)
+            sys.stdout.buffer.write(chunk(key, i).data)
     except BrokenPipeError:
         sys.stderr.close()
 
