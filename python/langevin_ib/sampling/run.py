@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import checked_int
+from ..display import card
 from ..errors import DivergenceError, InvalidArgumentError
 from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
 from ..process import GivenBatches
@@ -324,18 +325,28 @@ class Run(Snapshot):
         }
 
     def __repr__(self) -> str:
-        settings = self.settings
-        state = (
-            f"interrupted after {self.steps:,} of {settings.steps:,} steps"
-            if self.interrupted
-            else f"{self.steps:,} steps"
-        )
-        rate = f", {self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else ""
-        observed = f", observed {', '.join(self)}" if len(self) else ""
-        return (
-            f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
-            f"{self.process.temperature:g} by {settings.scheme}{observed}{rate}>"
-        )
+        steps, observed, speed = self._said().values()
+        seen = observed and f"observed {observed}"
+        return f"<Run of {self.settings.count:,} walkers, {', '.join(filter(None, (steps, seen, speed)))}>"
+
+    def _said(self) -> dict[str, str]:
+        settings, T = self.settings, self.process.temperature
+        made = f"interrupted after {self.steps:,} of {settings.steps:,}" if self.interrupted else f"{self.steps:,}"
+        manner = f"of h = {settings.step_size:g} at T = {T:g} by {settings.scheme}"
+        return {
+            "steps": f"{made} steps {manner}",
+            "observed": ", ".join(self),
+            "speed": f"{self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else "",
+        }
+
+    def _repr_html_(self) -> str:
+        rate, stuck = self.acceptance, len(self.stuck_walkers)
+        rows = [*self._said().items(), ("acceptance", "" if rate is None else f"{rate:.3f}")]
+        rows += [("stuck", f"{stuck} walkers" if stuck else ""), ("dynamics", repr(self.dynamics))]
+        rows += [("key", f"{self.settings.key:#034x}"), ("burn-in", f"{self.settings.burn_in:,} steps")]
+        rows += [("note", note) for note in self.notes]
+        title = f"Run of {self.settings.count:,} walkers{', interrupted' if self.interrupted else ''}"
+        return card(title, [row for row in rows if row[1]], good=False if self.interrupted or stuck else None)
 
 
 def load(path: PathLike) -> Run:
