@@ -8,11 +8,20 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FINER", "LAW", "RIVALS", "SAMPLED", "card", "curve"]
+__all__ = ["BAD", "GOOD", "card", "colour", "curve"]
 
-# Of the palette of Okabe and Ito (2008), which is told apart under all colour-blindnesses; readable on white and black.
-SAMPLED, LAW, FINER = "#0072b2", "#d55e00", "#009e73"
-RIVALS = ("#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+"""What is sampled, its law, a finer run, and rivals: the palette of Okabe and Ito (2008), which is told apart under all
+colour-blindnesses and seen on white and on black."""
+
+GOOD, BAD = _COLOURS[2], _COLOURS[1]
+"""The colours of verdicts, which words say, too."""
+
+
+def colour(number: int) -> str:
+    """Return a colour of the one palette of all figures: 0 is sampled, 1 a law, 2 a finer run, others are rivals."""
+    return _COLOURS[number % len(_COLOURS)]
+
 
 _CARD = "display:inline-block;border:1px solid #8888;border-radius:6px;padding:.5em 1em;max-width:95%;overflow-x:auto"
 _CELL = "text-align:left;vertical-align:baseline;font-weight:normal"
@@ -32,7 +41,7 @@ def card(title: str, rows: Iterable[tuple[str, str]], *, good: bool | None = Non
     figure : str
         HTML below the table.
     """
-    colour = "" if good is None else f' style="color:{FINER if good else LAW}"'
+    colour = "" if good is None else f' style="color:{GOOD if good else BAD}"'
     head = f'<tr><th style="{_CELL};white-space:nowrap;padding-right:1em">'
     lines = (f'{head}{escape(name)}</th><td style="{_CELL}">{_html(value)}</td></tr>' for name, value in rows)
     return f'<div style="{_CARD}"><b{colour}>{escape(title)}</b><table>{"".join(lines)}</table>{figure}</div>'
@@ -63,7 +72,7 @@ def curve(x: ArrayLike, y: ArrayLike, label: str) -> str:
     said = _ends(places, label)
     return (
         '<svg viewBox="0 0 240 82" width="240" role="img" fill="currentColor" font-size="10">'
-        f'<polyline points="{points}" fill="none" stroke="{LAW}" stroke-width="1.5"/>'
+        f'<polyline points="{points}" fill="none" stroke="{colour(1)}" stroke-width="1.5"/>'
         f'<path d="M4 64.5H236" stroke="currentColor" stroke-width=".7"/>{said}</svg>'
     )
 

@@ -21,6 +21,7 @@ FLOORS = (
     ("process", "plot"),
     ("laws", "sampling"),
     ("studies", "design"),
+    ("commands",),
     ("__main__",),
 )
 """Each uses what is on lower floors; nobody knows a neighbour on its own, but at the bottom, which stands in order."""
