@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import sympy
 
 from ..model import Metric, Model, numeric, singular_values
@@ -29,7 +30,8 @@ def log_gram_of_slice(model: Model, metric: Metric | None = None) -> sympy.Expr:
     """
     formulas = symbolic(model, metric=metric)
     group = None
-    if metric is None and model.slice is None and not any(offset.todok() for offset in model.generator_offsets()):
+    is_euclidean = metric is None or np.array_equal(metric.matrix, np.eye(model.dim))
+    if is_euclidean and model.slice is None and not any(offset.todok() for offset in model.generator_offsets()):
         group = factors_of([numeric(matrix) for matrix in model.generator_matrices()])
     if group is None or group.rank > MOST_COLUMNS or len(group.left) + len(group.right) < group.rank:
         return formulas.log_det
