@@ -21,6 +21,7 @@ from .observe import Histogram, HistogramResult, Moments, MomentsResult, States,
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
 from .studies.experiments import Reproduction, reproduce
+from .studies.scan import scan
 
 __version__: str
 
@@ -73,5 +74,6 @@ __all__ = [
     "reproduce",
     "rivals",
     "sample",
+    "scan",
     "singular_values",
 ]

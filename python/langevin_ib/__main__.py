@@ -1,37 +1,38 @@
-"""The command line: `langevin-ib validate`, `langevin-ib reproduce` and `langevin-ib info`."""
+"""The command line: what can be asked for, and how; `commands` has what is done."""
 
 from __future__ import annotations
 
 import argparse
-import platform
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import scipy
-import sympy
-
-from . import __version__, _core
+from . import __version__
+from .commands import INTERRUPTED, MISUSED
 from .errors import LangevinError
-from .studies.experiments import CODE, FIGURES, TEXT, explain, reproduce
-from .studies.validation import CASES, Verdict, markdown, orbits, overview, table, write
 
 __all__ = ["main"]
 
-ALL = "all"
-
-PASSED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+_STATUS = "ends with 0 if all is as it should be, 1 if a check failed, 2 if it cannot be done, 130 after Ctrl-C."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status.
 
-    0 if all is as it should be, 1 if a validation failed, 2 if the request cannot be carried out, 130 after Ctrl-C.
+    0 if all is as it should be, 1 if a check failed, 2 if the request cannot be carried out, 130 after Ctrl-C.
     """
     parsed = _parser().parse_args(arguments)
     try:
-        status: int = parsed.command(parsed)
+        # Each command imports what it needs: who asks for help or for the version does not wait for formulas.
+        status: int = importlib.import_module(f".commands.{parsed.command}", __package__).run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has had enough; Python must not try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MISUSED
     except (LangevinError, OSError) as error:
         print(f"langevin-ib: {error}", file=sys.stderr)
         return MISUSED
@@ -42,106 +43,97 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="langevin-ib", description="Langevin sampling and the geometry of symmetric models."
+        prog="langevin-ib",
+        description="Which of many equivalent solutions does noisy learning prefer? Laws, runs, do they agree?",
+        epilog=_examples(
+            "validate --quick                     every system against its law, in about a minute",
+            "validate --only product-ambient      one of them, at full length",
+            "validate --quick --report out.html   the same, as a page to look at",
+            "reproduce fig5 --seeds 32            a figure of the paper, with many seeds",
+            "info --check                         is this installation all right?",
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"langevin-ib {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    commands = parser.add_subparsers(required=True, metavar="command", dest="command")
 
-    job = commands.add_parser("validate", help="sample each system and compare it with its law and the law's rivals")
-    job.add_argument("--quick", action="store_true", help="a twentieth of the length, in less than a minute")
-    job.add_argument("--only", choices=CASES, metavar="CASE", help=f"one row only: {', '.join(CASES)}")
-    job.add_argument(
-        "--out", type=Path, default=Path("validation"), help="folder for figures and JSON files (./validation)"
+    job = _command(
+        commands,
+        "validate",
+        "sample each system and compare it with its law and the law's rivals",
+        "A row passes if its law survives (p >= 0.001) and the same run rejects every rival (p < 1e-6).",
+        "validate --list                                 what can be validated",
+        "validate --quick --report validation.html       all of it at a twentieth of the length",
+        "validate --only neuron-3 --seed 7               one row, with other noise",
+        "validate --quick --json | jq '.rows[].passed'   for programs",
     )
-    job.add_argument("--seed", type=_natural, default=0, help="seed of the noise (0)")
+    job.add_argument("--quick", action="store_true", help="a twentieth of the length, in about a minute")
+    job.add_argument("--only", metavar="ROW", help="one row only")
+    job.add_argument("--list", action="store_true", help="name the rows, and do nothing else")
+    _share(job, "validation", seed="seed of the noise (0)")
     job.add_argument("--threads", type=_natural, default=None, help="threads to use (all)")
-    job.add_argument("--no-progress", action="store_true", help="no progress bar")
-    job.set_defaults(command=_validate)
 
-    again = commands.add_parser("reproduce", help="run a figure of the paper again, with many seeds and controls")
-    again.add_argument("figure", help=f"which one: {', '.join(FIGURES)}, or {ALL}")
+    again = _command(
+        commands,
+        "reproduce",
+        "run a figure of the paper again, with many seeds and controls",
+        "Figures of arXiv 2601.06597, as the published code or as the text, with bands over seeds.",
+        "reproduce fig2 --quick              a first look",
+        "reproduce all --report paper.html   all six, as a page",
+        "reproduce fig2 --variant text       as the text says, and not as the code did",
+        "reproduce fig2 --explain            where text, caption and code differ",
+    )
+    again.add_argument("figure", help="fig1 to fig6, or all")
     again.add_argument("--seeds", type=_natural, default=16, help="how many (16)")
     again.add_argument("--steps", type=_natural, default=None, help="iterations (the published ones)")
-    again.add_argument("--variant", choices=(CODE, TEXT), default=CODE, help=f"which to follow ({CODE})")
-    again.add_argument("--explain", action="store_true", help="where text, caption and code differ")
+    again.add_argument("--variant", choices=("code", "text"), default="code", help="which to follow (code)")
+    again.add_argument("--explain", action="store_true", help="where text, caption and code differ; nothing is run")
     again.add_argument("--quick", action="store_true", help="few seeds and iterations, for a first look")
-    again.add_argument("--out", type=Path, default=Path("paper"), help="folder for figures, arrays and JSON (./paper)")
-    again.add_argument("--seed", type=_natural, default=0, help="from which all random numbers come (0)")
-    again.add_argument("--no-progress", action="store_true", help="no progress bar")
-    again.set_defaults(command=_reproduce)
+    _share(again, "paper", seed="from which all random numbers come (0)")
 
-    info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
-    info.set_defaults(command=_info)
+    info = _command(
+        commands,
+        "info",
+        "versions, instruction sets and threads, for bug reports",
+        "With --check, a run is compared with the bits that every machine gets, and with its law.",
+        "info           for bug reports",
+        "info --check   is this installation all right?",
+    )
+    info.add_argument("--check", action="store_true", help="see whether the core computes what it should (seconds)")
+    info.add_argument("--json", action="store_true", help="as JSON")
     return parser
+
+
+def _command(commands: Any, name: str, short: str, long: str, *examples: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=short,
+        description=f"{short[0].upper()}{short[1:]}. {long}",
+        epilog=_examples(*examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["examples:", *(f"  langevin-ib {line}" for line in lines), "", _STATUS])
+
+
+def _share(parser: argparse.ArgumentParser, folder: str, *, seed: str) -> None:
+    """Add what several commands have."""
+    parser.add_argument(
+        "--out", type=Path, default=Path(folder), help=f"folder for figures, numbers and JSON (./{folder})"
+    )
+    parser.add_argument("--report", type=Path, metavar="PAGE.html", help="one page with all of it, without a network")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of text")
+    parser.add_argument("--seed", type=_natural, default=0, help=seed)
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
 
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a natural number")
     return int(text)
-
-
-def _validate(parsed: argparse.Namespace) -> int:
-    # A folder that cannot be written to should be known before the sampling, not after.
-    parsed.out.mkdir(parents=True, exist_ok=True)
-    verdicts: list[Verdict] = []
-    for row in CASES.values() if parsed.only is None else [CASES[parsed.only]]:
-        chosen = row.quick() if parsed.quick else row
-        verdict = chosen.validate(
-            seed=parsed.seed, threads=parsed.threads, progress=False if parsed.no_progress else None
-        )
-        if verdict is None:
-            print(f"{row.name}: interrupted", file=sys.stderr)
-            return INTERRUPTED
-        print(table(verdict))
-        print(f"  written to {', '.join(str(path) for path in write(verdict, parsed.out))}", flush=True)
-        verdicts.append(verdict)
-    if parsed.only is None:
-        overview(verdicts).savefig(parsed.out / "overview.png", dpi=150)
-        orbits().savefig(parsed.out / "orbits.png", dpi=150)
-        (parsed.out / "table.md").write_text(markdown(verdicts), encoding="utf-8")
-        print(f"all rows: {', '.join(str(parsed.out / name) for name in ('table.md', 'overview.png', 'orbits.png'))}")
-    failed = [verdict.name for verdict in verdicts if not verdict.passed]
-    print(f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be")
-    return FAILED if failed else PASSED
-
-
-def _reproduce(parsed: argparse.Namespace) -> int:
-    names = list(FIGURES) if parsed.figure == ALL else [parsed.figure]
-    for name in names:
-        if parsed.explain:
-            print(explain(name))
-            continue
-        # A folder that cannot be written to should be known before the training, not after.
-        parsed.out.mkdir(parents=True, exist_ok=True)
-        made = reproduce(
-            name,
-            seeds=parsed.seeds,
-            steps=parsed.steps,
-            variant=parsed.variant,
-            rng=parsed.seed,
-            quick=parsed.quick,
-            progress=False if parsed.no_progress else None,
-        )
-        print(made)
-        print(f"  written to {', '.join(str(path) for path in made.write(parsed.out))}", flush=True)
-        if made.interrupted:
-            return INTERRUPTED
-    return PASSED
-
-
-def _info(_: argparse.Namespace) -> int:
-    rows = {
-        "langevin-ib": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "numpy, scipy, sympy": f"{np.__version__}, {scipy.__version__}, {sympy.__version__}",
-        "instruction sets": ", ".join(_core.levels()),
-        "threads": str(_core.cpu_count()),
-    }
-    for name, value in rows.items():
-        print(f"{name:<20} {value}")
-    return PASSED
 
 
 if __name__ == "__main__":

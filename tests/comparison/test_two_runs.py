@@ -259,7 +259,9 @@ class TestReport:
         plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
         assert plain["other_discretisation"]["finer_step_size"] == 0.1
         assert plain["discretisation"] is None
-        assert repr(result).startswith("Comparison(x against 'another run, by euler-maruyama, h = 0.2': p = ")
+        assert repr(result).startswith(
+            "Comparison(consistent: x against 'another run, by euler-maruyama, h = 0.2': p = "
+        )
 
     def test_its_residuals_are_drawn(self) -> None:
         ax = lib.plot.residuals(compare(count(1), count(2)))

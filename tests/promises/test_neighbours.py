@@ -82,6 +82,10 @@ class TestHistograms:
         np.testing.assert_array_equal(HISTOGRAM.counts(flow=True), values)
 
 
+def _posterior(found: xarray.Dataset | xarray.DataTree) -> xarray.Dataset | xarray.DataTree:
+    return found if "theta" in found else found["posterior"]
+
+
 class TestArviZ:
     def test_its_functions_take_the_tree_as_it_is(self) -> None:
         az = imported("arviz")
@@ -89,15 +93,12 @@ class TestArviZ:
         assert isinstance(tree, xarray.DataTree)
         assert set(az.summary(tree).index) == {"theta", "u"}
         for function in (az.ess, az.rhat):
-            found = function(tree)
-            found = found if isinstance(found, xarray.Dataset) else found["posterior"]
-            assert np.isfinite(found["theta"]).all()
+            assert np.isfinite(_posterior(function(tree))["theta"]).all()
 
     def test_its_effective_samples_are_those_of_the_plain_arrays(self) -> None:
         az = imported("arviz")
         found = az.ess(RUN.to_datatree())
-        found = found if isinstance(found, xarray.Dataset) else found["posterior"]
-        assert float(found["theta"]) == pytest.approx(float(az.ess(np.asarray(RUN["theta"][1]))))
+        assert float(_posterior(found)["theta"]) == pytest.approx(float(az.ess(np.asarray(RUN["theta"][1]))))
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ArviZ's own, of the latest matplotlib
     def test_its_plots_take_the_tree_as_it_is(self) -> None:
@@ -109,8 +110,8 @@ class TestArviZ:
     def test_the_tree_is_still_a_tree(self) -> None:
         imported("arviz")
         tree = RUN.to_datatree()
-        assert tree.groups == ("/", "/posterior")
-        assert list(tree.children) == ["posterior"]
+        assert tree.groups == ("/", "/posterior", "/sample_stats")
+        assert list(tree.children) == ["posterior", "sample_stats"]
         assert tree["posterior/theta"].dims == ("chain", "draw")
         xarray.testing.assert_identical(pickle.loads(pickle.dumps(tree)), tree)
         assert not hasattr(tree, "prior")
@@ -118,3 +119,30 @@ class TestArviZ:
         plain = tree["posterior"].to_dataset()
         assert type(plain) is xarray.Dataset
         xarray.testing.assert_identical(plain, tree["posterior"].dataset)
+
+    def test_it_finds_statistics_and_warm_up(self) -> None:
+        az = imported("arviz")
+        tree = RUN.to_datatree(warmup=500)
+        assert set(az.summary(tree).index) == {"theta", "u"}
+        after = az.ess(np.asarray(RUN["theta"][1])[:, 50:])
+        assert float(_posterior(az.ess(tree))["theta"]) == pytest.approx(float(after))
+        assert not az.convert_to_dataset(tree, group="sample_stats")["diverging"].any()
+        assert az.extract(tree, group="warmup_posterior").sizes["sample"] == 8 * 50
+
+
+class TestArviZOfManyPackages:
+    """ArviZ from 1.0 on is made of these three, of which Python 3.11 gets the last versions before 1.0."""
+
+    def test_its_functions_take_the_tree_as_it_is(self) -> None:
+        base, stats = imported("arviz_base"), imported("arviz_stats")
+        tree = RUN.to_datatree(warmup=500)
+        assert set(stats.summary(tree).index) == {"theta", "u"}
+        theta = np.asarray(RUN["theta"][1])[:, 50:]
+        for function in (stats.ess, stats.rhat):
+            assert float(_posterior(function(tree))["theta"]) == pytest.approx(float(function(theta)))
+        assert not base.convert_to_dataset(tree, group="sample_stats")["diverging"].any()
+        assert base.extract(tree, group="warmup_posterior").sizes["sample"] == 8 * 50
+
+    def test_its_plots_take_the_tree_as_it_is(self) -> None:
+        plots = imported("arviz_plots")
+        plots.plot_trace(RUN.to_datatree(), backend="none")

@@ -15,12 +15,13 @@ import pytest
 ROOT = Path(langevin_ib.__file__).parent
 
 FLOORS = (
-    ("errors", "checks", "schemes", "temperature", "deadline", "progress", "_core"),
+    ("errors", "checks", "schemes", "temperature", "deadline", "progress", "display", "_core"),
     ("model", "observe"),
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
     ("laws", "sampling"),
     ("studies", "design"),
+    ("commands",),
     ("__main__",),
 )
 """Each uses what is on lower floors; nobody knows a neighbour on its own, but at the bottom, which stands in order."""
@@ -152,7 +153,8 @@ class TestTheOrderOfRooms:
 
     def test_files_stand_in_rooms(self) -> None:
         loose = {path.stem for path in ROOT.glob("*.py")}
-        assert loose == {"__init__", "__main__", "errors", "checks", "schemes", "temperature", "deadline", "progress"}
+        faces = {"__init__", "__main__", "errors", "checks", "display"}
+        assert loose == faces | {"schemes", "temperature", "deadline", "progress"}
 
     @pytest.mark.parametrize(
         ("name", "code"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import json
 import pickle
 
 import langevin_ib as lib
@@ -183,6 +184,35 @@ class TestDataTree:
         assert attributes["step_size"] == 0.01
         assert attributes["temperature"] == 0.1
         assert attributes["sampling_time"] == RUN.seconds
+        assert (attributes["tuning_steps"], attributes["steps"]) == (20, 100)
+        assert int(attributes["key"], 16) == RUN.settings.key
+        assert json.loads(attributes["settings"])["fields"]["walkers"] == [0, 12]
+        # NetCDF holds no other kinds.
+        assert {type(value) for value in attributes.values()} <= {str, int, float}
+
+    def test_of_each_chain_there_is_how_often_it_moved_and_when_it_was_absorbed(self) -> None:
+        run = sampled(scheme="mala", observe={"u": lib.Trace(every=10)})
+        stats = run.to_datatree()["sample_stats"]
+        np.testing.assert_array_equal(stats["acceptance_rate"], run.walker_acceptance)
+        assert stats["stuck"].dims == ("chain",)
+        assert stats["diverging"].dims == ("chain", "draw")
+        assert not stats["diverging"].any()
+        absorbed = sampled(dynamics=lib.GaugeFixed(level=0.0, at_zero="absorb"), observe={"theta": lib.Trace(every=10)})
+        times = absorbed.to_datatree()["sample_stats"]["absorption_time"]
+        np.testing.assert_array_equal(times, absorbed.absorption_times)
+
+    def test_warm_up_stands_apart(self) -> None:
+        run = sampled(scheme="mala", observe={"u": lib.Trace(every=10), "theta": lib.Trace(every=20)})
+        tree = run.to_datatree(warmup=40)
+        values = np.asarray(run["u"])
+        np.testing.assert_array_equal(tree["posterior"]["u"], values[:, 4:])
+        np.testing.assert_array_equal(tree["warmup_posterior"]["u"], values[:, :4])
+        np.testing.assert_array_equal(tree["warmup_posterior"]["theta"], np.asarray(run["theta"])[:, :2])
+        together = RUN.to_datatree(warmup=40)
+        assert together["warmup_sample_stats"]["diverging"].sizes == {"chain": 12, "draw": 4}
+        assert "warmup_posterior" not in RUN.to_datatree()
+        with pytest.raises(InvalidArgumentError, match="warmup"):
+            RUN.to_datatree(warmup=80)
 
     def test_a_run_without_traces_is_refused(self) -> None:
         with pytest.raises(InvalidArgumentError, match=r"observe with Trace\(every=...\)"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,8 +11,10 @@ from importlib.metadata import entry_points
 
 import langevin_ib as lib
 import pytest
-from langevin_ib import __main__ as cli
 from langevin_ib.__main__ import main
+from langevin_ib.commands.pace import paced
+from langevin_ib.studies import validation
+from langevin_ib.studies.experiments import CODE, FIGURES, TEXT
 from langevin_ib.studies.validation import CASES, Case
 
 NAME = "product-ambient"
@@ -21,7 +24,7 @@ NAME = "product-ambient"
 def short(monkeypatch) -> None:
     """Make every case short: a third of a second."""
     case = replace(CASES[NAME], step_size=0.05, time=60.0, burn_in=40.0, walkers=16_384)
-    monkeypatch.setattr(cli, "CASES", {NAME: case})
+    monkeypatch.setattr(validation, "CASES", {NAME: case})
 
 
 def misused(capsys, *arguments: str) -> str:
@@ -116,9 +119,31 @@ class TestValidate:
 
 class TestArguments:
     def test_unknown_case(self, capsys) -> None:
-        said = misused(capsys, "validate", "--only", "nothing")
-        assert "'nothing'" in said
-        assert NAME in said
+        assert main(["validate", "--only", "nothing"]) == 2
+        said = capsys.readouterr()
+        assert "'nothing'" in said.err
+        assert NAME in said.err
+        assert said.out == ""
+
+    def test_cases_are_listed(self, capsys) -> None:
+        assert main(["validate", "--list"]) == 0
+        assert capsys.readouterr().out.split() == list(CASES)
+
+    def test_help_names_the_figures_and_variants_that_there_are(self, capsys) -> None:
+        with pytest.raises(SystemExit):
+            main(["reproduce", "--help"])
+        said = capsys.readouterr().out
+        first, *_, last = FIGURES
+        assert f"{first} to {last}, or all" in said
+        assert f"{{{CODE},{TEXT}}}" in said
+
+    @pytest.mark.parametrize("command", [[], ["validate"], ["reproduce"], ["info"]])
+    def test_help_teaches(self, command, capsys) -> None:
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        said = capsys.readouterr().out
+        assert said.count(f"\n  langevin-ib {' '.join(command)}".rstrip()) >= 2
+        assert "0 if all is as it should be, 1 if a check failed, 2 if it cannot be done, 130 after Ctrl-C" in said
 
     @pytest.mark.parametrize("option", ["--seed", "--threads"])
     @pytest.mark.parametrize("value", ["-1", "x", "1.5", "", "1e3"])
@@ -136,6 +161,87 @@ class TestArguments:
             main(arguments)
         assert ended.value.code == 0
         assert "langevin-ib" in capsys.readouterr().out
+
+
+class TestJson:
+    @pytest.mark.usefixtures("short")
+    def test_a_validation_is_one_document(self, tmp_path, capsys) -> None:
+        assert main(["validate", "--json", "--no-progress", "--out", str(tmp_path)]) == 0
+        said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert said["passed"] is True
+        assert [row["case"] for row in said["rows"]] == [NAME]
+
+    def test_a_reproduction_too_and_its_report(self, tmp_path, capsys) -> None:
+        page = tmp_path / "page.html"
+        arguments = [
+            "reproduce",
+            "fig5",
+            "--quick",
+            "--steps",
+            "200",
+            "--json",
+            "--no-progress",
+            "--out",
+            str(tmp_path),
+        ]
+        assert main([*arguments, "--report", str(page)]) == 0
+        (said,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert said["figure"] == "fig5"
+        html = page.read_text(encoding="utf-8")
+        assert html.count("<svg") == 1
+        assert "langevin-ib reproduce fig5 --seeds 16 --variant code --seed 0 --steps 200 --quick" in html
+
+    def test_info_is_one_document(self, capsys) -> None:
+        assert main(["info", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["langevin-ib"] == lib.__version__
+
+
+class TestSelfCheck:
+    def test_this_installation_is_all_right(self, capsys) -> None:
+        assert main(["info", "--check"]) == 0
+        assert capsys.readouterr().out.endswith("all as it should be\n")
+
+    def test_other_bits_would_be_seen(self, capsys, monkeypatch) -> None:
+        monkeypatch.setattr("langevin_ib.commands.info.STATES", "0" * 64)
+        assert main(["info", "--check", "--json"]) == 1
+        said = json.loads(capsys.readouterr().out)
+        assert said["checks"]["bits"]["passed"] is False
+        assert said["checks"]["law"]["passed"] is True
+
+
+class TestPace:
+    def test_it_says_how_long_it_will_take(self, capsys, monkeypatch) -> None:
+        now = iter([0.0, 0.0, 30.0, 7200.0])
+        monkeypatch.setattr("langevin_ib.commands.pace.time.monotonic", lambda: next(now))
+        monkeypatch.setattr("langevin_ib.commands.pace.somebody_looks", lambda: True)
+        assert list(paced([1, 2, 3], ["a", "b", "c"], silent=False)) == [1, 2, 3]
+        assert capsys.readouterr().err.splitlines() == [
+            "[1/3] a: 0 min 00 s so far",
+            "[2/3] b: 0 min 30 s so far, about 1 min 00 s left",
+            "[3/3] c: 2 h 0 min so far, about 1 h 0 min left",
+        ]
+
+    def test_nobody_is_told_who_does_not_look(self, capsys) -> None:
+        assert list(paced([1, 2], ["a", "b"], silent=False)) == [1, 2]
+        assert capsys.readouterr().err == ""
+
+
+def test_who_asks_for_the_version_does_not_wait_for_formulas() -> None:
+    code = (
+        "import sys; from langevin_ib.__main__ import main; main(['info'])\n"
+        "print([name for name in ('sympy', 'scipy', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=60)
+    assert done.stdout.endswith("[]\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
+def test_a_reader_that_has_had_enough_is_no_error_in_print() -> None:
+    command = f"{sys.executable} -m langevin_ib validate --list | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    assert done.stdout.strip() == NAME
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
 
 
 def test_info_is_what_a_bug_report_needs(capsys) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import card
 from ..schemes import SCHEMES
 
 __all__ = ["RESOLVED", "Comparison", "Discretisation", "WorstCell"]
@@ -141,8 +142,22 @@ class Comparison:
         return cast("dict[str, Any]", plain)
 
     def __str__(self) -> str:
+        rows = self.rows()
+        width = max(len(name) for name, _ in rows)
+        lines = [f"{self._run()}\nagainst {self.law_name}", *(f"  {name:<{width}}  {value}" for name, value in rows)]
+        return "\n".join([*lines, self._verdict()])
+
+    def _repr_html_(self) -> str:
+        rows = [("sampled", self._run()), ("against", self.law_name), *self.rows()]
+        return card(self._verdict(), rows, good=self.consistent())
+
+    def _run(self) -> str:
+        return f"{self.observable} by {self.manner(self.scheme, self.step_size)}, T = {self.temperature:g}"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what the test found, by name, as text."""
         lo, hi, z = self.worst
-        rows = [
+        return [
             ("reference measure", self.reference),
             ("p-value", f"{self.pvalue:.3g}   (F({self.dof[0]}, {self.dof[1]}) = {self.statistic:.4g})"),
             ("Kolmogorov-Smirnov", f"{self.ks:.3g}"),
@@ -153,13 +168,11 @@ class Comparison:
             *self._further_rows(),
             *([("law", f"known within {self.law_error:.2g}, which is allowed for")] if self.law_error > 1e-6 else []),
         ]
-        width = max(len(name) for name, _ in rows)
-        run = f"{self.observable} by {self.manner(self.scheme, self.step_size)}, T = {self.temperature:g}"
-        lines = [f"{run}\nagainst {self.law_name}", *(f"  {name:<{width}}  {value}" for name, value in rows)]
-        return "\n".join([*lines, self._verdict()])
 
     def __repr__(self) -> str:
-        return f"Comparison({self.observable} against {self.law_name!r}: p = {self.pvalue:.3g}, KS = {self.ks:.3g})"
+        verdict = "consistent" if self.consistent() else "REJECTED"
+        said = f"{self.observable} against {self.law_name!r}: p = {self.pvalue:.3g}, KS = {self.ks:.3g}"
+        return f"Comparison({verdict}: {said})"
 
     @staticmethod
     def manner(scheme: str, step_size: float) -> str:

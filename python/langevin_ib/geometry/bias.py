@@ -12,15 +12,19 @@ import sympy
 from ..checks import shown
 from ..errors import InvalidArgumentError, UnsupportedModelError
 from ..model import Metric, Model, Rows, metric_for
-from ..model.expressions import compiled, exact
+from ..model.expressions import compiled, exact, sketch, with_named_values
 from ..temperature import resolve_temperature
 from .fibres import log_volume, log_volume_formula, slopes_of_predictor
+from .gl_bias import log_gram_of_slice
 from .gram import log_det
 from .points import FloatArray, checked_model, checked_points
 from .strength import StrengthFactor, strength_factors
 from .symbolic import symbolic
 
 __all__ = ["EffectiveLoss", "effective_loss", "implicit_bias"]
+
+_READABLE = 120
+"""Of the constraints of a slice, as many are named as fit into so many characters, and three at most."""
 
 MEASURES = ("surface", "predictor", "slice coordinate")
 
@@ -104,7 +108,7 @@ def implicit_bias(
     if x is not None:
         return np.asarray(resolve_temperature(beta, sigma, temperature) / 2.0 * log_det(model, x, metric=metric))
     T = _given_temperature(beta, sigma, temperature)
-    return _temperature_symbol(T) / 2 * symbolic(model, metric=metric).log_det
+    return _temperature_symbol(T) / 2 * log_gram_of_slice(checked_model(model), metric_for(metric, model.parameters))
 
 
 def _given_temperature(beta: float | None, sigma: float | None, temperature: float | None) -> float | None:
@@ -174,8 +178,9 @@ class EffectiveLoss:
 
     def __repr__(self) -> str:
         said = "" if self.temperature is None else f", T = {self.temperature:.12g}"
-        formula = "no short formula" if self.bias is None else str(sympy.Symbol("L", real=True) + self.bias)
-        return f"<EffectiveLoss {formula}, with respect to {self.reference}{said}>"
+        bias, values = (None, "") if self.bias is None else with_named_values(self.bias)
+        formula = "no short formula" if bias is None else sketch(sympy.Symbol("L", real=True) + bias)
+        return f"<EffectiveLoss {formula}{f' ({values})' if values else ''}, with respect to {self.reference}{said}>"
 
 
 def effective_loss(
@@ -257,10 +262,11 @@ _Parts = tuple[sympy.Expr | None, Callable[[FloatArray], FloatArray], str]
 
 def _of_surface(model: Model, metric: Metric | None) -> _Parts:
     formulas = symbolic(model, metric=metric)
-    level_set = ", ".join(f"{chi} = level" for chi in formulas.constraints[:3])
-    more = ", ..." if len(formulas.constraints) > 3 else ""
+    texts = [f"{chi} = level" for chi in formulas.constraints]
+    shown_ones = texts[: max(1, sum(len(", ".join(texts[: i + 1])) <= _READABLE for i in range(min(len(texts), 3))))]
+    level_set, more = ", ".join(shown_ones), ", ..." if len(texts) > len(shown_ones) else ""
     return (
-        formulas.log_det / 2,
+        log_gram_of_slice(model, metric) / 2,
         lambda x: log_det(model, x, metric=metric) / 2.0,
         f"dS, surface measure of {{{level_set}{more}}}{'' if metric is None else ' in the metric'}",
     )
@@ -272,7 +278,7 @@ def _of_predictor(model: Model, metric: Metric | None) -> _Parts:
     volume = log_volume_formula(model, metric)
     is_square = volume.is_square
     return (
-        None if volume.formula is None else (symbolic(model, metric=metric).log_det + volume.formula) / 2,
+        None if volume.formula is None else (log_gram_of_slice(model, metric) + volume.formula) / 2,
         lambda x: (log_det(model, x, metric=metric) + log_volume(model, x, metric)) / 2.0,
         names if is_square else f"area of the surface of predictors in the space of {names}",
     )

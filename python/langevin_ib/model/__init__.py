@@ -1,6 +1,7 @@
 """What a user describes: parameters, predictor, loss, the symmetry that both share, metric, slice and data."""
 
 from .algebra import Span, numeric, overlapping
+from .display import rows_of_model
 from .expressions import singular_values
 from .fresh import Fresh
 from .group import Form, compact_part, is_translation, self_adjoint_parts, vector_field
@@ -26,6 +27,7 @@ __all__ = [
     "numeric",
     "overlapping",
     "parameters",
+    "rows_of_model",
     "self_adjoint_parts",
     "singular_values",
     "tidied",

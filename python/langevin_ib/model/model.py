@@ -13,6 +13,7 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import checked_kind, shown
+from ..display import card
 from ..errors import InvalidArgumentError
 from .content import (
     checked_data,
@@ -28,14 +29,13 @@ from .content import (
     texts_of,
     unpacked,
 )
+from .display import latex_of_model, rows_of_model, text_of_model
 from .elimination import loss_of_predictor
 from .expressions import (
     canonical_text,
     checked_expression,
     checked_parameters,
-    is_small,
     parameters,
-    sketch,
 )
 from .fresh import Fresh
 from .group import Form, checked_group, noncompact_part, potential_of, vector_field
@@ -383,9 +383,13 @@ class Model:
         }
 
     def __repr__(self) -> str:
-        parts = [f"{name}={_text(value)}" for name, value in self._formulas().items()]
-        arrays = ", ".join(f"{name!r}: <array {array.shape}>" for name, array in self.data.items())
-        return f"Model({', '.join([*parts, f'data={{{arrays}}}'])})"
+        return text_of_model(self._formulas(), self.data)
+
+    def _repr_html_(self) -> str:
+        return card(f"Model of {self.dim} parameters", rows_of_model(self))
+
+    def _repr_latex_(self) -> str:
+        return latex_of_model(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         formulas = self._formulas()
@@ -393,13 +397,6 @@ class Model:
         # As pairs: their order matters.
         pairs = None if constraints is None else tuple((name, packed(each)) for name, each in constraints)
         return _unpickled, (packed(formulas), symmetry, pairs, dict(self.data), fresh)
-
-
-def _text(value: Any) -> str:
-    """Return the repr of an argument; where an expression is large, what it is and how it begins."""
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{name!r}: {_text(part)}' for name, part in value.items())}}}"
-    return repr(value) if not isinstance(value, sympy.Expr) or is_small(value) else sketch(value)
 
 
 def _unpickled(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import shown
 from ..comparison import Comparison, Law
+from ..display import colour
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
 from .axes import new_axes
@@ -77,11 +78,11 @@ def density(
     _draw_histogram(ax, histogram)
     if finer is not None:
         label = f"h = {finer.provenance.step_size:g}"
-        ax.stairs(finer.density(), finer.edges, baseline=None, color="C2", linestyle=":", label=label)
+        ax.stairs(finer.density(), finer.edges, baseline=None, color=colour(2), linestyle=":", label=label)
     top = float(np.nanmax(histogram.density() + np.nan_to_num(histogram.density_error()), initial=0.0))
-    tallest = _draw_law(ax, histogram, law, law.name if isinstance(law, Law) else "law", color="C1")
+    tallest = _draw_law(ax, histogram, law, law.name if isinstance(law, Law) else "law", color=colour(1))
     for index, (name, rival) in enumerate(_checked_rivals(rivals).items()):
-        _draw_law(ax, histogram, rival, name, color=f"C{index + 3}", linewidth=0.8, linestyle="--")
+        _draw_law(ax, histogram, rival, name, color=colour(index + 3), linewidth=0.8, linestyle="--")
     # A sharp peak would flatten everything else; a law that is merely higher has to stay visible.
     ceiling = 1.1 * max(top, min(tallest, 1.5 * top))
     ax.set_ylim(0.0, ceiling if ceiling > 0 else 1.0)
@@ -154,10 +155,12 @@ def ratio(
     clear = (mean > 0) & (below > 0) & (error <= CLEAREST * mean)
     centres, half = 0.5 * (edges[1:] + edges[:-1])[clear], 0.5 * np.diff(edges)[clear]
     values, bars = mean[clear] / below[clear], error[clear] / below[clear]
-    ax.errorbar(centres, values, bars, half, fmt="none", color="C0", linewidth=1.0, label=label)
-    _draw_ratio(ax, histogram, law, base, law.name if isinstance(law, Law) else "law", color="C1", zorder=1.5)
+    ax.errorbar(centres, values, bars, half, fmt="none", color=colour(0), linewidth=1.0, label=label)
+    _draw_ratio(ax, histogram, law, base, law.name if isinstance(law, Law) else "law", color=colour(1), zorder=1.5)
     for index, (name, rival) in enumerate(_checked_rivals(rivals).items()):
-        _draw_ratio(ax, histogram, rival, base, name, color=f"C{index + 3}", linewidth=1.0, linestyle="--", zorder=1.4)
+        _draw_ratio(
+            ax, histogram, rival, base, name, color=colour(index + 3), linewidth=1.0, linestyle="--", zorder=1.4
+        )
     if len(values):
         ax.set_xlim(centres[0] - half[0], centres[-1] + half[-1])
         ax.set_ylim(0.7 * float(values.min()), 1.4 * float(values.max()))
@@ -196,10 +199,10 @@ def residuals(comparison: Comparison, ax: Axes | None = None) -> Axes:
         raise InvalidArgumentError(f"comparison is a {type(comparison).__name__}; give what compare(...) returns")
     ax = new_axes() if ax is None else ax
     lo, hi = _finite_intervals(comparison.intervals)
-    ax.bar(lo, comparison.z, width=hi - lo, align="edge", color="C0", edgecolor=ax.get_facecolor(), linewidth=0.5)
-    ax.axhline(0.0, color="C1", linewidth=1.0)
+    ax.bar(lo, comparison.z, width=hi - lo, align="edge", color=colour(0), edgecolor=ax.get_facecolor(), linewidth=0.5)
+    ax.axhline(0.0, color=colour(1), linewidth=1.0)
     for level in (-2.0, 2.0):
-        ax.axhline(level, color="C1", linewidth=0.8, linestyle=":")
+        ax.axhline(level, color=colour(1), linewidth=0.8, linestyle=":")
     reach = 1.15 * max(3.0, float(np.abs(comparison.z).max()))
     ax.set_ylim(-reach, reach)
     ax.set_xlabel(comparison.observable)
@@ -219,11 +222,11 @@ def _checked_rivals(rivals: Any) -> Mapping[str, DrawableLaw]:
 def _draw_histogram(ax: Axes, histogram: HistogramResult) -> None:
     mean, error, edges = histogram.density(), histogram.density_error(), histogram.edges
     label = f"sampled, h = {histogram.provenance.step_size:g}"
-    ax.stairs(mean, edges, fill=True, alpha=0.25, color="C0")
-    ax.stairs(mean, edges, baseline=None, color="C0", label=label)
+    ax.stairs(mean, edges, fill=True, alpha=0.25, color=colour(0))
+    ax.stairs(mean, edges, baseline=None, color=colour(0), label=label)
     if np.isfinite(error).all():
         ax.stairs(
-            mean + error, edges, baseline=mean - error, fill=True, alpha=0.5, color="C0", label="± standard error"
+            mean + error, edges, baseline=mean - error, fill=True, alpha=0.5, color=colour(0), label="± standard error"
         )
 
 

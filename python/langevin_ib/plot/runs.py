@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import shown
+from ..display import colour
 from ..errors import InvalidArgumentError
 from ..observe import HistogramResult
 from .axes import new_axes
@@ -43,7 +44,7 @@ def runs(histograms: Mapping[str, HistogramResult], *, ax: Axes | None = None) -
     observable = _observable_of(histograms)
     ax = new_axes() if ax is None else ax
     for number, (label, histogram) in enumerate(histograms.items()):
-        mean, error, color = histogram.density(), histogram.density_error(), f"C{number}"
+        mean, error, color = histogram.density(), histogram.density_error(), colour(number)
         ax.stairs(mean, histogram.edges, baseline=None, color=color, label=label)
         if np.isfinite(error).all():
             ax.stairs(mean + 2 * error, histogram.edges, baseline=mean - 2 * error, fill=True, alpha=0.35, color=color)

@@ -11,8 +11,9 @@ import sympy
 from numpy.typing import NDArray
 
 from ..checks import shown
+from ..display import card
 from ..errors import InvalidArgumentError
-from ..model import Model
+from ..model import Model, rows_of_model
 from ..temperature import resolve_temperature
 from .ambient import Ambient
 from .compiled_potential import CompiledPotential
@@ -24,7 +25,7 @@ from .slices import Slice
 __all__ = ["Process"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Process:
     """A model under a dynamics at a temperature. Immutable, compared by content, pickled as these three.
 
@@ -92,6 +93,14 @@ class Process:
         process = cls(model, dynamics, resolve_temperature(beta, sigma, temperature, allow_zero=allow_zero))
         dynamics.require(model)
         return process
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(str, self.model.parameters[:6])) + (", ..." if self.model.dim > 6 else "")
+        return f"<Process of ({names}) under {self.dynamics!r} at T = {self.temperature:g}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("dynamics", repr(self.dynamics)), ("temperature", f"{self.temperature:g}")]
+        return card(type(self.dynamics).__name__, [*rows, *rows_of_model(self.model)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What was derived from the three is derived again: formulas are large, and deep ones do not pickle as such.

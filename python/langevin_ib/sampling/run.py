@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import checked_int
+from ..display import card
 from ..errors import DivergenceError, InvalidArgumentError
 from ..observe import HistogramResult, Kept, MomentsResult, Observer, StatesResult, TraceResult
 from ..process import GivenBatches
@@ -277,39 +277,42 @@ class Run(Snapshot):
         except DivergenceError as error:
             raise with_stable_step(error, self.process, settings, self.states) from None
 
-    def to_datatree(self) -> Any:
+    def to_datatree(self, *, warmup: int = 0) -> Any:
         """Return the traces in ArviZ's layout: an `xarray.DataTree` with a group "posterior" of (chain, draw) arrays.
 
-        ``arviz.summary(run.to_datatree())`` and ArviZ's other functions take it as it is. Walkers are chains. Where an
-        observable has several traces, "_every_<stride>" is appended to its name; traces of different strides have draws
-        of their own, for which ArviZ has no place. Needs xarray, which is no dependency of langevin_ib.
+        ``arviz.summary(run.to_datatree())`` and ArviZ's other functions take it as it is. Walkers are chains, and draws
+        are numbered by their steps since the end of the burn-in. Where an observable has several traces,
+        "_every_<stride>" is appended to its name; traces of different strides have draws of their own, for which ArviZ
+        has no place. The group "sample_stats" has ``diverging``, which is false everywhere, as a walker that diverges
+        ends the run with an error; and, of each chain, ``acceptance_rate`` and ``stuck`` under ``mala`` and
+        ``absorption_time`` where walkers are absorbed. All settings are among the attributes. Needs xarray, which is no
+        dependency of langevin_ib.
+
+        Parameters
+        ----------
+        warmup : int
+            Draws of the first so many observed steps go to the groups "warmup_posterior" and "warmup_sample_stats". Of
+            the burn-in there are none: to look at it, sample with ``burn_in=0``.
 
         Raises
         ------
         InvalidArgumentError
-            If the run kept no trace.
+            If the run kept no trace, or all that it kept is warm-up.
         ImportError
             If xarray is not installed.
         """
         traces = self._traces()
         if not traces:
             raise InvalidArgumentError("the run kept no trace; observe with Trace(every=...) for a chain x draw layout")
+        last = min(int(trace.steps[-1]) for trace in traces.values())
+        checked_int("warmup", warmup, minimum=0, maximum=last - 1)
         try:
             import xarray  # noqa: F401, PLC0415 - optional
         except ImportError as error:
             raise ImportError("to_datatree needs xarray >= 2024.10, which is not there: pip install xarray") from error
         from .trees import tree_of  # noqa: PLC0415 - it needs xarray
 
-        attributes = {
-            "inference_library": "langevin_ib",
-            "inference_library_version": version("langevin-ib"),
-            "scheme": self.settings.scheme,
-            "step_size": self.settings.step_size,
-            "temperature": self.process.temperature,
-            "tuning_steps": self.settings.burn_in,
-            "sampling_time": self.seconds,
-        }
-        return tree_of(traces, self.settings.walkers[0], attributes)
+        return tree_of(self, traces, warmup)
 
     def _traces(self) -> dict[str, TraceResult]:
         """Return the traces by names of their own."""
@@ -322,18 +325,28 @@ class Run(Snapshot):
         }
 
     def __repr__(self) -> str:
-        settings = self.settings
-        state = (
-            f"interrupted after {self.steps:,} of {settings.steps:,} steps"
-            if self.interrupted
-            else f"{self.steps:,} steps"
-        )
-        rate = f", {self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else ""
-        observed = f", observed {', '.join(self)}" if len(self) else ""
-        return (
-            f"<Run of {settings.count:,} walkers, {state} of h = {settings.step_size:g} at T = "
-            f"{self.process.temperature:g} by {settings.scheme}{observed}{rate}>"
-        )
+        steps, observed, speed = self._said().values()
+        seen = observed and f"observed {observed}"
+        return f"<Run of {self.settings.count:,} walkers, {', '.join(filter(None, (steps, seen, speed)))}>"
+
+    def _said(self) -> dict[str, str]:
+        settings, T = self.settings, self.process.temperature
+        made = f"interrupted after {self.steps:,} of {settings.steps:,}" if self.interrupted else f"{self.steps:,}"
+        manner = f"of h = {settings.step_size:g} at T = {T:g} by {settings.scheme}"
+        return {
+            "steps": f"{made} steps {manner}",
+            "observed": ", ".join(self),
+            "speed": f"{self.walker_steps / self.seconds:.3g} walker-steps/s" if self.seconds > 0 else "",
+        }
+
+    def _repr_html_(self) -> str:
+        rate, stuck = self.acceptance, len(self.stuck_walkers)
+        rows = [*self._said().items(), ("acceptance", "" if rate is None else f"{rate:.3f}")]
+        rows += [("stuck", f"{stuck} walkers" if stuck else ""), ("dynamics", repr(self.dynamics))]
+        rows += [("key", f"{self.settings.key:#034x}"), ("burn-in", f"{self.settings.burn_in:,} steps")]
+        rows += [("note", note) for note in self.notes]
+        title = f"Run of {self.settings.count:,} walkers{', interrupted' if self.interrupted else ''}"
+        return card(title, [row for row in rows if row[1]], good=False if self.interrupted or stuck else None)
 
 
 def load(path: PathLike) -> Run:

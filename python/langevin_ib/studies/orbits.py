@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import geometry
+from ..display import colour
 from ..models import scalar_product
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def draw_orbits(ax: Axes, levels: Sequence[float]) -> None:
     points = np.linspace(-END, END, 401)
     u, v = np.meshgrid(points, points)
     thetas = (-2.0, -1.0, -0.4, 0.4, 1.0, 2.0)
-    ax.contour(u, v, u * v, levels=thetas, colors="C0", linewidths=1.0, linestyles="solid")
+    ax.contour(u, v, u * v, levels=thetas, colors=colour(0), linewidths=1.0, linestyles="solid")
     ax.contour(u, v, (u**2 - v**2) / 2, levels=sorted(levels), colors="0.6", linewidths=0.8, linestyles="dashed")
-    ax.plot(points, points, color="C3", lw=1.6)
-    ax.plot(points, -points, color="C3", lw=1.6)
+    ax.plot(points, points, color=colour(3), lw=1.6)
+    ax.plot(points, -points, color=colour(3), lw=1.6)
     for color, style, label in (
-        ("C0", "-", "orbits, u v = const"),
-        ("C3", "-", "slice of level 0, u² = v²"),
+        (colour(0), "-", "orbits, u v = const"),
+        (colour(3), "-", "slice of level 0, u² = v²"),
         ("0.6", "--", "slices of other levels"),
     ):
         ax.plot([], [], style, color=color, label=label)

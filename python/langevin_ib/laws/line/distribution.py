@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...checks import checked_int, checked_real, shown
 from ...errors import InvalidArgumentError
 from .charts import Interval, LogWeight
+from .display import card_of_density, text_of_density
 from .drawing import uniforms
 from .elementwise import log_probability, mapped
 from .foreign import ConditionalLaw, DrawnLaw, Law, as_panels
@@ -389,8 +390,7 @@ class Density:
         return self
 
     def __repr__(self) -> str:
-        given = "" if self.given is None else f" given {' or '.join(f'({lo:g}, {hi:g})' for lo, hi in self.given)}"
-        # In powers of ten, so that it reads the same on every machine.
-        within = 10.0 ** math.ceil(math.log10(max(self.error, 1e-13)))
-        law = f"{self.name}{given}, with respect to {self.reference}, {self.method}"
-        return f"<Density {law}, cdf within {within:.0e}>"
+        return text_of_density(self)
+
+    def _repr_html_(self) -> str:
+        return card_of_density(self)

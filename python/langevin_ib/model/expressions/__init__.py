@@ -2,6 +2,7 @@
 
 from .coordinates import checked_parameters, parameters
 from .data import Data, checked_array, free_symbols_of, index_factors, limits_of, uses_data
+from .display import as_latex, as_mathml, with_named_values
 from .expressions import (
     DATA_TOLERANCE,
     NO_DATA,
@@ -32,6 +33,8 @@ __all__ = [
     "SMOOTH",
     "Data",
     "SingularValue",
+    "as_latex",
+    "as_mathml",
     "canonical_text",
     "checked_array",
     "checked_expression",
@@ -69,4 +72,5 @@ __all__ = [
     "uses_data",
     "values_of",
     "values_together",
+    "with_named_values",
 ]

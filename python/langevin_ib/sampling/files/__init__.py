@@ -2,6 +2,7 @@
 
 from .archive import PathLike
 from .checkpoint import Checkpoint
+from .description import describe
 from .snapshot import DRAWN, Snapshot, read_snapshot, write_snapshot
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Checkpoint",
     "PathLike",
     "Snapshot",
+    "describe",
     "read_snapshot",
     "write_snapshot",
 ]

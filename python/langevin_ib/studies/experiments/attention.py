@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ...display import colour
 from .arms import Arm, Array, Matched, Problem, looks
 from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
@@ -177,10 +178,10 @@ class Attention(Experiment):
         draw_published(ratios, saved, "ratios")
         draw_published(losses, saved, "losses")
         ratios.set(xscale="log", yscale="log", ylabel="|column of W_Q| / |column of W_K|")
-        for what, other, color in (("1", 1.0, "C0"), ("what q(0) predicts", arrays["noisy.predicted"], "C3")):
+        for what, other, color in (("1", 1.0, colour(0)), ("what q(0) predicts", arrays["noisy.predicted"], colour(3))):
             band(kept, steps, np.abs(arrays["noisy.ratio"] - other).max(axis=2), color=color, label=f"from {what}")
         kept.set(xscale="log", yscale="log", ylabel="largest distance of a ratio")
-        band(losses, steps, arrays["noisy.loss"], color="C0", label="SGD, fresh sequences")
+        band(losses, steps, arrays["noisy.loss"], color=colour(0), label="SGD, fresh sequences")
         losses.axhline(NOISE**2, color="0.5", ls=":", label="noise alone")
         losses.set(xscale="log", yscale="log", ylabel="loss")
         drifts(moved, arrays, "noisy", CONTROLS)

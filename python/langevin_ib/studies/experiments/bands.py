@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...display import colour
 from .arms import Array
 from .experiment import quartiles
 
@@ -33,7 +34,7 @@ def band(ax: Axes, x: Array, values: Array, *, color: str, label: str | None = N
 
 def extremes(ax: Axes, x: Array, values: Array, what: str) -> None:
     """Draw bands of the largest, median and least over the last axis of values, shape (seeds, len(x), channels)."""
-    for name, share, color in (("largest", 1.0, "C1"), ("median", 0.5, "C0"), ("least", 0.0, "C2")):
+    for name, share, color in (("largest", 1.0, colour(1)), ("median", 0.5, colour(0)), ("least", 0.0, colour(2))):
         band(ax, x, np.quantile(values, share, axis=-1), color=color, label=f"{name} over {what}")
 
 
@@ -45,5 +46,5 @@ def drifts(ax: Axes, arrays: Mapping[str, Array], main: str, controls: Mapping[s
             moved = np.abs(arrays[f"{arm}.imbalance"] - first[:, None]).sum(axis=2)
             share = moved / np.abs(first).sum(axis=1)[:, None]
             style = "-" if arm == main else "--"
-            band(ax, arrays[f"{arm}.steps"], share, color=f"C{place}", label=called, style=style)
+            band(ax, arrays[f"{arm}.steps"], share, color=colour(place), label=called, style=style)
     ax.set(xscale="log", yscale="log", ylabel="relative change of imbalances")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 import sympy
 
+from ...display import colour
 from ...model import Fresh, Model, parameters
 from ...model.expressions import exact
 from ...process import SGD
@@ -171,11 +172,11 @@ class Completion(Experiment):
         drifts(moved, arrays, "masked", CONTROLS)
         steps = arrays["masked.steps"]
         for place in range(SIZE):
-            color = f"C{place}" if place < 2 else "0.6"
+            color = colour(place) if place < 2 else "0.6"
             label = f"σ{place + 1}" if place < 2 else "others" if place == 2 else None
             band(values, steps, arrays["masked.sigma"][:, :, place], color=color, label=label)
         for place, truth in enumerate(SIGMA):
-            twice, color = 2.0 * arrays["masked.sigma"][:, :, place], f"C{place}"
+            twice, color = 2.0 * arrays["masked.sigma"][:, :, place], colour(place)
             band(values, steps, twice, color=color, label=f"2σ{place + 1}", style=":")
             values.axhline(truth, color=color, ls="--", lw=0.8)
         values.set(ylabel="singular values; dashed: truth")
@@ -184,8 +185,8 @@ class Completion(Experiment):
             saved["twice_sigma"] = saved["twice_sigma"][:, : len(SIGMA)]
         draw_published(values, saved, "twice_sigma")
         draw_published(ratios, saved, "ratios")
-        band(errors, steps, arrays["masked.fit"], color="C0", label="seen entries, mean squared error")
-        band(errors, steps, arrays["masked.unseen"], color="C3", label="other entries, over their mean square")
+        band(errors, steps, arrays["masked.fit"], color=colour(0), label="seen entries, mean squared error")
+        band(errors, steps, arrays["masked.unseen"], color=colour(3), label="other entries, over their mean square")
         errors.axhline(1.0, color="0.5", ls=":", label="knowing nothing")
         errors.set(yscale="log", ylabel="error")
         extremes(ratios, steps, arrays["masked.ratio"], "columns")

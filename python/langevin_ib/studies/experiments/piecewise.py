@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ...display import colour
 from ...process import SGD
 from .arms import Arm, Array, Sampled, looks
 from .bands import band, drawing
@@ -54,7 +55,7 @@ LENGTHS = {name: LOGGED // 3 if name in HEATED else LOGGED for name in CONTROLS}
 SOLVED = {"free": "least total variation, offset free", "penalised": "the same, offset penalised"}
 """Basis pursuit of jumps, the noise being known."""
 
-COLORS = {"baseline": "C0", "cumsum": "C1"}
+COLORS = {"baseline": colour(0), "cumsum": colour(1)}
 
 
 class Piecewise(Experiment):
@@ -185,7 +186,7 @@ class Piecewise(Experiment):
         signals, curves, others = paper.subplots(1, 3)
         for place, (name, called) in enumerate({"cumsum": "cumulated sums", **CONTROLS}.items()):
             if f"{name}.error" in arrays:
-                band(others, arrays[f"{name}.steps"], arrays[f"{name}.error"], color=f"C{place + 1}", label=called)
+                band(others, arrays[f"{name}.steps"], arrays[f"{name}.error"], color=colour(place + 1), label=called)
         for (name, called), style in zip(SOLVED.items(), (":", "--"), strict=True):
             others.axhline(float(np.median(arrays[f"baseline.solved_{name}"])), color="black", ls=style, label=called)
         others.set(xscale="log", yscale="log", xlabel="iteration", ylabel="mean squared error of the signal")

@@ -11,6 +11,7 @@ import numpy as np
 import sympy
 
 from ... import laws
+from ...display import colour
 from ...errors import UnsupportedModelError
 from ...model import Fresh, Model
 from ...model.expressions import exact
@@ -186,13 +187,13 @@ class ReluLayer(Experiment):
         ratios.axvline(AXIS, color="0.8", lw=0.8)
         ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
         for what, other, color in (
-            ("1", 1.0, "C0"),
-            ("what q(0) predicts", arrays["noisy.predicted"], "C3"),
-            ("the run without label noise", arrays["clean.ratio"], "C4"),
+            ("1", 1.0, colour(0)),
+            ("what q(0) predicts", arrays["noisy.predicted"], colour(3)),
+            ("the run without label noise", arrays["clean.ratio"], colour(4)),
         ):
             band(kept, steps, np.abs(arrays["noisy.ratio"] - other).max(axis=2), color=color, label=f"from {what}")
         kept.set(xscale="log", yscale="log", ylabel="largest distance of a ratio")
-        band(losses, steps, arrays["noisy.loss"], color="C0", label="all inputs, noise included")
+        band(losses, steps, arrays["noisy.loss"], color=colour(0), label="all inputs, noise included")
         losses.axhline(NOISE**2, color="0.5", ls=":", label="noise alone")
         losses.set(xscale="log", yscale="log", ylabel="loss")
         extremes(control, arrays["control.steps"], arrays["control.ratio"], "neurons")

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.stats
 
 from ... import laws
+from ...display import colour
 from ...models import scalar_product
 from ...process import GaugeFixed
 from ...sampling import sample
@@ -144,7 +145,7 @@ class Slices(Experiment):
         draw_orbits(plane, [sign * level for level in LEVELS.values() for sign in (-1.0, 1.0)])
         middles, fine = (EDGES[1:] + EDGES[:-1]) / 2.0, np.linspace(EDGES[0], EDGES[-1], 400)
         for place, (name, level) in enumerate(LEVELS.items()):
-            color = f"C{1 + 3 * place}"
+            color = colour(1 + 3 * place)
             plane.plot(
                 *arrays[f"{name}.places"][0].T, ".", color=color, ms=4, label=f"walkers at level {level}, one seed"
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ...display import colour
 from ...process import SGD
 from .arms import Arm, Array, Problem, Sampled, looks
 from .bands import band, drawing
@@ -36,7 +37,7 @@ CONTROLS = {
     **{name: f"products at temperature {heat:g}" for name, heat in HEATED.items()},
 }
 
-COLORS = {"baseline": "C0", "l1": "C2", "hadamard": "C1"}
+COLORS = {"baseline": colour(0), "l1": colour(2), "hadamard": colour(1)}
 
 
 class Spectral(Experiment):
@@ -167,7 +168,7 @@ class Spectral(Experiment):
         curves, spectrum, others = paper.subplots(1, 3)
         for place, (name, called) in enumerate({"hadamard": "products", **CONTROLS}.items()):
             if f"{name}.test" in arrays:
-                band(others, arrays[f"{name}.steps"], arrays[f"{name}.test"], color=f"C{place}", label=called)
+                band(others, arrays[f"{name}.steps"], arrays[f"{name}.test"], color=colour(place), label=called)
         others.axhline(
             float(np.median(arrays["baseline.pursuit"])), color="black", ls=":", label="basis pursuit, median"
         )

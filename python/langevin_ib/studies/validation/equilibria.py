@@ -11,6 +11,7 @@ import numpy as np
 import scipy.stats
 import sympy
 
+from ...display import colour
 from ...errors import UnsupportedModelError
 from ...geometry import balance
 from ...laws import NoiseEquilibrium, noise_equilibrium
@@ -241,11 +242,13 @@ class Equilibrium(Verdict):
         mean, error = self.extrapolated
         means, errors = zip(*self.means, strict=True)
         ax.errorbar(
-            steps, means, yerr=3 * np.array(errors), fmt="o", color="C0", capsize=4, label="runs, 3 std. errors"
+            steps, means, yerr=3 * np.array(errors), fmt="o", color=colour(0), capsize=4, label="runs, 3 std. errors"
         )
-        ax.errorbar([0.0], [mean], yerr=[3 * error], fmt="o", mfc="white", color="C0", capsize=4, label="extrapolated")
+        ax.errorbar(
+            [0.0], [mean], yerr=[3 * error], fmt="o", mfc="white", color=colour(0), capsize=4, label="extrapolated"
+        )
         ax.axhline(self.expected, color="black", label="noise equilibrium")
-        ax.axhline(0.0, color="C3", linestyle="--", label="balanced point")
+        ax.axhline(0.0, color=colour(3), linestyle="--", label="balanced point")
         ax.axhline(self.case.start, color="0.6", linestyle=":", label="start, kept by gradient flow")
         ax.set_xlabel("step size η")
         ax.set_ylabel("log(|U|² / |V|²) / 4, mean over seeds and time")

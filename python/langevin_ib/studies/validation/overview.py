@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...display import colour
 from .row import ALPHA, REJECTION, Verdict
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def overview(verdicts: Sequence[Verdict]) -> Figure:
     ax = drawing.subplots()
     for row, verdict in enumerate(verdicts):
         rivals = np.maximum(list(verdict.rival_pvalues.values()), LEAST)
-        ax.plot(rivals, np.full(len(rivals), row), "x", color="C3", label="rivals" if row == 0 else None)
+        ax.plot(rivals, np.full(len(rivals), row), "x", color=colour(3), label="rivals" if row == 0 else None)
         right = max(verdict.pvalue, LEAST)
-        ax.plot([right], [row], "o", color="C0", label="right" if row == 0 else None)
-    ax.axvline(ALPHA, color="C0", lw=0.8, ls="--")
-    ax.axvline(REJECTION, color="C3", lw=0.8, ls="--")
+        ax.plot([right], [row], "o", color=colour(0), label="right" if row == 0 else None)
+    ax.axvline(ALPHA, color=colour(0), lw=0.8, ls="--")
+    ax.axvline(REJECTION, color=colour(3), lw=0.8, ls="--")
     ax.axvspan(REJECTION, ALPHA, color="0.92", zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(LEAST / 10, 3.0)

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.stats
 import sympy
 
+from ...display import colour
 from ...laws import Identity, identities
 from ...model import Model
 from ...observe import Moments, Observer
@@ -157,7 +158,7 @@ class Virial(Verdict):
         ax = drawing.subplots()
         T = self.case.temperature
         for row, each in enumerate(self.estimates):
-            ax.errorbar(each.mean / T, row, xerr=3 * each.error / T, fmt="o", color="C0", capsize=4)
+            ax.errorbar(each.mean / T, row, xerr=3 * each.error / T, fmt="o", color=colour(0), capsize=4)
             ax.plot([each.identity.value / T] * 2, [row - 0.3, row + 0.3], color="black")
         ax.set_yticks(range(len(self.estimates)), [each.identity.name for each in self.estimates])
         ax.set_ylim(len(self.estimates) - 0.5, -0.5)

@@ -1,0 +1,88 @@
+"""`langevin-ib reproduce`: figures of the paper, run again with many seeds and controls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ..studies import Part, require_place, this_command, write_report
+from ..studies.experiments import FIGURES, Reproduction, explain, reproduce
+from .pace import paced
+from .status import INTERRUPTED, PASSED
+
+__all__ = ["run"]
+
+ALL = "all"
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Make the figures that were asked for, and return the exit status."""
+    names = list(FIGURES) if parsed.figure == ALL else [parsed.figure]
+    if parsed.explain:
+        print("\n".join(map(explain, names)))
+        return PASSED
+    # What cannot be written should be known before the training, not after.
+    parsed.out.mkdir(parents=True, exist_ok=True)
+    if parsed.report is not None:
+        require_place(parsed.report)
+    found: list[Reproduction] = []
+    for name in paced(names, names, silent=parsed.no_progress):
+        made = reproduce(
+            name,
+            seeds=parsed.seeds,
+            steps=parsed.steps,
+            variant=parsed.variant,
+            rng=parsed.seed,
+            quick=parsed.quick,
+            progress=False if parsed.no_progress else None,
+        )
+        found.append(made)
+        files = made.write(parsed.out)
+        if not parsed.json:
+            print(f"{made}\n  written to {', '.join(str(path) for path in files)}", flush=True)
+        if made.interrupted:
+            break
+    if parsed.report is not None:
+        write_report(
+            parsed.report,
+            title="langevin_ib: figures of arXiv 2601.06597, run again",
+            verdict=" ".join(made.sentence for made in found),
+            good=None,
+            head=("what", "seeds", "iterations", "time"),
+            parts=[_part(made, parsed) for made in found],
+            command=this_command(),
+        )
+    if parsed.json:
+        print(json.dumps([made.summary() for made in found], indent=2, allow_nan=False))
+    elif parsed.report is not None:
+        print(f"report: {parsed.report}")
+    return INTERRUPTED if found[-1].interrupted else PASSED
+
+
+def _part(made: Reproduction, parsed: argparse.Namespace) -> Part:
+    name, title = made.experiment.name, made.experiment.title
+    measured = []
+    for each in made.measured:
+        low, middle, high = each.quartiles
+        published = "" if each.published is None else f"; published {each.published:.4g}"
+        measured.append((each.what, f"{middle:.4g}, quartiles {low:.4g} and {high:.4g}{published}"))
+    again = ["reproduce", name, "--seeds", str(parsed.seeds), "--variant", parsed.variant, "--seed", str(parsed.seed)]
+    again += ["--steps", str(parsed.steps)] * (parsed.steps is not None) + ["--quick"] * parsed.quick
+    done = f"{len(made.seeds)}{' (interrupted)' if made.interrupted else ''}"
+    return Part(
+        name=name,
+        title=title,
+        verdict=made.sentence,
+        good=None,
+        cells=(title, done, f"{made.plan.steps:,}", f"{made.seconds:.1f} s"),
+        facts=[
+            ("claim", made.experiment.claim),
+            ("mechanism", f"as the {made.plan.variant}; --explain says where text and code differ"),
+            *measured,
+            *((f"{each.arm} diverged", each.message) for each in made.divergences),
+            ("seed", str(parsed.seed)),
+            ("time", f"{made.iterations:.3g} seed-iterations in {made.seconds:.1f} s"),
+        ],
+        figure=made.figure,
+        command=this_command(*again),
+    )
