@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
         write_report(
             parsed.report,
             title="langevin_ib: figures of arXiv 2601.06597, run again",
-            verdict=" ".join(made.sentence for made in found),
+            verdict=f"{len(found)} of {len(names)} figures{', interrupted' if found[-1].interrupted else ''}",
             good=None,
             head=("what", "seeds", "iterations", "time"),
             parts=[_part(made, parsed) for made in found],

@@ -84,7 +84,7 @@ def _part(verdict: Verdict, parsed: argparse.Namespace) -> Part:
     return Part(
         name=verdict.name,
         title=verdict.title,
-        verdict=f"The law {kept} (p = {verdict.pvalue:.3g}), {others}.",
+        verdict=f"What should hold {kept} (p = {verdict.pvalue:.3g}); {others}.",
         good=verdict.passed,
         cells=(verdict.title, verdict.reference, f"{verdict.pvalue:.2g}", f"{largest:.1e} ({rival})"),
         facts=[*verdict.lines(), *rivals, *_settings(verdict), ("seed", str(parsed.seed))],

@@ -31,7 +31,7 @@ _STYLE = (
     ":root{color-scheme:light dark;--e:#8884}"
     "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:72rem;overflow-wrap:anywhere}"
     "h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem;border-top:1px solid var(--e);padding-top:1rem}"
-    ".verdict{font-size:1.25rem;font-weight:bold;border-left:.4rem solid var(--e);padding-left:.8rem}"
+    ".verdict{font-size:1.1rem;border-left:.4rem solid var(--e);padding-left:.8rem}.good,.bad{font-weight:bold}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem}.all{overflow-wrap:normal}"
     "td,th{padding:.15rem .6rem;border-bottom:1px solid var(--e);text-align:left;vertical-align:top}"
     f"p.good,td.good{{border-left:.4rem solid {GOOD}}}p.bad,td.bad{{border-left:.4rem solid {BAD}}}"

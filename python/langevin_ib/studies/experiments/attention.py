@@ -170,7 +170,9 @@ class Attention(Experiment):
         ratios.axhspan(
             float(np.nanmedian(rest.min(axis=1))),
             float(np.nanmedian(rest.max(axis=1))),
-            color="0.9",
+            color="0.5",
+            alpha=0.2,
+            linewidth=0.0,
             zorder=0,
             label="noise equilibria of columns",
         )

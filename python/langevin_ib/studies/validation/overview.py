@@ -38,7 +38,7 @@ def overview(verdicts: Sequence[Verdict]) -> Figure:
         ax.plot([right], [row], "o", color=colour(0), label="right" if row == 0 else None)
     ax.axvline(ALPHA, color=colour(0), lw=0.8, ls="--")
     ax.axvline(REJECTION, color=colour(3), lw=0.8, ls="--")
-    ax.axvspan(REJECTION, ALPHA, color="0.92", zorder=0)
+    ax.axvspan(REJECTION, ALPHA, color="0.5", alpha=0.15, lw=0.0, zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(LEAST / 10, 3.0)
     ax.set_yticks(range(len(verdicts)), [verdict.name for verdict in verdicts])
