@@ -130,8 +130,11 @@ where
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
+    /// Whether states and normals are in double precision.
+    pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+
     /// Whether long steps are compiled once more for a frequent number of coordinates: in double precision throughout.
-    pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+    pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && Self::IS_DOUBLE;
 
     pub(crate) fn new(
         potential: &'a V,

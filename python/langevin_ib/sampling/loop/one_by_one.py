@@ -87,4 +87,5 @@ def _alone(
         "decay": pull.decay,
         "lasso": pull.lasso,
         "factors": factors,
+        "taught": None,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import sympy
@@ -16,13 +16,13 @@ from ...model import Fresh, Model
 from ...model.expressions import exact
 from ...models import relu_network
 from ...process import SGD
-from .arms import Arm, Array, Matched, Problem, Sampled, looks
+from .arms import Arm, Array, Matched, Problem, looks
 from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
 from .published import draw_published, published
-from .rectified import PopulationField, noise_of_rows, population_loss
-from .stepped import Stepped
+from .rectified import Layer, MeanLayer, noise_of_rows, population_loss
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ class ReluLayer(Experiment):
     claim = "noise drives the norms of incoming and outgoing weights of each neuron to balance"
     steps = 500_000
     quick_steps = 20_000
-    together = 8
+    together = 16
     needed = ("noisy", "clean", "langevin", "control")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
@@ -89,29 +89,28 @@ class ReluLayer(Experiment):
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
         """Return training with noise on labels, controls, and the configuration in which that noise does decide."""
-        layer, rest = _student(problem["teacher"]), _student(problem["control"])
+        del problem
         times = looks(plan.steps, (10, CAPTION, AXIS))
         rate = RATE * BATCH if plan.is_text else RATE
-        noisy = Sampled(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times)
-        # The core's loss is half of the paper's.
-        decaying = replace(_sgd(BATCH, NOISE), weight_decay=DECAY / 2.0)
+        layer = Layer(teacher="teacher", batch=BATCH, noise=NOISE)
+        noisy = Descent(name="noisy", loss=layer, learning_rate=rate, looks=times)
         heat = Matched.of(noisy, AXIS, partial(_temperature, rate=rate))
-        exact: dict[str, Any] = {
-            "field": PopulationField,
-            "learning_rate": PACE * rate,
-            "pace": PACE,
-            "looks": looks(max(1, plan.scaled(AXIS) // PACE)),
-        }
+        exact = Descent(
+            name="exact",
+            loss=MeanLayer(),
+            learning_rate=PACE * rate,
+            pace=PACE,
+            looks=looks(max(1, plan.scaled(AXIS) // PACE)),
+        )
         return (
             noisy,
-            Sampled(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
-            Sampled(name="decay", model=layer, dynamics=decaying, learning_rate=rate, looks=times),
-            Stepped(name="exact", **exact),
-            Stepped(name="langevin", **exact, matched=heat),
-            Sampled(
+            replace(noisy, name="clean", loss=replace(layer, noise=0.0)),
+            replace(noisy, name="decay", decay=DECAY),
+            exact,
+            replace(exact, name="langevin", matched=heat),
+            Descent(
                 name="control",
-                model=rest,
-                dynamics=_sgd(1, REST_NOISE),
+                loss=Layer(teacher="control", batch=1, noise=REST_NOISE),
                 learning_rate=REST_RATE,
                 looks=looks(plan.scaled(REST_STEPS)),
             ),
@@ -130,8 +129,8 @@ class ReluLayer(Experiment):
         noise = {"clean": 0.0, "control": REST_NOISE}.get(arm.name, NOISE)
         views = pair_views(*_squares(neurons), *_squares(first))
         views["loss"] = np.array([population_loss(each, teacher) for each in neurons]) + noise**2
-        if isinstance(arm, Sampled) and arm.name in ("noisy", "control"):
-            views["rest"] = _resting_ratios(arm, states[-1])
+        if arm.name in ("noisy", "control"):
+            views["rest"] = _resting_ratios(arm.name, teacher, states[-1])
         return views
 
     def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
@@ -237,11 +236,12 @@ def _squares(neurons: Array) -> tuple[Array, Array]:
     return squares[..., :-1].sum(axis=-1), squares[..., -1]
 
 
-def _resting_ratios(arm: Sampled, state: Array) -> Array:
+def _resting_ratios(arm: str, teacher: Array, state: Array) -> Array:
     """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
     count = len(state) // (INPUTS + 1)
+    batch, noise = (1, REST_NOISE) if arm == "control" else (BATCH, NOISE)
     try:
-        rest = laws.noise_equilibrium(arm.model, state, dynamics=arm.dynamics).x
+        rest = laws.noise_equilibrium(_student(teacher), state, dynamics=_sgd(batch, noise)).x
     except UnsupportedModelError:
         return np.full(count, np.nan)
     up, down = _squares(rest.reshape(count, -1))

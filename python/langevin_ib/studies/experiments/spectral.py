@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ...process import SGD
-from .arms import Arm, Array, Problem, Sampled, looks
+from .arms import Arm, Array, Problem, looks
 from .bands import band, drawing
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
-from .linear import linear_model, product_model
+from .linear import Regression
 from .published import draw_published, published
 from .pursuit import basis_pursuit
 
@@ -82,25 +83,21 @@ class Spectral(Experiment):
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
         """Return the three arms, of which the text has two and the sum of squares, and controls of the last one."""
-        inputs, labels = _waves(problem["t"]), problem["y"]
-        models = {
-            "baseline": linear_model(inputs, labels),
-            "l1": linear_model(inputs, labels, penalty=PENALTY),
-            "hadamard": product_model(inputs, labels),
-        }
+        del problem
+        plain, products = Regression(rows=_rows), Regression(rows=_rows, depth=2)
+        losses = {"baseline": plain, "l1": replace(plain, penalty=PENALTY), "hadamard": products}
         if plan.is_text:
-            del models["l1"]
-        models |= dict.fromkeys(CONTROLS, models["hadamard"])
+            del losses["l1"]
+        losses |= dict.fromkeys(CONTROLS, products)
         return tuple(
-            Sampled(
+            Descent(
                 name=name,
-                model=model,
-                dynamics=SGD(),
+                loss=loss,
                 learning_rate=RATE * (SAMPLES if plan.is_text else 1),
                 looks=looks(plan.steps),
                 heat=HEATED.get(name, 0.0),
             )
-            for name, model in models.items()
+            for name, loss in losses.items()
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
@@ -191,6 +188,10 @@ class Spectral(Experiment):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _rows(problem: Problem) -> tuple[Array, Array]:
+    return _waves(problem["t"]), problem["y"]
 
 
 def _test_error(weights: Array, problem: Problem) -> Array:

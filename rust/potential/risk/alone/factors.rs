@@ -1,7 +1,7 @@
 //! Entries of a product of matrices: the loss (c/2) (x_p · x_q − t)² of some pairs of vectors, those of the rows that are seen, or all of
 //! them times a mask that is drawn for each.
 
-use super::sight::Sight;
+use super::sight::{Sight, numbers};
 use super::{Seen, total};
 use crate::potential::risk::{Batch, Law, Table};
 use crate::real::Scalar;
@@ -134,7 +134,8 @@ impl Masks {
     #[inline(always)]
     fn draw<S: Simd>(&self, seen: Seen<'_>, walker: u64, step: u64, (sight, active): (&mut Sight, &mut Vec<Active>)) {
         let (count, rows) = (self.targets.len(), seen.table.rows());
-        sight.numbers::<S>(seen.noise, &seen.table.inputs, (walker, step), rows * count);
+        let drawn = (seen.table.inputs.stream, seen.table.inputs.law);
+        numbers::<S>(seen.noise, drawn, (walker, step), rows * count, &mut sight.numbers);
         active.resize(count, Active::default());
         let mut kept = 0;
         for (pair, &target) in self.targets.iter().enumerate() {
