@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--steps", type=_natural, default=None, help="iterations (the published ones)")
     again.add_argument("--variant", choices=(CODE, TEXT), default=CODE, help=f"which to follow ({CODE})")
     again.add_argument("--explain", action="store_true", help="where text, caption and code differ")
+    again.add_argument("--no-controls", action="store_true", help="the arms of the publication alone")
     again.add_argument("--quick", action="store_true", help="few seeds and iterations, for a first look")
     again.add_argument("--out", type=Path, default=Path("paper"), help="folder for figures, arrays and JSON (./paper)")
     again.add_argument("--seed", type=_natural, default=0, help="from which all random numbers come (0)")
@@ -121,6 +122,7 @@ def _reproduce(parsed: argparse.Namespace) -> int:
             variant=parsed.variant,
             rng=parsed.seed,
             quick=parsed.quick,
+            controls=not parsed.no_controls,
             progress=False if parsed.no_progress else None,
         )
         print(made)

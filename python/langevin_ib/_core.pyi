@@ -45,7 +45,7 @@ _Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 # constraints, their levels, and the sizes of the blocks that they fall into.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
-# Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of other layers, one for each walker in turn.
+# Inputs, units and factor of a layer, and what makes its rows: a tape, or other layers, one for each walker in turn.
 _Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[Sequence[float]]]
 
 # Pairs of vectors; and with masks the chance that each counts, and what their products are to be.

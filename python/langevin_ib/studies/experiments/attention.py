@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from .arms import Arm, Array, Matched, Problem, looks
-from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
+from .balance_of_pairs import control_figures, differing, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
 from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
@@ -53,6 +53,9 @@ CONTROLS = {
     "langevin": "the same and isotropic noise",
 }
 
+BESIDE = {"clean": "without label noise"}
+"""The control that the sentence names."""
+
 
 class Attention(Experiment):
     """A head of attention, a student of a teacher of its size, with fresh sequences and noise on labels, by SGD."""
@@ -62,7 +65,7 @@ class Attention(Experiment):
     claim = "noise drives the norms of the columns of queries and keys to balance"
     steps = 50_000
     quick_steps = 500
-    needed = ("noisy", "clean")
+    published = needed = ("noisy",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "loss",
@@ -157,8 +160,7 @@ class Attention(Experiment):
             if plan.is_text
             else ""
         )
-        clean = float(np.median(apart(arrays, "clean", "noisy")))
-        return f"{effect(arrays, 'noisy', 'columns')}; without label noise ratios differ by {clean:.2g}.{regime}"
+        return f"{effect(arrays, 'noisy', 'columns')}{differing(arrays, 'noisy', BESIDE)}.{regime}"
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
         """Draw ratios, what the imbalance predicts of them, the loss, and how controls change imbalances."""

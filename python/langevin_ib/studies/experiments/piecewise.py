@@ -65,6 +65,7 @@ class Piecewise(Experiment):
     claim = "cumulated sums of products find the jumps that plain weights miss"
     steps = SAVED
     quick_steps = 3_000
+    published = ("baseline", "cumsum")
     needed = ("baseline",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference("loss", "‖A x̂ − y‖²", "mean over the 60 measurements", "code: the sum makes cumulated sums diverge"),

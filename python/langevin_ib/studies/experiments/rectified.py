@@ -130,8 +130,10 @@ class Layer:
         return np.concatenate([by_w, by_v], axis=2).reshape(x.shape)
 
 
-def noise_of_rows(student: Array, teacher: Array, noise: float, *, rows: int = 8192) -> float:
-    """Return the trace of the covariance of the gradient of (f - y)² of a row, from so many rows, the same for all.
+def noise_of_rows(student: Array, teacher: Array, noise: float, *, rows: int = 8192) -> tuple[Array, Array]:
+    """Return the variances of the gradient of (f - y)² of a row, by each w and by each v, from so many rows.
+
+    The rows are the same for all.
 
     Parameters
     ----------
@@ -149,4 +151,4 @@ def noise_of_rows(student: Array, teacher: Array, noise: float, *, rows: int = 8
     by_v = 2.0 * residual[:, None] * hidden
     active = 2.0 * residual[:, None] * (hidden > 0.0) * student[:, -1]
     by_w = active[:, :, None] * x[:, None]
-    return float(by_v.var(axis=0).sum() + by_w.var(axis=0).sum())
+    return by_w.var(axis=0).sum(axis=1), by_v.var(axis=0)

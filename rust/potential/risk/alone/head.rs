@@ -202,6 +202,12 @@ impl<S: Simd> Room<S> {
         if labels.is_empty() {
             self.residuals.resize(self.residuals.len() + head.asking * packs, Real::constant(0.0));
         }
+        if head.outputs == LANES && packs == 1 {
+            for label in labels.chunks_exact(LANES) {
+                self.residuals.push(Pack::load(label));
+            }
+            return;
+        }
         for label in labels.chunks_exact(head.outputs) {
             let end = self.residuals.len() + packs;
             packed(label, &mut self.residuals);

@@ -108,8 +108,7 @@ impl<P: Pack<Scalar = f64>> Room<P> {
                 let place = &mut numbers[i * line + unit];
                 *place = (along * *place + total(sums[i])) * v;
             }
-            numbers[(vectors - 1) * line + unit] =
-                total(sums[vectors]) * size * 0.5 * factor * FRAC_1_PI;
+            numbers[(vectors - 1) * line + unit] = total(sums[vectors]) * size * 0.5 * factor * FRAC_1_PI;
         }
         for (slope, from) in slopes.iter_mut().zip(numbers.chunks_exact(P::LANES)) {
             *slope = P::load(from);

@@ -339,7 +339,17 @@ impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
                 let (mut wide, mut wide_slopes) = (vec![zero; count], vec![zero; count]);
                 copied::<_, S::F64>((x, *packs), &mut wide, alone.length);
                 let length = alone.length;
-                S::call(Precise { form, length, x: &wide, slopes: &mut wide_slopes, sight, seen, walker, step, factor });
+                S::call(Precise {
+                    form,
+                    length,
+                    x: &wide,
+                    slopes: &mut wide_slopes,
+                    sight,
+                    seen,
+                    walker,
+                    step,
+                    factor,
+                });
                 copied::<S::F64, _>((&wide_slopes, length.div_ceil(LANES)), slopes, length);
             }
         }
@@ -361,7 +371,8 @@ fn copied<P: Pack, Q: Pack>((from, packs): (&[P], usize), to: &mut [Q], length: 
             }
             numbers.iter_mut().zip(all).for_each(|(number, x)| *number = x.to_f64());
             for (to, numbers) in to[first / Q::LANES..].iter_mut().zip(numbers.chunks_exact(Q::LANES)) {
-                *to = Q::load(&std::array::from_fn::<_, 16, _>(|k| Q::Scalar::from_f64(*numbers.get(k).unwrap_or(&0.0))));
+                *to =
+                    Q::load(&std::array::from_fn::<_, 16, _>(|k| Q::Scalar::from_f64(*numbers.get(k).unwrap_or(&0.0))));
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What one walker sees at a step: its rows, what is added to them, or other random numbers.
 
 use super::Seen;
-use crate::noise::{self, Address, Noise, Stream};
+use crate::noise::{self, Address, Noise, Stream, normal};
 use crate::potential::risk::batch::{LANES, NONE, Picks};
-use crate::potential::risk::feed::{Noisy, Two};
+use crate::potential::risk::feed::Noisy;
 use crate::potential::risk::{Batch, Law};
-use crate::simd::{Pack, Routine, Simd};
+use crate::simd::{Pack, Pair, Routine, Simd};
 
 /// Rows and random numbers.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ pub(super) fn numbers<S: Simd>(
     to: &mut Vec<f64>,
 ) {
     if count > 0 {
-        to.resize(count.next_multiple_of(2 * LANES), 0.0);
+        to.resize(count.next_multiple_of(4 * LANES), 0.0);
         S::call(Draw { noise, law, address: Address { stream, step, pair: 0 }, walker, numbers: to });
     }
 }
@@ -129,12 +129,21 @@ impl<S: Simd> Routine<S> for Draw<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { noise, law, address, walker, numbers } = self;
-        let (mut firsts, mut seconds) = ([0.0; LANES], [0.0; LANES]);
-        for (eight, numbers) in numbers.chunks_exact_mut(2 * LANES).enumerate() {
-            let counters = noise::pairs(walker, eight * LANES);
-            let (one, two) = S::embed(Two { noise, law, counters: &counters, address });
-            one.store(&mut firsts);
-            two.store(&mut seconds);
+        let (mut firsts, mut seconds) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
+        for (sixteen, numbers) in numbers.chunks_exact_mut(4 * LANES).enumerate() {
+            // Two packs side by side, as one chain of operations waits for itself.
+            let (near, far) =
+                (noise::pairs(walker, 2 * sixteen * LANES), noise::pairs(walker, (2 * sixteen + 1) * LANES));
+            let (near, far) = (noise.words::<S::F64>(&near, address), noise.words::<S::F64>(&far, address));
+            let (first, second) = (Pair(near.0, far.0), Pair(near.1, far.1));
+            let (one, two) = match law {
+                Law::Normal => normal::pair::<Pair<S::F64>>(first, second),
+                Law::Uniform => (noise::uniform(first), noise::uniform(second)),
+            };
+            one.0.store(&mut firsts);
+            one.1.store(&mut firsts[LANES..]);
+            two.0.store(&mut seconds);
+            two.1.store(&mut seconds[LANES..]);
             for (pair, (&first, &second)) in numbers.chunks_exact_mut(2).zip(firsts.iter().zip(&seconds)) {
                 (pair[0], pair[1]) = (first, second);
             }
