@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
-use crate::metric::Metric;
+use crate::metric::{Change, Metric};
 use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
@@ -33,7 +33,7 @@ impl Step {
     /// Moves x by `-h slope + sqrt(2 T h) normal`, coloured if there is a metric. `noise` scales the normals: 1 for one normal
     /// a step, 1/2 for the sum of two. `room` holds the moves.
     #[inline(always)]
-    pub(crate) fn displace<R: Real>(
+    pub(crate) fn displace<S: Simd, R: Real>(
         self,
         noise: f64,
         metric: Option<&Metric>,
@@ -53,7 +53,7 @@ impl Step {
         for ((delta, &slope), normal) in room.iter_mut().zip(slopes).zip(normals) {
             *delta = normal.mul_add(diffusion, slope * drift);
         }
-        metric.colour(room);
+        S::call(Change { metric, is_gradient: false, numbers: &mut *room });
         for (x, &delta) in x.iter_mut().zip(&*room) {
             *x = *x + delta;
         }

@@ -87,7 +87,7 @@ pub enum Worker<'a, S: Simd, T: Element> {
     /// Room for a layer.
     Layer(Room<'a, S, T>),
     /// Room for a walker.
-    Alone(Box<alone::Room<'a, S, T>>),
+    Alone(Box<alone::Room<'a, S>>),
 }
 
 /// What a worker needs for a layer.

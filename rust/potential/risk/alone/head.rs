@@ -1,8 +1,7 @@
 //! A head of attention: the loss (c/2) |softmax(X Q (X K)ᵀ / sqrt(r)) X V − Y|² of a sequence X, in which the last tokens ask.
 //!
 //! Matrices are multiplied row by row of the result, each sum in the order of what is summed over: how many rows go side by side
-//! changes no sum. Of the scores the transpose is kept, so that a softmax goes from pack to pack and never across one. All of it
-//! is in double precision whatever the states: it is twice as little code, and a pack of eight is what a head has columns for.
+//! changes no sum. Of the scores the transpose is kept, so that a softmax goes from pack to pack and never across one.
 
 use super::sight::Sight;
 use super::{Seen, packed};

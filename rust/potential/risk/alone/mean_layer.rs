@@ -1,7 +1,7 @@
 //! A layer of rectified units beside another one, averaged over all inputs x ~ N(0, I): the loss (c/2) E (f(x) − f'(x))².
 //!
 //! E max(0, a · x) max(0, b · x) = |a| |b| (sin t + (π − t) cos t) / (2π), t the angle between a and b: the arc-cosine kernel of Cho
-//! and Saul, "Kernel methods for deep learning" (NeurIPS 2009). Its derivative by a is (|b| sin t a / |a| + (π − t) b) / (2π). In double precision whatever the states.
+//! and Saul, "Kernel methods for deep learning" (NeurIPS 2009). Its derivative by a is (|b| sin t a / |a| + (π − t) b) / (2π).
 
 use std::f64::consts::{FRAC_1_PI, PI};
 

@@ -9,6 +9,8 @@
 //! It pays where a walker has hundreds of coordinates or rows: they stay in first-level cache for as many steps as nobody looks,
 //! and a run of one seed leaves no lane idle. A step is a function of the state alone, and every sum has one order at every level:
 //! nothing is carried from step to step, since a run that is cut could not carry it.
+//!
+//! All of it is in double precision. States in single precision are rounded after every step, for half of the code.
 
 mod factors;
 mod head;
@@ -29,7 +31,7 @@ use super::{Batch, Law, Table};
 use crate::error::{Error, Result};
 use crate::noise::{Noise, Stream};
 use crate::real::{Real, Scalar};
-use crate::simd::{Element, Pack, Routine, Simd};
+use crate::simd::{Pack, Routine, Simd};
 use crate::walk::Step;
 
 /// A closed form, and how the coordinates of a walker are its numbers.
@@ -87,19 +89,15 @@ impl Alone {
 
     /// One worker's room.
     #[must_use]
-    pub fn room<'a, S: Simd, T: Element>(&'a self, dim: usize, table: &Table) -> Room<'a, S, T> {
-        let zero = T::Pack::<S>::constant(0.0);
-        let packs = self.length.div_ceil(T::Pack::<S>::LANES);
+    pub fn room<'a, S: Simd>(&'a self, dim: usize, table: &Table) -> Room<'a, S> {
+        let zero = S::F64::constant(0.0);
+        let packs = self.length.div_ceil(LANES);
         let all = vec![zero; packs * (self.order.len() / self.length)];
         let form = match &self.form {
             Form::Linear(_) => FormRoom::Linear(linear::Room::new(self.length, table)),
             Form::Factors(factors) => FormRoom::Factors(factors, Vec::new()),
-            Form::MeanLayer(layer) => {
-                FormRoom::Double(Double::MeanLayer(mean_layer::Room::new(layer, self.length.div_ceil(LANES))))
-            }
-            Form::Head(head) => {
-                FormRoom::Double(Double::Head(head, Box::new(head::Room::new(head, &self.order, self.length))))
-            }
+            Form::MeanLayer(layer) => FormRoom::MeanLayer(mean_layer::Room::new(layer, packs)),
+            Form::Head(head) => FormRoom::Head(head, Box::new(head::Room::new(head, &self.order, self.length))),
         };
         Room { alone: self, dim, packs, form, x: all.clone(), slopes: all, sight: Sight::default(), kicks: Vec::new() }
     }
@@ -128,70 +126,35 @@ impl Seen<'_> {
 }
 
 /// What a worker needs.
-pub struct Room<'a, S: Simd, T: Element> {
+pub struct Room<'a, S: Simd> {
     alone: &'a Alone,
     dim: usize,
     /// Packs of a vector, the last of which is filled up with zeros.
     packs: usize,
-    form: FormRoom<'a, S, T>,
+    form: FormRoom<'a, S>,
     /// The walker's coordinates and slopes, vector by vector.
-    x: Vec<T::Pack<S>>,
-    slopes: Vec<T::Pack<S>>,
+    x: Vec<S::F64>,
+    slopes: Vec<S::F64>,
     sight: Sight,
     /// Normals of a step, by coordinate.
     kicks: Vec<f64>,
 }
 
 /// What it needs for a form.
-enum FormRoom<'a, S: Simd, T: Element> {
-    Linear(linear::Room<S, T>),
+enum FormRoom<'a, S: Simd> {
+    Linear(linear::Room<S>),
     Factors(&'a Factors, Vec<factors::Active>),
-    Double(Double<'a, S>),
-}
-
-/// What it needs for one that is in double precision whatever the states.
-enum Double<'a, S: Simd> {
     Head(&'a Head, Box<head::Room<S>>),
     MeanLayer(mean_layer::Room<S::F64>),
 }
 
-/// The slopes of such a form, by vectors in double precision: one function for both precisions.
-struct Precise<'a, 'r, S: Simd> {
-    form: &'a mut Double<'r, S>,
-    /// Coordinates of a vector.
-    length: usize,
-    x: &'a [S::F64],
-    slopes: &'a mut [S::F64],
-    sight: &'a mut Sight,
-    seen: Seen<'a>,
-    walker: u64,
-    step: u64,
-    factor: f64,
-}
-
-impl<S: Simd> Routine<S> for Precise<'_, '_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { form, length, x, slopes, sight, seen, walker, step, factor } = self;
-        match form {
-            Double::MeanLayer(layer) => layer.slopes(length, factor, x, slopes),
-            Double::Head(head, room) => {
-                sight.look::<S>(seen, walker, step);
-                room.slopes(head, length.div_ceil(LANES), (seen, sight, factor), x, slopes);
-            }
-        }
-    }
-}
-
-impl<S: Simd, T: Element> Room<'_, S, T> {
+impl<S: Simd> Room<'_, S> {
     /// Takes some walkers, the first lane being the walker of this number, through some steps.
     #[inline(always)]
-    pub fn walk(
+    pub fn walk<P: Pack>(
         &mut self,
         seen: Seen<'_>,
-        points: Points<'_, T::Pack<S>>,
+        points: Points<'_, P>,
         (first, lanes): (u64, Range<usize>),
         steps: Range<u64>,
     ) {
@@ -200,17 +163,16 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
 
     /// Copies the coordinates of a walker out of its lane.
     #[inline(always)]
-    fn take(&mut self, from: &[T::Pack<S>], lane: usize) {
-        let (lanes, length) = (T::Pack::<S>::LANES, self.alone.length);
-        let from = &from[lane / lanes * self.dim..][..self.dim];
-        let (mut all, mut row) = ([T::default(); 16], [T::default(); 16]);
-        for (order, to) in self.alone.order.chunks_exact(length).zip(self.x.chunks_exact_mut(self.packs)) {
-            for (order, to) in order.chunks(lanes).zip(to) {
-                row.fill(T::default());
+    fn take<P: Pack>(&mut self, from: &[P], lane: usize) {
+        let from = &from[lane / P::LANES * self.dim..][..self.dim];
+        let mut all = [P::Scalar::default(); 16];
+        for (order, to) in self.alone.order.chunks_exact(self.alone.length).zip(self.x.chunks_exact_mut(self.packs)) {
+            for (order, to) in order.chunks(LANES).zip(to) {
+                let mut row = [0.0; LANES];
                 for (place, &coordinate) in row.iter_mut().zip(order) {
                     if let Some(from) = from.get(coordinate) {
                         from.store(&mut all);
-                        *place = all[lane % lanes];
+                        *place = all[lane % P::LANES].to_f64();
                     }
                 }
                 *to = Pack::load(&row);
@@ -218,47 +180,22 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
         }
     }
 
-    /// Copies numbers that stand as the coordinates of a walker do into its lane.
+    /// Copies its coordinates, or else its slopes, into its lane.
     #[inline(always)]
-    fn give(&self, numbers: &[T::Pack<S>], to: &mut [T::Pack<S>], lane: usize) {
-        let (lanes, alone, dim) = (T::Pack::<S>::LANES, self.alone, self.dim);
-        let to = &mut to[lane / lanes * dim..][..dim];
-        let mut row = [T::default(); 16];
-        row[lane % lanes] = T::from_f64(1.0);
-        let is_here = T::Pack::<S>::load(&row).equal(Real::constant(1.0));
-        for (order, numbers) in alone.order.chunks_exact(alone.length).zip(numbers.chunks_exact(self.packs)) {
-            for (order, number) in order.chunks(lanes).zip(numbers) {
-                number.store(&mut row);
-                for (&number, &coordinate) in row.iter().zip(order) {
+    fn give<P: Pack>(&self, is_moved: bool, to: &mut [P], lane: usize) {
+        let to = &mut to[lane / P::LANES * self.dim..][..self.dim];
+        let (mut numbers, mut row) = ([0.0; LANES], [P::Scalar::default(); 16]);
+        row[lane % P::LANES] = P::Scalar::from_f64(1.0);
+        let is_here = P::load(&row).equal(Real::constant(1.0));
+        let from = if is_moved { &self.x } else { &self.slopes };
+        for (order, from) in self.alone.order.chunks_exact(self.alone.length).zip(from.chunks_exact(self.packs)) {
+            for (order, from) in order.chunks(LANES).zip(from) {
+                from.store(&mut numbers);
+                for (&number, &coordinate) in numbers.iter().zip(order) {
                     if let Some(to) = to.get_mut(coordinate) {
-                        *to = Real::select(is_here, Real::splat(number), *to);
+                        *to = Real::select(is_here, P::constant(number), *to);
                     }
                 }
-            }
-        }
-    }
-
-    /// Moves the walker by its slopes, and kicks it with normals of this size, the increments of a step.
-    #[inline(always)]
-    fn step(&mut self, noise: &Noise, size: Step, at: (u64, u64)) {
-        let (lanes, drift) = (T::Pack::<S>::LANES, T::Pack::<S>::constant(-size.h));
-        if size.temperature <= 0.0 {
-            for (x, &slope) in self.x.iter_mut().zip(&self.slopes) {
-                *x = slope.mul_add(drift, *x);
-            }
-            return;
-        }
-        sight::numbers::<S>(noise, (Stream::Increment, Law::Normal), at, self.dim, &mut self.kicks);
-        let diffusion = T::Pack::<S>::constant(size.diffusion());
-        let kicks = &self.kicks[..self.dim];
-        let vectors = self.x.chunks_exact_mut(self.packs).zip(self.slopes.chunks_exact(self.packs));
-        for ((x, slopes), order) in vectors.zip(self.alone.order.chunks_exact(self.alone.length)) {
-            for ((x, &slope), order) in x.iter_mut().zip(slopes).zip(order.chunks(lanes)) {
-                let mut row = [T::default(); 16];
-                for (place, &coordinate) in row.iter_mut().zip(order) {
-                    *place = T::from_f64(kicks.get(coordinate).copied().unwrap_or(0.0));
-                }
-                *x = T::Pack::<S>::load(&row).mul_add(diffusion, slope.mul_add(drift, *x));
             }
         }
     }
@@ -273,15 +210,15 @@ pub enum Points<'a, P> {
 }
 
 /// Steps of some walkers: one function for both.
-struct Walk<'a, 'r, S: Simd, T: Element> {
-    room: &'a mut Room<'r, S, T>,
+struct Walk<'a, 'r, S: Simd, P> {
+    room: &'a mut Room<'r, S>,
     seen: Seen<'a>,
-    points: Points<'a, T::Pack<S>>,
+    points: Points<'a, P>,
     walkers: (u64, Range<usize>),
     steps: Range<u64>,
 }
 
-impl<S: Simd, T: Element> Routine<S> for Walk<'_, '_, S, T> {
+impl<S: Simd, P: Pack> Routine<S> for Walk<'_, '_, S, P> {
     type Output = ();
 
     #[inline(always)]
@@ -294,34 +231,77 @@ impl<S: Simd, T: Element> Routine<S> for Walk<'_, '_, S, T> {
             };
             room.take(from, lane);
             for step in steps.clone() {
-                let walker = first + lane as u64;
-                S::call(Slope { room: &mut *room, seen, walker, step });
+                let at = (first + lane as u64, step);
+                S::call(Slope { room: &mut *room, seen, at });
                 if let Some(size) = size {
-                    room.step(seen.noise, size, (walker, step));
+                    S::call(Move { room: &mut *room, noise: seen.noise, size, at, is_single: P::LANES > LANES });
                 }
             }
             match &mut points {
-                Points::Moved(x, _) => room.give(&room.x, x, lane),
-                Points::Sloped(_, slopes) => room.give(&room.slopes, slopes, lane),
+                Points::Moved(x, _) => room.give(true, x, lane),
+                Points::Sloped(_, slopes) => room.give(false, slopes, lane),
+            }
+        }
+    }
+}
+
+/// Moves a walker by its slopes, and kicks it with the increments of a step: one function for both precisions of states.
+struct Move<'a, 'r, S: Simd> {
+    room: &'a mut Room<'r, S>,
+    noise: &'a Noise,
+    size: Step,
+    at: (u64, u64),
+    is_single: bool,
+}
+
+impl<S: Simd> Routine<S> for Move<'_, '_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { room, noise, size, at, is_single } = self;
+        let Room { alone, dim, packs, x, slopes, kicks, .. } = room;
+        let drift = S::F64::constant(-size.h);
+        for (x, &slope) in x.iter_mut().zip(&*slopes) {
+            *x = slope.mul_add(drift, *x);
+        }
+        if size.temperature > 0.0 {
+            sight::numbers::<S>(noise, (Stream::Increment, Law::Normal), at, *dim, kicks);
+            let (kicks, diffusion) = (&kicks[..*dim], S::F64::constant(size.diffusion()));
+            for (x, order) in x.chunks_exact_mut(*packs).zip(alone.order.chunks_exact(alone.length)) {
+                for (x, order) in x.iter_mut().zip(order.chunks(LANES)) {
+                    let mut row = [0.0; LANES];
+                    for (place, &coordinate) in row.iter_mut().zip(order) {
+                        *place = kicks.get(coordinate).copied().unwrap_or(0.0);
+                    }
+                    *x = S::F64::load(&row).mul_add(diffusion, *x);
+                }
+            }
+        }
+        if is_single {
+            // A state in single precision is nothing else between two steps either.
+            let mut row = [0.0; LANES];
+            for x in x {
+                x.store(&mut row);
+                *x = Pack::load(&row.map(|x| f64::from(x as f32)));
             }
         }
     }
 }
 
 /// The slopes of the walker of this number at a step: a function of its own, which all that move and look share.
-struct Slope<'a, 'r, S: Simd, T: Element> {
-    room: &'a mut Room<'r, S, T>,
+struct Slope<'a, 'r, S: Simd> {
+    room: &'a mut Room<'r, S>,
     seen: Seen<'a>,
-    walker: u64,
-    step: u64,
+    at: (u64, u64),
 }
 
-impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
+impl<S: Simd> Routine<S> for Slope<'_, '_, S> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { room, seen, walker, step } = self;
+        let Self { room, seen, at: (walker, step) } = self;
         let Room { alone, packs, form, x, slopes, sight, .. } = room;
         let factor = alone.factor * seen.scale;
         match form {
@@ -333,47 +313,14 @@ impl<S: Simd, T: Element> Routine<S> for Slope<'_, '_, S, T> {
                 linear.look(seen, sight, (walker, step), factor);
                 linear.slopes(x, slopes);
             }
-            FormRoom::Double(form) => {
-                let zero = S::F64::constant(0.0);
-                let count = alone.order.len() / alone.length * alone.length.div_ceil(LANES);
-                let (mut wide, mut wide_slopes) = (vec![zero; count], vec![zero; count]);
-                copied::<_, S::F64>((x, *packs), &mut wide, alone.length);
-                let length = alone.length;
-                S::call(Precise {
-                    form,
-                    length,
-                    x: &wide,
-                    slopes: &mut wide_slopes,
-                    sight,
-                    seen,
-                    walker,
-                    step,
-                    factor,
-                });
-                copied::<S::F64, _>((&wide_slopes, length.div_ceil(LANES)), slopes, length);
+            FormRoom::MeanLayer(layer) => layer.slopes(alone.length, factor, x, slopes),
+            FormRoom::Head(head, room) => {
+                sight.look::<S>(seen, walker, step);
+                room.slopes(head, *packs, (seen, sight, factor), x, slopes);
             }
         }
         if alone.decay != 0.0 || alone.lasso != 0.0 {
             pull(x, slopes, alone.decay, alone.lasso);
-        }
-    }
-}
-
-/// Copies vectors of some packs into those of packs of another precision.
-#[inline(always)]
-fn copied<P: Pack, Q: Pack>((from, packs): (&[P], usize), to: &mut [Q], length: usize) {
-    let mut numbers = [0.0; 16];
-    for (from, to) in from.chunks_exact(packs).zip(to.chunks_exact_mut(length.div_ceil(Q::LANES))) {
-        for first in (0..length).step_by(P::LANES.max(Q::LANES)) {
-            let mut all = [P::Scalar::default(); 16];
-            for (from, all) in from[first / P::LANES..].iter().zip(all.chunks_exact_mut(P::LANES)) {
-                from.store(all);
-            }
-            numbers.iter_mut().zip(all).for_each(|(number, x)| *number = x.to_f64());
-            for (to, numbers) in to[first / Q::LANES..].iter_mut().zip(numbers.chunks_exact(Q::LANES)) {
-                *to =
-                    Q::load(&std::array::from_fn::<_, 16, _>(|k| Q::Scalar::from_f64(*numbers.get(k).unwrap_or(&0.0))));
-            }
         }
     }
 }
@@ -390,13 +337,13 @@ fn pull<R: Real>(x: &[R], slopes: &mut [R], decay: f64, lasso: f64) {
 
 /// The sum over the lanes of a pack: half of them to the other half, and again.
 #[inline(always)]
-fn total<P: Pack>(pack: P) -> P::Scalar {
-    let mut lanes = [P::Scalar::default(); 16];
+fn total<P: Pack<Scalar = f64>>(pack: P) -> f64 {
+    let mut lanes = [0.0; LANES];
     pack.store(&mut lanes);
-    let mut half = P::LANES / 2;
+    let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] = lanes[i] + lanes[half + i];
+            lanes[i] += lanes[half + i];
         }
         half /= 2;
     }
@@ -405,12 +352,10 @@ fn total<P: Pack>(pack: P) -> P::Scalar {
 
 /// Numbers as packs, the last of which is filled up with zeros.
 #[inline(always)]
-fn packed<P: Pack>(numbers: &[f64], to: &mut Vec<P>) {
-    for some in numbers.chunks(P::LANES) {
-        let mut row = [P::Scalar::default(); 16];
-        for (place, &number) in row.iter_mut().zip(some) {
-            *place = P::Scalar::from_f64(number);
-        }
+fn packed<P: Pack<Scalar = f64>>(numbers: &[f64], to: &mut Vec<P>) {
+    for some in numbers.chunks(LANES) {
+        let mut row = [0.0; LANES];
+        row[..some.len()].copy_from_slice(some);
         to.push(P::load(&row));
     }
 }

@@ -129,12 +129,13 @@ impl<S: Simd> Routine<S> for Draw<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { noise, law, address, walker, numbers } = self;
+        let counters = noise::pairs(walker);
         let (mut firsts, mut seconds) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
         for (sixteen, numbers) in numbers.chunks_exact_mut(4 * LANES).enumerate() {
             // Two packs side by side, as one chain of operations waits for itself.
-            let (near, far) =
-                (noise::pairs(walker, 2 * sixteen * LANES), noise::pairs(walker, (2 * sixteen + 1) * LANES));
-            let (near, far) = (noise.words::<S::F64>(&near, address), noise.words::<S::F64>(&far, address));
+            let (near, far) = (2 * sixteen * LANES, (2 * sixteen + 1) * LANES);
+            let near = noise.words::<S::F64>(&counters, Address { pair: near, ..address });
+            let far = noise.words::<S::F64>(&counters, Address { pair: far, ..address });
             let (first, second) = (Pair(near.0, far.0), Pair(near.1, far.1));
             let (one, two) = match law {
                 Law::Normal => normal::pair::<Pair<S::F64>>(first, second),
