@@ -102,4 +102,4 @@ def _made(x: NDArray[np.float64], tokens: NDArray[np.float64], r: int) -> NDArra
     queries, keys = (x[:, side * d * r : (side + 1) * d * r].reshape(-1, d, r) for side in (0, 1))
     shares = np.exp((tokens @ keys) @ (tokens[:, -1:] @ queries).swapaxes(1, 2) / np.sqrt(r))[:, :, 0]
     shares /= shares.sum(axis=1, keepdims=True)
-    return np.einsum("cl,cli,ci->c", shares, tokens, x[:, 2 * d * r :])
+    return np.asarray(np.einsum("cl,cli,ci->c", shares, tokens, x[:, 2 * d * r :]))

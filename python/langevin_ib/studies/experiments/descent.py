@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import _core
 from ...checks import checked_rng
@@ -158,7 +159,7 @@ def _key(order: Order) -> int:
     return int(low) | int(high) << 64
 
 
-def alone(order: Array, *, factor: float, decay: float, **further: Any) -> _Alone:
+def alone(order: NDArray[np.int_], *, factor: float, decay: float, **further: Any) -> _Alone:
     """Return a closed form that moves seeds one by one.
 
     Parameters
@@ -170,30 +171,14 @@ def alone(order: Array, *, factor: float, decay: float, **further: Any) -> _Alon
     **further
         What else the form is made of.
     """
-    return {
-        "order": order.ravel().tolist(),
-        "length": order.shape[1],
-        "factor": factor,
-        "decay": decay,
-        "lasso": 0.0,
-        "factors": None,
-        "taught": None,
-        **further,
-    }
+    form: Any = {"order": order.ravel().tolist(), "length": order.shape[1], "factor": factor, "decay": decay}
+    made: _Alone = form | {"lasso": 0.0, "factors": None, "taught": None} | further
+    return made
 
 
 def examples(row: Any, table: Array, **further: Any) -> Examples:
     """Return all rows of a table, seen at every step, and the mean over them; or `further` other things."""
     nothing = [0.0] * table.shape[1]
-    return {
-        "rest": None,
-        "row": row,
-        "table": table,
-        "labels": nothing,
-        "inputs": nothing,
-        "law": "normal",
-        "batch": ("full", 0, 0.0),
-        "scale": 1.0 / len(table),
-        "given": None,
-        **further,
-    }
+    plain: Any = {"rest": None, "row": row, "table": table, "labels": nothing, "inputs": nothing, "law": "normal"}
+    made: Examples = plain | {"batch": ("full", 0, 0.0), "scale": 1.0 / len(table), "given": None} | further
+    return made

@@ -130,4 +130,4 @@ class Head:
         labels += self.noise * draw("label", self.batch * self.tokens * r).reshape(*shape, r)
         made, scores, sides = output(tokens, shared(x, teacher.shape))
         rows = gradients_of_rows(tokens, made - labels, scores, sides).mean(axis=1)
-        return np.moveaxis(rows.reshape(-1, d, 3, r), 2, 1).reshape(x.shape)
+        return np.asarray(np.moveaxis(rows.reshape(-1, d, 3, r), 2, 1).reshape(x.shape))

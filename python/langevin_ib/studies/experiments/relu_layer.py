@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -180,7 +180,10 @@ class ReluLayer(Experiment):
         draw_published(losses, saved, "losses")
         ratios.axvline(AXIS, color="0.8", lw=0.8)
         ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
-        others = {"1": (1.0, "C0"), "what q(0) predicts": (arrays["noisy.predicted"], "C3")}
+        others: dict[str, tuple[Any, str]] = {
+            "1": (1.0, "C0"),
+            "what q(0) predicts": (arrays["noisy.predicted"], "C3"),
+        }
         if "clean.ratio" in arrays:
             others["the run without label noise"] = arrays["clean.ratio"], "C4"
         for what, (other, color) in others.items():

@@ -152,9 +152,9 @@ class Task:
             except BaseException:
                 clock.stop()
                 pool.shutdown(cancel_futures=True)
-                for group in waiting:
-                    if group.is_done:
-                        self._look(group, into)
+                for each in waiting:
+                    if each.is_done:
+                        self._look(each, into)
                 raise
 
     def _arms(self, problem: Problem) -> tuple[Arm, ...]:

@@ -99,7 +99,7 @@ impl<P: Pack<Scalar = f64>> Room<P> {
             let mut square = 0.0;
             for i in 0..vectors - 1 {
                 let w = numbers[i * line + unit];
-                square = square + w * w;
+                square += w * w;
             }
             let size = square.sqrt();
             let along = total(sums[vectors - 1]) * if size > 0.0 { 1.0 / size } else { size };
@@ -128,8 +128,8 @@ fn add<P: Pack<Scalar = f64>>(others: &Units<P>, unit: usize, line: usize, numbe
             product = w.mul_add(others.vectors[i * others.packs + pack], product);
             square = w.mul_add(w, square);
         }
-        let (size, length) = (square.sqrt(), others.sizes[pack]);
-        let both = size * length;
+        let length = others.sizes[pack];
+        let both = square.sqrt() * length;
         let cosine = P::select(zero.less(both), product / both, zero);
         let cosine = one.lesser((-one).greater(cosine));
         let (below, above) = (one - cosine, one + cosine);
@@ -138,8 +138,8 @@ fn add<P: Pack<Scalar = f64>>(others: &Units<P>, unit: usize, line: usize, numbe
         let weight = others.vectors[last * others.packs + pack];
         let weighted = weight * length;
         let turned = weight * rest;
-        for i in 0..last {
-            sums[i] = turned.mul_add(others.vectors[i * others.packs + pack], sums[i]);
+        for (sum, vector) in sums[..last].iter_mut().zip(others.vectors.chunks_exact(others.packs)) {
+            *sum = turned.mul_add(vector[pack], *sum);
         }
         sums[last] = weighted.mul_add(sine, sums[last]);
         sums[last + 1] = weighted.mul_add(rest.mul_add(cosine, sine), sums[last + 1]);
