@@ -233,7 +233,7 @@ class TestDescent:
         np.testing.assert_array_equal(trained(2, 5), whole[2:])
         np.testing.assert_array_equal(trained(3, 4), whole[3:4])
 
-    def test_it_is_what_sample_does(self) -> None:
+    def test_it_is_what_sample_does_up_to_rounding(self) -> None:
         rng = np.random.default_rng(4)
         x, y = rng.normal(size=(6, 20)), rng.normal(size=6)
         arm = Descent(
@@ -243,7 +243,7 @@ class TestDescent:
         order = Order(
             walkers=range(1), root=3, problems=[{}], initial=start, temperatures=np.array([2**-6]), progress=False
         )
-        # Half of the loss, twice the step and half of the temperature are the same.
+        # Half of the loss, twice the step and half of the temperature are the same; columns stand in another order.
         run = lib.sample(
             lib.models.hadamard(20, data=(x, y)),
             dynamics=lib.SGD(),
@@ -255,4 +255,4 @@ class TestDescent:
             initial=start,
             progress=False,
         )
-        np.testing.assert_array_equal(arm.train(order)[:, 0], run.states)
+        np.testing.assert_allclose(arm.train(order)[:, 0], run.states, rtol=0, atol=1e-12)
