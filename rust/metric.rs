@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::real::Real;
+use crate::simd::{Routine, Simd};
 
 /// A constant metric, as the inverse W of its lower Cholesky factor.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl Metric {
 
     /// Replaces grad V by W grad V at every point, `dim` coordinates each, one after another.
     #[inline(always)]
-    pub fn whiten<R: Real>(&self, gradients: &mut [R]) {
+    fn whiten<R: Real>(&self, gradients: &mut [R]) {
         for gradient in gradients.chunks_exact_mut(self.dim) {
             // From the last row upwards, so that what a row needs is still there.
             let mut end = self.rows.len();
@@ -55,7 +56,7 @@ impl Metric {
 
     /// Replaces a move δ of y by the move Wᵀ δ of x, at every point.
     #[inline(always)]
-    pub fn colour<R: Real>(&self, moves: &mut [R]) {
+    fn colour<R: Real>(&self, moves: &mut [R]) {
         for delta in moves.chunks_exact_mut(self.dim) {
             let mut start = 0;
             for row in 0..self.dim {
@@ -72,9 +73,30 @@ impl Metric {
 
 /// Turns gradients into slopes, W grad V; without a metric they are the same.
 #[inline(always)]
-pub fn whiten<R: Real>(metric: Option<&Metric>, gradients: &mut [R]) {
+pub fn whiten<S: Simd, R: Real>(metric: Option<&Metric>, gradients: &mut [R]) {
     if let Some(metric) = metric {
-        metric.whiten(gradients);
+        S::call(Change { metric, is_gradient: true, numbers: gradients });
+    }
+}
+
+/// Gradients to slopes, or moves of y to moves of x: a metric is rare, so that it is one function for all schemes.
+pub(crate) struct Change<'a, R> {
+    pub metric: &'a Metric,
+    pub is_gradient: bool,
+    pub numbers: &'a mut [R],
+}
+
+impl<S: Simd, R: Real> Routine<S> for Change<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { metric, is_gradient, numbers } = self;
+        if is_gradient {
+            metric.whiten(numbers);
+        } else {
+            metric.colour(numbers);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
-use crate::metric::Metric;
+use crate::metric::{Change, Metric};
 use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
@@ -33,7 +33,7 @@ impl Step {
     /// Moves x by `-h slope + sqrt(2 T h) normal`, coloured if there is a metric. `noise` scales the normals: 1 for one normal
     /// a step, 1/2 for the sum of two. `room` holds the moves.
     #[inline(always)]
-    pub(crate) fn displace<R: Real>(
+    pub(crate) fn displace<S: Simd, R: Real>(
         self,
         noise: f64,
         metric: Option<&Metric>,
@@ -53,7 +53,7 @@ impl Step {
         for ((delta, &slope), normal) in room.iter_mut().zip(slopes).zip(normals) {
             *delta = normal.mul_add(diffusion, slope * drift);
         }
-        metric.colour(room);
+        S::call(Change { metric, is_gradient: false, numbers: &mut *room });
         for (x, &delta) in x.iter_mut().zip(&*room) {
             *x = *x + delta;
         }
@@ -130,8 +130,11 @@ where
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
+    /// Whether states and normals are in double precision.
+    pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+
     /// Whether long steps are compiled once more for a frequent number of coordinates: in double precision throughout.
-    pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+    pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && Self::IS_DOUBLE;
 
     pub(crate) fn new(
         potential: &'a V,

@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--steps", type=_natural, default=None, help="iterations (the published ones)")
     again.add_argument("--variant", choices=("code", "text"), default="code", help="which to follow (code)")
     again.add_argument("--explain", action="store_true", help="where text, caption and code differ; nothing is run")
+    again.add_argument("--no-controls", action="store_true", help="the arms of the publication alone")
     again.add_argument("--quick", action="store_true", help="few seeds and iterations, for a first look")
     _share(again, "paper", seed="from which all random numbers come (0)")
 

@@ -45,8 +45,8 @@ _Turn: TypeAlias = tuple[Sequence[int], Sequence[float]]
 # constraints, their levels, and the sizes of the blocks that they fall into.
 _Bound: TypeAlias = tuple[Sequence[_Part], bool, Sequence[_Turn]] | tuple[Tape, Sequence[float], Sequence[int]]
 
-# Inputs, units and factor of a layer, and what makes its rows: a tape, or the weights of another layer, or no weights.
-_Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[float]]
+# Inputs, units and factor of a layer, and what makes its rows: a tape, or other layers, one for each walker in turn.
+_Layer: TypeAlias = tuple[int, int, float, Tape | Sequence[Sequence[float]]]
 
 # Pairs of vectors; and with masks the chance that each counts, and what their products are to be.
 _Factors: TypeAlias = tuple[Sequence[tuple[int, int]], tuple[float, Sequence[float]] | None]
@@ -59,6 +59,8 @@ class _Alone(TypedDict):
     decay: float
     lasso: float
     factors: _Factors | None
+    # Tokens, those that ask, entries of a token, columns of Q and K, and of V; or the units of a layer. And a teacher.
+    taught: tuple[Sequence[int], Sequence[float]] | None
 
 # Rows, weights and noise on labels, by walker, step, place in the batch and, the last, entry.
 _Given: TypeAlias = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64]]

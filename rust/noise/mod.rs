@@ -152,10 +152,10 @@ pub fn counters<P: Pack>(first_walker: u64) -> Counters {
     Counters::new(std::array::from_fn(|i| u128::from(first_block + i as u64) << 64))
 }
 
-/// The counters of eight successive pairs of coordinates of one walker, for addresses whose own pair is 0.
+/// The counters of eight successive pairs of coordinates of one walker, for addresses whose own pair is a multiple of 8.
 #[must_use]
-pub fn pairs(walker: u64, first: usize) -> Counters {
-    Counters::new(std::array::from_fn(|i| u128::from(walker) << 64 | ((first + i) as u128) << 104))
+pub fn pairs(walker: u64) -> Counters {
+    Counters::new(std::array::from_fn(|i| u128::from(walker) << 64 | (i as u128) << 104))
 }
 
 /// In which precision the normals for a state of type `T` are drawn. They come in units of two packs side by side: the

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Element, Simd};
+use crate::walk::Step;
 pub use program::Program;
 
 /// A potential energy V on R^dim, for packs of points, `dim` coordinates each, one after another.
@@ -62,8 +63,8 @@ pub trait Potential: Sync {
     ) {
         let _ = (worker, walkers, step);
     }
-    /// Makes some steps of length h along the negative gradient walker by walker, if it knows a way, and says whether it has. The
-    /// walkers are some of the lanes of `x`, the first of which has this number.
+    /// Makes some steps of Euler and Maruyama walker by walker, if it knows a way, and says whether it has. The walkers are some of
+    /// the lanes of `x`, the first of which has this number; at a temperature they are in double precision, as their normals are.
     #[inline(always)]
     fn descend<S: Simd, T: Element>(
         &self,
@@ -71,9 +72,9 @@ pub trait Potential: Sync {
         x: &mut [T::Pack<S>],
         walkers: (u64, &Range<usize>),
         steps: Range<u64>,
-        h: f64,
+        size: Step,
     ) -> bool {
-        let _ = (worker, x, walkers, steps, h);
+        let _ = (worker, x, walkers, steps, size);
         false
     }
     /// Writes grad V at every point of `x`.

@@ -7,6 +7,7 @@ use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
 use crate::simd::{Element, Simd};
+use crate::walk::Step;
 
 /// A tape, a tape for each of some rows, a function, or a closed form.
 #[derive(Debug)]
@@ -81,10 +82,10 @@ impl Potential for Told {
         x: &mut [T::Pack<S>],
         (first, live): (u64, &Range<usize>),
         steps: Range<u64>,
-        h: f64,
+        size: Step,
     ) -> bool {
         match (self, worker) {
-            (Self::Risk(risk), Worker::Risk(worker)) => risk.descend(worker, x, (first, live.clone()), steps, h),
+            (Self::Risk(risk), Worker::Risk(worker)) => risk.descend(worker, x, (first, live.clone()), steps, size),
             _ => false,
         }
     }

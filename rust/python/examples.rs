@@ -4,10 +4,10 @@ use numpy::{PyReadonlyArray2, PyReadonlyArray3, PyReadonlyArray4, PyUntypedArray
 use pyo3::prelude::*;
 
 use super::tape::Tape;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::potential::Risk;
-use crate::potential::risk::alone::{Alone, Factors, Form, Linear, Masks};
+use crate::potential::risk::alone::{Alone, Factors, Form, Head, Linear, Masks, MeanLayer};
 use crate::potential::risk::{Batch, Given, Law, Layer, Row, Source, Table};
 
 /// The gradient of a row's loss.
@@ -35,29 +35,38 @@ struct AloneOf {
     factor: f64,
     decay: f64,
     lasso: f64,
-    /// None for least squares.
+    /// None, as the next, for least squares.
     factors: Option<FactorsOf>,
+    /// Sizes of a head, in order, or the units of a layer, and what they learn from.
+    taught: Option<(Vec<usize>, Vec<f64>)>,
 }
 
 impl AloneOf {
-    fn alone(&self) -> Alone {
-        let form = match &self.factors {
-            None => Form::Linear(Linear),
-            Some((pairs, masks)) => {
+    fn alone(&self) -> Result<Alone> {
+        let form = match (&self.factors, &self.taught) {
+            (None, Some((sizes, teacher))) => match sizes[..] {
+                [tokens, asking, inputs, columns, outputs] => {
+                    Form::Head(Head { tokens, asking, inputs, columns, outputs, teacher: teacher.clone() })
+                }
+                [units] => Form::MeanLayer(MeanLayer { teacher: teacher.clone(), units }),
+                _ => return Err(Error::invalid(format!("risk: no closed form has {} sizes", sizes.len()))),
+            },
+            (None, None) => Form::Linear(Linear),
+            (Some((pairs, masks)), _) => {
                 let masks = masks.as_ref().map(|(chance, targets)| Masks { chance: *chance, targets: targets.clone() });
                 Form::Factors(Factors { pairs: pairs.clone(), masks })
             }
         };
         let Self { length, factor, decay, lasso, .. } = *self;
-        Alone { form, factor, order: self.order.clone(), length, decay, lasso }
+        Ok(Alone { form, factor, order: self.order.clone(), length, decay, lasso })
     }
 }
 
 /// What makes the rows of a layer.
 #[derive(FromPyObject)]
 enum SourceOf<'py> {
-    /// The weights of another layer; none if rows are as they are.
-    Teacher(Vec<f64>),
+    /// The weights of other layers, one for each walker in turn; none if rows are as they are.
+    Teachers(Vec<Vec<f64>>),
     Tape(Tape<'py>),
 }
 
@@ -109,13 +118,13 @@ impl Examples<'_> {
             RowOf::Layer(inputs, units, factor, source) => {
                 let layer = Layer { inputs: *inputs, units: *units, factor: *factor };
                 let source = match source {
-                    SourceOf::Teacher(units) if units.is_empty() => Source::Entries,
-                    SourceOf::Teacher(units) => Source::Teacher(units.clone()),
+                    SourceOf::Teachers(teachers) if teachers.is_empty() => Source::Entries,
+                    SourceOf::Teachers(teachers) => Source::Teacher(teachers.concat(), teachers.len()),
                     SourceOf::Tape(tape) => Source::Tape(tape.program()?),
                 };
                 Row::Layer(layer, source)
             }
-            RowOf::Alone(alone) => Row::Alone(alone.alone()),
+            RowOf::Alone(alone) => Row::Alone(alone.alone()?),
         };
         Risk::new(dim, (rest, row), table, batch, self.scale, Noise::new(key))
     }

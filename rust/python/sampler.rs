@@ -56,6 +56,7 @@ pub struct Request<'py> {
 
 /// What drives the walkers.
 #[derive(FromPyObject)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them in a run")]
 enum Driver<'py> {
     /// Name, constants and weight decay of a closed form.
     Formula(String, Vec<f64>, f64),

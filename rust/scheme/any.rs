@@ -77,10 +77,11 @@ impl<'a> Scheme for Any<'a> {
         V: Potential,
         Q: Precision<T>,
     {
-        let is_descent = matches!(self, Self::EulerMaruyama) && size.temperature <= 0.0 && walk.metric.is_none();
-        is_descent && {
+        let is_plain = size.temperature <= 0.0 || (Walk::<S, T, V, Q>::IS_DOUBLE && walk.substeps == 1);
+        let is_plain = is_plain && matches!(self, Self::EulerMaruyama) && walk.metric.is_none();
+        is_plain && {
             let walkers = (walk.first, &walk.lanes);
-            walk.potential.descend::<S, T>(&mut walk.worker, &mut walk.x, walkers, steps, size.h)
+            walk.potential.descend::<S, T>(&mut walk.worker, &mut walk.x, walkers, steps, size)
         }
     }
 

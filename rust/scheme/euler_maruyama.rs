@@ -50,14 +50,14 @@ where
     for x in walk.x[..extent].chunks_mut(strip) {
         let slopes = &mut walk.slopes[..x.len()];
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
-        whiten(walk.metric, slopes);
+        whiten::<S, _>(walk.metric, slopes);
         for (x, slopes) in x.chunks_exact_mut(unit).zip(slopes.chunks_exact(unit)) {
             // Normals that are not drawn are the zeros that they were.
             if !is_still {
                 draws.next(normals);
             }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-            size.displace(1.0, walk.metric, slopes, normals.iter().copied(), &mut walk.proposal, x);
+            size.displace::<S, _>(1.0, walk.metric, slopes, normals.iter().copied(), &mut walk.proposal, x);
         }
     }
 }

@@ -67,13 +67,13 @@ where
     for (x, kept) in walk.x[..extent].chunks_mut(strip).zip(walk.kept.chunks_mut(strip)) {
         let slopes = &mut walk.slopes[..x.len()];
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
-        whiten(walk.metric, slopes);
+        whiten::<S, _>(walk.metric, slopes);
         let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
         for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
             draws.next(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             let sums = kept.iter_mut().zip(&*normals).map(|(kept, &normal)| replace(kept, normal) + normal);
-            size.displace(0.5, walk.metric, slopes, sums, &mut walk.proposal, x);
+            size.displace::<S, _>(0.5, walk.metric, slopes, sums, &mut walk.proposal, x);
         }
     }
 }

@@ -39,7 +39,7 @@ impl Scheme for Metropolis {
     {
         walk.kept.clone_from(&walk.x);
         walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
-        whiten(walk.metric, &mut walk.kept);
+        whiten::<S, _>(walk.metric, &mut walk.kept);
         walk.proposed_energy.clone_from(&walk.energy);
     }
 
@@ -149,10 +149,17 @@ where
     let (packs, length) = (strip.len() / dim, strip.len());
     let (proposals, slopes) = (&mut walk.proposal[..length], &mut walk.slopes[..length]);
     proposals.copy_from_slice(&walk.x[strip.clone()]);
-    size.displace(1.0, walk.metric, &walk.kept[strip], walk.normals[..length].iter().copied(), slopes, proposals);
+    size.displace::<S, _>(
+        1.0,
+        walk.metric,
+        &walk.kept[strip],
+        walk.normals[..length].iter().copied(),
+        slopes,
+        proposals,
+    );
     let energies = &mut walk.proposed_energy[..packs];
     walk.potential.values_and_gradients::<S, T>(&mut walk.worker, proposals, energies, slopes);
-    whiten(walk.metric, slopes);
+    whiten::<S, _>(walk.metric, slopes);
 }
 
 /// Accepts or refuses them.

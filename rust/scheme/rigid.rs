@@ -122,7 +122,7 @@ impl<'a> Scheme for Rigid<'a> {
         }
         walk.potential.gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.slopes);
         walk.proposal.fill(T::Pack::<S>::constant(0.0));
-        size.displace(1.0, None, &walk.slopes, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
+        size.displace::<S, _>(1.0, None, &walk.slopes, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
         room.tools.flatten(&room.here, &mut walk.proposal);
         for (x, v) in walk.x.iter_mut().zip(&mut walk.proposal) {
             *x = *x + *v;
@@ -169,7 +169,7 @@ where
     Q: Precision<T>,
 {
     walk.proposal.copy_from_slice(&walk.x);
-    size.displace(1.0, None, &walk.kept, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
+    size.displace::<S, _>(1.0, None, &walk.kept, walk.normals.iter().copied(), &mut [], &mut walk.proposal);
     room.tools.project(Some(&room.here), &mut walk.proposal, &mut room.there, &mut room.lost);
     walk.potential.values_and_gradients::<S, T>(
         &mut walk.worker,

@@ -315,3 +315,55 @@ def test_masks_that_are_no_coins_are_for_the_tape() -> None:
         data = lib.Fresh(inputs={"coin": (len(SEEN),)}, labels=labels, law=law, rows=2)
         other = lib.Model(parameters=model.parameters, predictor=dict(model.predictor), loss=model.loss, data=data)
         assert not is_closed(other, lib.SGD(1))
+
+
+class TestHead:
+    """The last token asks: `attention` with data, one head."""
+
+    TOKENS = np.random.default_rng(7).normal(size=(9, 11, 3))
+    LABELS = np.random.default_rng(8).normal(size=9)
+
+    def model(self, *, heads: int = 1, columns: int = 4) -> lib.Model:
+        return lib.models.attention(3, columns, heads, data=(self.TOKENS, self.LABELS))
+
+    def changed(self, change) -> lib.Model:
+        model = self.model()
+        return lib.Model(
+            parameters=model.parameters,
+            predictor={"q": model.parameters[0]},
+            loss=change(model.loss),
+            data=dict(model.data),
+        )
+
+    def closed(self, model: lib.Model, **sgd) -> bool:
+        row = Driver.of(Process.of(model, lib.SGD(2, **sgd), temperature=0.0)).potential["row"]
+        return "taught" in row and row["taught"] is not None
+
+    @pytest.mark.parametrize("sgd", [{}, {"label_noise": {"y": 0.3}, "weight_decay": 0.1}, {"replace": False}])
+    def test_it_is_the_tape_up_to_rounding(self, sgd) -> None:
+        start = 0.5 * np.random.default_rng(9).normal(size=(3, 27))
+        model, hidden = self.model(), self.changed(lambda loss: loss + TINY * self.model().parameters[0] ** 4)
+        assert self.closed(model, **sgd)
+        assert not self.closed(hidden, **sgd)
+        runs = [
+            lib.sample(
+                each,
+                dynamics=lib.SGD(2, **sgd),
+                step_size=0.05,
+                steps=20,
+                walkers=3,
+                rng=5,
+                initial=start,
+                progress=False,
+            ).states
+            for each in (model, hidden)
+        ]
+        np.testing.assert_allclose(runs[0], runs[1], rtol=0, atol=1e-12)
+
+    def test_what_is_none_is_not_taken_for_one(self) -> None:
+        assert not self.closed(self.model(heads=2))
+        assert not self.closed(self.model(columns=3))
+        warmer = self.changed(
+            lambda loss: loss.replace(lambda e: isinstance(e, sympy.exp), lambda e: e ** sympy.S("1.0001"))
+        )
+        assert not self.closed(warmer)

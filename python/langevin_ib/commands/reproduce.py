@@ -34,6 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
             variant=parsed.variant,
             rng=parsed.seed,
             quick=parsed.quick,
+            controls=not parsed.no_controls,
             progress=False if parsed.no_progress else None,
         )
         found.append(made)
@@ -67,7 +68,8 @@ def _part(made: Reproduction, parsed: argparse.Namespace) -> Part:
         published = "" if each.published is None else f"; published {each.published:.4g}"
         measured.append((each.what, f"{middle:.4g}, quartiles {low:.4g} and {high:.4g}{published}"))
     again = ["reproduce", name, "--seeds", str(parsed.seeds), "--variant", parsed.variant, "--seed", str(parsed.seed)]
-    again += ["--steps", str(parsed.steps)] * (parsed.steps is not None) + ["--quick"] * parsed.quick
+    again += ["--steps", str(parsed.steps)] * (parsed.steps is not None)
+    again += ["--quick"] * parsed.quick + ["--no-controls"] * parsed.no_controls
     done = f"{len(made.seeds)}{' (interrupted)' if made.interrupted else ''}"
     return Part(
         name=name,

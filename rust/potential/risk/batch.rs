@@ -335,9 +335,10 @@ impl<S: Simd> Routine<S> for DrawOne<'_> {
     fn run(self) {
         let Self { noise, stream, walker, step, words } = self;
         let mut lanes = [0.0; LANES];
+        let counters = noise::pairs(walker);
         for (eight, words) in words.chunks_exact_mut(2 * LANES).enumerate() {
-            let counters = noise::pairs(walker, eight * LANES);
-            let (one, two) = noise.words::<S::F64>(&counters, Address { stream, step, pair: 0 });
+            let address = Address { stream, step, pair: eight * LANES };
+            let (one, two) = noise.words::<S::F64>(&counters, address);
             for (turn, bits) in [one, two].into_iter().enumerate() {
                 S::F64::from_bits(bits).store(&mut lanes);
                 for (pair, word) in words.chunks_exact_mut(2).zip(lanes) {

@@ -229,11 +229,11 @@ impl<S: Simd> Routine<S> for Draw<'_> {
 }
 
 /// Two numbers of some law for each counter.
-pub(super) struct Two<'a> {
-    pub noise: &'a Noise,
-    pub law: Law,
-    pub counters: &'a Counters,
-    pub address: Address,
+struct Two<'a> {
+    noise: &'a Noise,
+    law: Law,
+    counters: &'a Counters,
+    address: Address,
 }
 
 impl<S: Simd> Routine<S> for Two<'_> {

@@ -73,17 +73,17 @@ impl Layer {
     }
 }
 
-/// The labels of four rows by a layer whose weights are numbers, added to what is there.
+/// The labels of four rows by another layer, added to what is there.
 #[inline(always)]
-pub fn teach<P: Real>(units: &[f64], inputs: &[Four<P>], labels: &mut Four<P>) {
+pub fn teach<P: Real>(units: &[P], inputs: &[Four<P>], labels: &mut Four<P>) {
     for unit in units.chunks_exact(inputs.len() + 1) {
         let mut z = [P::constant(0.0); ROWS];
         for (&w, row) in unit.iter().zip(inputs) {
             for (z, &input) in z.iter_mut().zip(row) {
-                *z = input.mul_add(P::constant(w), *z);
+                *z = input.mul_add(w, *z);
             }
         }
-        let v = P::constant(unit[inputs.len()]);
+        let v = unit[inputs.len()];
         for (label, z) in labels.iter_mut().zip(z) {
             *label = v.mul_add(rectified(z), *label);
         }

@@ -33,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::noise::Noise;
 use crate::real::Real;
 use crate::simd::{Element, Pack, Routine, Simd};
+use crate::walk::Step;
 
 /// Numbers of entries that are made ready together; they stay in second-level cache.
 const ROOM: usize = 1 << 14;
@@ -87,7 +88,7 @@ impl Risk {
     pub fn worker<S: Simd, T: Element>(&self) -> Worker<'_, S, T> {
         Worker {
             rest: self.rest.as_ref().map(Program::evaluator),
-            row: self.row.worker(&self.table),
+            row: self.row.worker(self.dim, &self.table),
             picks: Picks::default(),
             feed: Feed::empty(),
             first: 0,
@@ -113,7 +114,7 @@ impl Risk {
         }
     }
 
-    /// Moves walkers one by one through some steps of length h, if that is how they move, and says whether it has. They are the
+    /// Moves walkers one by one through some steps of this size, if that is how they move, and says whether it has. They are the
     /// lanes of `x`, the first of which has this number.
     #[inline(always)]
     pub fn descend<S: Simd, T: Element>(
@@ -122,10 +123,10 @@ impl Risk {
         x: &mut [T::Pack<S>],
         walkers: (u64, Range<usize>),
         steps: Range<u64>,
-        h: f64,
+        size: Step,
     ) -> bool {
         let row::Worker::Alone(room) = &mut worker.row else { return false };
-        room.walk(self.seen(), Points::Moved(x, h), walkers, steps);
+        room.walk(self.seen(), Points::Moved(x, size), walkers, steps);
         true
     }
 
@@ -178,7 +179,7 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
             let some = start..picks.most().min(start + chunk);
             feed.fill::<S>(&risk.table, (&risk.noise, &risk.batch), picks, (*first, *step), some);
             let rows = Rows { entries: &feed.entries, weights: &feed.weights, width: risk.table.width() };
-            row.accumulate(x, rows, sums);
+            row.accumulate(*first, x, rows, sums);
         }
         let scale = T::Pack::<S>::constant(risk.scale);
         match rest {

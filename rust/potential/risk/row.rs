@@ -6,7 +6,7 @@ use super::{Batch, Table};
 use crate::error::{Error, Result};
 use crate::potential::program::{Evaluator, Program, Rows};
 use crate::real::Real;
-use crate::simd::{Element, Simd};
+use crate::simd::{Element, Pack, Simd};
 
 /// The gradient of one row's loss.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub enum Source {
     /// A tape makes them of the entries.
     Tape(Program),
     /// The entries are the inputs and, if there is one more, the noise on the label; the label is that of another layer, whose
-    /// weights w and v stand unit by unit.
-    Teacher(Vec<f64>),
+    /// weights w and v stand unit by unit. Walkers have so many of them in turn, which stand one after another.
+    Teacher(Vec<f64>, usize),
 }
 
 impl Row {
@@ -44,8 +44,9 @@ impl Row {
                 let fits = match source {
                     Source::Entries => width == layer.width(),
                     Source::Tape(tape) => (tape.dim(), tape.outputs()) == (width, layer.width()),
-                    Source::Teacher(units) => {
-                        units.len().is_multiple_of(layer.width()) && (layer.inputs..=layer.width()).contains(&width)
+                    Source::Teacher(units, count) => {
+                        let is_whole = *count > 0 && units.len().is_multiple_of(layer.width() * count);
+                        is_whole && (layer.inputs..=layer.width()).contains(&width)
                     }
                 };
                 fits && layer.dim() == dim
@@ -61,15 +62,17 @@ impl Row {
 
     /// One worker's registers and room.
     #[must_use]
-    pub fn worker<S: Simd, T: Element>(&self, table: &Table) -> Worker<'_, S, T> {
+    pub fn worker<S: Simd, T: Element>(&self, dim: usize, table: &Table) -> Worker<'_, S, T> {
         match self {
             Self::Tape(row) => Worker::Tape(row.evaluator()),
-            Self::Alone(alone) => Worker::Alone(Box::new(alone.room(table))),
+            Self::Alone(alone) => Worker::Alone(Box::new(alone.room(dim, table))),
             Self::Layer(layer, source) => Worker::Layer(Room {
                 layer: *layer,
                 source,
                 tape: if let Source::Tape(tape) = source { Some(tape.evaluator()) } else { None },
                 made: Vec::new(),
+                units: Vec::new(),
+                first: None,
                 four: vec![[Real::constant(0.0); ROWS]; layer.width()],
                 hidden: vec![[Real::constant(0.0); ROWS]; layer.units],
             }),
@@ -84,7 +87,7 @@ pub enum Worker<'a, S: Simd, T: Element> {
     /// Room for a layer.
     Layer(Room<'a, S, T>),
     /// Room for a walker.
-    Alone(Box<alone::Room<'a, S, T>>),
+    Alone(Box<alone::Room<'a, S>>),
 }
 
 /// What a worker needs for a layer.
@@ -94,18 +97,21 @@ pub struct Room<'a, S: Simd, T: Element> {
     tape: Option<Evaluator<'a, S, T>>,
     /// Rows that a tape has made.
     made: Vec<T::Pack<S>>,
+    /// The weights of the teachers of packs of walkers, and which walker they begin with.
+    units: Vec<T::Pack<S>>,
+    first: Option<(u64, usize)>,
     /// Four rows.
     four: Vec<Four<T::Pack<S>>>,
     hidden: Vec<Four<T::Pack<S>>>,
 }
 
 impl<S: Simd, T: Element> Worker<'_, S, T> {
-    /// Adds up the gradients of rows that each walker has for itself.
+    /// Adds up the gradients of rows that each walker has for itself, from the first walker on.
     #[inline(always)]
-    pub fn accumulate(&mut self, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
+    pub fn accumulate(&mut self, first: u64, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
         match self {
             Self::Tape(row) => row.accumulate(x, rows, sums),
-            Self::Layer(room) => room.accumulate(x, rows, sums),
+            Self::Layer(room) => room.accumulate(first, x, rows, sums),
             // Those walkers are not moved in packs.
             Self::Alone(_) => {}
         }
@@ -113,9 +119,32 @@ impl<S: Simd, T: Element> Worker<'_, S, T> {
 }
 
 impl<S: Simd, T: Element> Room<'_, S, T> {
+    /// Lays out the teachers of some packs of walkers, unless they are: one set of packs if all have the same.
+    fn assign(&mut self, first: u64, packs: usize) {
+        let Source::Teacher(units, count) = self.source else { return };
+        let (first, packs) = if *count == 1 { (0, 1) } else { (first, packs) };
+        if self.first == Some((first, packs)) {
+            return;
+        }
+        self.first = Some((first, packs));
+        self.units.clear();
+        let (lanes, each) = (T::Pack::<S>::LANES, units.len() / count);
+        let mut row = [T::default(); 16];
+        for pack in 0..packs {
+            for weight in 0..each {
+                for (lane, place) in row[..lanes].iter_mut().enumerate() {
+                    let teacher = (first as usize + pack * lanes + lane) % count;
+                    *place = T::from_f64(units[teacher * each + weight]);
+                }
+                self.units.push(Pack::load(&row));
+            }
+        }
+    }
+
     #[inline(always)]
-    fn accumulate(&mut self, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
-        let Self { layer, source, tape, made, four, hidden } = self;
+    fn accumulate(&mut self, first: u64, x: &[T::Pack<S>], rows: Rows<'_, T::Pack<S>>, sums: &mut [T::Pack<S>]) {
+        self.assign(first, x.len() / self.layer.dim());
+        let Self { layer, source, tape, made, units, four, hidden, .. } = self;
         let (mut entries, mut width) = (rows.entries, rows.width);
         if let Some(tape) = tape {
             width = layer.width();
@@ -137,7 +166,9 @@ impl<S: Simd, T: Element> Room<'_, S, T> {
                         four[k] = entry;
                     }
                 }
-                if let Source::Teacher(units) = source {
+                if let Source::Teacher(_, count) = source {
+                    let each = if *count == 1 { units.len() } else { units.len() / packs };
+                    let units = &units[if *count == 1 { 0 } else { pack * each }..][..each];
                     let (inputs, label) = four.split_at_mut(layer.inputs);
                     if width == layer.inputs {
                         label[0] = [zero; ROWS];

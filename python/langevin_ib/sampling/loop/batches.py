@@ -94,7 +94,7 @@ def _rows(risk: Risk, labels: list[float]) -> tuple[Row, NDArray[np.float64], li
     if layer is not None:
         order = [risk.symbols.index(symbol) for symbol in layer.entries]
         if _keeps_order(order, labels):
-            closed = (layer.inputs, layer.units, layer.factor, list[float]())
+            closed = (layer.inputs, layer.units, layer.factor, list[list[float]]())
             return closed, risk.table[:, order], [labels[k] for k in order]
     return _crossing(risk.gradient), risk.table, labels
 
@@ -120,7 +120,7 @@ def _fresh(model: Model, fresh: Fresh, dynamics: SGD, rest: sympy.Expr) -> _core
     }
 
 
-def _source(layer: Layer, rows: FreshRows) -> list[float] | _core.Tape:
+def _source(layer: Layer, rows: FreshRows) -> list[list[float]] | _core.Tape:
     """Return what makes the inputs and the label of a layer of what is drawn: another layer, or a tape."""
     *inputs, label = (rows.columns[symbol] for symbol in layer.entries)
     count = rows.inputs.count(1.0)
@@ -128,7 +128,7 @@ def _source(layer: Layer, rows: FreshRows) -> list[float] | _core.Tape:
     if tuple(inputs) == rows.drawn[:count]:
         teacher = teacher_of(label - noise, rows.drawn[:count])
         if teacher is not None:
-            return teacher
+            return [teacher]
     return _crossing(rows.entries(layer.entries))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...model import Model
 from ...process import FreshRows, Risk
 from .factorisation import Factorisation
+from .heads import Head
 from .pull import Pull
 from .regression import Regression
 
@@ -40,6 +41,11 @@ def closed_form_of_risk(risk: Risk, rest: sympy.Expr, labels: Sequence[float]) -
     if regression is not None:
         row = _alone(regression.order, regression.length, regression.factor, pull)
         return _with_labels(row, regression.rows, regression.label, labels)
+    head = Head.of(risk)
+    if head is not None and not any(labels[entry] for entry in head.entries[:-1]):
+        sizes = [head.tokens, 1, head.inputs, head.columns, 1]
+        row = _alone(head.order.ravel().tolist(), head.columns, head.factor, pull, taught=(sizes, []))
+        return row, risk.table[:, head.entries], [labels[entry] for entry in head.entries]
     found = Factorisation.of_rows(risk)
     if found is None:
         return None
@@ -74,11 +80,17 @@ def _with_labels(row: _core._Alone, rows: NDArray[np.float64], label: int, label
 
 def _factors(model: Model, found: Factorisation, pull: Pull) -> _core._Alone:
     masks = None if found.chance is None else (found.chance, found.targets)
-    return _alone([*range(model.dim)], found.length, found.factor, pull, (found.pairs, masks))
+    return _alone([*range(model.dim)], found.length, found.factor, pull, factors=(found.pairs, masks))
 
 
 def _alone(
-    order: list[int], length: int, factor: float, pull: Pull, factors: _core._Factors | None = None
+    order: list[int],
+    length: int,
+    factor: float,
+    pull: Pull,
+    *,
+    factors: _core._Factors | None = None,
+    taught: tuple[list[int], list[float]] | None = None,
 ) -> _core._Alone:
     return {
         "order": order,
@@ -87,4 +99,5 @@ def _alone(
         "decay": pull.decay,
         "lasso": pull.lasso,
         "factors": factors,
+        "taught": taught,
     }

@@ -5,23 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model import Model
-from ...observe import States
-from ...process import SGD
 from ...progress import Progress
-from ...sampling import sample
 
-__all__ = ["Arm", "Array", "Matched", "Order", "Problem", "Sampled", "looks"]
+__all__ = ["Arm", "Array", "Matched", "Order", "Problem", "looks"]
 
 Array = NDArray[np.float64]
 Problem = Mapping[str, Array]
-
-_STATE = "state"
 
 
 @dataclass(frozen=True)
@@ -94,8 +88,6 @@ class Arm(ABC):
         The temperature of isotropic noise beside the gradient, for the paper's loss.
     matched : Matched, optional
         In its place, where the temperature has to be found.
-    is_joint : bool
-        Whether seeds with problems of their own are trained at the same time.
     """
 
     name: str
@@ -104,7 +96,6 @@ class Arm(ABC):
     pace: int = 1
     heat: float = 0.0
     matched: Matched | None = None
-    is_joint: ClassVar[bool] = False
 
     @property
     def steps(self) -> int:
@@ -115,6 +106,11 @@ class Arm(ABC):
     def clock(self) -> tuple[int, ...]:
         """The iterations of the figure at its looks."""
         return tuple(self.pace * look for look in self.looks)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether seeds with problems of their own are trained at the same time."""
+        return False
 
     @abstractmethod
     def train(self, order: Order) -> Array:
@@ -127,42 +123,6 @@ class Arm(ABC):
         KeyboardInterrupt
             After Ctrl-C.
         """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sampled(Arm):
-    """An arm that runs in the core. Seeds that share a problem are its walkers.
-
-    Parameters
-    ----------
-    model : Model
-        Its loss is *half* the mean of squares, so that its step is twice `learning_rate` and its temperature half.
-    dynamics : SGD
-        How batches are drawn.
-    """
-
-    model: Model
-    dynamics: SGD
-
-    def train(self, order: Order) -> Array:
-        """Return the states at the looks, shape (seeds, looks, dim)."""
-        heat = order.temperatures[0]
-        assert (order.temperatures == heat).all()
-        run = sample(
-            self.model,
-            dynamics=self.dynamics,
-            temperature=None if heat == 0.0 else 0.5 * float(heat),
-            step_size=2.0 * self.learning_rate,
-            steps=self.steps,
-            walkers=slice(order.walkers.start, order.walkers.stop),
-            rng=order.root,
-            initial=order.initial,
-            observe={_STATE: States(at=self.looks)},
-            progress=order.progress,
-        )
-        if run.interrupted:
-            raise KeyboardInterrupt
-        return np.asarray(run[_STATE].values, dtype=np.float64)
 
 
 def looks(steps: int, extra: Sequence[int] = (), *, count: int = 120) -> tuple[int, ...]:

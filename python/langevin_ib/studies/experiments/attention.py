@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,12 +11,12 @@ import numpy as np
 
 from ...display import colour
 from .arms import Arm, Array, Matched, Problem, looks
-from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
+from .balance_of_pairs import control_figures, differing, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
-from .head import HeadField, gradients_of_rows, output, shared
+from .head import Head, gradients_of_rows, output, shared
 from .published import draw_published, published
-from .stepped import Stepped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +54,9 @@ CONTROLS = {
     "langevin": "the same and isotropic noise",
 }
 
+BESIDE = {"clean": "without label noise"}
+"""The control that the sentence names."""
+
 
 class Attention(Experiment):
     """A head of attention, a student of a teacher of its size, with fresh sequences and noise on labels, by SGD."""
@@ -62,8 +66,7 @@ class Attention(Experiment):
     claim = "noise drives the norms of the columns of queries and keys to balance"
     steps = 50_000
     quick_steps = 500
-    together = 8
-    needed = ("noisy", "clean")
+    published = needed = ("noisy",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "loss",
@@ -98,15 +101,17 @@ class Attention(Experiment):
         """Return training as published, and controls; a fifth as long with weight decay, a tenth with large batches."""
         rate = RATE * TOKENS * SHAPE[2] if plan.is_text else RATE
         times, early = looks(plan.steps, (500, AXIS)), looks(max(1, plan.steps // TENTH))
-        noisy = Stepped(name="noisy", field=_field(BATCH, NOISE), learning_rate=rate, looks=times)
+        head = Head(tokens=TOKENS, batch=BATCH, noise=NOISE)
+        noisy = Descent(name="noisy", loss=head, learning_rate=rate, looks=times)
         fifth = looks(max(1, plan.steps // FIFTH))
         heat = Matched.of(noisy, early[-1], partial(_temperature, rate=rate))
+        large = replace(noisy, name="large", loss=Head(tokens=TOKENS, batch=LARGE), looks=early)
         return (
             noisy,
-            Stepped(name="clean", field=_field(BATCH, 0.0), learning_rate=rate, looks=times),
-            Stepped(name="decay", field=_field(BATCH, NOISE), learning_rate=rate, looks=fifth, decay=DECAY),
-            Stepped(name="large", field=_field(LARGE, 0.0), learning_rate=rate, looks=early),
-            Stepped(name="langevin", field=_field(LARGE, 0.0), learning_rate=rate, looks=early, matched=heat),
+            replace(noisy, name="clean", loss=replace(head, noise=0.0)),
+            replace(noisy, name="decay", looks=fifth, decay=DECAY),
+            large,
+            replace(large, name="langevin", matched=heat),
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
@@ -156,8 +161,7 @@ class Attention(Experiment):
             if plan.is_text
             else ""
         )
-        clean = float(np.median(apart(arrays, "clean", "noisy")))
-        return f"{effect(arrays, 'noisy', 'columns')}; without label noise ratios differ by {clean:.2g}.{regime}"
+        return f"{effect(arrays, 'noisy', 'columns')}{differing(arrays, 'noisy', BESIDE)}.{regime}"
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
         """Draw ratios, what the imbalance predicts of them, the loss, and how controls change imbalances."""
@@ -192,10 +196,6 @@ class Attention(Experiment):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
-
-
-def _field(batch: int, noise: float) -> partial[HeadField]:
-    return partial(HeadField, tokens=TOKENS, batch=batch, noise=noise)
 
 
 def _squares(states: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from ... import laws
 from .arms import Array
 from .experiment import Measured
 
-__all__ = ["WITHIN", "apart", "control_figures", "drift", "effect", "off", "pair_views", "unbalanced"]
+__all__ = ["WITHIN", "apart", "control_figures", "differing", "drift", "effect", "off", "pair_views", "unbalanced"]
 
 WITHIN = 0.1
 """A ratio so near to 1 counts as balanced."""
@@ -97,6 +97,14 @@ def control_figures(arrays: Arrays, main: str, controls: Mapping[str, str]) -> l
             Measured("  largest distance of a ratio from it", apart(arrays, arm, main)),
         ]
     return found
+
+
+def differing(arrays: Arrays, main: str, controls: Mapping[str, str]) -> str:
+    """Return by how much final ratios differ under controls that were run: a part of a sentence, or nothing."""
+    known = {
+        called: float(np.median(apart(arrays, a, main))) for a, called in controls.items() if f"{a}.ratio" in arrays
+    }
+    return f"; ratios differ {', '.join(f'{called} by {by:.2g}' for called, by in known.items())}" if known else ""
 
 
 def effect(arrays: Arrays, main: str, what: str) -> str:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import sympy
 
 from ...display import colour
-from ...model import Fresh, Model, parameters
-from ...model.expressions import exact
-from ...process import SGD
-from .arms import Arm, Array, Matched, Problem, Sampled, looks
-from .balance_of_pairs import apart, control_figures, drift, off, pair_views
+from .arms import Arm, Array, Matched, Problem, looks
+from .balance_of_pairs import control_figures, differing, drift, off, pair_views
 from .bands import band, drawing, drifts, extremes
+from .descent import Descent, Draw, alone, examples
 from .experiment import Difference, Experiment, Measured, Plan
 from .published import draw_published, published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..._core import Examples
 
 __all__ = ["Completion"]
 
@@ -45,6 +44,9 @@ CONTROLS = {
     "langevin": "all seen entries and isotropic noise",
 }
 
+BESIDE = {"langevin": "with isotropic noise of the same size"}
+"""The control that the sentence names."""
+
 
 class Completion(Experiment):
     """Matrix completion by SGD, in which half of the seen entries, drawn anew, are in a batch."""
@@ -54,7 +56,7 @@ class Completion(Experiment):
     claim = "singular values of U Vᵀ grow to match 15 and 5, the others remain near zero"
     steps = 500_000
     quick_steps = 3_000
-    needed = ("masked", "whole", "langevin")
+    published = needed = ("masked",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference("panel a", "singular values of U Vᵀ", "twice of them; only two drawn", "all, and twice of two"),
         Difference("loss", "MSE over the drawn entries", "their sum / 400, 10 times slower", "code: its curve"),
@@ -79,18 +81,19 @@ class Completion(Experiment):
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
         """Return SGD with masks, and controls; without masks it is half of the sum over all seen entries, its mean."""
         scale = SIZE**2 / (problem["seen"].sum() / 2) if plan.is_text else 1.0
-        masked = _model(problem, masked=True)
-        # The core's loss is half of the paper's, and so is its weight decay.
-        usual: dict[str, Any] = {"learning_rate": RATE * scale, "looks": looks(plan.steps, (MATCHED, SHORT))}
         short = looks(plan.scaled(SHORT))
-        main = Sampled(name="masked", model=masked, dynamics=SGD(batch_size=1), **usual)
-        whole = Sampled(name="whole", model=_model(problem, masked=False), dynamics=SGD(), **usual)
+        main = Descent(
+            name="masked",
+            loss=Entries(is_masked=True),
+            learning_rate=RATE * scale,
+            looks=looks(plan.steps, (MATCHED, SHORT)),
+        )
+        whole = replace(main, name="whole", loss=Entries(is_masked=False))
         heat = Matched.of(main, MATCHED, partial(_temperature, rate=main.learning_rate))
-        decaying = SGD(batch_size=1, weight_decay=DECAY / 2.0)
         return (
             main,
             whole,
-            replace(main, name="decay", dynamics=decaying, looks=short),
+            replace(main, name="decay", decay=DECAY, looks=short),
             replace(whole, name="langevin", matched=heat, looks=short),
         )
 
@@ -127,7 +130,11 @@ class Completion(Experiment):
         ]
         return [
             *found,
-            Measured("  the first, without masks", arrays["whole.sigma"][:, -1, 0]),
+            *(
+                Measured("  the first, without masks", sigma[:, -1, 0])
+                for name, sigma in arrays.items()
+                if name == "whole.sigma"
+            ),
             Measured("seen entries", arrays["masked.count"]),
             Measured("mean squared error of seen entries at the end", arrays["masked.fit"][:, -1]),
             Measured("error of other entries over their mean square", arrays["masked.unseen"][:, -1]),
@@ -153,16 +160,17 @@ class Completion(Experiment):
         unseen, sigma = arrays["masked.unseen"][:, -1], np.median(arrays["masked.sigma"][:, -1], axis=0)
         recovered = int(np.sum(unseen < RECOVERED))
         said = "There is no recovery" if recovered == 0 else f"{recovered} of {len(unseen)} seeds recover the matrix"
-        gap = float(np.median(np.abs(arrays["masked.sigma"] - arrays["whole.sigma"])[:, -1, 0]))
-        kept, hot = float(np.median(off(arrays, "masked"))), float(np.median(apart(arrays, "langevin", "masked")))
+        kept, whole = float(np.median(off(arrays, "masked"))), ""
+        if "whole.sigma" in arrays:
+            gap = float(np.median(np.abs(arrays["masked.sigma"] - arrays["whole.sigma"])[:, -1, 0]))
+            whole = f"Without masks the first singular value differs by {gap:.2g}: noise is not what decides. "
         count, wrong = float(np.median(arrays["masked.count"])), 100.0 * float(np.median(unseen))
         return (
             f"{said} after {plan.steps} iterations: with {count:.0f} observations for {FREEDOM} degrees of freedom the "
             f"largest singular values are {sigma[0]:.3g} and {sigma[1]:.3g}, not 15 and 5 (twice of them "
             f"{2 * sigma[0]:.3g} and {2 * sigma[1]:.3g}), and unseen entries are wrong by {wrong:.0f} % of their mean "
-            f"square. Without masks the first singular value differs by {gap:.2g}: noise is not what decides. Ratios "
-            f"of columns are off what q(0) predicts by {kept:.2g}; isotropic noise of the same size moves them by "
-            f"{hot:.2g}."
+            f"square. {whole}Ratios of columns are off what q(0) predicts by "
+            f"{kept:.2g}{differing(arrays, 'masked', BESIDE)}."
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
@@ -225,27 +233,37 @@ def _temperature(problem: Problem, state: Array, *, rate: float) -> float:
     return float(rate * (problem["seen"] * squares).sum() / (8.0 * state.size))
 
 
-def _model(problem: Mapping[str, Array], *, masked: bool) -> Model:
-    """Return half of sum_k m_k (T_k - target_k)² / 400 over seen entries k, T = U Vᵀ.
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    """sum_k m_k (T_k - target_k)² / 400 over seen entries k, T = U Vᵀ.
 
-    With masks m_k is 0 or 1 with equal probability, drawn anew in every batch of one row; else it is the mean of that.
+    Parameters
+    ----------
+    is_masked : bool
+        Whether m_k is 0 or 1 with equal probability, drawn anew at every step; else it is the mean of that.
     """
-    left, right = (
-        [parameters(" ".join(f"{side}{i}_{a}" for a in range(SIZE))) for i in range(SIZE)] for side in ("u", "v")
-    )
-    seen = np.argwhere(problem["seen"] > 0.0).tolist()
-    product = {(i, j): sympy.Add(*(x * y for x, y in zip(left[i], right[j], strict=True))) for i, j in seen}
-    squares = [(product[i, j] - exact(float(problem["target"][i, j]))) ** 2 for i, j in seen]
-    everything: dict[str, Any] = {
-        "parameters": tuple(x for row in (*left, *right) for x in row),
-        "predictor": {f"T{i}_{j}": entry for (i, j), entry in product.items()},
-    }
-    if not masked:
-        return Model(loss=sympy.Add(*squares) / (4 * SIZE**2), **everything)
-    coin, half = sympy.IndexedBase("coin"), sympy.Rational(1, 2)
-    masks = tuple(sympy.Piecewise((1, coin[k] < half), (0, True)) for k in range(len(seen)))
-    fresh = Fresh(inputs={"coin": (len(seen),)}, labels={"mask": masks}, law="uniform", rows=1)
-    mask, row = sympy.IndexedBase("mask"), sympy.Idx("row", fresh.rows)
-    loss = sympy.Sum(sympy.Add(*(mask[row, k] * each for k, each in enumerate(squares))), (row, 0, fresh.rows - 1))
-    # `Model` takes it in place of arrays.
-    return Model(loss=loss / (2 * SIZE**2 * fresh.rows), data=cast("Any", fresh), **everything)
+
+    is_masked: bool
+    is_joint: bool = False
+
+    def form(self, problems: Sequence[Problem], first: int, decay: float) -> Examples:
+        """Return the closed form: vectors are the rows of U, then those of V."""
+        del first
+        seen = problems[0]["seen"] > 0.0
+        targets, order = problems[0]["target"][seen], np.arange(2 * SIZE**2).reshape(2 * SIZE, SIZE)
+        pairs = [(i, SIZE + j) for i, j in np.argwhere(seen).tolist()]
+        masks = (0.5, targets.tolist()) if self.is_masked else None
+        factor = (2.0 if self.is_masked else 1.0) / SIZE**2
+        row = alone(order, factor=factor, decay=decay, factors=(pairs, masks))
+        if self.is_masked:
+            return examples(row, np.zeros((1, len(pairs))), inputs=[1.0] * len(pairs), law="uniform")
+        return examples(row, targets[:, None], scale=1.0)
+
+    def gradient(self, problems: Sequence[Problem], x: Array, draw: Draw) -> Array:
+        """Return the gradient."""
+        seen, target = problems[0]["seen"] > 0.0, problems[0]["target"]
+        weights = np.zeros((len(x), SIZE, SIZE))
+        weights[:, seen] = (draw("uniform", int(seen.sum())) < 0.5) if self.is_masked else 0.5
+        u, v = np.moveaxis(x.reshape(-1, 2, SIZE, SIZE), 1, 0)
+        slopes = 2.0 * weights * (u @ v.swapaxes(1, 2) - target) / SIZE**2
+        return np.stack([slopes @ v, slopes.swapaxes(1, 2) @ u], axis=1).reshape(x.shape)

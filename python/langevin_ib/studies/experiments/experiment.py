@@ -112,6 +112,8 @@ class Experiment(ABC):
         Prefix of the arrays that belong to a seed alone, not to the problem: its initial values.
     together : int
         How many seeds are taken at a time: arms that can train several at once are quicker so.
+    published : tuple of str
+        The arms of the publication; all others are controls.
     needed : tuple of str
         Arms without which nothing can be said, drawn or compared.
     differences : tuple of Difference
@@ -125,6 +127,7 @@ class Experiment(ABC):
     quick_steps: ClassVar[int]
     seed_of: ClassVar[str] = "initial"
     together: ClassVar[int] = 1
+    published: ClassVar[tuple[str, ...]]
     needed: ClassVar[tuple[str, ...]]
     differences: ClassVar[tuple[Difference, ...]]
 

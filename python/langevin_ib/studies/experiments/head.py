@@ -6,12 +6,18 @@ Weights are (W_Q, W_K, W_V) of shape (3, d, r), one after the other in a state.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .arms import Array, Problem
+from .descent import Draw, alone, examples
 
-__all__ = ["HeadField", "gradients_of_rows", "output", "shared"]
+if TYPE_CHECKING:
+    from ..._core import Examples
+
+__all__ = ["Head", "gradients_of_rows", "output", "shared"]
 
 
 def shared(states: Array, shape: tuple[int, int, int]) -> Array:
@@ -81,37 +87,47 @@ def gradients_of_rows(tokens: Array, residual: Array, scores: Array, sides: Arra
     return slope
 
 
-class HeadField:
-    """The gradient of the mean of squares over a batch of fresh sequences, labelled by teachers.
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The mean of squares over a batch of fresh sequences from N(0, 1) with labels of a teacher; all tokens ask.
 
     Parameters
     ----------
-    problems : sequence of mapping
-        Their "teacher" is (W_Q, W_K, W_V), shape (3, d, r).
     tokens, batch : int
         Tokens in a sequence, and sequences in a batch.
     noise : float
         The standard deviation of the noise on labels.
     """
 
-    def __init__(self, problems: Sequence[Problem], *, tokens: int, batch: int, noise: float) -> None:
-        teachers = np.stack([problem["teacher"] for problem in problems])
-        self._shape = teachers.shape[1:]
-        _, d, r = self._shape
-        self._teachers = shared(teachers.reshape(len(teachers), -1), self._shape)
-        self._tokens, self._batch, self._noise = tokens, batch, noise
-        self.inputs = batch * tokens * d
-        self.labels = batch * tokens * r if noise else 0
+    tokens: int
+    batch: int
+    noise: float = 0.0
+    is_joint: bool = False
 
-    def __call__(self, x: Array, inputs: Array, labels: Array) -> Array:
-        """Return the gradients at states x, shape (seeds, dim)."""
-        _, d, r = self._shape
-        tokens = inputs.reshape(len(x), self._batch, self._tokens, d)
-        made, scores, sides = output(tokens, shared(x, self._shape))
-        residual = made - output(tokens, self._teachers)[0]
-        if self.labels:
-            residual -= self._noise * labels.reshape(residual.shape)
-        by_sides = _by_sides(residual, scores, sides).reshape(len(x), -1, 3 * r)
-        slope = tokens.reshape(len(x), -1, d).swapaxes(1, 2) @ by_sides
-        slope *= 2.0 / residual[0].size
-        return np.moveaxis(slope.reshape(len(x), d, 3, r), 2, 1).reshape(len(x), -1)
+    def form(self, problems: Sequence[Problem], first: int, decay: float) -> Examples:
+        """Return the closed form: vectors are, for each entry of a token, the rows of W_Q, W_K and W_V."""
+        del first
+        teacher = problems[0]["teacher"]
+        _, d, r = teacher.shape
+        inputs, labels = self.tokens * d, self.tokens * r
+        taught = ([self.tokens, self.tokens, d, r, r], teacher.ravel().tolist())
+        order = np.arange(teacher.size).reshape(3, d, r).swapaxes(0, 1).reshape(3 * d, r)
+        table = np.zeros((self.batch, inputs + (labels if self.noise else 0)))
+        scales = {"labels": [0.0] * inputs + [self.noise] * labels, "inputs": [1.0] * inputs + [0.0] * labels}
+        return examples(
+            alone(order, factor=2.0 / labels, decay=decay, taught=taught),
+            table,
+            **{name: each[: table.shape[1]] for name, each in scales.items()},
+        )
+
+    def gradient(self, problems: Sequence[Problem], x: Array, draw: Draw) -> Array:
+        """Return the gradient."""
+        teacher = problems[0]["teacher"]
+        _, d, r = teacher.shape
+        shape = (len(x), self.batch, self.tokens)
+        tokens = draw("input", self.batch * self.tokens * d).reshape(*shape, d)
+        labels = output(tokens, shared(teacher.reshape(1, -1), teacher.shape))[0]
+        labels += self.noise * draw("label", self.batch * self.tokens * r).reshape(*shape, r)
+        made, scores, sides = output(tokens, shared(x, teacher.shape))
+        rows = gradients_of_rows(tokens, made - labels, scores, sides).mean(axis=1)
+        return np.asarray(np.moveaxis(rows.reshape(-1, d, 3, r), 2, 1).reshape(x.shape))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...display import colour
-from ...process import SGD
-from .arms import Arm, Array, Sampled, looks
+from .arms import Arm, Array, Problem, looks
 from .bands import band, drawing
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
-from .linear import linear_model, product_model
+from .linear import Regression
 from .published import draw_published, published
 from .pursuit import basis_pursuit
 
@@ -66,6 +66,7 @@ class Piecewise(Experiment):
     claim = "cumulated sums of products find the jumps that plain weights miss"
     steps = SAVED
     quick_steps = 3_000
+    published = ("baseline", "cumsum")
     needed = ("baseline",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference("loss", "‖A x̂ − y‖²", "mean over the 60 measurements", "code: the sum makes cumulated sums diverge"),
@@ -95,23 +96,19 @@ class Piecewise(Experiment):
         A of cumulated sums is (A times a triangle of ones) of the jumps. If the first of them, the offset, is always
         the one that fits best, what is left to the others are labels and columns without the part along its column.
         """
-        inputs, labels = problem["A"], problem["y"]
-        jumps = _of_jumps(inputs)
-        models = {"baseline": linear_model(inputs, labels), "cumsum": product_model(jumps, labels)}
+        losses = {"baseline": Regression(rows=_plain), "cumsum": Regression(rows=_cumulated, depth=2)}
         if not plan.is_text:
-            rest = np.eye(len(jumps)) - np.outer(jumps[:, 0], jumps[:, 0]) / (jumps[:, 0] @ jumps[:, 0])
-            models |= dict.fromkeys(CONTROLS, models["cumsum"])
-            models["free"] = product_model(rest @ jumps[:, 1:], rest @ labels)
+            losses |= dict.fromkeys(CONTROLS, losses["cumsum"])
+            losses["free"] = Regression(rows=_without_offset, depth=2)
         return tuple(
-            Sampled(
+            Descent(
                 name=name,
-                model=model,
-                dynamics=SGD(),
-                learning_rate=RATES.get(name, RATES["cumsum"]) * (len(inputs) if plan.is_text else 1),
+                loss=loss,
+                learning_rate=RATES.get(name, RATES["cumsum"]) * (len(problem["A"]) if plan.is_text else 1),
                 looks=looks(plan.scaled(LENGTHS[name])) if name in LENGTHS else looks(plan.steps, (LOGGED,)),
                 heat=HEATED.get(name, 0.0),
             )
-            for name, model in models.items()
+            for name, loss in losses.items()
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
@@ -218,6 +215,21 @@ class Piecewise(Experiment):
 def _of_jumps(inputs: Array) -> Array:
     """Return the columns that belong to jumps: those of the signal, cumulated from its end."""
     return np.ascontiguousarray(np.cumsum(inputs[:, ::-1], axis=1)[:, ::-1])
+
+
+def _plain(problem: Problem) -> tuple[Array, Array]:
+    return problem["A"], problem["y"]
+
+
+def _cumulated(problem: Problem) -> tuple[Array, Array]:
+    return _of_jumps(problem["A"]), problem["y"]
+
+
+def _without_offset(problem: Problem) -> tuple[Array, Array]:
+    """Return labels and columns without the part along the column of the offset."""
+    jumps = _of_jumps(problem["A"])
+    rest = np.eye(len(jumps)) - np.outer(jumps[:, 0], jumps[:, 0]) / (jumps[:, 0] @ jumps[:, 0])
+    return rest @ jumps[:, 1:], rest @ problem["y"]
 
 
 def _of_controls(arrays: Mapping[str, Array]) -> str:

@@ -8,22 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import sympy
 
-from ... import laws
 from ...display import colour
-from ...errors import UnsupportedModelError
-from ...model import Fresh, Model
-from ...model.expressions import exact
-from ...models import relu_network
-from ...process import SGD
-from .arms import Arm, Array, Matched, Problem, Sampled, looks
-from .balance_of_pairs import apart, control_figures, drift, effect, off, pair_views, unbalanced
+from .arms import Arm, Array, Matched, Problem, looks
+from .balance_of_pairs import control_figures, differing, drift, effect, off, pair_views, unbalanced
 from .bands import band, drawing, drifts, extremes
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
 from .published import draw_published, published
-from .rectified import PopulationField, noise_of_rows, population_loss
-from .stepped import Stepped
+from .rectified import Layer, MeanLayer, noise_of_rows, population_loss
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +46,9 @@ CONTROLS = {
     "langevin": "the same and isotropic noise",
 }
 
+BESIDE = {"clean": "without label noise", "langevin": "with isotropic noise of the same size"}
+"""The controls that the sentence names."""
+
 
 class ReluLayer(Experiment):
     """A shallow ReLU student of a teacher of its size, with fresh inputs and noise on labels, by SGD."""
@@ -62,8 +58,8 @@ class ReluLayer(Experiment):
     claim = "noise drives the norms of incoming and outgoing weights of each neuron to balance"
     steps = 500_000
     quick_steps = 20_000
-    together = 8
-    needed = ("noisy", "clean", "langevin", "control")
+    together = 16
+    published = needed = ("noisy",)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "loss",
@@ -90,29 +86,28 @@ class ReluLayer(Experiment):
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
         """Return training with noise on labels, controls, and the configuration in which that noise does decide."""
-        layer, rest = _student(problem["teacher"]), _student(problem["control"])
+        del problem
         times = looks(plan.steps, (10, CAPTION, AXIS))
         rate = RATE * BATCH if plan.is_text else RATE
-        noisy = Sampled(name="noisy", model=layer, dynamics=_sgd(BATCH, NOISE), learning_rate=rate, looks=times)
-        # The core's loss is half of the paper's.
-        decaying = replace(_sgd(BATCH, NOISE), weight_decay=DECAY / 2.0)
+        layer = Layer(teacher="teacher", batch=BATCH, noise=NOISE)
+        noisy = Descent(name="noisy", loss=layer, learning_rate=rate, looks=times)
         heat = Matched.of(noisy, AXIS, partial(_temperature, rate=rate))
-        exact: dict[str, Any] = {
-            "field": PopulationField,
-            "learning_rate": PACE * rate,
-            "pace": PACE,
-            "looks": looks(max(1, plan.scaled(AXIS) // PACE)),
-        }
+        exact = Descent(
+            name="exact",
+            loss=MeanLayer(),
+            learning_rate=PACE * rate,
+            pace=PACE,
+            looks=looks(max(1, plan.scaled(AXIS) // PACE)),
+        )
         return (
             noisy,
-            Sampled(name="clean", model=layer, dynamics=SGD(batch_size=BATCH), learning_rate=rate, looks=times),
-            Sampled(name="decay", model=layer, dynamics=decaying, learning_rate=rate, looks=times),
-            Stepped(name="exact", **exact),
-            Stepped(name="langevin", **exact, matched=heat),
-            Sampled(
+            replace(noisy, name="clean", loss=replace(layer, noise=0.0)),
+            replace(noisy, name="decay", decay=DECAY),
+            exact,
+            replace(exact, name="langevin", matched=heat),
+            Descent(
                 name="control",
-                model=rest,
-                dynamics=_sgd(1, REST_NOISE),
+                loss=Layer(teacher="control", batch=1, noise=REST_NOISE),
                 learning_rate=REST_RATE,
                 looks=looks(plan.scaled(REST_STEPS)),
             ),
@@ -131,8 +126,8 @@ class ReluLayer(Experiment):
         noise = {"clean": 0.0, "control": REST_NOISE}.get(arm.name, NOISE)
         views = pair_views(*_squares(neurons), *_squares(first))
         views["loss"] = np.array([population_loss(each, teacher) for each in neurons]) + noise**2
-        if isinstance(arm, Sampled) and arm.name in ("noisy", "control"):
-            views["rest"] = _resting_ratios(arm, states[-1])
+        if arm.name in ("noisy", "control"):
+            views["rest"] = _resting_ratios(arm.name, teacher, states[-1])
         return views
 
     def measured(self, arrays: Mapping[str, Array], plan: Plan) -> list[Measured]:
@@ -155,20 +150,20 @@ class ReluLayer(Experiment):
             Measured("  largest distance from the ratio predicted from q(0)", off(arrays, "noisy")),
             Measured("  change of the imbalances, sum |q - q(0)| / sum |q(0)|", drift(arrays, "noisy")),
             *control_figures(arrays, "noisy", CONTROLS),
-            Measured(
-                "control: ratio of the median neuron, to 1/sqrt(3) = 0.577",
-                np.median(arrays["control.ratio"][:, -1], axis=1),
+            *(
+                Measured("control: ratio of the median neuron, to 1/sqrt(3) = 0.577", np.median(ratio[:, -1], axis=1))
+                for name, ratio in arrays.items()
+                if name == "control.ratio"
             ),
         ]
 
     def sentence(self, arrays: Mapping[str, Array], plan: Plan) -> str:
         """Return whether ratios follow the growth of norms at a kept imbalance, or noise."""
-        clean, hot = (float(np.median(apart(arrays, arm, "noisy"))) for arm in ("clean", "langevin"))
-        rest = float(np.median(arrays["control.ratio"][:, -1]))
-        return (
-            f"{effect(arrays, 'noisy', 'neurons')}; without label noise ratios differ by {clean:.2g}, with isotropic "
-            f"noise of the same size by {hot:.2g}; the control is at {rest:.3f} where label noise predicts 0.577."
-        )
+        said = f"{effect(arrays, 'noisy', 'neurons')}{differing(arrays, 'noisy', BESIDE)}"
+        if "control.ratio" in arrays:
+            rest = float(np.median(arrays["control.ratio"][:, -1]))
+            said += f"; the control is at {rest:.3f} where label noise predicts 0.577"
+        return f"{said}."
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
         """Draw ratios, what the imbalance predicts of them, how controls change it, the loss, and the last control."""
@@ -186,17 +181,20 @@ class ReluLayer(Experiment):
         draw_published(losses, saved, "losses")
         ratios.axvline(AXIS, color="0.8", lw=0.8)
         ratios.set(xscale="log", yscale="log", ylabel="|v| / |w|")
-        for what, other, color in (
-            ("1", 1.0, colour(0)),
-            ("what q(0) predicts", arrays["noisy.predicted"], colour(3)),
-            ("the run without label noise", arrays["clean.ratio"], colour(4)),
-        ):
+        others: dict[str, tuple[Any, str]] = {
+            "1": (1.0, colour(0)),
+            "what q(0) predicts": (arrays["noisy.predicted"], colour(3)),
+        }
+        if "clean.ratio" in arrays:
+            others["the run without label noise"] = arrays["clean.ratio"], colour(4)
+        for what, (other, color) in others.items():
             band(kept, steps, np.abs(arrays["noisy.ratio"] - other).max(axis=2), color=color, label=f"from {what}")
         kept.set(xscale="log", yscale="log", ylabel="largest distance of a ratio")
         band(losses, steps, arrays["noisy.loss"], color=colour(0), label="all inputs, noise included")
         losses.axhline(NOISE**2, color="0.5", ls=":", label="noise alone")
         losses.set(xscale="log", yscale="log", ylabel="loss")
-        extremes(control, arrays["control.steps"], arrays["control.ratio"], "neurons")
+        if "control.ratio" in arrays:
+            extremes(control, arrays["control.steps"], arrays["control.ratio"], "neurons")
         control.axhline(INPUTS**-0.5, color="0.5", ls=":", label="noise equilibrium, 1/sqrt(3)")
         control.set(xscale="log", yscale="log", ylabel="control: |v| / |w|")
         for ax in (ratios, control):
@@ -206,24 +204,6 @@ class ReluLayer(Experiment):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
-
-
-def _student(teacher: Array) -> Model:
-    """Return a layer of as many neurons as the teacher has, on fresh inputs with its labels."""
-
-    def labels(x: tuple[sympy.Symbol, ...]) -> sympy.Expr:
-        return sympy.Add(
-            *(
-                exact(v) * sympy.Max(0, sympy.Add(*(exact(a) * each for a, each in zip(w, x, strict=True))))
-                for *w, v in teacher.tolist()
-            )
-        )
-
-    return relu_network(INPUTS, len(teacher), data=Fresh(inputs={"X": (INPUTS,)}, labels={"y": labels}))
-
-
-def _sgd(batch: int, noise: float) -> SGD:
-    return SGD(batch_size=batch, label_noise={"y": noise})
 
 
 def _unbalanced(neurons: Array) -> Array:
@@ -238,15 +218,18 @@ def _squares(neurons: Array) -> tuple[Array, Array]:
     return squares[..., :-1].sum(axis=-1), squares[..., -1]
 
 
-def _resting_ratios(arm: Sampled, state: Array) -> Array:
-    """Return |v| / |w| at the noise equilibrium of a state, nan if it has none."""
-    count = len(state) // (INPUTS + 1)
-    try:
-        rest = laws.noise_equilibrium(arm.model, state, dynamics=arm.dynamics).x
-    except UnsupportedModelError:
-        return np.full(count, np.nan)
-    up, down = _squares(rest.reshape(count, -1))
-    return np.sqrt(down / up)
+def _resting_ratios(arm: str, teacher: Array, state: Array) -> Array:
+    """Return |v| / |w| where the noise of gradients comes to rest on the orbit of a state.
+
+    Along (w e^t, v e^-t) the noise of the gradients is S_w e^-2t + S_v e^2t, least at e^4t = S_w / S_v.
+    """
+    neurons = state.reshape(-1, INPUTS + 1)
+    (up, down), (by_w, by_v) = (
+        _squares(neurons),
+        noise_of_rows(neurons, teacher, REST_NOISE if arm == "control" else NOISE),
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(down / up * by_v / by_w))
 
 
 def _at(arrays: Mapping[str, Array], step: int) -> int:
@@ -255,5 +238,5 @@ def _at(arrays: Mapping[str, Array], step: int) -> int:
 
 def _temperature(problem: Problem, state: Array, *, rate: float) -> float:
     """Return T = eta tr(S) / (2 dim), S the covariance of the gradient of a batch."""
-    trace = noise_of_rows(state.reshape(-1, INPUTS + 1), problem["teacher"], NOISE)
-    return rate * trace / (2.0 * BATCH * state.size)
+    noise = sum(float(each.sum()) for each in noise_of_rows(state.reshape(-1, INPUTS + 1), problem["teacher"], NOISE))
+    return rate * noise / (2.0 * BATCH * state.size)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import checked_int, checked_rng, one_of, real_array, shown
+from ...checks import checked_int, checked_kind, checked_rng, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
 from .arms import Array
@@ -44,6 +44,7 @@ def reproduce(
     rng: Any = 0,
     out: str | Path | None = None,
     quick: bool = False,
+    controls: bool = True,
     progress: Progress = None,
 ) -> Reproduction:
     """Run a figure of arXiv 2601.06597 again, with many seeds, error bands and controls.
@@ -68,6 +69,8 @@ def reproduce(
         A folder for the figure (PNG), arrays (npz), and settings, versions and measured figures (JSON).
     quick : bool
         Take few seeds and iterations, for a first look.
+    controls : bool
+        Whether controls are run beside the arms of the publication.
     progress : bool or callable, optional
         As for `sample`, over all iterations of all arms and seeds.
 
@@ -103,6 +106,7 @@ def reproduce(
         root=int(low) | int(high) << 64,
         seeds=min(count, QUICK_SEEDS) if quick else count,
         data=_checked_data(experiment, plan, data),
+        only=None if checked_kind("controls", controls, bool) else frozenset(experiment.published),
     )
     if not (out is None or isinstance(out, (str, Path))):
         raise InvalidArgumentError(f"out must be a path of a folder, got {shown(out)}")

@@ -73,7 +73,7 @@ class Slices(Experiment):
     claim = "noise on a slice across the orbits adds a geometric term to the loss: small θ are favoured"
     steps = 2_000
     quick_steps = 800
-    needed = tuple(LEVELS)
+    published = needed = tuple(LEVELS)
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
             "slice",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from ...display import colour
-from ...process import SGD
-from .arms import Arm, Array, Problem, Sampled, looks
+from .arms import Arm, Array, Problem, looks
 from .bands import band, drawing
+from .descent import Descent
 from .experiment import Difference, Experiment, Measured, Plan
-from .linear import linear_model, product_model
+from .linear import Regression
 from .published import draw_published, published
 from .pursuit import basis_pursuit
 
@@ -48,6 +49,7 @@ class Spectral(Experiment):
     claim = "products of two factors find the sparse spectrum that plain weights miss"
     steps = 50_000
     quick_steps = 5_000
+    published = ("baseline", "l1", "hadamard")
     needed = ("baseline", "hadamard")
     differences: ClassVar[tuple[Difference, ...]] = (
         Difference(
@@ -83,25 +85,21 @@ class Spectral(Experiment):
 
     def arms(self, problem: Mapping[str, Array], plan: Plan) -> tuple[Arm, ...]:
         """Return the three arms, of which the text has two and the sum of squares, and controls of the last one."""
-        inputs, labels = _waves(problem["t"]), problem["y"]
-        models = {
-            "baseline": linear_model(inputs, labels),
-            "l1": linear_model(inputs, labels, penalty=PENALTY),
-            "hadamard": product_model(inputs, labels),
-        }
+        del problem
+        plain, products = Regression(rows=_rows), Regression(rows=_rows, depth=2)
+        losses = {"baseline": plain, "l1": replace(plain, penalty=PENALTY), "hadamard": products}
         if plan.is_text:
-            del models["l1"]
-        models |= dict.fromkeys(CONTROLS, models["hadamard"])
+            del losses["l1"]
+        losses |= dict.fromkeys(CONTROLS, products)
         return tuple(
-            Sampled(
+            Descent(
                 name=name,
-                model=model,
-                dynamics=SGD(),
+                loss=loss,
                 learning_rate=RATE * (SAMPLES if plan.is_text else 1),
                 looks=looks(plan.steps),
                 heat=HEATED.get(name, 0.0),
             )
-            for name, model in models.items()
+            for name, loss in losses.items()
         )
 
     def start(self, arm: Arm, problem: Mapping[str, Array]) -> Array:
@@ -154,12 +152,18 @@ class Spectral(Experiment):
             " and ".join(f"{others[name]:.3g} ({by:g})" for name, by in which.items() if name in others)
             for which in (SCALED, HEATED)
         )
+        pursuit = float(np.median(arrays["baseline.pursuit"]))
+        controls = (
+            f"From other starts products have {starts} (times the factors), with isotropic noise {heats} "
+            "(temperatures); "
+            if others
+            else ""
+        )
         return (
             f"Median test errors are {said}: {best} is best. Gradient descent has no noise, so that what is seen is "
             f"the effect of the parameterisation, of its small start and of the time of training; in {worse} of "
-            f"{len(test)} seeds the error of the products had been lower by 5 % before the end. From other starts "
-            f"products have {starts} (times the factors), with isotropic noise {heats} (temperatures); basis pursuit, "
-            f"which minimises |w|_1, has {float(np.median(arrays['baseline.pursuit'])):.3g}."
+            f"{len(test)} seeds the error of the products had been lower by 5 % before the end. "
+            f"{controls}{'basis' if controls else 'Basis'} pursuit, which minimises |w|_1, has {pursuit:.3g}."
         )
 
     def figure(self, arrays: Mapping[str, Array], plan: Plan) -> Figure:
@@ -192,6 +196,10 @@ class Spectral(Experiment):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
         return paper
+
+
+def _rows(problem: Problem) -> tuple[Array, Array]:
+    return _waves(problem["t"]), problem["y"]
 
 
 def _test_error(weights: Array, problem: Problem) -> Array:

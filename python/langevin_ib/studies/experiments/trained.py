@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
+from ... import _core
 from ...errors import DivergenceError
-from ...progress import Progress
 from ...sampling import SamplingInterrupted
 from .arms import Arm, Array, Order, Problem
 from .experiment import Experiment, Plan
@@ -19,6 +22,12 @@ __all__ = ["Divergence", "Task", "Trained"]
 
 SHARING = 256
 """So many seeds that share a problem are taken at a time: all their states are kept at all looks."""
+
+AHEAD = 8
+"""So many groups of seeds may wait for a core, beside those that have one."""
+
+SECONDS = 0.05
+"""So often progress is reported, and Ctrl-C heard."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ class Task:
         How many.
     data : mapping from str to array
         Arrays of the problem that are given.
+    only : frozenset of str, optional
+        The arms that are trained; all by default.
     """
 
     experiment: Experiment
@@ -93,6 +104,7 @@ class Task:
     root: int
     seeds: int
     data: Mapping[str, Array]
+    only: frozenset[str] | None = None
 
     def problem(self, seed: int) -> dict[str, Array]:
         """Return the arrays of a seed: a function of the root and its number, and what is given in their place."""
@@ -118,80 +130,190 @@ class Task:
 
     @cached_property
     def first(self) -> tuple[Arm, ...]:
-        """The arms of seed 0: models are slow to make."""
-        return self.experiment.arms(self.problem(0), self.plan)
+        """The arms of seed 0."""
+        return self._arms(self.problem(0))
 
     def train(self, into: Trained, report: Callable[[int], None] | None) -> None:
-        """Train everything, and report iterations made; what is done is in `into`, also after a KeyboardInterrupt."""
-        made = 0
-        for group in self.groups:
-            problems = {seed: self.problem(seed) for seed in group}
-            common = self.experiment.arms(problems[group[0]], self.plan) if group[0] > 0 else self.first
-            arms = {
-                seed: common if self.is_shared or seed == group[0] else self.experiment.arms(problem, self.plan)
-                for seed, problem in problems.items()
-            }
-            paths: dict[str, dict[int, Array]] = {}
-            for place, arm in enumerate(common):
-                paths[arm.name] = {}
-                for bundle in self._bundles(arm, group):
-                    since: Progress = False if report is None else partial(_reported, report, made)
-                    own = {seed: (arms[seed][place], problems[seed]) for seed in bundle}
-                    paths[arm.name] |= self._paths(own, paths, into, since)
-                    made += arm.steps
-            for place, arm in enumerate(common):
-                for seed, path in paths[arm.name].items():
-                    for name, view in self.experiment.views(arms[seed][place], problems[seed], path).items():
-                        into.views.setdefault(f"{arm.name}.{name}", {})[seed] = view
-            into.steps = {arm.name: arm.clock for arm in common}
-            into.seeds.extend(group)
+        """Train everything, one run on each core, and report iterations made.
+
+        What is done is in `into`, also after a KeyboardInterrupt.
+        """
+        clock, waiting = Clock(), deque[_Group]()
+        with warnings.catch_warnings(), ThreadPoolExecutor(_core.cpu_count()) as pool:
+            # Whoever asked for a figure is told of the interruption by its own result.
+            warnings.simplefilter("ignore", SamplingInterrupted)
+            try:
+                for group in self.groups:
+                    waiting.append(self._begin(group, pool, clock))
+                    if len(waiting) > AHEAD:
+                        self._finish(waiting, into, clock, report)
+                while waiting:
+                    self._finish(waiting, into, clock, report)
+            except BaseException:
+                clock.stop()
+                pool.shutdown(cancel_futures=True)
+                for each in waiting:
+                    if each.is_done:
+                        self._look(each, into)
+                raise
+
+    def _arms(self, problem: Problem) -> tuple[Arm, ...]:
+        names = self.only
+        return tuple(arm for arm in self.experiment.arms(problem, self.plan) if names is None or arm.name in names)
+
+    def _begin(self, seeds: range, pool: ThreadPoolExecutor, clock: Clock) -> _Group:
+        """Set off a group of seeds. An arm that is matched to another waits for it, which is before it in the queue."""
+        problems = {seed: self.problem(seed) for seed in seeds}
+        common = self.first if seeds[0] == 0 else self._arms(problems[seeds[0]])
+        arms = {
+            seed: common if self.is_shared or seed == seeds[0] else self._arms(problem)
+            for seed, problem in problems.items()
+        }
+        group = _Group(seeds, problems, arms, {})
+        for place, arm in enumerate(common):
+            group.runs[arm.name] = [
+                pool.submit(self._run, {seed: (arms[seed][place], problems[seed]) for seed in bundle}, group, clock)
+                for bundle in self._bundles(arm, seeds)
+            ]
+        return group
+
+    def _finish(
+        self, waiting: deque[_Group], into: Trained, clock: Clock, report: Callable[[int], None] | None
+    ) -> None:
+        """Wait for the first of the groups that are under way, and look at its states."""
+        while not waiting[0].is_done:
+            wait(waiting[0].futures, timeout=SECONDS, return_when=FIRST_EXCEPTION)
+            if report is not None:
+                report(clock.made)
+        self._look(waiting.popleft(), into)
+        if report is not None:
+            report(clock.made)
+
+    def _look(self, group: _Group, into: Trained) -> None:
+        for place, (name, runs) in enumerate(group.runs.items()):
+            for paths, divergences in (run.result() for run in runs):
+                into.divergences += divergences
+                for seed, path in paths.items():
+                    views = self.experiment.views(group.arms[seed][place], group.problems[seed], path)
+                    for what, view in views.items():
+                        into.views.setdefault(f"{name}.{what}", {})[seed] = view
+        into.steps = {arm.name: arm.clock for arm in self.first}
+        into.seeds.extend(group.seeds)
 
     def _bundles(self, arm: Arm, group: range) -> list[range]:
         """Return seeds of a group that one run can train: all, or each on its own."""
-        if arm.is_joint or (self.is_shared and arm.matched is None):
+        if arm.matched is None and (arm.is_joint or self.is_shared):
             return [group]
         return [range(seed, seed + 1) for seed in group]
 
-    def _paths(
-        self,
-        own: Mapping[int, tuple[Arm, Problem]],
-        done: Mapping[str, Mapping[int, Array]],
-        into: Trained,
-        progress: Progress,
-    ) -> dict[int, Array]:
-        """Return the states of seeds in an arm, each of shape (looks, dim); nothing for those that diverged."""
+    def _run(self, own: Mapping[int, tuple[Arm, Problem]], group: _Group, clock: Clock) -> Ran:
+        """Return the states of seeds in an arm, each of shape (looks, dim), and which of them diverged."""
+        arm = next(iter(own.values()))[0]
+        heats = dict.fromkeys(own, arm.heat)
+        if arm.matched is not None:
+            known = {seed: path for run in group.runs[arm.matched.to] for seed, path in run.result()[0].items()}
+            if not set(own) <= set(known):
+                return {}, []
+            heats = {seed: arm.matched.temperature(own[seed][1], known[seed][arm.matched.place]) for seed in own}
+        return self._paths(own, heats, clock.part())
+
+    def _paths(self, own: Mapping[int, tuple[Arm, Problem]], heats: Mapping[int, float], report: Report) -> Ran:
         seeds = list(own)
         problems = [problem for _, problem in own.values()]
         arm = own[seeds[0]][0]
-        if arm.matched is not None and not set(seeds) <= set(done[arm.matched.to]):
-            return {}
         order = Order(
             walkers=range(seeds[0], seeds[-1] + 1),
             root=self.root,
             problems=problems,
             initial=np.stack([self.experiment.start(arm, problem) for problem in problems]),
-            temperatures=np.array([_temperature(arm, seed, problem, done) for seed, (_, problem) in own.items()]),
-            progress=progress,
+            temperatures=np.array([heats[seed] for seed in own]),
+            progress=report,
         )
-        with warnings.catch_warnings():
-            # Whoever asked for a figure is told of the interruption by its own result.
-            warnings.simplefilter("ignore", SamplingInterrupted)
-            try:
-                return dict(zip(seeds, arm.train(order), strict=True))
-            except DivergenceError as error:
-                if arm.is_joint and len(seeds) > 1:
-                    # One that runs away takes no other with it.
-                    alone = [self._paths({seed: each}, done, into, False) for seed, each in own.items()]
-                    return {seed: path for each in alone for seed, path in each.items()}
-                into.divergences.append(Divergence(arm.name, tuple(seeds), str(error)))
-                return {}
+        try:
+            path = arm.train(order)
+        except DivergenceError as error:
+            if len(seeds) == 1:
+                return {}, [Divergence(arm.name, tuple(seeds), str(error))]
+            # One that runs away takes no other with it.
+            alone = [self._paths({seed: each}, heats, report) for seed, each in own.items()]
+            return (
+                {seed: path for paths, _ in alone for seed, path in paths.items()},
+                [each for _, divergences in alone for each in divergences],
+            )
+        report(arm.steps, arm.steps)
+        return dict(zip(seeds, path, strict=True)), []
 
 
-def _temperature(arm: Arm, seed: int, problem: Problem, done: Mapping[str, Mapping[int, Array]]) -> float:
-    if arm.matched is None:
-        return arm.heat
-    return arm.matched.temperature(problem, done[arm.matched.to][seed][arm.matched.place])
+Report = Callable[[int, int], None]
+Ran = tuple[dict[int, Array], list[Divergence]]
 
 
-def _reported(report: Callable[[int], None], before: int, now: int, _: int) -> None:
-    report(before + now)
+@dataclass(frozen=True)
+class _Group:
+    """Seeds that are under way: their problems, their arms, and the runs of each arm."""
+
+    seeds: range
+    problems: Mapping[int, Problem]
+    arms: Mapping[int, tuple[Arm, ...]]
+    runs: dict[str, list[Future[Ran]]]
+
+    @property
+    def futures(self) -> list[Future[Ran]]:
+        return [run for runs in self.runs.values() for run in runs]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all runs have ended.
+
+        Raises
+        ------
+        BaseException
+            What one of them raised.
+        """
+        done = [run for run in self.futures if run.done()]
+        for run in done:
+            if not run.cancelled():
+                run.result()
+        return len(done) == len(self.futures)
+
+
+class Clock:
+    """Iterations that runs have made, each of them in a thread of its own.
+
+    Attributes
+    ----------
+    made : int
+        How many, all runs together.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[int] = []
+        self._lock = Lock()
+        self._is_stopped = False
+
+    @property
+    def made(self) -> int:
+        return sum(self._parts)
+
+    def stop(self) -> None:
+        """End all runs when they report next."""
+        self._is_stopped = True
+
+    def part(self) -> Report:
+        """Return what a run reports to.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Where it is called once runs are to end.
+        """
+        with self._lock:
+            place = len(self._parts)
+            self._parts.append(0)
+
+        def report(made: int, _: int) -> None:
+            self._parts[place] = max(made, self._parts[place])
+            if self._is_stopped:
+                raise KeyboardInterrupt
+
+        return report

@@ -1,10 +1,9 @@
 //! Entries of a product of matrices: the loss (c/2) (x_p · x_q − t)² of some pairs of vectors, those of the rows that are seen, or all of
 //! them times a mask that is drawn for each.
 
-use super::sight::Sight;
+use super::sight::{Sight, numbers};
 use super::{Seen, total};
 use crate::potential::risk::{Batch, Law, Table};
-use crate::real::Scalar;
 use crate::simd::{Pack, Routine, Simd};
 
 /// Pairs of vectors whose products are to be something.
@@ -80,7 +79,14 @@ impl Factors {
 
     /// Writes the slopes of all vectors over the pairs that count.
     #[inline(always)]
-    pub fn slopes<S: Simd, P: Pack>(&self, x: &[P], packs: usize, active: &[Active], factor: f64, slopes: &mut [P]) {
+    pub fn slopes<S: Simd, P: Pack<Scalar = f64>>(
+        &self,
+        x: &[P],
+        packs: usize,
+        active: &[Active],
+        factor: f64,
+        slopes: &mut [P],
+    ) {
         for slope in &mut *slopes {
             *slope = P::constant(0.0);
         }
@@ -105,7 +111,7 @@ struct Add<'a, P> {
     slopes: &'a mut [P],
 }
 
-impl<S: Simd, P: Pack> Routine<S> for Add<'_, P> {
+impl<S: Simd, P: Pack<Scalar = f64>> Routine<S> for Add<'_, P> {
     type Output = ();
 
     #[inline(always)]
@@ -118,8 +124,8 @@ impl<S: Simd, P: Pack> Routine<S> for Add<'_, P> {
             for (&left, &right) in left.iter().zip(right) {
                 product = left.mul_add(right, product);
             }
-            let residual = total(product) - P::Scalar::from_f64(target);
-            let error = P::splat(residual * P::Scalar::from_f64(count * factor));
+            let residual = total(product) - target;
+            let error = P::splat(residual * (count * factor));
             for (vector, other) in [(p, right), (q, left)] {
                 for (slope, &other) in slopes[vector * packs..][..packs].iter_mut().zip(other) {
                     *slope = error.mul_add(other, *slope);
@@ -134,7 +140,8 @@ impl Masks {
     #[inline(always)]
     fn draw<S: Simd>(&self, seen: Seen<'_>, walker: u64, step: u64, (sight, active): (&mut Sight, &mut Vec<Active>)) {
         let (count, rows) = (self.targets.len(), seen.table.rows());
-        sight.numbers::<S>(seen.noise, &seen.table.inputs, (walker, step), rows * count);
+        let drawn = (seen.table.inputs.stream, seen.table.inputs.law);
+        numbers::<S>(seen.noise, drawn, (walker, step), rows * count, &mut sight.numbers);
         active.resize(count, Active::default());
         let mut kept = 0;
         for (pair, &target) in self.targets.iter().enumerate() {

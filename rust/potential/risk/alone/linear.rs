@@ -7,8 +7,9 @@
 use super::sight::Sight;
 use super::{Seen, packed, total};
 use crate::potential::risk::Table;
+use crate::potential::risk::batch::LANES;
 use crate::real::Real;
-use crate::simd::{Element, Pack, Simd};
+use crate::simd::{Pack, Simd};
 
 /// Rows that are gone through at a time, and at the end.
 const MANY: usize = 8;
@@ -28,21 +29,21 @@ impl Linear {
 }
 
 /// Rows, and room for what becomes of them.
-pub struct Room<S: Simd, T: Element> {
+pub struct Room<S: Simd> {
     /// X by rows, as packs.
-    features: Vec<T::Pack<S>>,
+    features: Vec<S::F64>,
     /// Products of the vectors.
-    weights: Vec<T::Pack<S>>,
+    weights: Vec<S::F64>,
     /// The gradient by them.
-    sums: Vec<T::Pack<S>>,
+    sums: Vec<S::F64>,
     /// Where the features of the rows that are seen start, their labels, and what their residuals are multiplied by.
-    rows: Vec<(usize, T, T)>,
+    rows: Vec<(usize, f64, f64)>,
 }
 
-impl<S: Simd, T: Element> Room<S, T> {
+impl<S: Simd> Room<S> {
     /// Takes up the rows.
     pub fn new(length: usize, table: &Table) -> Self {
-        let zeros = vec![Real::constant(0.0); length.div_ceil(T::Pack::<S>::LANES)];
+        let zeros = vec![Real::constant(0.0); length.div_ceil(LANES)];
         let mut features = Vec::new();
         for row in 0..table.rows() {
             packed(&table.row(row as u32)[..length], &mut features);
@@ -60,18 +61,18 @@ impl<S: Simd, T: Element> Room<S, T> {
         self.rows.clear();
         for place in 0..sight.places() {
             let (row, label, weight) = sight.row(seen, place);
-            let count = T::from_f64(weight * factor);
-            if count != T::default() {
-                self.rows.push((row * self.sums.len(), T::from_f64(label), count));
+            let count = weight * factor;
+            if count != 0.0 {
+                self.rows.push((row * self.sums.len(), label, count));
             }
         }
         // The first row stands in for those that are not there, and counts nothing.
-        self.rows.resize(self.rows.len().next_multiple_of(FEW), (0, T::default(), T::default()));
+        self.rows.resize(self.rows.len().next_multiple_of(FEW), (0, 0.0, 0.0));
     }
 
     /// Writes the slopes of all vectors over these rows.
     #[inline(always)]
-    pub fn slopes(&mut self, x: &[T::Pack<S>], slopes: &mut [T::Pack<S>]) {
+    pub fn slopes(&mut self, x: &[S::F64], slopes: &mut [S::F64]) {
         let Self { features, weights, sums, rows } = self;
         let packs = sums.len();
         for (j, weight) in weights.iter_mut().enumerate() {
@@ -104,9 +105,9 @@ impl<S: Simd, T: Element> Room<S, T> {
 
 /// Adds count (row · weights − label) row of some rows.
 #[inline(always)]
-fn pass<P: Pack, const N: usize>(
+fn pass<P: Pack<Scalar = f64>, const N: usize>(
     features: &[P],
-    rows: &[(usize, P::Scalar, P::Scalar); N],
+    rows: &[(usize, f64, f64); N],
     weights: &[P],
     sums: &mut [P],
 ) {
