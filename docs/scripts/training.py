@@ -1,10 +1,11 @@
-"""Draws docs/images/training.png and finite_data.png: stationary variances of SGD, and what batches do to an imbalance.
+"""Draws docs/images/training.png, finite_data.png and sgd_in_time.png: what SGD's exact laws say, and what runs do.
 
 Run `python docs/scripts/training.py`; about a minute on one core. It prints what docs/training.md quotes.
 """
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import langevin_ib as lib
@@ -103,6 +104,123 @@ def finite(axes: Axes) -> None:
     axes.legend(frameon=False)
 
 
+def transients(axes: Axes) -> None:
+    """Draw the second moment on the way to rest, from two starts."""
+    model, eta, size, steps = line(), 0.1, 2, 60
+    a = 1 - 2 * eta + eta**2 * (1 + 2 / size)
+    rest, k = eta * SPREAD**2 / (2 * size - eta * (size + 2)), np.arange(steps + 1)
+    for start, color in ((1.0, "C0"), (0.0, "C3")):
+        run = lib.sample(
+            model,
+            dynamics=lib.SGD(size, label_noise={"y": SPREAD}),
+            step_size=eta,
+            steps=steps,
+            walkers=WALKERS,
+            rng=round(3 + start),
+            initial=start,
+            observe={"w": lib.Trace(every=3)},
+            progress=False,
+        )
+        squares = run["w"].values ** 2
+        axes.plot(k, a**k * start**2 + (1 - a**k) * rest, color=color, lw=1.2, label=f"from {start:g}")
+        axes.errorbar(
+            k[3::3], squares.mean(0), squares.std(0) / np.sqrt(WALKERS), color=color, ls="", marker="o", ms=3, capsize=2
+        )
+    axes.set(xlabel="step k", ylabel="E w²", yscale="log", ylim=(rest / 30, 1.5))
+    axes.set_title(f"On the way, η = {eta}, B = {size}", fontsize=9)
+    axes.legend(frameon=False)
+
+
+def correlations(axes: Axes) -> None:
+    """Draw the correlations over time at rest, (1 - η h)^k for each eigenvalue h of the inputs' covariance."""
+    eta, size, scales = 0.2, 4, (1.0, 0.5)
+    w = lib.parameters("w:2")
+    i, X, y = sympy.Idx("i", 10), sympy.IndexedBase("X"), sympy.IndexedBase("y")
+    loss = sympy.Sum((sum(w[j] * s * X[i, j] for j, s in enumerate(scales)) - y[i]) ** 2, (i, 0, 9)) / 20
+    fresh = lib.Fresh(inputs={"X": (2,)}, labels={"y": sympy.S.Zero}, rows=10)
+    model = lib.Model(
+        parameters=w, predictor={"w": w[0]}, loss=loss, observables={"first": w[0], "second": w[1]}, data=fresh
+    )
+    lags = np.arange(0, 41, 4)
+    run = lib.sample(
+        model,
+        dynamics=lib.SGD(size, label_noise={"y": SPREAD}),
+        step_size=eta,
+        steps=340,
+        walkers=WALKERS,
+        rng=5,
+        initial=0.0,
+        observe={name: lib.Trace(at=300 + lags) for name in ("first", "second")},
+        progress=False,
+    )
+    for name, scale, color in (("first", scales[0], "C0"), ("second", scales[1], "C3")):
+        values = run[name].values
+        products = values[:, :1] * values
+        level, error = products.mean(0), products.std(0) / np.sqrt(WALKERS)
+        grid = np.arange(41)
+        axes.plot(grid, (1 - eta * scale**2) ** grid, color=color, lw=1.2, label=f"h = {scale**2:g}")
+        axes.errorbar(lags, level / level[0], error / level[0], color=color, ls="", marker="o", ms=3, capsize=2)
+    axes.set(xlabel="lag k", ylabel="correlation of w", ylim=(-0.05, 1.05))
+    axes.set_title(f"At rest, in two dimensions, η = {eta}, B = {size}", fontsize=9)
+    axes.legend(frameon=False)
+
+
+def epochs(axes: Axes) -> None:
+    """Draw the second moment within an epoch: all orders are enumerated for the lines."""
+    rng, rows, eta = np.random.default_rng(3), 4, 0.15
+    x, y = rng.normal(size=rows), rng.normal(size=rows)
+    w, i, X, Y = lib.parameters("w")[0], sympy.Idx("i", rows), sympy.IndexedBase("X"), sympy.IndexedBase("y")
+    model = lib.Model(
+        parameters=(w,),
+        predictor={"w": w},
+        loss=sympy.Sum((w * X[i] - Y[i]) ** 2, (i, 0, rows - 1)) / (2 * rows),
+        data={"X": x, "y": y},
+    )
+    least = x @ y / (x @ x)
+    a, b = 1 - eta * x**2, eta * x * (y - least * x)
+    # E e and E e**2 after j steps are linear in those before the epoch.
+    after = []
+    for order in itertools.permutations(range(rows)):
+        slope, offset, path = 1.0, 0.0, [(1.0, 0.0)]
+        for row in order:
+            slope, offset = a[row] * slope, a[row] * offset + b[row]
+            path.append((slope, offset))
+        after.append(path)
+    slopes, offsets = np.moveaxis(np.array(after), 2, 0)
+    mean = offsets[:, -1].mean() / (1 - slopes[:, -1].mean())
+    square = (2 * mean * (slopes * offsets)[:, -1].mean() + (offsets**2)[:, -1].mean()) / (
+        1 - (slopes**2)[:, -1].mean()
+    )
+    exact = (slopes**2).mean(0) * square + 2 * (slopes * offsets).mean(0) * mean + (offsets**2).mean(0)
+    steps = rows * 60
+    settings = {"step_size": eta, "steps": steps + rows, "walkers": WALKERS, "initial": least, "progress": False}
+    ways = {
+        "a new order every epoch": (lib.SGD(1, epochs=True), "C0", exact),
+        "with replacement": (lib.SGD(1), "C3", None),
+    }
+    h, m, r = np.mean(x**2), np.mean(x**4), np.mean((x * (y - least * x)) ** 2)
+    for name, (sgd, color, line_) in ways.items():
+        run = lib.sample(
+            model, dynamics=sgd, rng=11, observe={"w": lib.Trace(at=np.arange(steps, steps + rows + 1))}, **settings
+        )
+        squares = (run["w"].values - least) ** 2
+        levels = np.full(rows + 1, r / (2 * h / eta - m)) if line_ is None else line_
+        axes.plot(range(rows + 1), levels, color=color, lw=1.2, label=name)
+        axes.errorbar(
+            range(rows + 1),
+            squares.mean(0),
+            squares.std(0) / np.sqrt(WALKERS),
+            color=color,
+            ls="",
+            marker="o",
+            ms=4,
+            capsize=2,
+        )
+    axes.set(xlabel="steps since the epoch began", ylabel="E (w − w*)²", ylim=(0.0, None), xticks=range(rows + 1))
+    axes.set_title(f"At rest on {rows} rows, one in a batch, η = {eta}", fontsize=9)
+    axes.legend(frameon=False)
+
+
 def imbalances(axes: Axes) -> None:
     """Draw the imbalance of u v along SGD with label noise, and along Langevin dynamics at the matched temperature."""
     model, (u, v) = product(), START
@@ -139,6 +257,11 @@ def main() -> None:
     figure, axes = plt.subplots(figsize=(5.4, 3.8), layout="constrained")
     finite(axes)
     figure.savefig(images / "finite_data.png", dpi=130)
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.9), layout="constrained")
+    transients(left)
+    correlations(middle)
+    epochs(right)
+    figure.savefig(images / "sgd_in_time.png", dpi=130)
 
 
 if __name__ == "__main__":
