@@ -117,6 +117,24 @@ class TestThePage:
         for used in re.findall(r'(?:url\(|href=")#([^)"]+)', html):
             assert used in names
 
+    def test_after_ctrl_c_it_has_the_rows_that_were_done(self, tmp_path, monkeypatch, capsys) -> None:
+        case = replace(validation.CASES[NAME], step_size=0.05, time=60.0, burn_in=40.0, walkers=16_384)
+        monkeypatch.setattr(validation, "CASES", {NAME: case, "second": replace(case, name="second"), "third": case})
+        validate = validation.Case.validate
+
+        def pressed(self, **options):
+            if self.name == "second":
+                raise KeyboardInterrupt
+            return validate(self, **options)
+
+        monkeypatch.setattr(validation.Case, "validate", pressed)
+        path = tmp_path / "page.html"
+        assert main(["validate", "--no-progress", "--out", str(tmp_path), "--report", str(path)]) == 130
+        said = " ".join(Words(path.read_text(encoding="utf-8")).words)
+        assert "INTERRUPTED: 1 of 1 rows, and 2 not reached" in said
+        assert "all as it should be" not in said + capsys.readouterr().out
+        assert not (tmp_path / "overview.png").exists()
+
 
 class TestTheFile:
     def test_the_one_before_is_replaced_at_once_and_has_the_usual_permissions(self, tmp_path) -> None:

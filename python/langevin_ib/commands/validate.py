@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import InvalidArgumentError
 from ..studies import Part, require_place, this_command, validation, write_report
-from ..studies.validation import Verdict, markdown, orbits, overview, summary, table, write
+from ..studies.validation import Row, Verdict, markdown, orbits, overview, summary, table, write
 from .pace import paced
 from .status import FAILED, INTERRUPTED, PASSED
 
@@ -34,18 +34,17 @@ def run(parsed: argparse.Namespace) -> int:
     rows = list(cases.values()) if parsed.only is None else [cases[parsed.only]]
     verdicts: list[Verdict] = []
     for row in paced(rows, [row.name for row in rows], silent=parsed.no_progress):
-        chosen = row.quick() if parsed.quick else row
-        progress = False if parsed.no_progress else None
-        verdict = chosen.validate(seed=parsed.seed, threads=parsed.threads, progress=progress)
+        verdict = _validated(row.quick() if parsed.quick else row, parsed)
         if verdict is None:
             print(f"{row.name}: interrupted", file=sys.stderr)
-            return INTERRUPTED
+            break
         files = write(verdict, parsed.out)
+        verdicts.append(verdict)
         if not parsed.json:
             print(table(verdict))
             print(f"  written to {', '.join(str(path) for path in files)}", flush=True)
-        verdicts.append(verdict)
-    if parsed.only is None:
+    done = len(verdicts) == len(rows)
+    if done and parsed.only is None:
         overview(verdicts).savefig(parsed.out / "overview.png", dpi=150)
         orbits().savefig(parsed.out / "orbits.png", dpi=150)
         (parsed.out / "table.md").write_text(markdown(verdicts), encoding="utf-8")
@@ -53,25 +52,40 @@ def run(parsed: argparse.Namespace) -> int:
         if not parsed.json:
             print(f"all rows: {', '.join(map(str, files))}")
     failed = [verdict.name for verdict in verdicts if not verdict.passed]
-    said = f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be"
-    if parsed.report is not None:
-        parts = [_part(verdict, parsed) for verdict in verdicts]
-        title = "langevin_ib: sampled laws against derived laws"
-        write_report(
-            parsed.report,
-            title=title,
-            verdict=f"{said}: {len(verdicts) - len(failed)} of {len(verdicts)} rows",
-            good=not failed,
-            head=_HEAD,
-            parts=parts,
-            command=this_command(),
-        )
+    said = f"VALIDATION FAILED: {', '.join(failed)}" if failed else "all as it should be" if done else "INTERRUPTED"
+    if parsed.report is not None and verdicts:
+        _write_page(verdicts, said, len(rows) - len(verdicts), parsed)
     if parsed.json:
-        found = {"passed": not failed, "version": __version__, "seed": parsed.seed, "quick": parsed.quick}
+        found = {"passed": done and not failed, "version": __version__, "seed": parsed.seed, "quick": parsed.quick}
         print(json.dumps(found | {"rows": [summary(verdict) for verdict in verdicts]}, indent=2, allow_nan=False))
-    else:
-        print(said if parsed.report is None else f"report: {parsed.report}\n{said}")
-    return FAILED if failed else PASSED
+    elif done:
+        print(said)
+    return INTERRUPTED if not done else FAILED if failed else PASSED
+
+
+def _write_page(verdicts: Sequence[Verdict], said: str, missing: int, parsed: argparse.Namespace) -> None:
+    passed = sum(verdict.passed for verdict in verdicts)
+    more = f", and {missing} not reached" if missing else ""
+    write_report(
+        parsed.report,
+        title="langevin_ib: sampled laws against derived laws",
+        verdict=f"{said}: {passed} of {len(verdicts)} rows{more}",
+        good=passed == len(verdicts) and not missing,
+        head=_HEAD,
+        parts=[_part(verdict, parsed) for verdict in verdicts],
+        command=this_command(),
+    )
+    if not parsed.json:
+        print(f"report: {parsed.report}")
+
+
+def _validated(row: Row, parsed: argparse.Namespace) -> Verdict | None:
+    """Return what a row comes to; None after Ctrl-C, which leaves the rows before as they are."""
+    try:
+        progress = False if parsed.no_progress else None
+        return row.validate(seed=parsed.seed, threads=parsed.threads, progress=progress)
+    except KeyboardInterrupt:
+        return None
 
 
 def _part(verdict: Verdict, parsed: argparse.Namespace) -> Part:
