@@ -101,14 +101,14 @@ class Battery:
 
     def weights(self) -> None:
         """Test tuples of Hamming weights in the walkers' order, under four keys and with seven rounds."""
-        chunks = self.size(64 << 26) // streams.BLOCKS
+        chunks = self.size(32 << 26) // streams.BLOCKS
         looks = [chunks >> halvings for halvings in range(6)]
         self.add(weights.run("weights", streams.read(streams.walkers, chunks * streams.BLOCKS), looks))
-        half = chunks // 2 * streams.BLOCKS
+        quarter = chunks // 4 * streams.BLOCKS
         for key in np.random.default_rng(1).integers(0, 2**32, (3, 4)).tolist():
-            stream = streams.read(streams.walkers, half, sum(part << 32 * i for i, part in enumerate(key)))
-            self.add(weights.run(f"weights, key {key[0]:08x}...", stream, looks[1:]))
-        self.add(weights.run("weights, ARS-7", streams.read(streams.weaker(7), half // 2), looks[2:]))
+            stream = streams.read(streams.walkers, quarter, sum(part << 32 * i for i, part in enumerate(key)))
+            self.add(weights.run(f"weights, key ...{key[0]:08x}", stream, looks[2:]))
+        self.add(weights.run("weights, ARS-7", streams.read(streams.weaker(7), quarter), looks[2:]))
         self.add(weights.run(f"{CONTROL} ARS-2", streams.read(streams.weaker(2), 8 * streams.BLOCKS), [8]))
 
     def controls(self) -> dict[str, bool]:

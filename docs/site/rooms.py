@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,26 +72,11 @@ def page(room: str) -> str:
     return "\n".join(parts)
 
 
-def command_line() -> str:
-    """Return the page of the commands: what they say of themselves."""
-    parts = ["The command line", "================", ""]
-    for arguments in ([], ["validate"], ["reproduce"]):
-        command = " ".join(["langevin-ib", *arguments, "--help"])
-        shown = subprocess.run(
-            [sys.executable, "-m", "langevin_ib", *arguments, "--help"],
-            check=True,
-            capture_output=True,
-            encoding="utf-8",
-        ).stdout
-        parts += [f"``{command}``", "", "::", "", *(f"    {line}" for line in shown.splitlines()), ""]
-    return "\n".join(parts)
-
-
 def write(app: Sphinx) -> None:
     """Write the pages, and leave those alone that have not changed."""
     folder = Path(app.srcdir) / "api"
     folder.mkdir(exist_ok=True)
-    pages = {short(room): page(room) for room in ROOMS} | {"command_line": command_line()}
+    pages = {short(room): page(room) for room in ROOMS}
     listed = "\n".join(f"   {name}" for name in pages)
     intro = (
         "A page for each room of :doc:`the house </architecture>`, in the order in which one may use the other. "
