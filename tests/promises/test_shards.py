@@ -137,18 +137,34 @@ class TestPools:
 
     @FORKED
     @pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: sends SIGKILL")
-    def test_a_lost_worker_leaves_the_last_checkpoint(self, tmp_path) -> None:
-        path = tmp_path / "run.npz"
+    def test_a_lost_worker_is_replaced(self, tmp_path) -> None:
+        children = {child.pid for child in multiprocessing.active_children()}
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
 
             def kill(made: int, steps: int) -> None:
                 if made == 128:
                     os.kill(next(iter(pool._processes)), signal.SIGKILL)
 
-            with pytest.raises(BrokenExecutor) as caught:
-                sampled(executor=pool, checkpoint=path, checkpoint_every=64, progress=kill)
+            with pytest.warns(RuntimeWarning, match="a worker of the pool was lost; steps from 128 on are made again"):
+                run = sampled(executor=pool, progress=kill, checkpoint=tmp_path / "run.npz", checkpoint_every=64)
+        assert_same(run, sampled())
+        assert {child.pid for child in multiprocessing.active_children()} <= children
+
+    @FORKED
+    @pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: sends SIGKILL")
+    def test_workers_that_are_lost_again_and_again_leave_the_last_checkpoint(self, tmp_path) -> None:
+        path = tmp_path / "run.npz"
+        sampled(steps=100, checkpoint=path)
+        with (
+            ProcessPoolExecutor(
+                2, mp_context=multiprocessing.get_context("fork"), initializer=os._exit, initargs=(1,)
+            ) as pool,
+            pytest.warns(RuntimeWarning, match="lost"),
+            pytest.raises(BrokenExecutor) as caught,
+        ):
+            sampled(executor=pool, checkpoint=path, checkpoint_every=64)
         assert "repeat the call" in caught.value.__notes__[0]
-        assert lib.load(path).steps >= 128
+        assert lib.load(path).steps >= 100
         assert_same(sampled(checkpoint=path, executor=Inline()), sampled())
 
 

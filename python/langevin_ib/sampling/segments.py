@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -80,7 +81,7 @@ def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, s
         Whatever `progress` raised, once the checkpoint has been written.
     """
     lost = lost_steps(snapshot)
-    with Reporter(progress, snapshot.settings.steps) as reporter, CtrlC() as ctrl_c:
+    with Reporter(progress, snapshot.settings.steps) as reporter, CtrlC() as ctrl_c, shards or nullcontext():
         run, stopped = _segments(snapshot, ctrl_c, ctrl_c.after(reporter.callback()), checkpoint, shards)
     if stopped is not None and not isinstance(stopped, KeyboardInterrupt):
         raise stopped

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
-from dataclasses import dataclass, replace
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ LEAST_WALKERS = 64
 """Unless told otherwise, no shard has fewer walkers, as the core moves so many together."""
 
 MAX_SHARDS = 1_000_000
+
+LIVES = 3
+"""A stretch of a run that has cost so many pools a worker is not tried again."""
 
 Share: TypeAlias = tuple[tuple[int, int], Progressed]
 """The numbers of a shard's walkers (the first, the one after the last), and where these stand."""
@@ -67,20 +71,33 @@ class Task:
     owner: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shards:
-    """Who makes a run, and in how many pieces.
+    """Who makes a run, and in how many pieces. As a context, it leaves no pool behind that it has opened itself.
 
     Parameters
     ----------
     executor : concurrent.futures.Executor
-        A thread pool, a process pool, ``Client.get_executor()`` of dask.distributed, ...
+        A thread pool, a process pool, ``Client.get_executor()`` of dask.distributed, ... A process pool breaks for
+        good if one of its workers dies; then another one like it takes its place.
     number : int, optional
         How many shards; by default four per worker. No number depends on it. There are no more than one per 32 walkers.
     """
 
     executor: Executor
     number: int | None = None
+    _replacement: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._replacement is not None:
+            self._replacement.shutdown(cancel_futures=True)
+            self._replacement = None
 
     @classmethod
     def checked(cls, executor: Any, shards: Any) -> Shards | None:
@@ -114,7 +131,8 @@ class Shards:
     ) -> Progressed:
         """Make the steps from ``before.steps`` up to `steps`, as `loop.advance` does; return where the run is then.
 
-        All or none of them: `before` stays as it is, and if anything is raised, what is pending is cancelled.
+        All or none of them: `before` stays as it is, and if anything is raised, what is pending is cancelled. If a
+        worker of a process pool dies, a `RuntimeWarning` says so, and they are made again by another pool.
 
         Raises
         ------
@@ -123,8 +141,38 @@ class Shards:
         InvalidArgumentError
             If the executor has been shut down, or a worker cannot do as asked.
         BrokenExecutor
-            If a worker was lost, and the executor is one that does not replace it.
+            If a worker was lost, and the executor can not be replaced, or it happens again and again.
         """
+        for life in range(1, LIVES + 1):
+            try:
+                return self._advanced(process, settings, machine, before, steps)
+            except BrokenExecutor as error:
+                if life == LIVES or not self._renewed():
+                    error.add_note(
+                        "a worker was lost; a checkpoint has what came before: repeat the call with another executor"
+                    )
+                    raise
+                text = f"a worker of the pool was lost; steps from {before.steps} on are made again by another pool"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+        raise AssertionError  # the last life has returned or raised
+
+    def _renewed(self) -> bool:
+        """Put a pool in the place of one that is broken; return whether it is of a kind that is known."""
+        old = self.executor
+        names = ("_max_workers", "_mp_context", "_initializer", "_initargs", "_max_tasks_per_child")
+        # Nothing public says how a pool was made.
+        if type(old) is not ProcessPoolExecutor or not all(hasattr(old, name) for name in names):
+            return False
+        most, context, initializer, arguments, tasks = (getattr(old, name) for name in names)
+        self._close()
+        self.executor = self._replacement = ProcessPoolExecutor(
+            most, mp_context=context, initializer=initializer, initargs=arguments, max_tasks_per_child=tasks
+        )
+        return True
+
+    def _advanced(
+        self, process: Process, settings: Settings, machine: Machine, before: Progressed, steps: int
+    ) -> Progressed:
         futures: dict[Future[Progressed], tuple[int, int]] = {}
         try:
             for walkers in cut(settings.walkers, self._number(settings.count)):
@@ -136,11 +184,6 @@ class Shards:
                 task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
                 futures[self._submitted(task)] = walkers
             return merge(before, settings, steps, _finished(futures))
-        except BrokenExecutor as error:
-            error.add_note(
-                "a worker was lost; a checkpoint has what came before: repeat the call with another executor"
-            )
-            raise
         finally:
             # Whatever went wrong, nobody waits for the rest.
             for future in futures:
