@@ -16,6 +16,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from langevin_ib.__main__ import main
+from langevin_ib.commands import reproduce as command
 from langevin_ib.errors import ArchiveError
 from langevin_ib.studies import validation
 from langevin_ib.studies.report import Part, require_place, write_report
@@ -134,6 +135,21 @@ class TestThePage:
         assert "INTERRUPTED: 1 of 1 rows, and 2 not reached" in said
         assert "all as it should be" not in said + capsys.readouterr().out
         assert not (tmp_path / "overview.png").exists()
+
+    def test_so_has_that_of_figures(self, tmp_path, monkeypatch) -> None:
+        real = command.reproduce
+        monkeypatch.setattr(command, "FIGURES", ("fig5", "fig6"))
+
+        def pressed(name, **options):
+            if name == "fig6":
+                raise KeyboardInterrupt
+            return real(name, **options)
+
+        monkeypatch.setattr(command, "reproduce", pressed)
+        path = tmp_path / "page.html"
+        asked = ["reproduce", "all", "--quick", "--steps", "200", "--no-progress", "--out", str(tmp_path)]
+        assert main([*asked, "--report", str(path)]) == 130
+        assert "1 of 2 figures, interrupted" in " ".join(Words(path.read_text(encoding="utf-8")).words)
 
 
 class TestTheFile:

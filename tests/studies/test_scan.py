@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -117,21 +118,33 @@ def test_what_is_wrong_everywhere_is_an_error(changes, said) -> None:
         scanned(**changes)
 
 
-def test_ctrl_c_ends_all_of_it_and_keeps_what_was_done(monkeypatch) -> None:
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C as Python hears it by itself, also where it is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
-    def press(made: int, whole: int) -> None:
-        if made > whole // 2:
-            signal.raise_signal(signal.SIGINT)
 
-    try:
-        with pytest.warns(lib.SamplingInterrupted, match="ended the scan after 2 of 4 points"):
-            found = scanned(progress=press, law=False)
-    finally:
-        signal.signal(signal.SIGINT, before)
+def press(made: int, whole: int) -> None:
+    if made > whole // 2:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("heard")
+def test_ctrl_c_ends_all_of_it_and_keeps_what_was_done() -> None:
+    with pytest.warns(lib.SamplingInterrupted, match="ended the scan after 2 of 4 points"):
+        found = scanned(progress=press, law=False)
     assert found["status"].values.ravel().tolist() == ["done", "done", "not reached", "not reached"]
     assert found.attrs["interrupted"] == 1
     np.testing.assert_array_equal(found["mean"][0], scanned(law=False)["mean"][0])
+
+
+@pytest.mark.usefixtures("heard")
+def test_ctrl_c_ends_what_others_work_on() -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.warns(lib.SamplingInterrupted, match="ended the scan after 3 of 4"):
+        found = scanned(progress=press, law=False, executor=pool)
+    assert sorted(found["status"].values.ravel().tolist()) == ["done", "done", "done", "not reached"]
 
 
 def test_progress_counts_up_to_the_end() -> None:

@@ -26,28 +26,36 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.report is not None:
         require_place(parsed.report)
     found: list[Reproduction] = []
+    interrupted = False
     for name in paced(names, names, silent=parsed.no_progress):
-        made = reproduce(
-            name,
-            seeds=parsed.seeds,
-            steps=parsed.steps,
-            variant=parsed.variant,
-            rng=parsed.seed,
-            quick=parsed.quick,
-            controls=not parsed.no_controls,
-            progress=False if parsed.no_progress else None,
-        )
+        try:
+            made = reproduce(
+                name,
+                seeds=parsed.seeds,
+                steps=parsed.steps,
+                variant=parsed.variant,
+                rng=parsed.seed,
+                quick=parsed.quick,
+                progress=False if parsed.no_progress else None,
+            )
+        except KeyboardInterrupt:
+            # The figures before are done, and stay.
+            if not found:
+                raise
+            interrupted = True
+            break
         found.append(made)
         files = made.write(parsed.out)
         if not parsed.json:
             print(f"{made}\n  written to {', '.join(str(path) for path in files)}", flush=True)
         if made.interrupted:
+            interrupted = True
             break
     if parsed.report is not None:
         write_report(
             parsed.report,
             title="langevin_ib: figures of arXiv 2601.06597, run again",
-            verdict=f"{len(found)} of {len(names)} figures{', interrupted' if found[-1].interrupted else ''}",
+            verdict=f"{len(found)} of {len(names)} figures{', interrupted' if interrupted else ''}",
             good=None,
             head=("what", "seeds", "iterations", "time"),
             parts=[_part(made, parsed) for made in found],
@@ -57,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
         print(json.dumps([made.summary() for made in found], indent=2, allow_nan=False))
     elif parsed.report is not None:
         print(f"report: {parsed.report}")
-    return INTERRUPTED if found[-1].interrupted else PASSED
+    return INTERRUPTED if interrupted else PASSED
 
 
 def _part(made: Reproduction, parsed: argparse.Namespace) -> Part:
