@@ -31,9 +31,11 @@ macro_rules! apart {
 impl Simd for Portable {
     type F64 = Lanes<f64, 8>;
     type F32 = Lanes<f32, 16>;
-    #[inline(never)]
+    /// Where `embed` is a function, it is the same one: what is both called and embedded is compiled once.
+    #[cfg_attr(target_arch = "x86_64", inline(always))]
+    #[cfg_attr(not(target_arch = "x86_64"), inline(never))]
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
-        routine.run()
+        Self::embed(routine)
     }
     apart! {
         fn embed<R: Routine<Self>>(routine: R) -> R::Output {

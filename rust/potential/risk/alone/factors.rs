@@ -92,11 +92,11 @@ impl Factors {
         }
         let pairs = &self.pairs[..];
         // As constants, these lengths take half of the time.
-        match packs {
+        match if P::UNROLLS { packs } else { 0 } {
             1 => S::embed(Add { pairs, x, packs: 1, active, factor, slopes }),
             2 => S::embed(Add { pairs, x, packs: 2, active, factor, slopes }),
             3 => S::embed(Add { pairs, x, packs: 3, active, factor, slopes }),
-            packs => S::embed(Add { pairs, x, packs, active, factor, slopes }),
+            _ => S::embed(Add { pairs, x, packs, active, factor, slopes }),
         }
     }
 }

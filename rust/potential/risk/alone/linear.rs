@@ -84,9 +84,12 @@ impl<S: Simd> Room<S> {
         for sum in &mut *sums {
             *sum = Real::constant(0.0);
         }
-        let (many, rest) = rows.as_chunks::<MANY>();
-        for rows in many {
-            pass(features, rows, weights, sums);
+        let whole = if S::F64::UNROLLS { rows.len() / MANY * MANY } else { 0 };
+        let (many, rest) = rows.split_at(whole);
+        if S::F64::UNROLLS {
+            for rows in many.as_chunks::<MANY>().0 {
+                pass(features, rows, weights, sums);
+            }
         }
         for rows in rest.as_chunks::<FEW>().0 {
             pass(features, rows, weights, sums);
