@@ -90,11 +90,12 @@ class LowRank(Exhibit):
             sigma = np.maximum(arrays[f"{arm}.sigma"], 1e-6)
             band(values, np.arange(1.0, SIZE + 1), sigma, color=f"C{place}", label=name)
         values.plot([1, 2], SIGMA, "kx", label="truth")
-        values.set(yscale="log", xlabel="number", ylabel="singular value; lines: medians, areas: quartiles")
+        values.set(yscale="log", xlabel="number", ylabel="singular value", xticks=(1, 2, 5, 10, 15, 20))
         values.legend(fontsize="x-small", frameon=False)
         draw_errors(errors, arrays, "error", self.arms)
-        errors.axhline(WANTED, color="0.5", ls=":")
-        errors.set(ylabel=f"|w - truth| / |truth|; a point a seed; dots: {WANTED}")
+        errors.axvline(WANTED, color="0.5", ls=":", label=f"{WANTED}")
+        errors.legend(fontsize="x-small", frameon=False)
+        errors.set(xlabel="|w - truth| / |truth|; a point a seed")
         for ax in (values, errors):
             ax.spines[["top", "right"]].set_visible(False)
         return paper

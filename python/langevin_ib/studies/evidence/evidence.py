@@ -91,7 +91,7 @@ class Evidence(Made):
     def figure(self) -> Figure:
         """Return the picture: settings and what was expected stand over it."""
         paper = self.exhibit.figure(self.arrays)
-        said = f"{self.settings}; {len(self.seeds)} seeds"
+        said = f"{self.settings}; {len(self.seeds)} seeds; lines and bars: medians, areas: quartiles"
         parts = [self.title, *(textwrap.fill(each, _WIDTH) for each in (said, f"Expected: {self.exhibit.expectation}"))]
         paper.suptitle("\n".join(parts), fontsize="x-small")
         return paper

@@ -94,10 +94,10 @@ def median(arrays: Mapping[str, Array], name: str) -> float:
 
 
 def draw_errors(ax: Axes, arrays: Mapping[str, Array], view: str, arms: Mapping[str, str]) -> None:
-    """Draw a column of points for each arm, a point a seed, with a bar at the median."""
+    """Draw a row of points for each arm, a point a seed, with a bar at the median."""
     for place, arm in enumerate(arms):
         values = arrays[f"{arm}.{view}"]
-        ax.plot(place + np.linspace(-0.2, 0.2, len(values)), values, "o", ms=3, color=f"C{place}", alpha=0.6)
-        ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color=f"C{place}", lw=2)
-    ax.set_xticks(range(len(arms)), list(arms.values()), rotation=20, ha="right", fontsize="x-small")
-    ax.set(yscale="log")
+        ax.plot(values, place + np.linspace(-0.2, 0.2, len(values)), "o", ms=3, color=f"C{place}", alpha=0.6)
+        ax.plot([np.median(values)] * 2, [place - 0.3, place + 0.3], color=f"C{place}", lw=2)
+    ax.set_yticks(range(len(arms)), list(arms.values()), fontsize="small")
+    ax.set(xscale="log", ylim=(len(arms) - 0.5, -0.5))

@@ -104,7 +104,7 @@ class Groups(Exhibit):
         paper = drawing(9.5, 4.2)
         errors, exact = paper.subplots(1, 2)
         draw_errors(errors, arrays, "error", self.present(arrays, "error"))
-        errors.set(ylabel="|w - truth| / |truth|; a point a seed, bars: medians")
+        errors.set(xlabel="|w - truth| / |truth|; a point a seed")
         for arm, view, name in (("decay", "gap", "duality gap"), ("celer", "apart", "difference to celer, relative")):
             if f"{arm}.{view}" in arrays:
                 values = np.maximum(arrays[f"{arm}.{view}"], 1e-17)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Noise"]
 
 ROWS, COLUMNS, SUPPORT = 40, 80, 5
-STEPS, RATE, LABELS = 100_000, 0.01, 2.0
+STEPS, RATE, LABELS = 100_000, 0.01, 5.0
 SCALES = {"small": 1e-3, "large": 1.0}
 HEAT = RATE * LABELS**2 * 2.0 * SUPPORT / (4.0 * ROWS * COLUMNS)
 """The temperature at which isotropic noise has the size of label noise, which is s²|x|²/n, at the balanced truth."""
@@ -120,5 +120,5 @@ class Noise(Exhibit):
             ax.title.set_fontsize("small")
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
-        panels[0].set(ylabel="|w - truth| / |truth|; lines: medians, areas: quartiles")
+        panels[0].set(ylabel="|w - truth| / |truth|")
         return paper

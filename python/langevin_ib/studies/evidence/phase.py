@@ -141,7 +141,7 @@ class Phase(Exhibit):
                 title_fontsize="x-small",
             )
             ax.spines[["top", "right"]].set_visible(False)
-        panels[0].set(ylabel="share that is found; areas: standard errors")
+        panels[0].set(ylabel="share that is found; areas here: standard errors")
         return paper
 
 

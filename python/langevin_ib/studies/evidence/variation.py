@@ -91,10 +91,10 @@ class Variation(Exhibit):
             if arm in ("lasso", "decay", "penalised"):
                 band(signals, np.arange(float(SIZE)), arrays[f"{arm}.signal"], color=f"C{place}", label=name)
         signals.plot(SIGNAL, color="black", lw=0.8, ls="--", label="truth")
-        signals.set(xlabel="place", ylabel="signal; lines: medians, areas: quartiles")
+        signals.set(xlabel="place", ylabel="signal")
         draw_errors(errors, arrays, "error", self.arms)
-        errors.axhline(WANTED, color="0.5", ls=":", label=f"{WANTED}")
-        errors.set(ylabel="mean squared error; a point a seed")
+        errors.axvline(WANTED, color="0.5", ls=":", label=f"{WANTED}")
+        errors.set(xlabel="mean squared error; a point a seed")
         for ax in (signals, errors):
             ax.legend(fontsize="x-small", frameon=False)
             ax.spines[["top", "right"]].set_visible(False)
