@@ -99,7 +99,7 @@ def _runs(
     is_exact = not isinstance(process["dynamics"], GaugeFixed)
     # Not far from where the law is: from far away a step that is right there is refused.
     start = np.random.default_rng(process["rng"]).uniform(-1.0, 1.0, (_WALKERS, model.dim))
-    found = []
+    found: list[HistogramResult] = []
     for half in (1,) if is_exact else (1, 2):
         # Strides count steps, and the finer run looks at the same times.
         histogram = Histogram(bins=_BINS, range=ends, every=max(1, steps // 200) * half)
