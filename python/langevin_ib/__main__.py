@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "design",
         "set inverse design beside standard solvers, with many seeds",
-        "What was expected before the run stands beside what came; where the standard solver wins, the figure shows it.",
+        "What was expected before the run stands beside what came; if a standard solver wins, the figure shows it.",
         "design phase --quick                 a first look",
         "design all --report design.html      all five, as a page",
     )
