@@ -20,6 +20,7 @@ from .model import Fresh, Linear, Model, Scaling, Translation, parameters, singu
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
 from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
+from .studies.evidence import Evidence, evidence
 from .studies.experiments import Reproduction, reproduce
 from .studies.scan import scan
 
@@ -32,6 +33,7 @@ __all__ = [
     "Constrained",
     "Density",
     "Diagnostics",
+    "Evidence",
     "Fresh",
     "GaugeFixed",
     "GivenBatches",
@@ -61,6 +63,7 @@ __all__ = [
     "design",
     "effective_loss",
     "errors",
+    "evidence",
     "find_symmetries",
     "geometry",
     "imbalance_budget",

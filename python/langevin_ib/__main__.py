@@ -92,6 +92,19 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--quick", action="store_true", help="few seeds and iterations, for a first look")
     _share(again, "paper", seed="from which all random numbers come (0)")
 
+    beside = _command(
+        commands,
+        "design",
+        "set inverse design beside standard solvers, with many seeds",
+        "What was expected before the run stands beside what came; if a standard solver wins, the figure shows it.",
+        "design phase --quick                 a first look",
+        "design all --report design.html      all five, as a page",
+    )
+    beside.add_argument("figure", help="phase, tv, groups, lowrank or noise, or all")
+    beside.add_argument("--seeds", type=_natural, default=16, help="how many (16)")
+    beside.add_argument("--quick", action="store_true", help="one seed, few sizes and steps, for a first look")
+    _share(beside, "design", seed="from which all random numbers come (0)")
+
     info = _command(
         commands,
         "info",

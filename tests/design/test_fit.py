@@ -187,6 +187,19 @@ class TestGradientFlow:
         if recipe.block.shape[0] > 1:
             assert max(sizes) == pytest.approx(0.2 * fit.lambda_max, rel=1e-4)
 
+    def test_of_matrices_is_that_of_both_factors(self) -> None:
+        truth = RNG.standard_normal((5, 2)) @ RNG.standard_normal((2, 4))
+        seen, recipe = RNG.permutation(20)[:14], design.low_rank((5, 4), 4)
+        X, y = np.eye(20)[seen], truth.ravel()[seen]
+        fit = recipe.fit(X, y, method="gradient-flow", strength=0.05, scale=0.1)
+        u, v = np.zeros((5, 4)), 0.1 * np.eye(4)
+        h = fit.time / 100_000
+        for _ in range(100_000):
+            slope = (X.T @ (X @ (u @ v.T).ravel() - y) / 14).reshape(5, 4)
+            u, v = u - h * slope @ v, v - h * slope.T @ u
+        assert np.allclose((u @ v.T).ravel(), fit.weights, atol=2e-3)
+        assert np.linalg.norm(slope, 2) == pytest.approx(0.05 * fit.lambda_max, rel=0.02)
+
     def test_a_small_scale_is_basis_pursuit(self) -> None:
         X, y, w = regression(30, 60, 3, noise=0.0)
         far, near = (
@@ -302,7 +315,7 @@ def test_bad_data_are_refused(X, y, why) -> None:
 def test_so_is_what_has_no_fit() -> None:
     X, y, _ = regression(10, 4, 2)
     for recipe, method in (
-        (design.low_rank((2, 2), 1), "gradient-flow"),
+        (design.nonnegative(), "gradient-flow"),
         (design.nonnegative(), "weight-decay"),
         (design.concave(design.mcp()), "gradient-flow"),
         (design.sparsity(design.total_variation((2, 2)), depth=3), "weight-decay"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.sparse
+import sympy
 from langevin_ib import design
 from langevin_ib.errors import InvalidArgumentError, UnsupportedModelError
 from scipy.sparse.linalg import aslinearoperator
@@ -222,3 +223,34 @@ class TestOperators:
     def test_so_is_what_else_makes_no_sense(self, ask, why) -> None:
         with pytest.raises(InvalidArgumentError, match=why):
             ask()
+
+
+class TestModelsOfShapes:
+    def test_mcp_is_a_formula_and_any_dynamics_runs_it(self) -> None:
+        recipe = design.concave(design.mcp(2.0, 2.0))
+        model = recipe.model((np.ones((1, 1)), np.ones(1)))
+        (z,) = model.predictor.values()
+        u, v = model.parameters
+        assert sympy.simplify(z - u * sympy.Abs(v) / sympy.sqrt(4 - v**2 / 2)) == 0
+        for point in ([0.3, 0.2], [-1.0, 0.6]):
+            assert float(z.subs(dict(zip((u, v), point, strict=True)))) == pytest.approx(
+                recipe.parameterize(point)[0], rel=1e-9
+            )
+        run = lib.sample(
+            model,
+            dynamics=lib.SGD(weight_decay=0.1),
+            step_size=0.02,
+            steps=20_000,
+            walkers=1,
+            initial=[0.1, 0.4],
+            rng=0,
+            observe={"z0": lib.Trace(at=[20_000])},
+            progress=False,
+        )
+        # z - 1 + 0.1 (2 - z/2) = 0; least squares with 0.2 |z| would end at 0.8.
+        assert run["z0"].values == pytest.approx(0.8 / 0.95, abs=1e-3)
+
+    def test_others_are_refused(self) -> None:
+        assert design.concave(design.power(1.0)).model(lambda w: w[0] ** 2, weights=1).predictor
+        with pytest.raises(UnsupportedModelError, match="mcp and power have formulas"):
+            design.concave(design.scad()).model(lambda w: w[0] ** 2, weights=1)

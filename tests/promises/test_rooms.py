@@ -20,7 +20,8 @@ FLOORS = (
     ("models", "geometry", "program", "comparison"),
     ("process", "plot"),
     ("laws", "sampling"),
-    ("studies", "design"),
+    ("design",),
+    ("studies",),
     ("commands",),
     ("__main__",),
 )

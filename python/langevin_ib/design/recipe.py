@@ -164,7 +164,7 @@ class Recipe(Parameterisation):
         dynamics : Dynamics
             The mechanism, with its level.
         loss : callable, optional
-            A function of the feature; (z - 1)²/2 by default.
+            A function of the feature z, of |z| for a vector; (z - 1)²/2, or |z|²/2, by default.
         temperature : float
         steps : int
             Of each of 4096 walkers, by "mala"; of `GaugeFixed` at two step sizes, extrapolated to zero.
@@ -182,7 +182,7 @@ class Recipe(Parameterisation):
         NotNormalizableError
             If there is no such law, as on slices of level 0.
         UnsupportedModelError
-            If features are not numbers.
+            If features are no products.
         """
         return verified(self, dynamics, loss=loss, temperature=temperature, steps=steps, rng=rng)
 

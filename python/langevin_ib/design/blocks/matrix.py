@@ -68,18 +68,19 @@ class MatrixBlock(Block):
         del number
         return [str(x) for x in self._model.parameters]
 
-    def _sides(self, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def sides(self, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return U and V."""
         left = x[..., : self.rows * self.rank].reshape(*x.shape[:-1], self.rows, self.rank)
         return left, x[..., self.rows * self.rank :].reshape(*x.shape[:-1], self.columns, self.rank)
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the entries of U Vᵀ."""
-        left, right = self._sides(x)
+        left, right = self.sides(x)
         return np.asarray((left @ np.swapaxes(right, -1, -2)).reshape(*x.shape[:-1], -1))
 
     def jacobian(self, x: FloatArray) -> FloatArray:
         """Return d(U Vᵀ)_ij = sum_a (dU_ia V_ja + U_ia dV_ja)."""
-        left, right = self._sides(x)
+        left, right = self.sides(x)
         shape = (*x.shape[:-1], self.shape[0], -1)
         of_left = np.einsum("ik,...ja->...ijka", np.eye(self.rows), right)
         of_right = np.einsum("jk,...ia->...ijka", np.eye(self.columns), left)

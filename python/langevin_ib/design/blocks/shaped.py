@@ -162,10 +162,29 @@ class Shaped(Block):
             return np.asarray(1.0 / np.sqrt(2.0 * self._slope(t)))
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return u g(v), for numbers."""
+        """Return u g(v)."""
         if x.dtype == object:
-            raise UnsupportedModelError(f"g of {self.words} is known by numbers only, so that there is no model of it")
+            return np.array([*np.ravel(x[..., 0] * self._formula(x[..., 1]))], dtype=object).reshape(*x.shape[:-1], 1)
         return np.asarray((x[..., 0] * self.g(x[..., 1]))[..., None])
+
+    def _formula(self, v: NDArray[Any]) -> NDArray[Any]:
+        """Return g of symbols: phi(t) = v² solved for t near 0, if that is a formula that holds in all of the range."""
+        y, t = sympy.Symbol("y", positive=True), sympy.Symbol("t", positive=True)
+        psi = self.psi.subs(self.t, t)
+        first = psi.args[0].args[0] if isinstance(psi, sympy.Piecewise) else psi
+        try:
+            found = sympy.solve(2 * (first - t * sympy.diff(first, t)) - y, t)
+            g = sympy.simplify(1 / sympy.sqrt(2 * sympy.diff(first, t).subs(t, found[0])))
+        except (IndexError, NotImplementedError):
+            g = sympy.nan
+        places = np.linspace(0.05, 0.95, 19) * (np.sqrt(self._phi(np.array([self.end**2 if self.end else 4.0])))[0])
+        with np.errstate(all="ignore"):
+            values = np.asarray(_function(y, g)(places**2))
+        if not g.free_symbols <= {y} or not np.allclose(values, self.g(places), rtol=1e-6, equal_nan=False):
+            raise UnsupportedModelError(
+                f"g of {self.words} is known by numbers only, so that it has no model; mcp and power have formulas"
+            )
+        return np.array([g.subs(y, each**2) for each in np.ravel(v)], dtype=object).reshape(v.shape)
 
     def jacobian(self, x: FloatArray) -> FloatArray:
         """Return g(v) and u g'(v)."""

@@ -79,13 +79,14 @@ def _convex(problem: Problem, lam: float, start: Minimum | None) -> Minimum:
         pull = problem.sizes(problem.M.T @ (problem.b - problem.M @ z)) / (problem.count * lam)
         kept |= problem.sizes(z) > 0.0
         order = np.argsort(np.where(kept, -np.inf, pull))[::-1]
-        room = min(kept.size - np.count_nonzero(kept), max(_FIRST, np.count_nonzero(kept)))
+        # Whoever pulls harder than the penalty holds comes in, the hardest first; if nobody does, some for certainty.
+        pulling = np.count_nonzero(pull[~kept] > 1.0) or _FIRST
+        room = min(kept.size - np.count_nonzero(kept), max(_FIRST, np.count_nonzero(kept)), pulling)
         kept[order[:room]] = True
         part, columns = problem.restricted(kept)
-        v = np.sqrt(problem.sizes(z)[kept])
-        inside = _Search(part, lam, is_plain=True).certified(v if v.any() else None)
+        inside = _Search(part, lam, is_plain=True).certified(z[columns])
         z = np.zeros_like(z)
-        z[columns] = inside.z
+        z[columns] = inside
         gap = problem.gap(z, lam)
         if gap <= TOLERANCE or kept.all():
             objective = problem.loss(z) + lam * float(problem.sizes(z).sum())
@@ -132,12 +133,12 @@ class _Search:
         M, b, weight = self.problem.M, self.problem.b, squares[self.problem.group]
         if self.normal is None:
             gram = (M * weight) @ M.T
-            gram[np.diag_indices_from(gram)] += self.noise
+            gram.flat[:: len(gram) + 1] += self.noise
             alpha = _solved(gram, b)
             return alpha, weight * (M.T @ alpha)
         root = np.sqrt(weight)
         ridge = root[:, None] * self.normal[0] * root
-        ridge[np.diag_indices_from(ridge)] += self.noise
+        ridge.flat[:: len(ridge) + 1] += self.noise
         z = root * _solved(ridge, root * self.normal[1])
         return (b - M @ z) / self.noise, z
 
@@ -156,43 +157,58 @@ class _Search:
         found = minimize(self.value, v, jac=True, method="L-BFGS-B", bounds=[(low, high)] * v.size, options=options)
         return np.asarray(found.x)
 
-    def certified(self, start: FloatArray | None) -> Minimum:
-        """Return the minimum of the convex problem, with the smallest gap that was found."""
+    def certified(self, start: FloatArray) -> FloatArray:
+        """Return the minimum of the convex problem, begun from features `start`: that with the smallest gap found."""
         problem = self.problem
         v = np.full(int(problem.group.max()) + 1, self.unit)
-        if start is not None:
-            v = np.maximum(start, _FLOORS[-1] * max(start.max(), self.unit))
-        best: tuple[float, FloatArray] = (np.inf, np.zeros(problem.M.shape[1]))
+        if start.any():
+            size = np.sqrt(problem.sizes(start))
+            v = np.maximum(size, _FLOORS[-1] * max(size.max(), self.unit))
+        best: tuple[float, FloatArray] = (np.inf, start)
+
+        def is_found(like: FloatArray) -> bool:
+            """Whether the solution with these signs is it, or that with those of what is still pulled, and so on."""
+            nonlocal best
+            while (z := self._polished(like)) is not None and (gap := problem.gap(z, self.lam)) < best[0]:
+                best = gap, z
+                if gap <= TOLERANCE / 10.0:
+                    return True
+                like = self._pulled(z)
+            return False
+
+        if start.any() and is_found(self._pulled(start)):
+            return best[1]
         for steps in _ROUNDS:
             v = self.descend(v, steps)
             alpha, z = self.solved(v**2)
-            for share in (*_SHARES, None):
-                tried = z if share is None else self._polished(z, share)
-                if tried is not None:
-                    best = min(best, (problem.gap(tried, self.lam), tried), key=lambda each: each[0])
-                if best[0] <= TOLERANCE / 10.0:
-                    break
+            largest = np.abs(z).max()
+            if any(is_found(np.where(np.abs(z) > share * largest, z, 0.0)) for share in _SHARES):
+                break
+            best = min(best, (problem.gap(z, self.lam), z), key=lambda each: each[0])
             if best[0] <= TOLERANCE / 10.0:
                 break
             # A step too far may have left a factor at zero, which is a saddle: what is pulled has to come back.
             is_pulled = problem.sizes(problem.M.T @ alpha) > 1.0
             v = np.where(is_pulled, np.maximum(v, _FLOORS[-1] * max(float(v.max()), self.unit)), v)
-        gap, z = best
-        return Minimum(z, np.sqrt(problem.sizes(z)), problem.loss(z) + self.lam * float(problem.sizes(z).sum()), gap)
+        return best[1]
 
-    def _polished(self, z: FloatArray, share: float) -> FloatArray | None:
-        """Return the solution with the signs of what is above a share of the largest z, of numbers; None of groups."""
+    def _pulled(self, z: FloatArray) -> FloatArray:
+        """Return features with the signs of z, and of what the residual pulls away from zero."""
+        pull = self.problem.M.T @ (self.problem.b - self.problem.M @ z) / self.noise
+        return np.where(z != 0.0, z, np.where(np.abs(pull) > 1.0, pull, 0.0))
+
+    def _polished(self, like: FloatArray) -> FloatArray | None:
+        """Return the solution, of numbers, with the signs and zeros of another; None if there is none, of groups."""
         problem = self.problem
-        if problem.group.max() + 1 < problem.group.size:
+        mine = np.flatnonzero(like)
+        if problem.group.max() + 1 < problem.group.size or mine.size > len(problem.M):
             return None
-        mine = np.flatnonzero(np.abs(z) > share * np.abs(z).max())
-        if not 0 < mine.size <= len(problem.M):
-            return None
-        result = np.zeros_like(z)
+        result = np.zeros_like(like)
         while mine.size:
-            part, sign = problem.M[:, mine], np.sign(z[mine])
-            right = part.T @ problem.b - problem.count * self.lam * sign
-            solution = np.linalg.lstsq(part.T @ part, right, rcond=None)[0]
+            part, sign = problem.M[:, mine], np.sign(like[mine])
+            _, solution, failed = dposv(part.T @ part, part.T @ problem.b - self.noise * sign)
+            if failed:
+                return None
             agrees = np.sign(solution) == sign
             if agrees.all():
                 result[mine] = solution

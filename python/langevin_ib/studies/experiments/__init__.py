@@ -1,7 +1,26 @@
 """The experiments of the paper: settings, arms and figures; one file an experiment."""
 
-from .experiment import CODE, TEXT
+from .arms import Array
+from .bands import band, drawing
+from .experiment import CODE, TEXT, Measured
+from .made import Made
+from .piecewise import SIGNAL
+from .pursuit import basis_pursuit
 from .reproduce import FIGURES, explain, reproduce
 from .reproduction import Reproduction
 
-__all__ = ["CODE", "FIGURES", "TEXT", "Reproduction", "explain", "reproduce"]
+__all__ = [
+    "CODE",
+    "FIGURES",
+    "SIGNAL",
+    "TEXT",
+    "Array",
+    "Made",
+    "Measured",
+    "Reproduction",
+    "band",
+    "basis_pursuit",
+    "drawing",
+    "explain",
+    "reproduce",
+]
