@@ -100,7 +100,11 @@ impl<S: Simd, T: Element> Routine<S> for Execute<'_, '_, S, T> {
                     let register = registers[usize::from(register)].as_flattened();
                     let results = outputs.chunks_exact_mut(width).zip(register);
                     match rows {
-                        None => results.for_each(|(results, &result)| results[output] = result),
+                        None => {
+                            for (results, &result) in results {
+                                results[output] = result;
+                            }
+                        }
                         Some(rows) => {
                             for ((results, &result), &weight) in results.zip(&rows.weights[time * all + first..]) {
                                 add(&mut results[output], result, weight);

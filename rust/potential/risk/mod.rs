@@ -183,7 +183,11 @@ impl<S: Simd, T: Element> Routine<S> for Sum<'_, '_, S, T> {
         }
         let scale = T::Pack::<S>::constant(risk.scale);
         match rest {
-            None => gradients.iter_mut().zip(&*sums).for_each(|(gradient, &sum)| *gradient = sum * scale),
+            None => {
+                for (gradient, &sum) in gradients.iter_mut().zip(&*sums) {
+                    *gradient = sum * scale;
+                }
+            }
             Some(rest) => {
                 rest.evaluate(x, gradients);
                 for (gradient, &sum) in gradients.iter_mut().zip(&*sums) {
