@@ -133,7 +133,7 @@ class Phase(Exhibit):
                     ax.plot(sizes, share, style, color=f"C{place}", label=f"{called}: {said}")
                     ax.fill_between(sizes, share - error, share + error, color=f"C{place}", alpha=0.15, linewidth=0.0)
         for ax in panels:
-            ax.set(xlabel="k, the number of weights that are not zero", ylim=(-0.03, 1.03))
+            ax.set(xticks=sizes, xlabel="k, the number of weights that are not zero", ylim=(-0.03, 1.03))
             ax.legend(
                 fontsize="x-small",
                 frameon=False,
