@@ -191,6 +191,34 @@ class TestJson:
         assert html.count("<svg") == 1
         assert "langevin-ib reproduce fig5 --seeds 16 --variant code --seed 0 --steps 200 --quick" in html
 
+    @pytest.mark.parametrize("controls", [True, False])
+    def test_controls_may_be_left_out(self, tmp_path, capsys, controls) -> None:
+        more = [] if controls else ["--no-controls"]
+        arguments = [
+            "reproduce",
+            "fig5",
+            "--quick",
+            "--steps",
+            "200",
+            "--json",
+            "--no-progress",
+            "--out",
+            str(tmp_path),
+        ]
+        assert main([*arguments, *more]) == 0
+        (said,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert any("temperature" in what["what"] for what in said["measured"]) == controls
+
+    def test_a_design_too_and_its_report(self, tmp_path, capsys) -> None:
+        page = tmp_path / "page.html"
+        arguments = ["design", "groups", "--quick", "--seeds", "1", "--json", "--no-progress", "--out", str(tmp_path)]
+        assert main([*arguments, "--report", str(page)]) == 0
+        (said,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        assert said["figure"] == "groups"
+        html = page.read_text(encoding="utf-8")
+        assert html.count("<svg") == 1
+        assert "langevin-ib design groups --seeds 1" in html
+
     def test_info_is_one_document(self, capsys) -> None:
         assert main(["info", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["langevin-ib"] == lib.__version__

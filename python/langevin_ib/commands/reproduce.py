@@ -36,6 +36,7 @@ def run(parsed: argparse.Namespace) -> int:
                 variant=parsed.variant,
                 rng=parsed.seed,
                 quick=parsed.quick,
+                controls=not parsed.no_controls,
                 progress=False if parsed.no_progress else None,
             )
         except KeyboardInterrupt:
