@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...design import low_rank
+from ...display import colour
 from ..experiments import Array, Measured, band, drawing
 from .exhibit import Exhibit, Views, draw_errors, median, relative_error
 
@@ -88,7 +89,7 @@ class LowRank(Exhibit):
         values, errors = paper.subplots(1, 2)
         for place, (arm, name) in enumerate(self.arms.items()):
             sigma = np.maximum(arrays[f"{arm}.sigma"], 1e-6)
-            band(values, np.arange(1.0, SIZE + 1), sigma, color=f"C{place}", label=name)
+            band(values, np.arange(1.0, SIZE + 1), sigma, color=colour(place), label=name)
         values.plot([1, 2], SIGMA, "kx", label="truth")
         values.set(yscale="log", xlabel="number", ylabel="singular value", xticks=(1, 2, 5, 10, 15, 20))
         values.legend(fontsize="x-small", frameon=False)

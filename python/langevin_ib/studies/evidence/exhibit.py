@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
+from ...display import colour
 from ..experiments import Array, Measured
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def draw_errors(ax: Axes, arrays: Mapping[str, Array], view: str, arms: Mapping[
     """Draw a row of points for each arm, a point a seed, with a bar at the median."""
     for place, arm in enumerate(arms):
         values = arrays[f"{arm}.{view}"]
-        ax.plot(values, place + np.linspace(-0.2, 0.2, len(values)), "o", ms=3, color=f"C{place}", alpha=0.6)
-        ax.plot([np.median(values)] * 2, [place - 0.3, place + 0.3], color=f"C{place}", lw=2)
+        ax.plot(values, place + np.linspace(-0.2, 0.2, len(values)), "o", ms=3, color=colour(place), alpha=0.6)
+        ax.plot([np.median(values)] * 2, [place - 0.3, place + 0.3], color=colour(place), lw=2)
     ax.set_yticks(range(len(arms)), list(arms.values()), fontsize="small")
     ax.set(xscale="log", ylim=(len(arms) - 0.5, -0.5))

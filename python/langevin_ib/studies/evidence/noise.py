@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ...design import sparsity
+from ...display import colour
 from ...observe import States
 from ...process import SGD, Ambient, GaugeFixed
 from ...sampling import sample
@@ -115,7 +116,7 @@ class Noise(Exhibit):
         for ax, (scale, size) in zip(panels, SCALES.items(), strict=True):
             for place, (kind, called) in enumerate(KINDS.items()):
                 arm = f"{scale}-{kind}"
-                band(ax, arrays[f"{arm}.steps"][0], arrays[f"{arm}.error"], color=f"C{place}", label=called)
+                band(ax, arrays[f"{arm}.steps"][0], arrays[f"{arm}.error"], color=colour(place), label=called)
             ax.set(xscale="log", yscale="log", xlabel="step", title=f"all factors but one begin at {size:g}")
             ax.title.set_fontsize("small")
             ax.legend(fontsize="x-small", frameon=False)

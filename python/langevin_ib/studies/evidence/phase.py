@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from ...design import concave, mcp, sparsity
+from ...display import colour
 from ...observe import States
 from ...process import SGD, GaugeFixed
 from ...sampling import sample
@@ -120,7 +121,7 @@ class Phase(Exhibit):
 
     def figure(self, arrays: Mapping[str, Array]) -> Figure:
         """Draw the share that is found: standard solvers and decay, and some of them beside flows and noise."""
-        paper = drawing(9.5, 4.6)
+        paper = drawing(9.5, 5.4)
         panels = paper.subplots(1, 2, sharey=True)
         descents = ("flow", "slower", "noise")
         for place, (arm, called) in enumerate(self.present(arrays, "found").items()):
@@ -130,8 +131,8 @@ class Phase(Exhibit):
                 if arm in ("pursuit", "reweighted") or (arm in descents) == bool(number):
                     style = "--" if arm in ("pursuit", "reweighted", "matching", "skglm") else "-"
                     said = " / ".join(f"{_reach(arrays, arm, view).mean():.1f}" for view in ("found", "support"))
-                    ax.plot(sizes, share, style, color=f"C{place}", label=f"{called}: {said}")
-                    ax.fill_between(sizes, share - error, share + error, color=f"C{place}", alpha=0.15, linewidth=0.0)
+                    ax.plot(sizes, share, style, color=colour(place), label=f"{called}: {said}")
+                    ax.fill_between(sizes, share - error, share + error, color=colour(place), alpha=0.15, linewidth=0.0)
         for ax in panels:
             ax.set(xticks=sizes, xlabel="k, the number of weights that are not zero", ylim=(-0.03, 1.03))
             ax.legend(
@@ -139,6 +140,9 @@ class Phase(Exhibit):
                 frameon=False,
                 title="found up to k / support found up to k",
                 title_fontsize="x-small",
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.15),
+                ncols=2,
             )
             ax.spines[["top", "right"]].set_visible(False)
         panels[0].set(ylabel="share that is found; areas here: standard errors")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ...design import differences, sparsity
+from ...display import colour
 from ..experiments import SIGNAL, Array, Measured, band, basis_pursuit, drawing
 from .exhibit import Exhibit, Views, draw_errors, median
 
@@ -89,7 +90,7 @@ class Variation(Exhibit):
         signals, errors = paper.subplots(1, 2)
         for place, (arm, name) in enumerate(self.arms.items()):
             if arm in ("lasso", "decay", "penalised"):
-                band(signals, np.arange(float(SIZE)), arrays[f"{arm}.signal"], color=f"C{place}", label=name)
+                band(signals, np.arange(float(SIZE)), arrays[f"{arm}.signal"], color=colour(place), label=name)
         signals.plot(SIGNAL, color="black", lw=0.8, ls="--", label="truth")
         signals.set(xlabel="place", ylabel="signal")
         draw_errors(errors, arrays, "error", self.arms)
