@@ -121,18 +121,19 @@ class Phase(Exhibit):
 
     def figure(self, arrays: Mapping[str, Array]) -> Figure:
         """Draw the share that is found: standard solvers and decay, and some of them beside flows and noise."""
-        paper = drawing(9.5, 5.4)
+        paper = drawing(9.5, 6.2)
         panels = paper.subplots(1, 2, sharey=True)
         descents = ("flow", "slower", "noise")
-        for place, (arm, called) in enumerate(self.present(arrays, "found").items()):
+        for arm, called in self.present(arrays, "found").items():
             sizes, share = arrays[f"{arm}.sizes"][0], arrays[f"{arm}.found"].mean(axis=0)
             error = np.sqrt(share * (1.0 - share) / len(arrays[f"{arm}.found"]))
             for number, ax in enumerate(panels):
                 if arm in ("pursuit", "reweighted") or (arm in descents) == bool(number):
                     style = "--" if arm in ("pursuit", "reweighted", "matching", "skglm") else "-"
                     said = " / ".join(f"{_reach(arrays, arm, view).mean():.1f}" for view in ("found", "support"))
-                    ax.plot(sizes, share, style, color=colour(place), label=f"{called}: {said}")
-                    ax.fill_between(sizes, share - error, share + error, color=colour(place), alpha=0.15, linewidth=0.0)
+                    shade = colour(len(ax.lines))
+                    ax.plot(sizes, share, style, color=shade, label=f"{called}: {said}")
+                    ax.fill_between(sizes, share - error, share + error, color=shade, alpha=0.15, linewidth=0.0)
         for ax in panels:
             ax.set(xticks=sizes, xlabel="k, the number of weights that are not zero", ylim=(-0.03, 1.03))
             ax.legend(
@@ -142,7 +143,6 @@ class Phase(Exhibit):
                 title_fontsize="x-small",
                 loc="upper center",
                 bbox_to_anchor=(0.5, -0.15),
-                ncols=2,
             )
             ax.spines[["top", "right"]].set_visible(False)
         panels[0].set(ylabel="share that is found; areas here: standard errors")

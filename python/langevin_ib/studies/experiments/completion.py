@@ -202,7 +202,7 @@ class Completion(Experiment):
         ratios.set(yscale="log", ylabel="|column of U| / |column of V|")
         for ax in (values, errors, ratios, moved):
             ax.set(xscale="log", xlabel="iteration")
-            ax.legend(fontsize="x-small", frameon=False)
+            ax.legend(fontsize="x-small", frameon=False, loc="upper right" if ax is ratios else "best")
             ax.spines[["top", "right"]].set_visible(False)
         return paper
 
