@@ -200,6 +200,7 @@ class Completion(Experiment):
         extremes(ratios, steps, arrays["masked.ratio"], "columns")
         ratios.axhline(1.0, color="black", lw=0.8, ls="--", label="balanced")
         ratios.set(yscale="log", ylabel="|column of U| / |column of V|")
+        ratios.set_ylim(top=1.5 * ratios.get_ylim()[1])  # for the legend
         for ax in (values, errors, ratios, moved):
             ax.set(xscale="log", xlabel="iteration")
             ax.legend(fontsize="x-small", frameon=False, loc="upper right" if ax is ratios else "best")
