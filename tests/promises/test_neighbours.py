@@ -118,7 +118,7 @@ class TestArviZ:
         assert tree["posterior"].attrs["inference_library"] == "langevin_ib"
         plain = tree["posterior"].to_dataset()
         assert type(plain) is xarray.Dataset
-        xarray.testing.assert_identical(plain, tree["posterior"].dataset)
+        xarray.testing.assert_identical(plain["theta"], tree["posterior/theta"])
 
     def test_it_finds_statistics_and_warm_up(self) -> None:
         az = imported("arviz")
