@@ -10,7 +10,7 @@ and if pi(s) dS is the law on the slice, and h(tau) any density, then
     p(x)  =  pi(s) h(tau) exp(-sum_ai tau_a w_ai) (det H)^(-1/2)
 
 is a density on R^d under which s has the law pi. No curve is traced, no equation solved for a pivot, and no orbit is
-integrated over: the point s is found by Newton's method, and V and the observable are evaluated there.
+integrated over: the point s is found by Newton's method or a square root, and V and the observable are evaluated there.
 """
 
 from __future__ import annotations
@@ -81,11 +81,13 @@ class OnSlice(Target):
         return log_weight
 
     def _projected(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return s and tau; nan where they were not found.
+        """Return s and tau; nan where they were not found. A scaling with weights of one size is a quadratic equation.
 
-        -tau minimises the convex function sum_i x_i^2 exp(2 sum_a t_a w_ai)/4 - level . t; it starts where the squares
-        are as equal as they can be, and steps are cut to a length.
+        Of others -tau minimises the convex function sum_i x_i^2 exp(2 sum_a t_a w_ai)/4 - level . t; it starts where
+        the squares are as equal as they can be, and steps are cut to a length.
         """
+        if len(self.weights) == 1 and np.unique(np.abs(self.weights[self.weights != 0.0])).size == 1:
+            return self._rescaled(x)
         size, todo = np.eye(len(self.weights)), np.arange(len(x))
         design = np.vstack([self.weights, np.ones(x.shape[1])]).T
         with np.errstate(all="ignore"):
@@ -107,3 +109,14 @@ class OnSlice(Target):
                 t[todo] += step * np.minimum(1.0, _LONGEST / np.maximum(length, 1e-300))[:, None]
             t[todo] = np.nan
             return x * np.exp(t @ self.weights), -t
+
+    def _rescaled(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the same for (U, V) -> (s**w U, s**-w V): y = exp(-2 w tau) has |U|^2 y - |V|^2 / y = 2 level / w."""
+        (weights,), (level,) = self.weights, self.levels
+        w = np.abs(weights).max()
+        plus, minus, half = np.square(x[:, weights > 0]).sum(1), np.square(x[:, weights < 0]).sum(1), level / w
+        with np.errstate(all="ignore"):
+            root = np.sqrt(half**2 + plus * minus)
+            # Whichever has no difference in it.
+            t = np.log((half + root) / plus if half >= 0.0 else minus / (root - half))[:, None] / (2.0 * w)
+            return x * np.exp(t * weights), -t
