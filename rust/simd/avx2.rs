@@ -19,6 +19,10 @@ impl Simd for Avx2 {
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
         x!(call(routine))
     }
+    #[inline(always)]
+    fn numbers(packs: &[Pair<F64>]) -> &[f64] {
+        x!(super::plain(packs))
+    }
 }
 
 pub fn available() -> bool {

@@ -18,6 +18,26 @@ impl Simd for Avx512 {
     fn call<R: Routine<Self>>(routine: R) -> R::Output {
         x!(call(routine))
     }
+    #[inline(always)]
+    fn numbers(packs: &[F64]) -> &[f64] {
+        x!(super::plain(packs))
+    }
+    #[inline(always)]
+    fn turned([a, b, c, d, e, f, g, h]: [F64; 8]) -> [F64; 8] {
+        // Squares of two, then squares of such squares.
+        let [a, c, e, g, b, d, f, h] = x!([
+            _mm512_unpacklo_pd(a.0, b.0),
+            _mm512_unpacklo_pd(c.0, d.0),
+            _mm512_unpacklo_pd(e.0, f.0),
+            _mm512_unpacklo_pd(g.0, h.0),
+            _mm512_unpackhi_pd(a.0, b.0),
+            _mm512_unpackhi_pd(c.0, d.0),
+            _mm512_unpackhi_pd(e.0, f.0),
+            _mm512_unpackhi_pd(g.0, h.0)
+        ]);
+        let ([a, c, e, g], [b, d, f, h]) = (turned_twos([a, c, e, g]), turned_twos([b, d, f, h]));
+        [a, b, c, d, e, f, g, h]
+    }
 }
 
 pub fn available() -> bool {
@@ -40,6 +60,25 @@ pub unsafe fn enter<J: Job>(job: J) -> J::Output {
 #[target_feature(enable = "avx512f,avx512dq,vaes")]
 unsafe fn call<R: Routine<Avx512>>(routine: R) -> R::Output {
     routine.run()
+}
+
+/// The transpose of a square of four, whose entries are two numbers each.
+#[inline(always)]
+fn turned_twos([a, b, c, d]: [__m512d; 4]) -> [F64; 4] {
+    const EVEN: i32 = 0x88;
+    const ODD: i32 = 0xDD;
+    let [a, b, c, d] = x!([
+        _mm512_shuffle_f64x2::<EVEN>(a, b),
+        _mm512_shuffle_f64x2::<EVEN>(c, d),
+        _mm512_shuffle_f64x2::<ODD>(a, b),
+        _mm512_shuffle_f64x2::<ODD>(c, d)
+    ]);
+    x!([
+        F64(_mm512_shuffle_f64x2::<EVEN>(a, b)),
+        F64(_mm512_shuffle_f64x2::<EVEN>(c, d)),
+        F64(_mm512_shuffle_f64x2::<ODD>(a, b)),
+        F64(_mm512_shuffle_f64x2::<ODD>(c, d))
+    ])
 }
 
 /// Eight `f64`.

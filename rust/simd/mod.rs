@@ -71,6 +71,28 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn embed<R: Routine<Self>>(routine: R) -> R::Output {
         routine.run()
     }
+    /// The numbers in packs, where they stand.
+    fn numbers(packs: &[Self::F64]) -> &[f64];
+    /// The transpose of a square.
+    #[inline(always)]
+    fn turned(rows: [Self::F64; 8]) -> [Self::F64; 8] {
+        let (numbers, mut turned) = (Self::numbers(&rows), rows);
+        for (k, column) in turned.iter_mut().enumerate() {
+            *column = Pack::load(&std::array::from_fn::<_, 8, _>(|row| numbers[8 * row + k]));
+        }
+        turned
+    }
+}
+
+/// The numbers in packs, for [`Simd::numbers`].
+///
+/// # Safety
+/// A `P` must be numbers side by side and nothing else.
+#[inline(always)]
+#[allow(unsafe_code, reason = "packs and their numbers are the same memory")]
+unsafe fn plain<P>(packs: &[P]) -> &[f64] {
+    // SAFETY: so many numbers are there, and a pack is aligned to more than one of them.
+    unsafe { std::slice::from_raw_parts(packs.as_ptr().cast(), size_of_val(packs) / size_of::<f64>()) }
 }
 
 /// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it, or into those of

@@ -6,6 +6,7 @@ use crate::real::{Bits, Real};
 
 /// Two numbers or packs side by side.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Pair<H>(pub H, pub H);
 
 macro_rules! pairwise {

@@ -42,6 +42,12 @@ impl Simd for Portable {
             routine.run()
         }
     }
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "packs and their numbers are the same memory")]
+    fn numbers(packs: &[Self::F64]) -> &[f64] {
+        // SAFETY: these packs are arrays of eight.
+        unsafe { super::plain(packs) }
+    }
 }
 
 impl<T: Copy, const N: usize> Lanes<T, N> {

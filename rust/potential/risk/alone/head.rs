@@ -51,48 +51,21 @@ impl Head {
 /// Room for some sequences.
 pub struct Room<S: Simd> {
     teacher: Vec<S::F64>,
-    /// A row of the table with all that is added to it.
-    row: Vec<f64>,
     /// X, sequence by sequence and token by token; what sequences count.
     tokens: Vec<f64>,
     counts: Vec<S::F64>,
-    /// X times Q, K and V side by side for student and teacher, the first as numbers too, and the derivatives by them.
-    sides: Side<S::F64>,
-    taught: Side<S::F64>,
+    /// X times Q, K and V side by side for student and teacher, and the derivatives by them.
+    sides: Vec<S::F64>,
+    taught: Vec<S::F64>,
     by_sides: Vec<S::F64>,
     /// Labels, then residuals: token by token that asks.
     residuals: Vec<S::F64>,
     /// The transposes of the softmax and of what is to be derived by it: by token that is asked, in packs those that ask.
-    softmax: Side<S::F64>,
-    by_softmax: Side<S::F64>,
+    softmax: Vec<S::F64>,
+    by_softmax: Vec<S::F64>,
     /// A transpose, by column.
     turned: Vec<S::F64>,
     made: Vec<S::F64>,
-}
-
-/// A matrix as packs, and as the numbers in them.
-struct Side<P> {
-    packs: Vec<P>,
-    numbers: Vec<f64>,
-}
-
-impl<P: Pack<Scalar = f64>> Side<P> {
-    fn empty() -> Self {
-        Self { packs: Vec::new(), numbers: Vec::new() }
-    }
-
-    fn resize(&mut self, packs: usize) {
-        self.packs.resize(packs, P::constant(0.0));
-        self.numbers.resize(packs * LANES, 0.0);
-    }
-
-    /// Writes down the numbers.
-    #[inline(always)]
-    fn spell(&mut self) {
-        for (pack, to) in self.packs.iter().zip(self.numbers.chunks_exact_mut(LANES)) {
-            pack.store(to);
-        }
-    }
 }
 
 impl<S: Simd> Room<S> {
@@ -107,15 +80,14 @@ impl<S: Simd> Room<S> {
         }
         Self {
             teacher,
-            row: Vec::new(),
             tokens: Vec::new(),
             counts: Vec::new(),
-            sides: Side::empty(),
-            taught: Side::empty(),
+            sides: Vec::new(),
+            taught: Vec::new(),
             by_sides: Vec::new(),
             residuals: Vec::new(),
-            softmax: Side::empty(),
-            by_softmax: Side::empty(),
+            softmax: Vec::new(),
+            by_softmax: Vec::new(),
             turned: Vec::new(),
             made: Vec::new(),
         }
@@ -144,37 +116,34 @@ impl<S: Simd> Room<S> {
                 place += 1;
             }
             let all = self.counts.len() * n;
-            self.sides.resize(all * wide);
+            self.sides.resize(all * wide, zero);
             self.by_sides.resize(all * wide, zero);
             let tokens = &self.tokens[..];
             S::call(Product {
                 left: (tokens, d, 1),
                 right: (x, wide),
                 sizes: (all, d, wide),
-                out: &mut self.sides.packs,
+                out: (&mut self.sides, wide),
                 is_new: true,
             });
-            self.sides.spell();
             if !self.teacher.is_empty() {
-                self.taught.resize(all * wide);
+                self.taught.resize(all * wide, zero);
                 S::call(Product {
                     left: (tokens, d, 1),
                     right: (&self.teacher, wide),
                     sizes: (all, d, wide),
-                    out: &mut self.taught.packs,
+                    out: (&mut self.taught, wide),
                     is_new: true,
                 });
-                self.taught.spell();
             }
             for k in 0..self.counts.len() {
                 let (from, label) = (k * n * wide, k * asking * packs);
                 for taught in [true, false] {
                     let sides = if taught { &self.taught } else { &self.sides };
-                    if sides.packs.is_empty() {
+                    if sides.is_empty() {
                         continue;
                     }
-                    let sides = (&sides.packs[from..], &sides.numbers[from * LANES..]);
-                    forward::<S>(head, packs, sides, &mut self.softmax, &mut self.turned, &mut self.made);
+                    forward::<S>(head, packs, &sides[from..], &mut self.softmax, &mut self.turned, &mut self.made);
                     for (label, &made) in self.residuals[label..].iter_mut().zip(&self.made) {
                         *label = if taught { *label + made } else { (made - *label) * self.counts[k] };
                     }
@@ -185,7 +154,7 @@ impl<S: Simd> Room<S> {
                 left: (&self.tokens, 1, d),
                 right: (&self.by_sides, wide),
                 sizes: (d, all, wide),
-                out: slopes,
+                out: (&mut *slopes, wide),
                 is_new: false,
             });
         }
@@ -194,9 +163,9 @@ impl<S: Simd> Room<S> {
     /// Takes up the sequence at a place of the batch, unless it counts nothing.
     #[inline(always)]
     fn read(&mut self, head: &Head, packs: usize, (seen, sight, factor): (Seen<'_>, &Sight, f64), place: usize) {
-        let Some(weight) = sight.whole_row(seen, place, &mut self.row) else { return };
-        let (inputs, labels) = self.row.split_at(head.tokens * head.inputs);
-        self.tokens.extend_from_slice(inputs);
+        let end = self.tokens.len() + head.tokens * head.inputs;
+        let Some(weight) = sight.whole_row(seen, place, &mut self.tokens) else { return };
+        let labels = &self.tokens[end..];
         self.counts.push(Real::constant(weight * factor));
         if labels.is_empty() {
             self.residuals.resize(self.residuals.len() + head.asking * packs, Real::constant(0.0));
@@ -205,13 +174,14 @@ impl<S: Simd> Room<S> {
             for label in labels.chunks_exact(LANES) {
                 self.residuals.push(Pack::load(label));
             }
-            return;
+        } else {
+            for label in labels.chunks_exact(head.outputs) {
+                let end = self.residuals.len() + packs;
+                packed(label, &mut self.residuals);
+                self.residuals.resize(end, Real::constant(0.0));
+            }
         }
-        for label in labels.chunks_exact(head.outputs) {
-            let end = self.residuals.len() + packs;
-            packed(label, &mut self.residuals);
-            self.residuals.resize(end, Real::constant(0.0));
-        }
+        self.tokens.truncate(end);
     }
 
     /// Writes the derivatives by the sides of sequence `k` of those that are gone through.
@@ -221,15 +191,15 @@ impl<S: Simd> Room<S> {
         let (wide, zero) = (3 * packs, S::F64::constant(0.0));
         let (across, mute) = (asking.div_ceil(LANES), n - asking);
         let from = k * n * wide;
-        let (sides, numbers) = (&self.sides.packs[from..][..n * wide], &self.sides.numbers[from * LANES..]);
+        let sides = &self.sides[from..][..n * wide];
         let residuals = &self.residuals[k * asking * packs..][..asking * packs];
-        turn(residuals, (packs, asking, outputs), &mut self.turned);
-        self.by_softmax.resize(n * across);
+        turn::<S>(residuals, (packs, asking, outputs), &mut self.turned);
+        self.by_softmax.resize(n * across, zero);
         S::call(Product {
-            left: (&numbers[2 * packs * LANES..], wide * LANES, 1),
+            left: (S::numbers(&sides[2 * packs..]), wide * LANES, 1),
             right: (&self.turned, across),
             sizes: (n, outputs, across),
-            out: &mut self.by_softmax.packs,
+            out: (&mut self.by_softmax, across),
             is_new: true,
         });
         // The derivative of a softmax p by its scores is diag(p) − p pᵀ.
@@ -237,35 +207,26 @@ impl<S: Simd> Room<S> {
         for t in 0..across {
             let mut sum = zero;
             for at in (t..n * across).step_by(across) {
-                sum = self.by_softmax.packs[at].mul_add(self.softmax.packs[at], sum);
+                sum = self.by_softmax[at].mul_add(self.softmax[at], sum);
             }
             for at in (t..n * across).step_by(across) {
-                let slope = &mut self.by_softmax.packs[at];
-                *slope = (*slope - sum) * (self.softmax.packs[at] * scale);
+                let slope = &mut self.by_softmax[at];
+                *slope = (*slope - sum) * (self.softmax[at] * scale);
             }
         }
-        self.by_softmax.spell();
+        let (by_softmax, softmax) = (S::numbers(&self.by_softmax), S::numbers(&self.softmax));
         let by_sides = &mut self.by_sides[from..][..n * wide];
-        by_sides.fill(zero);
+        by_sides[..mute * wide].fill(zero);
         let across = across * LANES;
         // By queries, by keys and by values; packs of other columns come between.
         for (side, left, right, rows) in [
-            (0, (&self.by_softmax.numbers, 1, across), (&sides[packs..], wide), (mute, asking, n)),
-            (1, (&self.by_softmax.numbers, across, 1), (&sides[mute * wide..], wide), (0, n, asking)),
-            (2, (&self.softmax.numbers, across, 1), (residuals, packs), (0, n, asking)),
+            (0, (by_softmax, 1, across), (&sides[packs..], wide), (mute, asking, n)),
+            (1, (by_softmax, across, 1), (&sides[mute * wide..], wide), (0, n, asking)),
+            (2, (softmax, across, 1), (residuals, packs), (0, n, asking)),
         ] {
             let (first, rows, inner) = rows;
-            self.made.resize(rows * packs, zero);
-            S::call(Product {
-                left: (&left.0[..], left.1, left.2),
-                right,
-                sizes: (rows, inner, packs),
-                out: &mut self.made,
-                is_new: true,
-            });
-            for (to, made) in by_sides[first * wide..].chunks_exact_mut(wide).zip(self.made.chunks_exact(packs)) {
-                to[side * packs..][..packs].copy_from_slice(made);
-            }
+            let out = (&mut by_sides[first * wide + side * packs..], wide);
+            S::call(Product { left, right, sizes: (rows, inner, packs), out, is_new: true });
         }
     }
 }
@@ -275,49 +236,47 @@ impl<S: Simd> Room<S> {
 fn forward<S: Simd>(
     head: &Head,
     packs: usize,
-    (sides, numbers): (&[S::F64], &[f64]),
-    softmax: &mut Side<S::F64>,
+    sides: &[S::F64],
+    softmax: &mut Vec<S::F64>,
     turned: &mut Vec<S::F64>,
     made: &mut Vec<S::F64>,
 ) {
     let &Head { tokens: n, asking, columns, .. } = head;
     let wide = 3 * packs;
     let across = asking.div_ceil(LANES);
-    turn(&sides[(n - asking) * wide..n * wide], (wide, asking, columns), turned);
-    softmax.resize(n * across);
+    turn::<S>(&sides[(n - asking) * wide..n * wide], (wide, asking, columns), turned);
+    softmax.resize(n * across, Real::constant(0.0));
     S::call(Product {
-        left: (&numbers[packs * LANES..], wide * LANES, 1),
+        left: (S::numbers(&sides[packs..]), wide * LANES, 1),
         right: (turned, across),
         sizes: (n, columns, across),
-        out: &mut softmax.packs,
+        out: (&mut *softmax, across),
         is_new: true,
     });
-    S::call(Softmax { scores: &mut softmax.packs, across, scale: (columns as f64).sqrt().recip() });
-    softmax.spell();
+    S::call(Softmax { scores: &mut *softmax, across, scale: (columns as f64).sqrt().recip() });
     made.resize(asking * packs, Real::constant(0.0));
     S::call(Product {
-        left: (&softmax.numbers, 1, across * LANES),
+        left: (S::numbers(softmax), 1, across * LANES),
         right: (&sides[2 * packs..], wide),
         sizes: (asking, n, packs),
-        out: made,
+        out: (&mut *made, packs),
         is_new: true,
     });
 }
 
 /// Writes the transpose of some columns of a matrix, the rows of which are so many packs apart, the last pack filled up with zeros.
 #[inline(always)]
-fn turn<P: Pack<Scalar = f64>>(rows: &[P], (apart, count, columns): (usize, usize, usize), to: &mut Vec<P>) {
-    let across = count.div_ceil(LANES);
-    to.resize(columns * across, P::constant(0.0));
-    let mut lines = [[0.0; LANES]; LANES];
+fn turn<S: Simd>(rows: &[S::F64], (apart, count, columns): (usize, usize, usize), to: &mut Vec<S::F64>) {
+    let (across, zero) = (count.div_ceil(LANES), Real::constant(0.0));
+    to.resize(columns * across, zero);
     for (t, rows) in rows.chunks(LANES * apart).enumerate() {
         for first in (0..columns).step_by(LANES) {
-            for (k, line) in lines.iter_mut().enumerate() {
-                rows.get(k * apart + first / LANES).copied().unwrap_or(P::constant(0.0)).store(line);
+            let mut square = [zero; LANES];
+            for (k, line) in square.iter_mut().enumerate() {
+                *line = rows.get(k * apart + first / LANES).copied().unwrap_or(zero);
             }
-            for column in first..columns.min(first + LANES) {
-                let place = column - first;
-                to[column * across + t] = P::load(&std::array::from_fn::<_, LANES, _>(|k| lines[k][place]));
+            for (to, column) in to[first * across + t..].iter_mut().step_by(across).zip(S::turned(square)) {
+                *to = column;
             }
         }
     }
@@ -362,7 +321,8 @@ struct Product<'a, P> {
     right: (&'a [P], usize),
     /// Rows, what is summed over, packs of columns.
     sizes: (usize, usize, usize),
-    out: &'a mut [P],
+    /// Where it goes, and how far apart rows are there.
+    out: (&'a mut [P], usize),
     is_new: bool,
 }
 
@@ -437,7 +397,7 @@ impl<P: Pack<Scalar = f64>> Product<'_, P> {
         let mut sums = [[P::constant(0.0); C]; R];
         if !self.is_new {
             for (i, sums) in sums.iter_mut().enumerate() {
-                sums.copy_from_slice(&self.out[(row + i) * self.sizes.2 + pack..][..C]);
+                sums.copy_from_slice(&self.out.0[(row + i) * self.out.1 + pack..][..C]);
             }
         }
         sums
@@ -446,7 +406,7 @@ impl<P: Pack<Scalar = f64>> Product<'_, P> {
     #[inline(always)]
     fn put<const R: usize, const C: usize>(&mut self, row: usize, pack: usize, sums: &[[P; C]; R]) {
         for (i, sums) in sums.iter().enumerate() {
-            self.out[(row + i) * self.sizes.2 + pack..][..C].copy_from_slice(sums);
+            self.out.0[(row + i) * self.out.1 + pack..][..C].copy_from_slice(sums);
         }
     }
 }

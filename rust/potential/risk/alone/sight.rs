@@ -5,7 +5,7 @@ use crate::noise::{self, Address, Noise, Stream, normal};
 use crate::potential::risk::batch::{LANES, NONE, Picks};
 use crate::potential::risk::feed::Noisy;
 use crate::potential::risk::{Batch, Law};
-use crate::simd::{Pack, Pair, Routine, Simd};
+use crate::simd::{Counters, Pack, Pair, Routine, Simd};
 
 /// Rows and random numbers.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl Sight {
         (row as usize, label, self.picks.weight(place, 0))
     }
 
-    /// Writes the row at a place in the batch with all that is added to it, and returns how much it counts; nothing if there is
+    /// Appends the row at a place in the batch with all that is added to it, and returns how much it counts; nothing if there is
     /// none.
     #[inline(always)]
     pub fn whole_row(&self, seen: Seen<'_>, place: usize, to: &mut Vec<f64>) -> Option<f64> {
@@ -48,8 +48,9 @@ impl Sight {
         if number == NONE || weight == 0.0 {
             return None;
         }
-        to.clear();
+        let start = to.len();
         to.extend_from_slice(seen.table.row(number));
+        let to = &mut to[start..];
         for (noisy, drawn) in [(&seen.table.labels, &self.numbers), (&seen.table.inputs, &self.inputs)] {
             let entries = &noisy.entries[..];
             let drawn = drawn.get(place * entries.len()..).unwrap_or_default();
@@ -128,15 +129,15 @@ impl<S: Simd> Routine<S> for Draw<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { noise, law, address, walker, numbers } = self;
+        let Self { noise, law, mut address, walker, numbers } = self;
         let counters = noise::pairs(walker);
+        // Words are encrypted one turn ahead, so that the start of one chain of operations is beside the end of another.
+        let mut ahead = two_words::<S::F64>(noise, &counters, address);
         let (mut firsts, mut seconds) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
-        for (sixteen, numbers) in numbers.chunks_exact_mut(4 * LANES).enumerate() {
-            // Two packs side by side, as one chain of operations waits for itself.
-            let (near, far) = (2 * sixteen * LANES, (2 * sixteen + 1) * LANES);
-            let near = noise.words::<S::F64>(&counters, Address { pair: near, ..address });
-            let far = noise.words::<S::F64>(&counters, Address { pair: far, ..address });
-            let (first, second) = (Pair(near.0, far.0), Pair(near.1, far.1));
+        for numbers in numbers.chunks_exact_mut(4 * LANES) {
+            let (first, second) = ahead;
+            address.pair += 2 * LANES;
+            ahead = two_words::<S::F64>(noise, &counters, address);
             let (one, two) = match law {
                 Law::Normal => normal::pair::<Pair<S::F64>>(first, second),
                 Law::Uniform => (noise::uniform(first), noise::uniform(second)),
@@ -150,4 +151,12 @@ impl<S: Simd> Routine<S> for Draw<'_> {
             }
         }
     }
+}
+
+/// The words of two packs side by side, as one chain of operations waits for itself.
+#[inline(always)]
+fn two_words<P: Pack>(noise: &Noise, pairs: &Counters, near: Address) -> (Pair<P::Bits>, Pair<P::Bits>) {
+    let far = Address { pair: near.pair + LANES, ..near };
+    let (near, far) = (noise.words::<P>(pairs, near), noise.words::<P>(pairs, far));
+    (Pair(near.0, far.0), Pair(near.1, far.1))
 }
