@@ -23,20 +23,15 @@ impl Simd for Avx512 {
         x!(super::plain(packs))
     }
     #[inline(always)]
-    fn turned([a, b, c, d, e, f, g, h]: [F64; 8]) -> [F64; 8] {
+    fn turned(rows: [F64; 8]) -> [F64; 8] {
         // Squares of two, then squares of such squares.
-        let [a, c, e, g, b, d, f, h] = x!([
-            _mm512_unpacklo_pd(a.0, b.0),
-            _mm512_unpacklo_pd(c.0, d.0),
-            _mm512_unpacklo_pd(e.0, f.0),
-            _mm512_unpacklo_pd(g.0, h.0),
-            _mm512_unpackhi_pd(a.0, b.0),
-            _mm512_unpackhi_pd(c.0, d.0),
-            _mm512_unpackhi_pd(e.0, f.0),
-            _mm512_unpackhi_pd(g.0, h.0)
-        ]);
-        let ([a, c, e, g], [b, d, f, h]) = (turned_twos([a, c, e, g]), turned_twos([b, d, f, h]));
-        [a, b, c, d, e, f, g, h]
+        let (mut low, mut high) = ([rows[0].0; 4], [rows[0].0; 4]);
+        for (k, two) in rows.chunks_exact(2).enumerate() {
+            low[k] = x!(_mm512_unpacklo_pd(two[0].0, two[1].0));
+            high[k] = x!(_mm512_unpackhi_pd(two[0].0, two[1].0));
+        }
+        let (even, odd) = (turned_twos(low), turned_twos(high));
+        [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
     }
 }
 

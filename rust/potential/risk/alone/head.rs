@@ -50,6 +50,8 @@ impl Head {
 
 /// Room for some sequences.
 pub struct Room<S: Simd> {
+    /// What scores are multiplied by, 1/sqrt(r).
+    scale: f64,
     teacher: Vec<S::F64>,
     /// X, sequence by sequence and token by token; what sequences count.
     tokens: Vec<f64>,
@@ -79,6 +81,7 @@ impl<S: Simd> Room<S> {
             }
         }
         Self {
+            scale: (head.columns as f64).sqrt().recip(),
             teacher,
             tokens: Vec::new(),
             counts: Vec::new(),
@@ -136,18 +139,21 @@ impl<S: Simd> Room<S> {
                     is_new: true,
                 });
             }
-            for k in 0..self.counts.len() {
-                let (from, label) = (k * n * wide, k * asking * packs);
-                for taught in [true, false] {
-                    let sides = if taught { &self.taught } else { &self.sides };
-                    if sides.is_empty() {
-                        continue;
-                    }
-                    forward::<S>(head, packs, &sides[from..], &mut self.softmax, &mut self.turned, &mut self.made);
-                    for (label, &made) in self.residuals[label..].iter_mut().zip(&self.made) {
-                        *label = if taught { *label + made } else { (made - *label) * self.counts[k] };
+            let each = asking * packs;
+            for taught in [true, false] {
+                let sides = if taught { &self.taught } else { &self.sides };
+                if sides.is_empty() {
+                    continue;
+                }
+                forward::<S>((head, packs, self.scale), sides, &mut self.softmax, &mut self.turned, &mut self.made);
+                let all = self.residuals.chunks_exact_mut(each).zip(self.made.chunks_exact(each));
+                for ((labels, made), &count) in all.zip(&self.counts) {
+                    for (label, &made) in labels.iter_mut().zip(made) {
+                        *label = if taught { *label + made } else { (made - *label) * count };
                     }
                 }
+            }
+            for k in 0..self.counts.len() {
                 self.backward(head, packs, k);
             }
             S::call(Product {
@@ -187,13 +193,14 @@ impl<S: Simd> Room<S> {
     /// Writes the derivatives by the sides of sequence `k` of those that are gone through.
     #[inline(always)]
     fn backward(&mut self, head: &Head, packs: usize, k: usize) {
-        let &Head { tokens: n, asking, columns, outputs, .. } = head;
+        let &Head { tokens: n, asking, outputs, .. } = head;
         let (wide, zero) = (3 * packs, S::F64::constant(0.0));
         let (across, mute) = (asking.div_ceil(LANES), n - asking);
         let from = k * n * wide;
         let sides = &self.sides[from..][..n * wide];
         let residuals = &self.residuals[k * asking * packs..][..asking * packs];
         turn::<S>(residuals, (packs, asking, outputs), &mut self.turned);
+        let softmax = &self.softmax[k * n * across..][..n * across];
         self.by_softmax.resize(n * across, zero);
         S::call(Product {
             left: (S::numbers(&sides[2 * packs..]), wide * LANES, 1),
@@ -203,18 +210,18 @@ impl<S: Simd> Room<S> {
             is_new: true,
         });
         // The derivative of a softmax p by its scores is diag(p) − p pᵀ.
-        let scale = Real::constant((columns as f64).sqrt().recip());
+        let scale = Real::constant(self.scale);
         for t in 0..across {
             let mut sum = zero;
             for at in (t..n * across).step_by(across) {
-                sum = self.by_softmax[at].mul_add(self.softmax[at], sum);
+                sum = self.by_softmax[at].mul_add(softmax[at], sum);
             }
             for at in (t..n * across).step_by(across) {
                 let slope = &mut self.by_softmax[at];
-                *slope = (*slope - sum) * (self.softmax[at] * scale);
+                *slope = (*slope - sum) * (softmax[at] * scale);
             }
         }
-        let (by_softmax, softmax) = (S::numbers(&self.by_softmax), S::numbers(&self.softmax));
+        let (by_softmax, softmax) = (S::numbers(&self.by_softmax), S::numbers(softmax));
         let by_sides = &mut self.by_sides[from..][..n * wide];
         by_sides[..mute * wide].fill(zero);
         let across = across * LANES;
@@ -231,37 +238,41 @@ impl<S: Simd> Room<S> {
     }
 }
 
-/// Writes what a head makes of a sequence, token by token that asks, and the transpose of its softmax.
+/// Writes what a head makes of sequences, token by token that asks, and the transposes of their softmax.
 #[inline(always)]
 fn forward<S: Simd>(
-    head: &Head,
-    packs: usize,
+    (head, packs, scale): (&Head, usize, f64),
     sides: &[S::F64],
     softmax: &mut Vec<S::F64>,
     turned: &mut Vec<S::F64>,
     made: &mut Vec<S::F64>,
 ) {
     let &Head { tokens: n, asking, columns, .. } = head;
-    let wide = 3 * packs;
-    let across = asking.div_ceil(LANES);
-    turn::<S>(&sides[(n - asking) * wide..n * wide], (wide, asking, columns), turned);
-    softmax.resize(n * across, Real::constant(0.0));
-    S::call(Product {
-        left: (S::numbers(&sides[packs..]), wide * LANES, 1),
-        right: (turned, across),
-        sizes: (n, columns, across),
-        out: (&mut *softmax, across),
-        is_new: true,
-    });
-    S::call(Softmax { scores: &mut *softmax, across, scale: (columns as f64).sqrt().recip() });
-    made.resize(asking * packs, Real::constant(0.0));
-    S::call(Product {
-        left: (S::numbers(softmax), 1, across * LANES),
-        right: (&sides[2 * packs..], wide),
-        sizes: (asking, n, packs),
-        out: (&mut *made, packs),
-        is_new: true,
-    });
+    let (wide, across, zero) = (3 * packs, asking.div_ceil(LANES), Real::constant(0.0));
+    let (count, each) = (sides.len() / (n * wide), n * across);
+    softmax.resize(count * each, zero);
+    for (sides, scores) in sides.chunks_exact(n * wide).zip(softmax.chunks_exact_mut(each)) {
+        turn::<S>(&sides[(n - asking) * wide..], (wide, asking, columns), turned);
+        S::call(Product {
+            left: (S::numbers(&sides[packs..]), wide * LANES, 1),
+            right: (turned, across),
+            sizes: (n, columns, across),
+            out: (scores, across),
+            is_new: true,
+        });
+    }
+    S::call(Softmax { scores: &mut *softmax, sizes: (each, across), scale });
+    made.resize(count * asking * packs, zero);
+    let all = sides.chunks_exact(n * wide).zip(softmax.chunks_exact(each));
+    for ((sides, softmax), made) in all.zip(made.chunks_exact_mut(asking * packs)) {
+        S::call(Product {
+            left: (S::numbers(softmax), 1, across * LANES),
+            right: (&sides[2 * packs..], wide),
+            sizes: (asking, n, packs),
+            out: (made, packs),
+            is_new: true,
+        });
+    }
 }
 
 /// Writes the transpose of some columns of a matrix, the rows of which are so many packs apart, the last pack filled up with zeros.
@@ -282,10 +293,11 @@ fn turn<S: Simd>(rows: &[S::F64], (apart, count, columns): (usize, usize, usize)
     }
 }
 
-/// Softmax over rows, pack by pack, of scores times a number.
+/// Softmax over rows, pack by pack, of scores times a number: of all sequences at once, as each is a long chain of operations.
 struct Softmax<'a, P> {
     scores: &'a mut [P],
-    across: usize,
+    /// Packs of a sequence, and of a row.
+    sizes: (usize, usize),
     scale: f64,
 }
 
@@ -294,20 +306,22 @@ impl<S: Simd, P: Pack> Routine<S> for Softmax<'_, P> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { scores, across, scale } = self;
-        for t in 0..across {
-            let mut largest = scores[t];
-            for at in (t..scores.len()).step_by(across) {
-                largest = scores[at].greater(largest);
-            }
-            let mut total = P::constant(0.0);
-            for at in (t..scores.len()).step_by(across) {
-                scores[at] = math::exp((scores[at] - largest) * P::constant(scale));
-                total = total + scores[at];
-            }
-            let inverse = P::constant(1.0) / total;
-            for at in (t..scores.len()).step_by(across) {
-                scores[at] = scores[at] * inverse;
+        let Self { scores, sizes: (each, across), scale } = self;
+        for scores in scores.chunks_exact_mut(each) {
+            for t in 0..across {
+                let mut largest = scores[t];
+                for at in (t..each).step_by(across) {
+                    largest = scores[at].greater(largest);
+                }
+                let mut total = P::constant(0.0);
+                for at in (t..each).step_by(across) {
+                    scores[at] = math::exp((scores[at] - largest) * P::constant(scale));
+                    total = total + scores[at];
+                }
+                let inverse = P::constant(1.0) / total;
+                for at in (t..each).step_by(across) {
+                    scores[at] = scores[at] * inverse;
+                }
             }
         }
     }
