@@ -16,8 +16,8 @@
 //! - [`run`]: the loop, threads, progress, results.
 //! - `python`: the glue to Python (feature `python`).
 //!
-//! `unsafe` has two reasons: [`simd`] calls instructions that were found on the machine, and [`potential::Foreign`], which
-//! `python` makes of an address, calls a function that the user vouches for.
+//! `unsafe` has two reasons: [`simd`] calls instructions that were found on the machine, and reads its packs as the numbers they
+//! are; and [`potential::Foreign`], which `python` makes of an address, calls a function that the user vouches for.
 
 pub mod dynamics;
 pub mod error;

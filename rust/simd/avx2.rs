@@ -21,6 +21,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn numbers(packs: &[Pair<F64>]) -> &[f64] {
+        // These packs are two registers of four, one after the other.
         x!(super::plain(packs))
     }
 }

@@ -20,6 +20,7 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn numbers(packs: &[F64]) -> &[f64] {
+        // These packs are registers of eight.
         x!(super::plain(packs))
     }
     #[inline(always)]

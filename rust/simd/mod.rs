@@ -1,8 +1,8 @@
 //! Packs of walkers and the instruction sets that carry them. `Level` is detected once, and its value is the proof.
 //!
 //! Reading order: `portable` (the meaning of every operation, on arrays; `aes` and `fused` are parts of it), then `avx2` and `avx512` (the
-//! same operations on registers). The `unsafe` code in this folder has one reason: calling an instruction that was found
-//! on this machine, by [`Level::detect`] or by `fused` itself.
+//! same operations on registers). The `unsafe` code in this folder has two reasons: calling an instruction that was found
+//! on this machine, by [`Level::detect`] or by `fused` itself, and reading packs as the numbers they are.
 
 mod aes;
 #[cfg(target_arch = "x86_64")]
