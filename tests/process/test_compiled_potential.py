@@ -115,7 +115,9 @@ def test_the_function_of_the_example_runs_under_every_scheme():
     exec(text.split("# Derive")[0], own)
     for scheme in ("mala", "euler-maruyama", "leimkuhler-matthews"):
         settings = SETTINGS | {"scheme": scheme, "step_size": 1e-3}
-        code, formula = (lib.sample(own["model"], potential=each, **settings).states for each in (own["four_wells"], None))
+        code, formula = (
+            lib.sample(own["model"], potential=each, **settings).states for each in (own["four_wells"], None)
+        )
         assert np.allclose(code, formula, rtol=0.0, atol=1e-12)
 
 

@@ -173,7 +173,9 @@ class TestTheFile:
             "try: write_report(Path(sys.argv[1]), title='', verdict='', good=None, head=(), parts=(), command='')\n"
             "except ArchiveError as error: print(error)\n"
         )
-        said = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, encoding="utf-8", check=True
+        )
         assert "cannot write the report" in said.stdout
         assert "make room" in said.stdout
         assert path.read_text(encoding="utf-8") == "before"
