@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from ..studies import Part, require_place, this_command, write_report
+from ..studies import Part, this_command
 from ..studies.experiments import FIGURES, Reproduction, explain, reproduce
-from .pace import paced
-from .status import INTERRUPTED, PASSED
+from .figures import chosen, make_figures
+from .status import PASSED
 
 __all__ = ["run"]
-
-ALL = "all"
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Make the figures that were asked for, and return the exit status."""
-    names = list(FIGURES) if parsed.figure == ALL else [parsed.figure]
+    names = chosen(parsed.figure, FIGURES)
     if parsed.explain:
         print("\n".join(map(explain, names)))
         return PASSED
-    # What cannot be written should be known before the training, not after.
-    parsed.out.mkdir(parents=True, exist_ok=True)
-    if parsed.report is not None:
-        require_place(parsed.report)
-    found: list[Reproduction] = []
-    interrupted = False
-    for name in paced(names, names, silent=parsed.no_progress):
-        try:
-            made = reproduce(
-                name,
-                seeds=parsed.seeds,
-                steps=parsed.steps,
-                variant=parsed.variant,
-                rng=parsed.seed,
-                quick=parsed.quick,
-                controls=not parsed.no_controls,
-                progress=False if parsed.no_progress else None,
-            )
-        except KeyboardInterrupt:
-            # The figures before are done, and stay.
-            if not found:
-                raise
-            interrupted = True
-            break
-        found.append(made)
-        files = made.write(parsed.out)
-        if not parsed.json:
-            print(f"{made}\n  written to {', '.join(str(path) for path in files)}", flush=True)
-        if made.interrupted:
-            interrupted = True
-            break
-    if parsed.report is not None:
-        write_report(
-            parsed.report,
-            title="langevin_ib: figures of arXiv 2601.06597, run again",
-            verdict=f"{len(found)} of {len(names)} figures{', interrupted' if interrupted else ''}",
-            good=None,
-            head=("what", "seeds", "iterations", "time"),
-            parts=[_part(made, parsed) for made in found],
-            command=this_command(),
-        )
-    if parsed.json:
-        print(json.dumps([made.summary() for made in found], indent=2, allow_nan=False))
-    elif parsed.report is not None:
-        print(f"report: {parsed.report}")
-    return INTERRUPTED if interrupted else PASSED
+    return make_figures(
+        parsed,
+        names,
+        lambda name: _made(name, parsed),
+        lambda made: _part(made, parsed),
+        title="langevin_ib: figures of arXiv 2601.06597, run again",
+        head=("what", "seeds", "iterations", "time"),
+    )
+
+
+def _made(name: str, parsed: argparse.Namespace) -> Reproduction:
+    return reproduce(
+        name,
+        seeds=parsed.seeds,
+        steps=parsed.steps,
+        variant=parsed.variant,
+        rng=parsed.seed,
+        quick=parsed.quick,
+        controls=not parsed.no_controls,
+        progress=False if parsed.no_progress else None,
+    )
 
 
 def _part(made: Reproduction, parsed: argparse.Namespace) -> Part:
