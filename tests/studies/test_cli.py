@@ -163,6 +163,9 @@ class TestArguments:
         assert "langevin-ib" in capsys.readouterr().out
 
 
+FIGURE = ["reproduce", "fig5", "--quick", "--steps", "200", "--json", "--no-progress", "--out"]
+
+
 class TestJson:
     @pytest.mark.usefixtures("short")
     def test_a_validation_is_one_document(self, tmp_path, capsys) -> None:
@@ -173,18 +176,7 @@ class TestJson:
 
     def test_a_reproduction_too_and_its_report(self, tmp_path, capsys) -> None:
         page = tmp_path / "page.html"
-        arguments = [
-            "reproduce",
-            "fig5",
-            "--quick",
-            "--steps",
-            "200",
-            "--json",
-            "--no-progress",
-            "--out",
-            str(tmp_path),
-        ]
-        assert main([*arguments, "--report", str(page)]) == 0
+        assert main([*FIGURE, str(tmp_path), "--report", str(page)]) == 0
         (said,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
         assert said["figure"] == "fig5"
         html = page.read_text(encoding="utf-8")
@@ -194,18 +186,7 @@ class TestJson:
     @pytest.mark.parametrize("controls", [True, False])
     def test_controls_may_be_left_out(self, tmp_path, capsys, controls) -> None:
         more = [] if controls else ["--no-controls"]
-        arguments = [
-            "reproduce",
-            "fig5",
-            "--quick",
-            "--steps",
-            "200",
-            "--json",
-            "--no-progress",
-            "--out",
-            str(tmp_path),
-        ]
-        assert main([*arguments, *more]) == 0
+        assert main([*FIGURE, str(tmp_path), *more]) == 0
         (said,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
         assert any("temperature" in what["what"] for what in said["measured"]) == controls
 

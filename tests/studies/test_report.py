@@ -16,6 +16,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from langevin_ib.__main__ import main
+from langevin_ib.commands import design
 from langevin_ib.commands import reproduce as command
 from langevin_ib.errors import ArchiveError
 from langevin_ib.studies import validation
@@ -148,6 +149,21 @@ class TestThePage:
         monkeypatch.setattr(command, "reproduce", pressed)
         path = tmp_path / "page.html"
         asked = ["reproduce", "all", "--quick", "--steps", "200", "--no-progress", "--out", str(tmp_path)]
+        assert main([*asked, "--report", str(path)]) == 130
+        assert "1 of 2 figures, interrupted" in " ".join(Words(path.read_text(encoding="utf-8")).words)
+
+    def test_so_has_that_of_inverse_design(self, tmp_path, monkeypatch) -> None:
+        real = design.evidence
+
+        def pressed(name, **options):
+            if name == "tv":
+                raise KeyboardInterrupt
+            return real(name, **options)
+
+        monkeypatch.setattr(design, "EXHIBITS", ("groups", "tv"))
+        monkeypatch.setattr(design, "evidence", pressed)
+        path = tmp_path / "page.html"
+        asked = ["design", "all", "--quick", "--no-progress", "--out", str(tmp_path)]
         assert main([*asked, "--report", str(path)]) == 130
         assert "1 of 2 figures, interrupted" in " ".join(Words(path.read_text(encoding="utf-8")).words)
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import checked_int, checked_rng, shown
+from ...checks import checked_int, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
-from ..experiments import Array, Made, Measured
+from ..experiments import Array, Made, Measured, checked_folder, root_of
 from .completion import LowRank
 from .exhibit import Exhibit, Views
 from .groups import Groups
@@ -175,15 +175,11 @@ def evidence(
     if not isinstance(figure, str) or figure not in EXHIBITS:
         raise InvalidArgumentError(f"figure={shown(figure)} cannot be made; those that can are {', '.join(EXHIBITS)}")
     exhibit, count = EXHIBITS[figure], checked_int("seeds", seeds, minimum=1, maximum=100_000)
-    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
-    if not (out is None or isinstance(out, (str, Path))):
-        raise InvalidArgumentError(f"out must be a path of a folder, got {shown(out)}")
-    if out is not None:
-        # A folder that cannot be written to should be known before the work, not after.
-        Path(out).mkdir(parents=True, exist_ok=True)
+    root = root_of(rng)
+    folder = checked_folder(out)
     away = {arm: module for arm, module in exhibit.peers.items() if find_spec(module) is None}
     arms = [arm for arm in exhibit.arms if arm not in away]
-    root, before = int(low) | int(high) << 64, time.perf_counter()
+    before = time.perf_counter()
     count, is_quick = min(count, QUICK_SEEDS) if quick else count, bool(quick)
     done: list[dict[str, Views]] = []
     interrupted = False
@@ -214,6 +210,6 @@ def evidence(
         interrupted=interrupted,
         seconds=time.perf_counter() - before,
     )
-    if out is not None:
-        made.write(Path(out))
+    if folder is not None:
+        made.write(folder)
     return made

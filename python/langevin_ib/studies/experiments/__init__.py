@@ -3,7 +3,7 @@
 from .arms import Array
 from .bands import band, drawing
 from .experiment import CODE, TEXT, Measured
-from .made import Made
+from .made import Made, checked_folder, root_of
 from .piecewise import SIGNAL
 from .pursuit import basis_pursuit
 from .reproduce import FIGURES, explain, reproduce
@@ -20,7 +20,9 @@ __all__ = [
     "Reproduction",
     "band",
     "basis_pursuit",
+    "checked_folder",
     "drawing",
     "explain",
     "reproduce",
+    "root_of",
 ]

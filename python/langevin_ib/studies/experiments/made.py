@@ -14,13 +14,39 @@ import numpy as np
 import scipy
 import sympy
 
+from ...checks import checked_rng, shown
+from ...errors import InvalidArgumentError
 from .arms import Array
 from .experiment import Measured
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Made"]
+__all__ = ["Made", "checked_folder", "root_of"]
+
+
+def root_of(rng: Any) -> int:
+    """Return the 128 bits from which all random numbers of a study come; `rng` is what `default_rng` takes."""
+    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
+    return int(low) | int(high) << 64
+
+
+def checked_folder(out: Any) -> Path | None:
+    """Return the folder for the files of a study, made if need be; None if none is wanted.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no path.
+    OSError
+        If it cannot be made: that should be known before the work, not after.
+    """
+    if out is None:
+        return None
+    if not isinstance(out, (str, Path)):
+        raise InvalidArgumentError(f"out must be a path of a folder, got {shown(out)}")
+    Path(out).mkdir(parents=True, exist_ok=True)
+    return Path(out)
 
 
 class Made(ABC):

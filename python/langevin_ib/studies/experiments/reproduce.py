@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import checked_int, checked_kind, checked_rng, one_of, real_array, shown
+from ...checks import checked_int, checked_kind, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
 from .arms import Array
 from .attention import Attention
 from .completion import Completion
 from .experiment import CODE, TEXT, Experiment, Plan
+from .made import checked_folder, root_of
 from .piecewise import Piecewise
 from .relu_layer import ReluLayer
 from .reproduction import Reproduction
@@ -99,20 +100,16 @@ def reproduce(
     length = length if steps is None else checked_int("steps", steps, minimum=1, maximum=10**9)
     plan = Plan(length, length / experiment.steps, one_of("variant", variant, (CODE, TEXT)))
     count = checked_int("seeds", seeds, minimum=1, maximum=100_000)
-    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
+    root = root_of(rng)
     task = Task(
         experiment=experiment,
         plan=plan,
-        root=int(low) | int(high) << 64,
+        root=root,
         seeds=min(count, QUICK_SEEDS) if quick else count,
         data=_checked_data(experiment, plan, data),
         only=None if checked_kind("controls", controls, bool) else frozenset(experiment.published),
     )
-    if not (out is None or isinstance(out, (str, Path))):
-        raise InvalidArgumentError(f"out must be a path of a folder, got {shown(out)}")
-    if out is not None:
-        # A folder that cannot be written to should be known before the training, not after.
-        Path(out).mkdir(parents=True, exist_ok=True)
+    folder = checked_folder(out)
     trained, interrupted, before = Trained(), False, time.perf_counter()
     with Reporter(progress, task.iterations) as reporter:
         try:
@@ -133,8 +130,8 @@ def reproduce(
         seconds=time.perf_counter() - before,
         iterations=len(trained.seeds) * sum(steps[-1] for steps in trained.steps.values()),
     )
-    if out is not None:
-        made.write(Path(out))
+    if folder is not None:
+        made.write(folder)
     return made
 
 
