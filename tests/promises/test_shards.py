@@ -148,7 +148,9 @@ class TestPools:
                     while not pool._broken:  # by then the other worker may have made the rest
                         time.sleep(0.01)
 
-            with pytest.warns(RuntimeWarning, match="a worker of the pool was lost; steps from 128 on are made again"):
+            with pytest.warns(
+                RuntimeWarning, match="a worker of the pool was lost: of the . shards of the steps from 128"
+            ):
                 run = sampled(executor=pool, progress=kill, checkpoint=tmp_path / "run.npz", checkpoint_every=64)
         assert_same(run, sampled())
         assert {child.pid for child in multiprocessing.active_children()} <= children
@@ -169,6 +171,64 @@ class TestPools:
         assert "repeat the call" in caught.value.__notes__[0]
         assert lib.load(path).steps >= 100
         assert_same(sampled(checkpoint=path, executor=Inline()), sampled())
+
+
+class Breaking(Inline):
+    """A pool that breaks at the nth shard it is given: nothing comes of that one, nor of what is given to it later."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.last = last
+
+    def submit(self, function, /, *arguments, **options) -> Future:
+        if len(self.tasks) < self.last:
+            return super().submit(function, *arguments, **options)
+        future: Future = Future()
+        future.set_exception(BrokenExecutor("a worker died"))
+        return future
+
+
+class Farm(Shards):
+    """Pools that break one after another, as told."""
+
+    @classmethod
+    def of(cls, breaks: list[int], **options) -> Farm:
+        pools = [Breaking(last) for last in breaks]
+        farm = cls(pools[0], **options)
+        farm.pools, farm.left = pools, iter(pools[1:])  # type: ignore[attr-defined]
+        return farm
+
+    def _renewed(self) -> bool:
+        self.executor = next(self.left)  # type: ignore[attr-defined]
+        return True
+
+
+class TestLosses:
+    """What was finished before a pool broke is kept, and the rest is made by another."""
+
+    def made(self, monkeypatch, breaks: list[int]) -> tuple[lib.Run, Farm]:
+        farm = Farm.of(breaks, number=10)
+        with monkeypatch.context() as patch:
+            patch.setattr("langevin_ib.sampling.sampling.Shards.checked", lambda *_: farm)
+            return sampled(executor=Inline()), farm
+
+    @pytest.mark.parametrize("breaks", [[4, 99], [0, 1, 2, 3, 99], [9, 0, 99], [1] * 10, [0, 0, 5, 0, 5]])
+    @pytest.mark.filterwarnings("ignore:a worker of the pool was lost:RuntimeWarning")
+    def test_no_shard_is_made_twice(self, monkeypatch, breaks) -> None:
+        run, farm = self.made(monkeypatch, breaks)
+        assert_same(run, sampled())
+        done = [task.settings.walkers for pool in farm.pools for (task,) in pool.tasks]
+        assert sorted(done) == cut((0, 500), 10)
+
+    def test_the_warning_says_how_much(self, monkeypatch) -> None:
+        with pytest.warns(RuntimeWarning, match="of the 10 shards of the steps from 0 on another pool makes 6"):
+            self.made(monkeypatch, [4, 99])
+
+    @pytest.mark.filterwarnings("ignore:a worker of the pool was lost:RuntimeWarning")
+    @pytest.mark.parametrize("breaks", [[0, 0, 0], [3, 0, 0, 99], [9, 0, 0]])
+    def test_three_pools_that_make_nothing_are_the_end(self, monkeypatch, breaks) -> None:
+        with pytest.raises(BrokenExecutor):
+            self.made(monkeypatch, breaks)
 
 
 RUNAWAY = {"temperature": 0.1, "step_size": 2.5, "steps": 5000, "walkers": 640, "rng": 1, "progress": False}

@@ -34,10 +34,13 @@ LEAST_WALKERS = 64
 MAX_SHARDS = 1_000_000
 
 LIVES = 3
-"""A stretch of a run that has cost so many pools a worker is not tried again."""
+"""So many workers lost one after another, and no shard finished between, are the end."""
 
-Share: TypeAlias = tuple[tuple[int, int], Progressed]
-"""The numbers of a shard's walkers (the first, the one after the last), and where these stand."""
+Walkers: TypeAlias = tuple[int, int]
+"""The numbers of a shard's walkers: the first, and the one after the last."""
+
+Share: TypeAlias = tuple[Walkers, Progressed]
+"""A shard, and where its walkers stand."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Shards:
         """Make the steps from ``before.steps`` up to `steps`, as `loop.advance` does; return where the run is then.
 
         All or none of them: `before` stays as it is, and if anything is raised, what is pending is cancelled. If a
-        worker of a process pool dies, a `RuntimeWarning` says so, and they are made again by another pool.
+        worker of a process pool dies, a `RuntimeWarning` says so, and another pool makes the shards that are missing.
 
         Raises
         ------
@@ -141,20 +144,40 @@ class Shards:
         InvalidArgumentError
             If the executor has been shut down, or a worker cannot do as asked.
         BrokenExecutor
-            If a worker was lost, and the executor can not be replaced, or it happens again and again.
+            If a worker was lost, and the executor can not be replaced, or again and again.
         """
-        for life in range(1, LIVES + 1):
+        tasks = {}
+        for walkers in cut(settings.walkers, self._number(settings.count)):
+            rows = _rows(walkers, settings)
+            sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if spec.goes_on)
+            shard = replace(settings, walkers=walkers)
+            acceptance = None if before.acceptance is None else before.acceptance.of(rows)
+            states = before.states[rows]
+            tasks[walkers] = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
+        return merge(before, settings, steps, self._shares(tasks))
+
+    def _shares(self, tasks: dict[Walkers, Task]) -> Iterator[Share]:
+        """Yield each shard once, as they are finished, whatever becomes of the pools that make them."""
+        left, lost = dict(tasks), 0
+        while left:
             try:
-                return self._advanced(process, settings, machine, before, steps)
+                for walkers, part in self._made(left):
+                    yield walkers, part
+                    del left[walkers], part
+                    lost = 0
             except BrokenExecutor as error:
-                if life == LIVES or not self._renewed():
+                lost += 1
+                if lost == LIVES or not self._renewed():
                     error.add_note(
                         "a worker was lost; a checkpoint has what came before: repeat the call with another executor"
                     )
                     raise
-                text = f"a worker of the pool was lost; steps from {before.steps} on are made again by another pool"
+                made = next(iter(tasks.values())).made
+                text = (
+                    f"a worker of the pool was lost: of the {len(tasks)} shards of the steps from {made} on another "
+                    f"pool makes {len(left)}"
+                )
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
-        raise AssertionError  # the last life has returned or raised
 
     def _renewed(self) -> bool:
         """Put a pool in the place of one that is broken; return whether it is of a kind that is known."""
@@ -170,20 +193,13 @@ class Shards:
         )
         return True
 
-    def _advanced(
-        self, process: Process, settings: Settings, machine: Machine, before: Progressed, steps: int
-    ) -> Progressed:
-        futures: dict[Future[Progressed], tuple[int, int]] = {}
+    def _made(self, tasks: dict[Walkers, Task]) -> Iterator[Share]:
+        """Have tasks done by the executor, and yield what comes of them."""
+        futures: dict[Future[Progressed], Walkers] = {}
         try:
-            for walkers in cut(settings.walkers, self._number(settings.count)):
-                rows = _rows(walkers, settings)
-                sums = tuple(kept[rows] for kept, spec in _observed(before, settings) if spec.goes_on)
-                shard = replace(settings, walkers=walkers)
-                acceptance = None if before.acceptance is None else before.acceptance.of(rows)
-                states = before.states[rows]
-                task = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
+            for walkers, task in tasks.items():
                 futures[self._submitted(task)] = walkers
-            return merge(before, settings, steps, _finished(futures))
+            yield from _finished(futures)
         finally:
             # Whatever went wrong, nobody waits for the rest.
             for future in futures:
@@ -217,7 +233,7 @@ class Shards:
             ) from error
 
 
-def cut(walkers: tuple[int, int], number: int) -> list[tuple[int, int]]:
+def cut(walkers: Walkers, number: int) -> list[Walkers]:
     """Return consecutive ranges of walkers that together are the given one, of about equal size.
 
     Parameters
@@ -304,7 +320,7 @@ def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Sh
     return Progressed(states, tuple(kept), steps, acceptance, absorbed)
 
 
-def _rows(walkers: tuple[int, int], settings: Settings) -> slice:
+def _rows(walkers: Walkers, settings: Settings) -> slice:
     """Return which rows of the whole run are those of a shard."""
     return slice(walkers[0] - settings.walkers[0], walkers[1] - settings.walkers[0])
 
@@ -313,18 +329,26 @@ def _observed(progressed: Progressed, settings: Settings) -> Iterator[tuple[Kept
     return zip(progressed.kept, (spec for _, spec in settings.observe), strict=True)
 
 
-def _finished(futures: dict[Future[Progressed], tuple[int, int]]) -> Iterator[Share]:
-    """Yield the shards as they are finished; if walkers diverged, wait for all, and raise what happened first."""
-    divergences = []
+def _finished(futures: dict[Future[Progressed], Walkers]) -> Iterator[Share]:
+    """Yield the shards as they are finished; if some failed, wait for all, and raise what happened first.
+
+    A pool that broke comes before all else: what it leaves is not known.
+    """
+    divergences: list[DivergenceError] = []
+    broken: BrokenExecutor | None = None
     for future in as_completed(list(futures)):
         walkers = futures.pop(future)
         try:
             part = future.result()
         except DivergenceError as error:
             divergences.append(error)
+        except BrokenExecutor as error:
+            broken = error
         else:
             yield walkers, part
             del part
         del future
+    if broken is not None:
+        raise broken
     if divergences:
         raise min(divergences, key=lambda error: (error.step, error.walker))
