@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from langevin_ib.sampling.loop.engine import Progressed
 from langevin_ib.sampling.loop.settings import Settings
-from langevin_ib.sampling.shards import Share, merge
+from langevin_ib.sampling.shards import Share, gather
 
 WALKERS = 64
 """Of one shard."""
@@ -36,7 +36,7 @@ def test_merge(shards: int, benchmark: Any) -> None:
     benchmark.group = f"merging shards of {WALKERS} walkers: a histogram of 200 bins, four moments"
     whole = settings(shards)
     before = Progressed.start(np.zeros((whole.count, 2)), whole)
-    merged = benchmark(lambda: merge(before, whole, 1000, parts(shards, np.random.default_rng(1))))
+    merged = benchmark(lambda: gather(before, whole, 1000, parts(shards, np.random.default_rng(1))))
     (_, one), *_ = parts(1, np.random.default_rng(1))
     np.testing.assert_array_equal(merged.kept[0], shards * one.kept[0])
     np.testing.assert_array_equal(merged.kept[1], np.tile(one.kept[1], (shards, 1)))

@@ -19,7 +19,7 @@ from .laws import (
 from .model import Fresh, Linear, Model, Scaling, Translation, parameters, singular_values
 from .observe import Histogram, HistogramResult, Moments, MomentsResult, States, StatesResult, Trace, TraceResult
 from .process import SGD, Ambient, Constrained, GaugeFixed, GivenBatches, SoftSlice
-from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, sample
+from .sampling import Diagnostics, Run, SamplingInterrupted, StuckWalkers, load, merge, sample
 from .studies.evidence import Evidence, evidence
 from .studies.experiments import Reproduction, reproduce
 from .studies.scan import scan
@@ -70,6 +70,7 @@ __all__ = [
     "implicit_bias",
     "levels",
     "load",
+    "merge",
     "models",
     "noise_equilibrium",
     "parameters",

@@ -27,7 +27,7 @@ from children import answers_of, hear_ctrl_c, press_ctrl_c
 from langevin_ib.errors import DivergenceError, InvalidArgumentError, InvarianceError
 from langevin_ib.sampling import segments
 from langevin_ib.sampling.loop.engine import Progressed
-from langevin_ib.sampling.shards import Shards, cut, merge
+from langevin_ib.sampling.shards import Shards, cut, gather
 
 MODEL = lib.models.scalar_product()
 OBSERVERS = (lib.Histogram(bins=37, range=(-1.0, 1.5), every=3), lib.Moments(every=2, order=3), lib.Trace(every=13))
@@ -344,7 +344,7 @@ def test_merging_ten_thousand_shards_takes_the_memory_of_the_result() -> None:
             yield (first, first + 32), Progressed(run.states[first : first + 32], (counts, *kept), 31)
 
     tracemalloc.start()
-    merged = merge(before, settings, 31, parts())
+    merged = gather(before, settings, 31, parts())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (merged.kept[0] == 10_000).all()

@@ -1,6 +1,7 @@
 """The run of a process: sampled here or by workers, stopped, kept, and gone on with."""
 
 from .diagnostics import Diagnostics
+from .merging import merge
 from .run import Run, load
 from .sampling import SamplingInterrupted, sample
 from .stuck import StuckWalkers
@@ -11,5 +12,6 @@ __all__ = [
     "SamplingInterrupted",
     "StuckWalkers",
     "load",
+    "merge",
     "sample",
 ]

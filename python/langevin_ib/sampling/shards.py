@@ -20,7 +20,7 @@ from ..process import Process
 from .loop import Acceptance, Machine, Progressed, Settings, advance
 from .orphans import end_with_parent
 
-__all__ = ["Shards", "Share", "Task", "advance_shard", "cut", "merge"]
+__all__ = ["Shards", "Share", "Task", "advance_shard", "cut", "gather"]
 
 ALIGNMENT = 32
 """Shards begin at multiples of this, as the core's packs do: nobody moves a walker that is not its own."""
@@ -154,7 +154,7 @@ class Shards:
             acceptance = None if before.acceptance is None else before.acceptance.of(rows)
             states = before.states[rows]
             tasks[walkers] = Task(process, shard, machine, states, sums, acceptance, before.steps, steps, os.getpid())
-        return merge(before, settings, steps, self._shares(tasks))
+        return gather(before, settings, steps, self._shares(tasks))
 
     def _shares(self, tasks: dict[Walkers, Task]) -> Iterator[Share]:
         """Yield each shard once, as they are finished, whatever becomes of the pools that make them."""
@@ -284,7 +284,7 @@ def advance_shard(task: Task) -> Progressed:
     return progressed
 
 
-def merge(before: Progressed, settings: Settings, steps: int, parts: Iterable[Share]) -> Progressed:
+def gather(before: Progressed, settings: Settings, steps: int, parts: Iterable[Share]) -> Progressed:
     """Put the shards of a stretch of a run together: counts add up, and every walker's row goes to its place.
 
     Takes the parts as they come, in any order, and keeps none of them: memory is that of the result.

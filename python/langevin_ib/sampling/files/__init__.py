@@ -3,6 +3,7 @@
 from .archive import PathLike
 from .checkpoint import Checkpoint
 from .description import describe
+from .differences import differences
 from .snapshot import DRAWN, Snapshot, read_snapshot, write_snapshot
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "PathLike",
     "Snapshot",
     "describe",
+    "differences",
     "read_snapshot",
     "write_snapshot",
 ]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...checks import checked_int, shown
 from ...errors import ArchiveError, InvalidArgumentError
-from ...model import Model
 from ..loop import MAX_STEPS
 from . import archive
 from .archive import checked_path
-from .description import content_hash
+from .differences import differences
 from .snapshot import Fields, Snapshot, fingerprint, read_snapshot, write_snapshot
 
 __all__ = ["Checkpoint"]
@@ -89,10 +87,10 @@ class Checkpoint:
         if self.found is None:
             return snapshot
         there = Snapshot(**self.found)
-        differences = list(_differences(there, snapshot))
-        if differences:
+        found = list(differences(there, snapshot))
+        if found:
             raise ArchiveError(
-                f"{self.path} holds another run: there, {'; '.join(differences)}. Give another path, or remove the file"
+                f"{self.path} holds another run: there, {'; '.join(found)}. Give another path, or remove the file"
             )
         made, steps = there.progressed.steps, snapshot.settings.steps
         if made > steps:
@@ -131,35 +129,3 @@ class Checkpoint:
             raise
         self.is_whole = True
         self._written = time.monotonic()
-
-
-def _differences(there: Snapshot, here: Snapshot) -> Iterator[str]:
-    if there.process.model != here.process.model:
-        yield from _between("the model's ", _parts(there.model), _parts(here.model))
-    for name in ("dynamics", "temperature"):
-        yield from _between("", {name: getattr(there.process, name)}, {name: getattr(here.process, name)})
-    yield from _between("", _decisive(there), _decisive(here))
-    if there.origin != here.origin:
-        yield "the walkers started elsewhere (initial)"
-
-
-def _between(whose: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in there.items():
-        if value != here[name]:
-            yield f"{whose}{name} is {shown(value)} and not {shown(here[name])}"
-
-
-def _parts(model: Model) -> dict[str, Any]:
-    values = {field.name: getattr(model, field.name) for field in fields(model)}
-    values["data"] = {name: content_hash(array) for name, array in model.data.items()}
-    # The order of constraints is part of what they are.
-    values["slice"] = None if model.slice is None else tuple(model.slice.items())
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
-
-
-def _decisive(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the settings that decide the numbers of each step; how many steps there are does not."""
-    values = {field.name: getattr(snapshot.settings, field.name) for field in fields(snapshot.settings)}
-    del values["steps"]
-    values["rng (the key of the noise)"] = hex(values.pop("key"))
-    return values
