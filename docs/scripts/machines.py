@@ -1,0 +1,120 @@
+"""Draws docs/images/machines.png: how long 10^12 walker-steps take on many cores, and what workers' deaths cost.
+
+    python docs/scripts/machines.py [--quick]
+
+What a step, a shard and a death cost is measured here, with two workers; that the simulation makes something of it is
+seen by killing real workers. Needs dask.distributed, and takes about three minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from farm.measurement import (
+    cluster,
+    costs_of_parts,
+    costs_of_shards,
+    pool,
+    sampled,
+    seconds_a_step,
+    timed_with_deaths,
+)
+from farm.simulation import Costs, Deaths, by_parts, by_shards
+from matplotlib.figure import Figure
+
+PICTURE = Path(__file__).parents[1] / "images" / "machines.png"
+WALKER_STEPS, WALKERS = 1e12, 1_000_000
+CORES = 2 ** np.arange(1, 13)
+HOURS = np.logspace(-2, 2, 13)
+LONG, CREW = 1e15, 256
+"""For deaths: a job of hours, on so many cores."""
+
+SEEDS = 8
+RESTART = {"a process pool": 0.5, "a dask cluster": 2.0, "jobs of a queue": 30.0}
+"""From a death to a worker in its place, seconds: a pool, a nanny of dask, and what a queue may take."""
+
+
+def main() -> None:
+    """Measure, check, simulate and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="shorter, and no picture")
+    quick = parser.parse_args().quick
+    step = seconds_a_step(steps=2_000 if quick else 20_000)
+    print(f"a walker-step: {1e9 * step:.2f} ns")
+    plain = costs_of_parts(Costs(step, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    print(f"a job: begins in {plain.begin:.2f} s, writes in {plain.write:.4f} s, is merged in {plain.merge:.4f} s")
+    costs = {"jobs of a queue": replace(plain, restart=RESTART["jobs of a queue"])}
+    for name, opened in (("a process pool", pool), ("a dask cluster", cluster)):
+        with opened() as crew:
+            costs[name] = replace(costs_of_shards(crew.executor, plain), restart=RESTART[name])
+            one = costs[name]
+            print(f"{name}: a shard is sent in {1e3 * one.send:.2f} ms, received in {1e3 * one.receive:.2f} ms")
+            check(name, one, crew, seconds=5.0 if quick else 30.0)
+    if not quick:
+        draw(costs)
+
+
+def check(name: str, costs: Costs, crew: object, *, seconds: float) -> None:
+    """Kill workers of a real run, and print how long it took beside what the simulation says."""
+    walkers = 20_000
+    steps = round(2 * seconds / (walkers * costs.step))
+    whole = sampled(walkers=walkers, steps=steps)
+    # Of two cores that others use, too, a worker may have less than one.
+    costs = replace(costs, step=2 * whole.seconds / (walkers * steps))
+    for at in ((), (0.3 * seconds, 0.7 * seconds)):
+        taken, run = timed_with_deaths(crew, walkers=walkers, steps=steps, at=at)
+        assert (run.states == whole.states).all()
+        deaths = Deaths(np.inf, np.random.default_rng(0), at)
+        simulated, died = by_shards(walkers * steps, 2, costs, deaths, walkers=walkers, is_pool="pool" in name)
+        print(f"  {len(at)} workers killed ({died}): {taken:.1f} s, simulated {simulated:.1f} s; the same bits")
+
+
+def draw(costs: dict[str, Costs]) -> None:
+    """Draw both panels."""
+    drawing = Figure(figsize=(9.0, 4.0), layout="constrained")
+    left, right = drawing.subplots(1, 2)
+    ideal = WALKER_STEPS * costs["a process pool"].step / CORES
+    left.loglog(CORES, ideal, color="0.6", linestyle=":", label="nothing but steps")
+    for color, name in enumerate(costs):
+        # A pool is one machine.
+        cores = CORES[CORES <= 128] if "pool" in name else CORES
+        seconds = [simulated(name, costs[name], WALKER_STEPS, int(n)) for n in cores]
+        left.loglog(cores, seconds, "o-", markersize=3, color=f"C{color}", label=name)
+        print(name, [f"{n}: {s:.1f} s" for n, s in zip(cores, seconds, strict=True)])
+        crew = 64 if "pool" in name else CREW
+        alone = LONG * costs[name].step / crew
+        lost = [
+            np.median([simulated(name, costs[name], LONG, crew, mean=3600 * h, seed=s) for s in range(SEEDS)]) / alone
+            - 1
+            for h in HOURS
+        ]
+        right.loglog(HOURS, 100 * np.array(lost), "o-", markersize=3, color=f"C{color}", label=f"{name}, {crew} cores")
+        print(name, [f"{h:.3g} h: {100 * part:.1f} %" for h, part in zip(HOURS, lost, strict=True)])
+    left.set_xlabel("cores")
+    left.set_ylabel("wall time (s)")
+    left.set_title("10¹² walker-steps, nobody dies", fontsize="medium")
+    right.set_xlabel("mean time between two deaths of a worker (h)")
+    right.set_ylabel("time beyond that of the steps alone (%)")
+    right.set_title("10¹⁵ walker-steps", fontsize="medium")
+    for ax in (left, right):
+        ax.legend(fontsize="small")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.2)
+    drawing.savefig(PICTURE, dpi=150)
+
+
+def simulated(
+    name: str, costs: Costs, walker_steps: float, cores: int, *, mean: float = np.inf, seed: int = 0
+) -> float:
+    """Return how long a run takes in one of the three ways."""
+    deaths = Deaths(mean, np.random.default_rng(seed))
+    if name == "jobs of a queue":
+        return by_parts(walker_steps, cores, costs, deaths)[0]
+    return by_shards(walker_steps, cores, costs, deaths, walkers=WALKERS, is_pool="pool" in name)[0]
+
+
+if __name__ == "__main__":
+    main()
