@@ -25,6 +25,12 @@ S = TypeVar("S", bound=Snapshot)
 SECONDS = 5.0
 """About how long a segment lasts where nothing else decides: what Ctrl-C may cost if shards are far away."""
 
+WORTH = 10.0
+"""A segment lasts so many times as long as handing shards out and gathering them takes."""
+
+SHORT = 4
+"""The second segment is so many times as short as it might be."""
+
 FIRST = 10**8
 """Walker-steps of the first such segment."""
 
@@ -34,7 +40,9 @@ class SamplingInterrupted(UserWarning):
 
 
 class Pace:
-    """Finds how many steps take about `SECONDS`.
+    """Finds how many steps take about `SECONDS`, or longer where so much of that would go into gathering shards.
+
+    The second segment is a short one, so that the third tells what a segment takes before its first step.
 
     Parameters
     ----------
@@ -44,11 +52,28 @@ class Pace:
 
     def __init__(self, walkers: int) -> None:
         self.steps = max(FIRST // walkers, 1)
+        self._is_first = True
+        self._known: list[tuple[int, float]] = []
 
     def learn(self, made: int, seconds: float) -> None:
         """Take into account that `made` steps took so many seconds."""
-        fitting = int(made * SECONDS / max(seconds, 1e-9))
-        self.steps = min(max(fitting, self.steps // 10, 1), 10 * self.steps)
+        if self._is_first:
+            # Processes were opened in it, so it is no measure of those that follow.
+            self._is_first = False
+            self.steps = min(max(int(made * SECONDS / SHORT / max(seconds, 1e-9)), 1), 10 * self.steps)
+            return
+        known = [*self._known, (made, seconds)]
+        self._known = [min(known), max(known)]
+        fixed = min(self._fixed(), 0.99 * seconds)
+        wanted = max(SECONDS, WORTH * fixed)
+        fitting = int(made * (wanted - fixed) / max(seconds - fixed, 1e-9))
+        least = SHORT * made if len(known) == 1 else self.steps // 10
+        self.steps = min(max(fitting, least, 1), 10 * self.steps)
+
+    def _fixed(self) -> float:
+        """Return what a segment takes before its first step, by a line through the shortest and the longest."""
+        (few, short), (many, long) = self._known
+        return max((short * many - long * few) / (many - few), 0.0) if many >= 2 * few else 0.0
 
 
 def proceed(snapshot: S, *, progress: Progress, checkpoint: Checkpoint | None, shards: Shards | None) -> S:
