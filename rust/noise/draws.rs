@@ -1,7 +1,8 @@
 //! One step's normals for a block of walkers, unit by unit. The random words of each unit are encrypted one unit ahead.
 
-use super::{Address, BoxMuller, Noise, Precision, Stream};
-use crate::simd::{Counters, Element, Routine, Simd};
+use super::{Address, BoxMuller, Noise, Precision, Stream, normal};
+use crate::real::Real;
+use crate::simd::{Counters, Element, Pack, Pair, Routine, Simd};
 
 /// Where a step's normals come from.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub struct Draws<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
     substep: u64,
     pair: usize,
     /// Words for the unit, finer step and pair of coordinates above.
-    words: Q::Words<S>,
+    words: Words<Q::Drawn<S>>,
 }
 
 impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
@@ -37,7 +38,7 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
     #[must_use]
     pub fn new(source: Source<'a>, walkers: &'a [Counters], dim: usize) -> Self {
         let address = Address { stream: source.stream, step: source.step * source.substeps, pair: 0 };
-        let words = Q::words(source.noise, &walkers[..2], address);
+        let words = two_words::<Q::Drawn<S>>(source.noise, &walkers[..2], address);
         Self { source, walkers, dim, unit: 0, substep: 0, pair: 0, words }
     }
 
@@ -59,7 +60,14 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
         for pair in 0..self.dim.div_ceil(2) {
             let words = self.words;
             self.turn();
-            Q::normals::<S>(words, 2 * pair, self.dim, out, add);
+            let (first, second) = normal::pair::<Pair<Q::Drawn<S>>>(words.0, words.1);
+            let (left, right) = out.split_at_mut(Q::SERVES * self.dim);
+            Q::put::<S>(first.0, 2 * pair, self.dim, left, add);
+            Q::put::<S>(first.1, 2 * pair, self.dim, right, add);
+            if 2 * pair + 1 < self.dim {
+                Q::put::<S>(second.0, 2 * pair + 1, self.dim, left, add);
+                Q::put::<S>(second.1, 2 * pair + 1, self.dim, right, add);
+            }
         }
     }
 
@@ -77,8 +85,17 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
         }
         let Source { noise, stream, step, substeps } = self.source;
         let address = Address { stream, step: step * substeps + self.substep, pair: self.pair };
-        self.words = Q::words(noise, &self.walkers[2 * self.unit..2 * self.unit + 2], address);
+        self.words = two_words::<Q::Drawn<S>>(noise, &self.walkers[2 * self.unit..2 * self.unit + 2], address);
     }
+}
+
+/// First and second words of two packs of `P`.
+type Words<P> = (Pair<<P as Real>::Bits>, Pair<<P as Real>::Bits>);
+
+#[inline(always)]
+fn two_words<P: Pack>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<P> {
+    let (first, second) = (noise.words::<P>(&walkers[0], address), noise.words::<P>(&walkers[1], address));
+    (Pair(first.0, second.0), Pair(first.1, second.1))
 }
 
 /// The next unit's normals: most of what a kernel consists of.
@@ -106,7 +123,7 @@ impl<S: Simd, T: Element + BoxMuller, Q: Precision<T>> Routine<S> for Next<'_, '
 /// Divides sums of `substeps` normals by their standard deviation.
 #[inline(always)]
 fn normalise<S: Simd, T: Element>(sums: &mut [T::Pack<S>], substeps: u64) {
-    let scale = crate::real::Real::constant((substeps as f64).sqrt().recip());
+    let scale = Real::constant((substeps as f64).sqrt().recip());
     for sum in sums {
         *sum = *sum * scale;
     }

@@ -16,10 +16,10 @@ mod draws;
 pub mod normal;
 
 pub use draws::{Draws, Source};
-pub use normal::BoxMuller;
+pub use normal::{BoxMuller, Halfway};
 
 use crate::real::{Bits, Real};
-use crate::simd::{Counters, Element, Pack, Pair, Simd, Widen};
+use crate::simd::{Counters, Element, Pack, Simd, Widen};
 
 /// AES rounds; the smallest number that its authors found to pass BigCrush.
 pub const ROUNDS: usize = 5;
@@ -100,7 +100,14 @@ impl Noise {
     #[inline(always)]
     #[must_use]
     pub fn words<P: Pack>(&self, walkers: &Counters, address: Address) -> (P::Bits, P::Bits) {
-        P::encrypt(walkers, address.tweak(P::LANES == 16), &self.keys)
+        self.encrypt::<P>(walkers, &address.tweak::<P>())
+    }
+
+    /// The same at the address that makes this tweak.
+    #[inline(always)]
+    #[must_use]
+    pub fn encrypt<P: Pack>(&self, walkers: &Counters, tweak: &u128) -> (P::Bits, P::Bits) {
+        P::encrypt(walkers, tweak, &self.keys)
     }
 
     /// Two standard normals for each walker of a pack.
@@ -139,9 +146,12 @@ pub struct Address {
 }
 
 impl Address {
+    /// It, in the places of a counter that walkers leave free.
     #[inline(always)]
-    fn tweak(self, single: bool) -> u128 {
-        u128::from(self.step) | (self.pair as u128) << 104 | (self.stream as u128) << 120 | u128::from(single) << 127
+    #[must_use]
+    pub fn tweak<P: Pack>(self) -> u128 {
+        let single = u128::from(P::LANES == 16);
+        u128::from(self.step) | (self.pair as u128) << 104 | (self.stream as u128) << 120 | single << 127
     }
 }
 
@@ -161,58 +171,37 @@ pub fn pairs(walker: u64) -> Counters {
 /// In which precision the normals for a state of type `T` are drawn. They come in units of two packs side by side: the
 /// transform is a long chain of dependent operations, and a second one beside it fills its waits.
 pub trait Precision<T: Element>: Copy + Send + Sync {
-    /// The random words of a unit's walkers for two coordinates.
-    type Words<S: Simd>: Copy;
+    /// A pack of what is drawn.
+    type Drawn<S: Simd>: Pack<Scalar: BoxMuller>;
+    /// How many packs of states it serves.
+    const SERVES: usize;
     /// How many packs of states a unit serves.
-    const PACKS: usize;
+    const PACKS: usize = 2 * Self::SERVES;
     /// Counters for `walkers` walkers from `first` on, two a unit; both are multiples of [`ALIGNMENT`].
-    fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters>;
-    /// The words at this address for the walkers of one unit.
-    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Self::Words<S>;
-    /// Turns words into standard normals of the coordinates `even` and `even + 1` (if there is one), which go to their
-    /// places in `out`, packs of `dim` coordinates one after another, or are added to what is there.
-    fn normals<S: Simd>(words: Self::Words<S>, even: usize, dim: usize, out: &mut [T::Pack<S>], add: bool);
+    #[must_use]
+    fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
+        let lanes = Self::Drawn::<S>::LANES;
+        (0..walkers / lanes).map(|i| counters::<Self::Drawn<S>>(first + (i * lanes) as u64)).collect()
+    }
+    /// Puts a pack of normals to the places of this coordinate in `out`, packs of `dim` coordinates one after another, or adds
+    /// them to what is there.
+    fn put<S: Simd>(normals: Self::Drawn<S>, coordinate: usize, dim: usize, out: &mut [T::Pack<S>], add: bool);
 }
 
 /// Blocks start at multiples of this, two of the widest packs, so that a walker's lane depends on its number alone.
 pub const ALIGNMENT: usize = 32;
-
-/// First and second words of two packs of `P`.
-type Words<P> = (Pair<<P as Real>::Bits>, Pair<<P as Real>::Bits>);
-
-#[inline(always)]
-fn two_words<P: Pack>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<P> {
-    let (first, second) = (noise.words::<P>(&walkers[0], address), noise.words::<P>(&walkers[1], address));
-    (Pair(first.0, second.0), Pair(first.1, second.1))
-}
 
 /// Normals as precise as the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Native;
 
 impl<T: Element + BoxMuller> Precision<T> for Native {
-    type Words<S: Simd> = Words<T::Pack<S>>;
-    const PACKS: usize = 2;
-
-    fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
-        let lanes = T::Pack::<S>::LANES;
-        (0..walkers / lanes).map(|i| counters::<T::Pack<S>>(first + (i * lanes) as u64)).collect()
-    }
+    type Drawn<S: Simd> = T::Pack<S>;
+    const SERVES: usize = 1;
 
     #[inline(always)]
-    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<T::Pack<S>> {
-        two_words::<T::Pack<S>>(noise, walkers, address)
-    }
-
-    #[inline(always)]
-    fn normals<S: Simd>(words: Words<T::Pack<S>>, even: usize, dim: usize, out: &mut [T::Pack<S>], add: bool) {
-        let (first, second) = normal::pair::<Pair<T::Pack<S>>>(words.0, words.1);
-        put(&mut out[even], first.0, add);
-        put(&mut out[dim + even], first.1, add);
-        if even + 1 < dim {
-            put(&mut out[even + 1], second.0, add);
-            put(&mut out[dim + even + 1], second.1, add);
-        }
+    fn put<S: Simd>(normals: T::Pack<S>, coordinate: usize, _dim: usize, out: &mut [T::Pack<S>], add: bool) {
+        place(&mut out[coordinate], normals, add);
     }
 }
 
@@ -221,39 +210,18 @@ impl<T: Element + BoxMuller> Precision<T> for Native {
 pub struct Single;
 
 impl Precision<f64> for Single {
-    type Words<S: Simd> = Words<S::F32>;
-    const PACKS: usize = 4;
-
-    fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
-        <Native as Precision<f32>>::counters::<S>(first, walkers)
-    }
+    type Drawn<S: Simd> = S::F32;
+    const SERVES: usize = 2;
 
     #[inline(always)]
-    fn words<S: Simd>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<S::F32> {
-        two_words::<S::F32>(noise, walkers, address)
-    }
-
-    #[inline(always)]
-    fn normals<S: Simd>(words: Words<S::F32>, even: usize, dim: usize, out: &mut [S::F64], add: bool) {
-        let (first, second) = normal::pair::<Pair<S::F32>>(words.0, words.1);
-        put_wide::<S>(first, even, dim, out, add);
-        if even + 1 < dim {
-            put_wide::<S>(second, even + 1, dim, out, add);
-        }
+    fn put<S: Simd>(normals: S::F32, coordinate: usize, dim: usize, out: &mut [S::F64], add: bool) {
+        let [lower, upper] = S::F64::widen(normals);
+        place(&mut out[coordinate], lower, add);
+        place(&mut out[dim + coordinate], upper, add);
     }
 }
 
 #[inline(always)]
-fn put<P: Real>(place: &mut P, normal: P, add: bool) {
-    *place = if add { *place + normal } else { normal };
-}
-
-/// Widens one coordinate of two packs into the four packs of `out`.
-#[inline(always)]
-fn put_wide<S: Simd>(narrow: Pair<S::F32>, coordinate: usize, dim: usize, out: &mut [S::F64], add: bool) {
-    let ([first, second], [third, fourth]) = (S::F64::widen(narrow.0), S::F64::widen(narrow.1));
-    put(&mut out[coordinate], first, add);
-    put(&mut out[dim + coordinate], second, add);
-    put(&mut out[2 * dim + coordinate], third, add);
-    put(&mut out[3 * dim + coordinate], fourth, add);
+fn place<P: Real>(place: &mut P, normals: P, add: bool) {
+    *place = if add { *place + normals } else { normals };
 }

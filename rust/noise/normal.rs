@@ -65,9 +65,30 @@ impl BoxMuller for f32 {
 /// Two independent standard normals from two words of random bits.
 #[inline(always)]
 pub fn pair<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> (R, R) {
-    let radius = squared_radius(R::Scalar::scaled_uniform::<R>(first, second)).sqrt();
-    let (cosine, sine) = direction::<R>(second);
-    (radius * cosine, radius * sine)
+    Halfway::<R>::new(first, second).normals()
+}
+
+/// The transform at half of its length: what is long about it is done, and the angle is still a word.
+#[derive(Clone, Copy, Debug)]
+pub struct Halfway<R: Real> {
+    squared_radius: R,
+    angle: R::Bits,
+}
+
+impl<R: Real<Scalar: BoxMuller>> Halfway<R> {
+    /// The first half.
+    #[inline(always)]
+    pub fn new(first: R::Bits, second: R::Bits) -> Self {
+        Self { squared_radius: squared_radius(R::Scalar::scaled_uniform::<R>(first, second)), angle: second }
+    }
+
+    /// The second half.
+    #[inline(always)]
+    pub fn normals(self) -> (R, R) {
+        let radius = self.squared_radius.sqrt();
+        let (cosine, sine) = direction::<R>(self.angle);
+        (radius * cosine, radius * sine)
+    }
 }
 
 /// The logarithm of a uniform number in (0, 1].

@@ -25,6 +25,7 @@ pub use told::Told;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::dynamics::Ambient;
 use crate::error::{Error, Result};
 use crate::real::Real;
 use crate::simd::{Element, Simd};
@@ -77,6 +78,11 @@ pub trait Potential: Sync {
         let _ = (worker, x, walkers, steps, size);
         false
     }
+    /// A closed form of few coordinates, if it is one: its walkers may stay in registers.
+    #[inline(always)]
+    fn closed(&self) -> Option<Closed<'_>> {
+        None
+    }
     /// Writes grad V at every point of `x`.
     fn gradients<S: Simd, T: Element>(
         &self,
@@ -103,6 +109,15 @@ pub trait Potential: Sync {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// The closed forms of one or two coordinates.
+#[derive(Clone, Copy, Debug)]
+pub enum Closed<'a> {
+    /// The product of two coordinates.
+    Product(&'a Ambient<Product>),
+    /// A parabola.
+    Harmonic(&'a Ambient<Harmonic>),
 }
 
 /// A function of the state that observers can watch.

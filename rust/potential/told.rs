@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
+use super::{Closed, Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
 use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
@@ -87,6 +87,15 @@ impl Potential for Told {
         match (self, worker) {
             (Self::Risk(risk), Worker::Risk(worker)) => risk.descend(worker, x, (first, live.clone()), steps, size),
             _ => false,
+        }
+    }
+
+    #[inline(always)]
+    fn closed(&self) -> Option<Closed<'_>> {
+        match self {
+            Self::Product(product) => Some(Closed::Product(product)),
+            Self::Harmonic(harmonic) if Formula::dim(harmonic) <= 2 => Some(Closed::Harmonic(harmonic)),
+            _ => None,
         }
     }
 

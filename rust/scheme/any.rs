@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::leap::leap;
 use super::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme, rigid};
 use crate::dynamics::gauge::{Gauge, Return};
 use crate::noise::{BoxMuller, Precision};
@@ -77,8 +78,13 @@ impl<'a> Scheme for Any<'a> {
         V: Potential,
         Q: Precision<T>,
     {
+        if !matches!(self, Self::EulerMaruyama) || walk.metric.is_some() {
+            return false;
+        }
+        if leap(walk, &steps, size) {
+            return true;
+        }
         let is_plain = size.temperature <= 0.0 || (Walk::<S, T, V, Q>::IS_DOUBLE && walk.substeps == 1);
-        let is_plain = is_plain && matches!(self, Self::EulerMaruyama) && walk.metric.is_none();
         is_plain && {
             let walkers = (walk.first, &walk.lanes);
             walk.potential.descend::<S, T>(&mut walk.worker, &mut walk.x, walkers, steps, size)

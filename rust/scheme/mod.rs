@@ -3,6 +3,7 @@
 mod any;
 mod approach;
 mod euler_maruyama;
+mod leap;
 mod leimkuhler_matthews;
 mod metropolis;
 mod rigid;

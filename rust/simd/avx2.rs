@@ -182,8 +182,8 @@ fn rounds<const R: usize>(counter: &u128, whitening: __m128i, keys: &[u128; R]) 
 
 /// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.
 #[inline(always)]
-fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m256i; 4] {
-    let whitening = x!(_mm_xor_si128(load(&tweak), load(&keys[0])));
+fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> [__m256i; 4] {
+    let whitening = x!(_mm_xor_si128(load(tweak), load(&keys[0])));
     let mut pairs = x!([_mm256_setzero_si256(); 4]);
     for (i, pair) in pairs.iter_mut().enumerate() {
         let low = rounds(&counters.0[2 * i], whitening, keys);
@@ -227,7 +227,7 @@ impl Pack for Pair<F64> {
         });
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
+    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
         let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
         x!((
             Pair(U64(_mm256_unpacklo_epi64(even0, odd0)), U64(_mm256_unpacklo_epi64(even1, odd1))),
@@ -263,7 +263,7 @@ impl Pack for Pair<F32> {
         });
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
+    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
         let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
         (
             Pair(words::<0x88>(even0, odd0), words::<0x88>(even1, odd1)),

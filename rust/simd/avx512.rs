@@ -171,8 +171,8 @@ fn rounds<const R: usize>(whitened: __m512i, keys: &[u128; R]) -> __m512i {
 
 /// Eight AES blocks: those of even counters, those of odd counters.
 #[inline(always)]
-fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> [__m512i; 2] {
-    let whitening = x!(_mm512_xor_si512(broadcast(&tweak), broadcast(&keys[0])));
+fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> [__m512i; 2] {
+    let whitening = x!(_mm512_xor_si512(broadcast(tweak), broadcast(&keys[0])));
     let (evens, odds) = counters.0.split_at(4);
     let (evens, odds) = x!((_mm512_load_si512(evens.as_ptr().cast()), _mm512_load_si512(odds.as_ptr().cast())));
     let (evens, odds) = x!((_mm512_xor_si512(evens, whitening), _mm512_xor_si512(odds, whitening)));
@@ -197,7 +197,7 @@ impl Pack for F64 {
         x!(_mm256_storeu_si256(to, _mm256_add_epi32(slots, _mm256_loadu_si256(offsets))));
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U64, U64) {
+    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (U64, U64) {
         let [even, odd] = encrypt(counters, tweak, keys);
         (U64(x!(_mm512_unpacklo_epi64(even, odd))), U64(x!(_mm512_unpackhi_epi64(even, odd))))
     }
@@ -220,7 +220,7 @@ impl Pack for F32 {
         x!(_mm512_storeu_si512(to, _mm512_add_epi32(slots, _mm512_loadu_si512(offsets))));
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (U32, U32) {
+    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (U32, U32) {
         let [even, odd] = encrypt(counters, tweak, keys);
         let (even, odd) = x!((_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd)));
         let (first, second) = x!((_mm512_shuffle_ps::<0x88>(even, odd), _mm512_shuffle_ps::<0xDD>(even, odd)));

@@ -55,7 +55,7 @@ pub trait Pack: Real {
     /// NaN, which counts as `nan`; sums wrap.
     fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]);
     /// Two words of random bits a lane: AES rounds over `counters ^ tweak` (see [`crate::noise`]).
-    fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
+    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
 }
 
 /// The packs of one instruction set.

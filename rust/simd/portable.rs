@@ -193,7 +193,7 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
                 *to = offset.wrapping_add(if x.is_nan() { nan.cast_signed() } else { x as i32 });
             }
         }
-        fn encrypt<const R: usize>(counters: &Counters, tweak: u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
+        fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
             // N lanes share eight blocks: a lane has 128 bits in f64, 64 bits in f32, halved into two words.
             let lanes_a_block = N / 8;
             let width = 64 / lanes_a_block;

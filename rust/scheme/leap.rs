@@ -1,0 +1,119 @@
+//! Many steps of Euler–Maruyama at once, nobody looking on: in one or two coordinates a pack of walkers stays in registers from
+//! step to step, and only its noise is work. The bits are those of single steps.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::noise::{Address, BoxMuller, Halfway, Noise, Precision, Stream};
+use crate::potential::{Closed, Formula, Potential};
+use crate::real::Real;
+use crate::simd::{Counters, Element, Pack, Routine, Simd};
+use crate::walk::{Step, Walk};
+
+/// Steps that are made at once, at most.
+const MOST: usize = 64;
+/// Fewer steps are made one by one: what is begun ahead would not pay.
+const LEAST: u64 = 4;
+/// So many steps ahead words are encrypted.
+const AHEAD: usize = 2;
+
+/// Makes these steps, if it can.
+#[inline(always)]
+pub(super) fn leap<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, steps: &Range<u64>, size: Step) -> bool
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    V: Potential,
+    Q: Precision<T>,
+{
+    if !T::Pack::<S>::UNROLLS || steps.end - steps.start < LEAST || walk.substeps > 1 {
+        return false;
+    }
+    let potential = walk.potential;
+    let Some(closed) = potential.closed() else { return false };
+    let extent = walk.extent(potential.dim());
+    let mut from = steps.start;
+    while from < steps.end {
+        let to = steps.end.min(from + MOST as u64);
+        let mut tweaks = [0; MOST + AHEAD];
+        for (step, tweak) in (from..).zip(&mut tweaks) {
+            *tweak = Address { stream: Stream::Increment, step, pair: 0 }.tweak::<Q::Drawn<S>>();
+        }
+        let tweaks = &tweaks[..(to - from) as usize + AHEAD];
+        let parts = (walk.noise, &walk.increments[..], &mut walk.x[..extent]);
+        match closed {
+            Closed::Product(form) => S::call(Leap::<S, T, _, Q, 2>::new(form, parts, tweaks, size)),
+            Closed::Harmonic(form) if Formula::dim(form) == 1 => {
+                S::call(Leap::<S, T, _, Q, 1>::new(form, parts, tweaks, size));
+            }
+            Closed::Harmonic(form) => S::call(Leap::<S, T, _, Q, 2>::new(form, parts, tweaks, size)),
+        }
+        from = to;
+    }
+    true
+}
+
+/// What it takes to move a block's walkers in `DIM` coordinates through as many steps as there are tweaks, but for those ahead.
+struct Leap<'a, S: Simd, T: Element, F, Q, const DIM: usize> {
+    form: &'a F,
+    noise: &'a Noise,
+    walkers: &'a [Counters],
+    x: &'a mut [T::Pack<S>],
+    tweaks: &'a [u128],
+    size: Step,
+    precision: PhantomData<Q>,
+}
+
+impl<'a, S: Simd, T: Element, F, Q, const DIM: usize> Leap<'a, S, T, F, Q, DIM> {
+    #[inline(always)]
+    fn new(
+        form: &'a F,
+        (noise, walkers, x): (&'a Noise, &'a [Counters], &'a mut [T::Pack<S>]),
+        tweaks: &'a [u128],
+        size: Step,
+    ) -> Self {
+        Self { form, noise, walkers, x, tweaks, size, precision: PhantomData }
+    }
+}
+
+impl<S, T, F, Q, const DIM: usize> Routine<S> for Leap<'_, S, T, F, Q, DIM>
+where
+    S: Simd,
+    T: Element + BoxMuller,
+    F: Formula,
+    Q: Precision<T>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { form, noise, walkers, x, tweaks, size, .. } = self;
+        let width = Q::SERVES * DIM;
+        for (walkers, place) in walkers.iter().zip(x.chunks_exact_mut(width)) {
+            // At most two packs of two coordinates.
+            let mut x = [T::Pack::<S>::constant(0.0); 4];
+            let (mut normals, mut slopes) = (x, x);
+            x[..width].copy_from_slice(place);
+            let words = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[0]);
+            let mut next = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[1]);
+            let mut half = Halfway::<Q::Drawn<S>>::new(words.0, words.1);
+            for tweak in &tweaks[AHEAD..] {
+                let ahead = noise.encrypt::<Q::Drawn<S>>(walkers, tweak);
+                let (first, second) = half.normals();
+                Q::put::<S>(first, 0, DIM, &mut normals, false);
+                if DIM == 2 {
+                    Q::put::<S>(second, 1, DIM, &mut normals, false);
+                }
+                for pack in 0..Q::SERVES {
+                    let (from, to) = (pack * DIM, pack * DIM + DIM);
+                    form.gradient(&x[from..to], &mut slopes[from..to]);
+                }
+                let noise = normals[..width].iter().copied();
+                size.displace::<S, _>(1.0, None, &slopes[..width], noise, &mut [], &mut x[..width]);
+                half = Halfway::new(next.0, next.1);
+                next = ahead;
+            }
+            place.copy_from_slice(&x[..width]);
+        }
+    }
+}
