@@ -129,7 +129,10 @@ def main() -> None:
         print(f"    ({scalar}) => {{")
         for name, (p, error) in fits.items():
             print(f"        // Relative error 2^{mp.nstr(mp.log(error, 2), 4)}.")
-            print(f"        const {name}: &'static [{scalar}] = &[{literals(p, scalar)}];")
+            numbers = f"[{literals(p, scalar)}]"
+            if scalar == "f64" and name != "LOG":  # angles are words there
+                numbers = f"in_words({numbers}, {64 if name == 'SIN' else 128})"
+            print(f"        const {name}: &'static [{scalar}] = &{numbers};")
         print(f"        const INVERSE: [{scalar}; 16] = [{literals(inverse, scalar)}];")
         print(f"        const TWICE_LOG_INVERSE: [{scalar}; 16] = [{literals(logs, scalar)}];")
         print("    };")

@@ -86,28 +86,40 @@ pub fn round_keys<const R: usize>(key: u128) -> [u128; R] {
 /// The random function of one run.
 #[derive(Clone, Debug)]
 pub struct Noise {
-    keys: [u128; ROUNDS + 1],
+    first_key: u128,
+    keys: [u128; ROUNDS],
 }
 
 impl Noise {
     /// The random function with this key.
     #[must_use]
     pub fn new(key: u128) -> Self {
-        Self { keys: round_keys(key) }
+        let [first_key, keys @ ..] = round_keys::<{ ROUNDS + 1 }>(key);
+        Self { first_key, keys }
     }
 
     /// Two words of random bits for each walker of a pack.
     #[inline(always)]
     #[must_use]
     pub fn words<P: Pack>(&self, walkers: &Counters, address: Address) -> (P::Bits, P::Bits) {
-        self.encrypt::<P>(walkers, &address.tweak::<P>())
+        self.encrypt::<P>(walkers, &self.whitened::<P>(address))
     }
 
-    /// The same at the address that makes this tweak.
+    /// The part of a counter that all walkers share, under the first key.
     #[inline(always)]
     #[must_use]
-    pub fn encrypt<P: Pack>(&self, walkers: &Counters, tweak: &u128) -> (P::Bits, P::Bits) {
-        P::encrypt(walkers, tweak, &self.keys)
+    pub fn whitened<P: Pack>(&self, address: Address) -> u128 {
+        let single = u128::from(P::LANES == 16);
+        let Address { stream, step, pair } = address;
+        let tweak = u128::from(step) | (pair as u128) << 104 | (stream as u128) << 120 | single << 127;
+        tweak ^ self.first_key
+    }
+
+    /// Two words of random bits for each walker of a pack, where this is what all share.
+    #[inline(always)]
+    #[must_use]
+    pub fn encrypt<P: Pack>(&self, walkers: &Counters, whitened: &u128) -> (P::Bits, P::Bits) {
+        P::encrypt(walkers, whitened, &self.keys)
     }
 
     /// Two standard normals for each walker of a pack.
@@ -143,16 +155,6 @@ pub struct Address {
     pub step: u64,
     /// Coordinates `2 pair` and `2 pair + 1` use it.
     pub pair: usize,
-}
-
-impl Address {
-    /// It, in the places of a counter that walkers leave free.
-    #[inline(always)]
-    #[must_use]
-    pub fn tweak<P: Pack>(self) -> u128 {
-        let single = u128::from(P::LANES == 16);
-        u128::from(self.step) | (self.pair as u128) << 104 | (self.stream as u128) << 120 | single << 127
-    }
 }
 
 /// The counters of a pack's walkers. A single-precision draw takes half a block, so two neighbours share one.

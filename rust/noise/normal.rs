@@ -11,9 +11,9 @@ use crate::real::{Bits, Real, Scalar};
 pub trait BoxMuller: Scalar {
     /// `-2 log(1 + f) / f` in powers of f.
     const LOG: &'static [Self];
-    /// `sin(pi t / 2) / t` in powers of t².
+    /// `sin(pi t / 2) / a` in powers of a², where a is t in its own unit.
     const SIN: &'static [Self];
-    /// `(cos(pi t / 2) - 1) / t²` in powers of t².
+    /// `(cos(pi t / 2) - 1) / a²` in powers of a².
     const COS: &'static [Self];
     /// The reciprocal r of each cell.
     const INVERSE: [Self; 16];
@@ -24,12 +24,13 @@ pub trait BoxMuller: Scalar {
 
     /// `2^resolution` times a uniform number in (0, 1].
     fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, second: R::Bits) -> R;
+
+    /// The angle t of a two's complement word, in its own unit.
+    fn angle<R: Real<Scalar = Self>>(word: R::Bits) -> R;
 }
 
 /// The layout of a number type.
 pub struct Format {
-    /// Bits of a word.
-    word: u32,
     /// Bits of the mantissa's field.
     mantissa: u32,
     /// The representation of 0.703125, where the first cell starts.
@@ -38,20 +39,36 @@ pub struct Format {
     resolution: u32,
 }
 
+/// Coefficients of t^n, t^(n + 2), ... as those of the same powers of 2^64 t, for 64 n: exact.
+const fn in_words<const N: usize>(mut coefficients: [f64; N], first: u64) -> [f64; N] {
+    let mut i = 0;
+    while i < N {
+        coefficients[i] *= f64::from_bits((1023 - first - 128 * i as u64) << 52);
+        i += 1;
+    }
+    coefficients
+}
+
 impl BoxMuller for f64 {
     constants!(f64);
-    const FORMAT: Format = Format { word: 64, mantissa: 52, first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
+    const FORMAT: Format = Format { mantissa: 52, first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
 
     /// An odd integer below 2^64, rounded; normals reach sqrt(2 log 2^64) = 9.4.
     #[inline(always)]
     fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, _second: R::Bits) -> R {
         R::from_unsigned(first | R::Bits::splat(1))
     }
+
+    /// The unit is 2^-64. Its powers are in the coefficients, exactly, so that no bit of the result knows of it.
+    #[inline(always)]
+    fn angle<R: Real<Scalar = Self>>(word: R::Bits) -> R {
+        R::from_signed(word)
+    }
 }
 
 impl BoxMuller for f32 {
     constants!(f32);
-    const FORMAT: Format = Format { word: 32, mantissa: 23, first_cell: 0x3F34_0000, resolution: 40 };
+    const FORMAT: Format = Format { mantissa: 23, first_cell: 0x3F34_0000, resolution: 40 };
 
     /// 32 bits would end the tails at 6.7, so eight bits of the second word go below them: normals reach 7.4.
     /// (They are also the angle's lowest bits, which only count where the angle is next to 0.)
@@ -59,6 +76,12 @@ impl BoxMuller for f32 {
     fn scaled_uniform<R: Real<Scalar = Self>>(first: R::Bits, second: R::Bits) -> R {
         let below = R::from_unsigned((second & R::Bits::splat(0xFF)) | R::Bits::splat(1));
         R::from_unsigned(first).mul_add(R::splat(256.0), below)
+    }
+
+    /// The unit is 1: powers of another one would leave the range.
+    #[inline(always)]
+    fn angle<R: Real<Scalar = Self>>(word: R::Bits) -> R {
+        R::from_signed(word) * R::constant(2.0_f64.powi(-32))
     }
 }
 
@@ -121,12 +144,11 @@ fn squared_radius<R: Real<Scalar: BoxMuller>>(scaled: R) -> R {
 /// Cosine and sine of a uniform angle: the top bit swaps them, the next is a sign, the rest is within an eighth of a turn.
 #[inline(always)]
 fn direction<R: Real<Scalar: BoxMuller>>(word: R::Bits) -> (R, R) {
-    let unit = (-f64::from(R::Scalar::FORMAT.word)).exp2();
     let sign = word.shl(1) & R::constant(-0.0).to_bits();
-    let t = R::from_signed(word.shl(2)) * R::constant(unit);
-    let t2 = t * t;
-    let sine = t * t2.polynomial(R::Scalar::SIN);
-    let cosine = t2.mul_add(t2.polynomial(R::Scalar::COS), R::constant(1.0));
+    let angle = R::Scalar::angle::<R>(word.shl(2));
+    let square = angle * angle;
+    let sine = angle * square.polynomial(R::Scalar::SIN);
+    let cosine = square.mul_add(square.polynomial(R::Scalar::COS), R::constant(1.0));
     let cosine = R::from_bits(cosine.to_bits() ^ sign);
     let swap = word.top_bit();
     (R::select(swap, sine, cosine), R::select(swap, cosine, sine))

@@ -37,7 +37,7 @@ where
         let to = steps.end.min(from + MOST as u64);
         let mut tweaks = [0; MOST + AHEAD];
         for (step, tweak) in (from..).zip(&mut tweaks) {
-            *tweak = Address { stream: Stream::Increment, step, pair: 0 }.tweak::<Q::Drawn<S>>();
+            *tweak = walk.noise.whitened::<Q::Drawn<S>>(Address { stream: Stream::Increment, step, pair: 0 });
         }
         let tweaks = &tweaks[..(to - from) as usize + AHEAD];
         let parts = (walk.noise, &walk.increments[..], &mut walk.x[..extent]);

@@ -63,9 +63,8 @@ fn last_round(block: u128, key: u128) -> u128 {
     u128::from_le_bytes(substituted) ^ key
 }
 
-/// Whitens with the first key, then a full round for each key but the last, which gets the round without MixColumns.
-pub fn encrypt<const R: usize>(block: u128, keys: &[u128; R]) -> u128 {
-    let whitened = block ^ keys[0];
-    let mixed = keys[1..R - 1].iter().fold(whitened, |block, &key| round(block, key));
+/// A full round of a whitened block for each key but the last, which gets the round without MixColumns.
+pub fn encrypt<const R: usize>(whitened: u128, keys: &[u128; R]) -> u128 {
+    let mixed = keys[..R - 1].iter().fold(whitened, |block, &key| round(block, key));
     last_round(mixed, keys[R - 1])
 }

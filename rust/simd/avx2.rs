@@ -172,9 +172,9 @@ fn load(word: &u128) -> __m128i {
 
 /// One AES block from a counter and the whitening.
 #[inline(always)]
-fn rounds<const R: usize>(counter: &u128, whitening: __m128i, keys: &[u128; R]) -> __m128i {
-    let mut block = x!(_mm_xor_si128(load(counter), whitening));
-    for key in &keys[1..R - 1] {
+fn rounds<const R: usize>(counter: &u128, whitened: __m128i, keys: &[u128; R]) -> __m128i {
+    let mut block = x!(_mm_xor_si128(load(counter), whitened));
+    for key in &keys[..R - 1] {
         block = x!(_mm_aesenc_si128(block, load(key)));
     }
     x!(_mm_aesenclast_si128(block, load(&keys[R - 1])))
@@ -182,12 +182,12 @@ fn rounds<const R: usize>(counter: &u128, whitening: __m128i, keys: &[u128; R]) 
 
 /// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.
 #[inline(always)]
-fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> [__m256i; 4] {
-    let whitening = x!(_mm_xor_si128(load(tweak), load(&keys[0])));
+fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> [__m256i; 4] {
+    let whitened = load(whitened);
     let mut pairs = x!([_mm256_setzero_si256(); 4]);
     for (i, pair) in pairs.iter_mut().enumerate() {
-        let low = rounds(&counters.0[2 * i], whitening, keys);
-        let high = rounds(&counters.0[2 * i + 1], whitening, keys);
+        let low = rounds(&counters.0[2 * i], whitened, keys);
+        let high = rounds(&counters.0[2 * i + 1], whitened, keys);
         *pair = x!(_mm256_set_m128i(high, low));
     }
     pairs
@@ -227,8 +227,8 @@ impl Pack for Pair<F64> {
         });
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
-        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
+        let [even0, even1, odd0, odd1] = encrypt(counters, whitened, keys);
         x!((
             Pair(U64(_mm256_unpacklo_epi64(even0, odd0)), U64(_mm256_unpacklo_epi64(even1, odd1))),
             Pair(U64(_mm256_unpackhi_epi64(even0, odd0)), U64(_mm256_unpackhi_epi64(even1, odd1)))
@@ -263,8 +263,8 @@ impl Pack for Pair<F32> {
         });
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
-        let [even0, even1, odd0, odd1] = encrypt(counters, tweak, keys);
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
+        let [even0, even1, odd0, odd1] = encrypt(counters, whitened, keys);
         (
             Pair(words::<0x88>(even0, odd0), words::<0x88>(even1, odd1)),
             Pair(words::<0xDD>(even0, odd0), words::<0xDD>(even1, odd1)),

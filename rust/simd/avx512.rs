@@ -163,7 +163,7 @@ fn broadcast(word: &u128) -> __m512i {
 #[inline(always)]
 fn rounds<const R: usize>(whitened: __m512i, keys: &[u128; R]) -> __m512i {
     let mut block = whitened;
-    for key in &keys[1..R - 1] {
+    for key in &keys[..R - 1] {
         block = x!(_mm512_aesenc_epi128(block, broadcast(key)));
     }
     x!(_mm512_aesenclast_epi128(block, broadcast(&keys[R - 1])))
@@ -171,11 +171,11 @@ fn rounds<const R: usize>(whitened: __m512i, keys: &[u128; R]) -> __m512i {
 
 /// Eight AES blocks: those of even counters, those of odd counters.
 #[inline(always)]
-fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> [__m512i; 2] {
-    let whitening = x!(_mm512_xor_si512(broadcast(tweak), broadcast(&keys[0])));
+fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> [__m512i; 2] {
+    let whitened = broadcast(whitened);
     let (evens, odds) = counters.0.split_at(4);
     let (evens, odds) = x!((_mm512_load_si512(evens.as_ptr().cast()), _mm512_load_si512(odds.as_ptr().cast())));
-    let (evens, odds) = x!((_mm512_xor_si512(evens, whitening), _mm512_xor_si512(odds, whitening)));
+    let (evens, odds) = x!((_mm512_xor_si512(evens, whitened), _mm512_xor_si512(odds, whitened)));
     [rounds(evens, keys), rounds(odds, keys)]
 }
 
@@ -197,8 +197,8 @@ impl Pack for F64 {
         x!(_mm256_storeu_si256(to, _mm256_add_epi32(slots, _mm256_loadu_si256(offsets))));
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (U64, U64) {
-        let [even, odd] = encrypt(counters, tweak, keys);
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U64, U64) {
+        let [even, odd] = encrypt(counters, whitened, keys);
         (U64(x!(_mm512_unpacklo_epi64(even, odd))), U64(x!(_mm512_unpackhi_epi64(even, odd))))
     }
 }
@@ -220,8 +220,8 @@ impl Pack for F32 {
         x!(_mm512_storeu_si512(to, _mm512_add_epi32(slots, _mm512_loadu_si512(offsets))));
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (U32, U32) {
-        let [even, odd] = encrypt(counters, tweak, keys);
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U32, U32) {
+        let [even, odd] = encrypt(counters, whitened, keys);
         let (even, odd) = x!((_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd)));
         let (first, second) = x!((_mm512_shuffle_ps::<0x88>(even, odd), _mm512_shuffle_ps::<0xDD>(even, odd)));
         (U32(x!(_mm512_castps_si512(first))), U32(x!(_mm512_castps_si512(second))))

@@ -54,8 +54,8 @@ pub trait Pack: Real {
     /// Writes `LANES` integers: the numbers, rounded towards zero, plus the offsets. Every number must be in `0..=nan` or
     /// NaN, which counts as `nan`; sums wrap.
     fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]);
-    /// Two words of random bits a lane: AES rounds over `counters ^ tweak` (see [`crate::noise`]).
-    fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
+    /// Two words of random bits a lane: an AES round for each key over `counters ^ whitened` (see [`crate::noise`]).
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
 }
 
 /// The packs of one instruction set.

@@ -193,13 +193,13 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
                 *to = offset.wrapping_add(if x.is_nan() { nan.cast_signed() } else { x as i32 });
             }
         }
-        fn encrypt<const R: usize>(counters: &Counters, tweak: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
+        fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
             // N lanes share eight blocks: a lane has 128 bits in f64, 64 bits in f32, halved into two words.
             let lanes_a_block = N / 8;
             let width = 64 / lanes_a_block;
             let blocks: [u128; 8] = from_fn(|i| {
                 let stored = counters.0[i / 2 + 4 * (i % 2)];
-                aes::encrypt(stored ^ tweak, keys)
+                aes::encrypt(stored ^ whitened, keys)
             });
             let word = |lane: usize, which: usize| {
                 let shift = width * (2 * (lane % lanes_a_block) + which);

@@ -47,7 +47,7 @@ fn blocks<T: Element, S: Simd>(words: (PackBits<T, S>, PackBits<T, S>)) -> [u128
     std::array::from_fn(|i| u128::from_le_bytes(bytes[16 * i..16 * i + 16].try_into().expect("sixteen bytes a block")))
 }
 
-/// Encrypts eight counters in the layout of `T` with one key more than rounds.
+/// Encrypts eight counters in the layout of `T`.
 struct Encrypt<T> {
     counters: [u128; 8],
     tweak: u128,
@@ -61,10 +61,17 @@ impl<T: Element> Job for Encrypt<T> {
     #[inline(always)]
     fn run<S: Simd>(self) -> [u128; 8] {
         let counters = Counters::new(self.counters);
+        // The first key goes with what the counters share.
+        macro_rules! rounds {
+            ($rounds:literal) => {{
+                let [first, keys @ ..] = round_keys::<{ $rounds + 1 }>(self.key);
+                T::Pack::<S>::encrypt::<$rounds>(&counters, &(self.tweak ^ first), &keys)
+            }};
+        }
         blocks::<T, S>(match self.rounds {
-            5 => T::Pack::<S>::encrypt::<6>(&counters, self.tweak, &round_keys(self.key)),
-            7 => T::Pack::<S>::encrypt::<8>(&counters, self.tweak, &round_keys(self.key)),
-            10 => T::Pack::<S>::encrypt::<11>(&counters, self.tweak, &round_keys(self.key)),
+            5 => rounds!(5),
+            7 => rounds!(7),
+            10 => rounds!(10),
             rounds => panic!("no known answers for {rounds} rounds"),
         })
     }
