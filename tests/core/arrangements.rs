@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use langevin_ib::observe::Watch;
-use langevin_ib::potential::Observable;
+use langevin_ib::potential::{Observable, Told};
 use langevin_ib::run::{Before, Kept, Plan};
 use langevin_ib::simd::Level;
 
-use crate::support::{CASES, Case, Numbers, Record, assert_same, histogram, moments, plan, trace};
+use crate::support::{CASES, Case, Numbers, PRODUCT, Record, assert_same, harmonic, histogram, moments, plan, trace};
 
 /// One walker more than whole packs on either side.
 const WALKERS: Range<u64> = 0..1001;
@@ -72,6 +72,28 @@ fn bits_do_not_depend_on_all_of_them_together() {
         (format!("{threads}, {block}, {}", level.name()), Plan { threads, block, level, ..full_plan() })
     };
     same_for("threads, block, level", &[(2, 16), (3, 64), (4, 4096)].map(with));
+}
+
+#[test]
+fn bits_do_not_depend_on_whether_anybody_looks() {
+    // Where nobody looks, walkers of few coordinates make many steps at once.
+    let potentials = [(Told::Product(PRODUCT), 2), (harmonic(1, 1.3), 1), (harmonic(2, 1.3), 2), (harmonic(3, 1.3), 3)];
+    for (potential, dim) in &potentials {
+        let start = Numbers(6).units(dim * WALKERS.end as usize);
+        for case in &CASES {
+            let watched =
+                Plan { watches: vec![trace(Observable::Coordinate(0), 1)], ..plan(WALKERS, STEPS, 0.05, 0.2) };
+            let expected = case.run_in(potential, &watched, &start).expect("the run is stable").states;
+            for level in Level::available() {
+                for every in [None, Some(3), Some(4), Some(70)] {
+                    let watches = every.map(|every| trace(Observable::Coordinate(0), every)).into_iter().collect();
+                    let other = Plan { level, watches, block: 96, threads: 2, ..watched.clone() };
+                    let found = case.run_in(potential, &other, &start).expect("the run is stable").states;
+                    assert_eq!(found, expected, "{}, {}, {dim}, looks every {every:?}", case.name, level.name());
+                }
+            }
+        }
+    }
 }
 
 /// What two consecutive segments of a run kept, as one run would have kept it. The later sums already contain the earlier.
