@@ -1,13 +1,14 @@
-"""Predict what a loop of normals costs on processors that are not at hand: its operations by port, and llvm-mca's cycles.
+"""Predict what loops of normals cost on processors that are not at hand: operations by port, and llvm-mca's cycles.
 
     python benches/ports.py [LIBRARY] [--cpu NAME ...]
 
-LIBRARY is the compiled core (or anything else with such loops); where it is not stripped, functions have names. A loop is
-a stretch of code that jumps back to its own beginning, has the last round of AES and a square root in it, and no such loop inside.
+LIBRARY is the compiled core, or anything else with such loops; where it is not stripped, functions have names. A loop
+is what stands between a jump back and where it leads, with the last round of AES and a square root in it, and no such
+loop inside.
 
-"ports" is a count: vector operations on registers of 512 bits for a root, halved, since Intel's processors do them at two ports (0
-and 5), beside those that only one of the two can do. No processor of theirs with that instruction set is faster. Cycles are llvm-mca's, for a
-root; its `sapphirerapids` knows of one multiplier where `skylake-avx512` (and the processor) has two.
+"ports" is a count, for a pack: operations on registers of 512 bits, halved, since Intel's processors do them at two
+ports (0 and 5), and those that only one of the two can do. Cycles are llvm-mca's, for a pack. Its `sapphirerapids` knows
+of one multiplier of 512 bits, `skylake-avx512` of the two that there are, and neither of the scheduler's true size.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ CPUS = ("skylake-avx512", "sapphirerapids", "znver4", "znver5")
 PORT_0 = "vaes", "vpsll", "vpsrl", "vpsra", "vpmovq2m", "vpmovd2m"
 PORT_5 = "vperm", "vpunpck", "vshuf", "vextract", "vinsert", "vcmp"
 ROOT = 3
-"""Operations that a square root of 512 bits is made of."""
+"""What a square root of 512 bits is made of."""
 ITERATIONS = 200
+MCA = next(
+    filter(None, map(shutil.which, [*(f"llvm-mca-{version}" for version in range(30, 13, -1)), "llvm-mca"])), None
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Loop:
         lines = [
             re.sub(r"^(j\w+)\s.*", r"\1 loop", re.sub(r"0x[0-9a-f]+\(%rip\)", "64(%rip)", line)) for line in self.body
         ]
-        command = ["llvm-mca", "-mtriple=x86_64", f"-mcpu={cpu}", f"-iterations={ITERATIONS}"]
+        command = [str(MCA), "-mtriple=x86_64", f"-mcpu={cpu}", f"-iterations={ITERATIONS}"]
         told = subprocess.run(
             command, input="loop:\n" + "\n".join(lines), capture_output=True, text=True, check=False
         ).stdout
@@ -95,9 +99,8 @@ def main() -> int:
     parser.add_argument("library", nargs="?", help="the package's own core if it is not given")
     parser.add_argument("--cpu", nargs="+", default=CPUS, help="processors as llvm-mca calls them")
     options = parser.parse_args()
-    missing = [tool for tool in ("objdump", "llvm-mca") if shutil.which(tool) is None]
-    if missing:
-        print(f"nothing to do without {' and '.join(missing)}: install binutils and llvm")
+    if shutil.which("objdump") is None or MCA is None:
+        print("nothing to do without objdump and llvm-mca: install binutils and llvm")
         return 0
     if options.library is None:
         from langevin_ib import _core  # noqa: PLC0415 # not needed for another library
