@@ -7,8 +7,8 @@ is what stands between a jump back and where it leads, with the last round of AE
 loop inside.
 
 "ports" is a count, for a pack: operations on registers of 512 bits, halved, since Intel's processors do them at two
-ports (0 and 5), and those that only one of the two can do. Cycles are llvm-mca's, for a pack. Its `sapphirerapids` knows
-of one multiplier of 512 bits, `skylake-avx512` of the two that there are, and neither of the scheduler's true size.
+ports (0 and 5), and those that only one of the two can do. Cycles are of llvm-mca, for a pack. Its `sapphirerapids` has
+one multiplier of 512 bits, `skylake-avx512` the two that there are, and neither has the scheduler at its true size.
 """
 
 from __future__ import annotations
