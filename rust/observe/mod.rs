@@ -11,7 +11,7 @@ mod tally;
 pub use histogram::Histogram;
 pub use looks::Looks;
 pub use moments::Moments;
-pub use tally::{BATCH, Tally};
+pub use tally::{BATCH, Tally, count};
 
 use crate::potential::{Observable, Potential};
 use crate::real::Real;
@@ -125,6 +125,16 @@ impl Watch {
                     }
                 }
             }
+        }
+    }
+
+    /// The histogram of one of the potential's own observables that this is, if it looks after every step and at all walkers:
+    /// one that can be counted wherever a walker is.
+    #[must_use]
+    pub fn plain(&self) -> Option<(Histogram, usize)> {
+        match (&self.observable, &self.looks, &self.keep) {
+            (&Observable::Named(which), Looks::Every(1), &Keep::Histogram(histogram, None)) => Some((histogram, which)),
+            _ => None,
         }
     }
 

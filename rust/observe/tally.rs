@@ -41,6 +41,12 @@ impl Tally {
         (offsets, room)
     }
 
+    /// For counting at once: the first slot of every walker of the block, and the table.
+    #[inline(always)]
+    pub fn open(&mut self, watch: usize) -> (&[i32], &mut [u32]) {
+        (&self.offsets[watch], &mut self.table)
+    }
+
     /// Counts a few of the slots that were found.
     #[inline(always)]
     pub fn count(&mut self, batches: usize) {
@@ -68,8 +74,9 @@ impl Tally {
     }
 }
 
+/// Adds one at each of these slots.
 #[inline(always)]
-fn count(slots: &[i32], table: &mut [u32]) {
+pub fn count(slots: &[i32], table: &mut [u32]) {
     for &slot in slots {
         table[slot.cast_unsigned() as usize] += 1;
     }

@@ -112,9 +112,14 @@ where
                     counts.most_refused = Real::constant(0.0);
                 }
             }
-            let until = to.min(next_look);
-            if scheme.leap(walk, step..until, plan.step) {
+            let glance = plan.glance(step);
+            let until = if glance.is_some() { to } else { to.min(next_look) };
+            if scheme.leap(walk, step..until, plan.step, glance) {
                 step = until;
+                if glance.is_some() {
+                    next_look = plan.next_look(step);
+                    continue;
+                }
             } else {
                 scheme.advance(room, walk, step, plan.step);
                 step += 1;

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
 use crate::noise::{BoxMuller, Noise, Precision};
-use crate::observe::{Keep, Tally, Watch};
+use crate::observe::{Histogram, Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
 use crate::simd::{Element, Level};
@@ -71,6 +71,14 @@ impl Plan {
         let since = step.saturating_sub(self.burn_in);
         let next = self.watches.iter().filter_map(|watch| watch.looks.next(since)).min();
         next.map_or(u64::MAX, |next| self.burn_in.saturating_add(next))
+    }
+
+    /// The watches that see every step after this one, if a scheme may count for them: there is one, and it is plain.
+    fn glance(&self, step: u64) -> Option<(Histogram, usize)> {
+        match &self.watches[..] {
+            [watch] if step >= self.burn_in => watch.plain(),
+            _ => None,
+        }
     }
 
     fn is_due(&self, watch: &Watch, step: u64) -> bool {

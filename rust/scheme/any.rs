@@ -7,6 +7,7 @@ use super::leap::leap;
 use super::{EulerMaruyama, LeimkuhlerMatthews, Metropolis, Rigid, Scheme, rigid};
 use crate::dynamics::gauge::{Gauge, Return};
 use crate::noise::{BoxMuller, Precision};
+use crate::observe::Histogram;
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::simd::{Element, Routine, Simd};
@@ -71,7 +72,13 @@ impl<'a> Scheme for Any<'a> {
     }
 
     #[inline(always)]
-    fn leap<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, steps: Range<u64>, size: Step) -> bool
+    fn leap<S, T, V, Q>(
+        self,
+        walk: &mut Walk<'_, S, T, V, Q>,
+        steps: Range<u64>,
+        size: Step,
+        glance: Option<(Histogram, usize)>,
+    ) -> bool
     where
         S: Simd,
         T: Element + BoxMuller,
@@ -81,11 +88,11 @@ impl<'a> Scheme for Any<'a> {
         if !matches!(self, Self::EulerMaruyama) || walk.metric.is_some() {
             return false;
         }
-        if leap(walk, &steps, size) {
+        if leap(walk, &steps, size, glance) {
             return true;
         }
         let is_plain = size.temperature <= 0.0 || (Walk::<S, T, V, Q>::IS_DOUBLE && walk.substeps == 1);
-        is_plain && {
+        is_plain && glance.is_none() && {
             let walkers = (walk.first, &walk.lanes);
             walk.potential.descend::<S, T>(&mut walk.worker, &mut walk.x, walkers, steps, size)
         }

@@ -1,10 +1,11 @@
-//! Many steps of Euler–Maruyama at once, nobody looking on: in one or two coordinates a pack of walkers stays in registers from
-//! step to step, and only its noise is work. The bits are those of single steps.
+//! Many steps of Euler–Maruyama at once: in one or two coordinates a pack of walkers stays in registers from step to step, and
+//! only its noise is work. A histogram may look on. The bits are those of single steps.
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::noise::{Address, BoxMuller, Halfway, Noise, Precision, Stream};
+use crate::observe::{Histogram, count};
 use crate::potential::{Closed, Formula, Potential};
 use crate::real::Real;
 use crate::simd::{Counters, Element, Pack, Routine, Simd};
@@ -17,9 +18,14 @@ const LEAST: u64 = 4;
 /// So many steps ahead words are encrypted.
 const AHEAD: usize = 2;
 
-/// Makes these steps, if it can.
+/// Makes these steps, if it can, and counts for a histogram of one of the potential's observables, the first watch.
 #[inline(always)]
-pub(super) fn leap<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, steps: &Range<u64>, size: Step) -> bool
+pub(super) fn leap<S, T, V, Q>(
+    walk: &mut Walk<'_, S, T, V, Q>,
+    steps: &Range<u64>,
+    size: Step,
+    glance: Option<(Histogram, usize)>,
+) -> bool
 where
     S: Simd,
     T: Element + BoxMuller,
@@ -41,42 +47,72 @@ where
         }
         let tweaks = &tweaks[..(to - from) as usize + AHEAD];
         let parts = (walk.noise, &walk.increments[..], &mut walk.x[..extent]);
-        match closed {
-            Closed::Product(form) => S::call(Leap::<S, T, _, Q, 2>::new(form, parts, tweaks, size)),
-            Closed::Harmonic(form) if Formula::dim(form) == 1 => {
-                S::call(Leap::<S, T, _, Q, 1>::new(form, parts, tweaks, size));
+        match (closed, glance) {
+            (Closed::Product(form), Some((histogram, which))) => {
+                let (firsts, table) = walk.tally.open(0);
+                let glance = Glance { histogram, which, firsts, table };
+                S::call(Leap::<S, T, _, Q, 2, true>::new(form, parts, tweaks, size, glance));
             }
-            Closed::Harmonic(form) => S::call(Leap::<S, T, _, Q, 2>::new(form, parts, tweaks, size)),
+            // Nobody has asked for it.
+            (Closed::Harmonic(_), Some(_)) => return false,
+            (Closed::Product(form), None) => {
+                S::call(Leap::<S, T, _, Q, 2, false>::new(form, parts, tweaks, size, Glance::nobodys()));
+            }
+            (Closed::Harmonic(form), None) if Formula::dim(form) == 1 => {
+                S::call(Leap::<S, T, _, Q, 1, false>::new(form, parts, tweaks, size, Glance::nobodys()));
+            }
+            (Closed::Harmonic(form), None) => {
+                S::call(Leap::<S, T, _, Q, 2, false>::new(form, parts, tweaks, size, Glance::nobodys()));
+            }
         }
         from = to;
     }
     true
 }
 
-/// What it takes to move a block's walkers in `DIM` coordinates through as many steps as there are tweaks, but for those ahead.
-struct Leap<'a, S: Simd, T: Element, F, Q, const DIM: usize> {
+/// What a histogram sees: an observable of this number, and for each walker of the block the first slot of its group in a table.
+struct Glance<'a> {
+    histogram: Histogram,
+    which: usize,
+    firsts: &'a [i32],
+    table: &'a mut [u32],
+}
+
+impl Glance<'_> {
+    /// No histogram.
+    #[inline(always)]
+    fn nobodys() -> Self {
+        Self { histogram: Histogram { bins: 1, lo: 0.0, hi: 1.0 }, which: 0, firsts: &[], table: &mut [] }
+    }
+}
+
+/// What it takes to move a block's walkers in `DIM` coordinates through as many steps as there are tweaks, but for those ahead,
+/// where a histogram looks on or not.
+struct Leap<'a, S: Simd, T: Element, F, Q, const DIM: usize, const LOOKS: bool> {
     form: &'a F,
     noise: &'a Noise,
     walkers: &'a [Counters],
     x: &'a mut [T::Pack<S>],
     tweaks: &'a [u128],
     size: Step,
+    glance: Glance<'a>,
     precision: PhantomData<Q>,
 }
 
-impl<'a, S: Simd, T: Element, F, Q, const DIM: usize> Leap<'a, S, T, F, Q, DIM> {
+impl<'a, S: Simd, T: Element, F, Q, const DIM: usize, const LOOKS: bool> Leap<'a, S, T, F, Q, DIM, LOOKS> {
     #[inline(always)]
     fn new(
         form: &'a F,
         (noise, walkers, x): (&'a Noise, &'a [Counters], &'a mut [T::Pack<S>]),
         tweaks: &'a [u128],
         size: Step,
+        glance: Glance<'a>,
     ) -> Self {
-        Self { form, noise, walkers, x, tweaks, size, precision: PhantomData }
+        Self { form, noise, walkers, x, tweaks, size, glance, precision: PhantomData }
     }
 }
 
-impl<S, T, F, Q, const DIM: usize> Routine<S> for Leap<'_, S, T, F, Q, DIM>
+impl<S, T, F, Q, const DIM: usize, const LOOKS: bool> Routine<S> for Leap<'_, S, T, F, Q, DIM, LOOKS>
 where
     S: Simd,
     T: Element + BoxMuller,
@@ -87,9 +123,13 @@ where
 
     #[inline(always)]
     fn run(self) {
-        let Self { form, noise, walkers, x, tweaks, size, .. } = self;
-        let width = Q::SERVES * DIM;
-        for (walkers, place) in walkers.iter().zip(x.chunks_exact_mut(width)) {
+        let Self { form, noise, walkers, x, tweaks, size, glance, .. } = self;
+        let (width, lanes) = (Q::SERVES * DIM, T::Pack::<S>::LANES);
+        let Glance { histogram, which, firsts, table } = glance;
+        let ruler = histogram.ruler::<T::Pack<S>>();
+        // Of this step, and of the one before: finding is vector code, counting is scalar code, and they go side by side.
+        let mut slots = [[0; 32]; 2];
+        for (unit, (walkers, place)) in walkers.iter().zip(x.chunks_exact_mut(width)).enumerate() {
             // At most two packs of two coordinates.
             let mut x = [T::Pack::<S>::constant(0.0); 4];
             let (mut normals, mut slopes) = (x, x);
@@ -97,7 +137,7 @@ where
             let words = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[0]);
             let mut next = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[1]);
             let mut half = Halfway::<Q::Drawn<S>>::new(words.0, words.1);
-            for tweak in &tweaks[AHEAD..] {
+            for (step, tweak) in tweaks[AHEAD..].iter().enumerate() {
                 let ahead = noise.encrypt::<Q::Drawn<S>>(walkers, tweak);
                 let (first, second) = half.normals();
                 Q::put::<S>(first, 0, DIM, &mut normals, false);
@@ -112,6 +152,19 @@ where
                 size.displace::<S, _>(1.0, None, &slopes[..width], noise, &mut [], &mut x[..width]);
                 half = Halfway::new(next.0, next.1);
                 next = ahead;
+                if LOOKS {
+                    for pack in 0..Q::SERVES {
+                        let seen = form.observable(which, &x[pack * DIM..pack * DIM + DIM]);
+                        let firsts = &firsts[(unit * Q::SERVES + pack) * lanes..];
+                        ruler.slot(seen).store_truncated(ruler.invalid, firsts, &mut slots[step % 2][pack * lanes..]);
+                    }
+                    if step > 0 {
+                        count(&slots[(step + 1) % 2][..Q::SERVES * lanes], table);
+                    }
+                }
+            }
+            if LOOKS {
+                count(&slots[(tweaks.len() - AHEAD + 1) % 2][..Q::SERVES * lanes], table);
             }
             place.copy_from_slice(&x[..width]);
         }

@@ -17,6 +17,7 @@ pub use rigid::Rigid;
 use std::ops::Range;
 
 use crate::noise::{BoxMuller, Precision};
+use crate::observe::Histogram;
 use crate::potential::Potential;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
@@ -45,17 +46,24 @@ pub trait Scheme: Copy + Send + Sync {
         let _ = (room, walk, step);
     }
 
-    /// Moves every walker of the block through several steps, nobody looking on, if there is a way that is better than one step
-    /// after another; says whether it has.
+    /// Moves every walker of the block through several steps, if there is a way that is better than one step after another; says
+    /// whether it has. Nobody looks on but, at every step, a histogram of the potential's observable of this number, the run's
+    /// first and only watch.
     #[inline(always)]
-    fn leap<S, T, V, Q>(self, walk: &mut Walk<'_, S, T, V, Q>, steps: Range<u64>, size: Step) -> bool
+    fn leap<S, T, V, Q>(
+        self,
+        walk: &mut Walk<'_, S, T, V, Q>,
+        steps: Range<u64>,
+        size: Step,
+        glance: Option<(Histogram, usize)>,
+    ) -> bool
     where
         S: Simd,
         T: Element + BoxMuller,
         V: Potential,
         Q: Precision<T>,
     {
-        let _ = (walk, steps, size);
+        let _ = (walk, steps, size, glance);
         false
     }
 
