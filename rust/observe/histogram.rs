@@ -106,15 +106,28 @@ pub struct Ruler<R> {
 }
 
 impl<R: Pack> Ruler<R> {
-    /// The slot, to be rounded towards zero; NaN for NaN.
+    /// What is the slot if rounded towards zero, NaN for NaN, but for a [doubt](Self::doubts), and the distance from the nearest
+    /// edge in bins.
     #[inline(always)]
-    pub fn slot(&self, value: R) -> R {
+    pub fn position(&self, value: R) -> (R, R) {
         let position = (value - self.lo).mul_add(self.bins_per_unit, R::constant(1.0));
         // NaN comes through both.
         let position = self.beyond.lesser(self.below.greater(position));
         let nearest = (position + self.whole) - self.whole;
-        if R::any((position - nearest).abs().less(self.doubt)) {
-            // Rounding may have carried one of them over an edge.
+        (position, (position - nearest).abs())
+    }
+
+    /// Whether rounding may have carried a value at this distance over an edge.
+    #[inline(always)]
+    pub fn doubts(&self, distance: R) -> bool {
+        R::any(distance.less(self.doubt))
+    }
+
+    /// The slot, to be rounded towards zero; NaN for NaN.
+    #[inline(always)]
+    pub fn slot(&self, value: R) -> R {
+        let (position, distance) = self.position(value);
+        if self.doubts(distance) {
             let mut lanes = [R::Scalar::default(); 16];
             value.store(&mut lanes);
             self.histogram.compare(&mut lanes[..R::LANES]);

@@ -8,7 +8,7 @@ mod moments;
 mod sight;
 mod tally;
 
-pub use histogram::Histogram;
+pub use histogram::{Histogram, Ruler};
 pub use looks::Looks;
 pub use moments::Moments;
 pub use tally::{BATCH, Tally, count};

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::noise::{Address, BoxMuller, Halfway, Noise, Precision, Stream};
-use crate::observe::{Histogram, count};
+use crate::observe::{Histogram, Ruler, count};
 use crate::potential::{Closed, Formula, Potential};
 use crate::real::Real;
 use crate::simd::{Counters, Element, Pack, Routine, Simd};
@@ -78,6 +78,35 @@ struct Glance<'a> {
     table: &'a mut [u32],
 }
 
+/// Takes back the counts of some steps, and counts with care: what was seen may have been on the other side of an edge.
+struct Recount<'a, S: Simd, T: Element> {
+    ruler: Ruler<T::Pack<S>>,
+    values: &'a [[T::Pack<S>; 2]],
+    firsts: &'a [i32],
+    slots: &'a mut [[i32; 16]],
+    table: &'a mut [u32],
+}
+
+impl<S: Simd, T: Element> Routine<S> for Recount<'_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { ruler, values, firsts, slots, table } = self;
+        let lanes = T::Pack::<S>::LANES;
+        for (values, slots) in values.iter().zip(slots) {
+            let slots = &mut slots[..firsts.len()];
+            for &mut slot in &mut *slots {
+                table[slot.cast_unsigned() as usize] -= 1;
+            }
+            for ((&value, firsts), slots) in values.iter().zip(firsts.chunks(lanes)).zip(slots.chunks_mut(lanes)) {
+                ruler.slot(value).store_truncated(ruler.invalid, firsts, slots);
+            }
+            count(slots, table);
+        }
+    }
+}
+
 impl Glance<'_> {
     /// No histogram.
     #[inline(always)]
@@ -127,8 +156,9 @@ where
         let (width, lanes) = (Q::SERVES * DIM, T::Pack::<S>::LANES);
         let Glance { histogram, which, firsts, table } = glance;
         let ruler = histogram.ruler::<T::Pack<S>>();
-        // Of this step, and of the one before: finding is vector code, counting is scalar code, and they go side by side.
-        let mut slots = [[0; 32]; 2];
+        // What is seen, its slots, and how near to an edge it came.
+        let mut values = [[T::Pack::<S>::constant(0.0); 2]; MOST];
+        let mut slots = [[0; 16]; MOST];
         for (unit, (walkers, place)) in walkers.iter().zip(x.chunks_exact_mut(width)).enumerate() {
             // At most two packs of two coordinates.
             let mut x = [T::Pack::<S>::constant(0.0); 4];
@@ -137,6 +167,8 @@ where
             let words = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[0]);
             let mut next = noise.encrypt::<Q::Drawn<S>>(walkers, &tweaks[1]);
             let mut half = Halfway::<Q::Drawn<S>>::new(words.0, words.1);
+            let firsts = if LOOKS { &firsts[unit * Q::SERVES * lanes..(unit + 1) * Q::SERVES * lanes] } else { &[] };
+            let mut nearest = T::Pack::<S>::constant(1.0);
             for (step, tweak) in tweaks[AHEAD..].iter().enumerate() {
                 let ahead = noise.encrypt::<Q::Drawn<S>>(walkers, tweak);
                 let (first, second) = half.normals();
@@ -155,16 +187,25 @@ where
                 if LOOKS {
                     for pack in 0..Q::SERVES {
                         let seen = form.observable(which, &x[pack * DIM..pack * DIM + DIM]);
-                        let firsts = &firsts[(unit * Q::SERVES + pack) * lanes..];
-                        ruler.slot(seen).store_truncated(ruler.invalid, firsts, &mut slots[step % 2][pack * lanes..]);
+                        let (position, distance) = ruler.position(seen);
+                        nearest = distance.lesser(nearest);
+                        let (from, to) = (pack * lanes, pack * lanes + lanes);
+                        position.store_truncated(ruler.invalid, &firsts[from..to], &mut slots[step % MOST][from..to]);
+                        values[step % MOST][pack] = seen;
                     }
+                    // Finding is vector code and counting is scalar code: side by side if they are of different steps.
                     if step > 0 {
-                        count(&slots[(step + 1) % 2][..Q::SERVES * lanes], table);
+                        count(&slots[(step - 1) % MOST][..firsts.len()], table);
                     }
                 }
             }
             if LOOKS {
-                count(&slots[(tweaks.len() - AHEAD + 1) % 2][..Q::SERVES * lanes], table);
+                let steps = tweaks.len() - AHEAD;
+                count(&slots[(steps - 1) % MOST][..firsts.len()], table);
+                if ruler.doubts(nearest) {
+                    let (values, slots) = (&values[..steps], &mut slots[..steps]);
+                    S::call(Recount::<S, T> { ruler, values, firsts, slots, table });
+                }
             }
             place.copy_from_slice(&x[..width]);
         }

@@ -96,6 +96,32 @@ fn bits_do_not_depend_on_whether_anybody_looks() {
     }
 }
 
+#[test]
+fn a_histogram_that_looks_on_counts_what_it_counts_among_others() {
+    // Bins, some of whose edges are where walkers are: at rest in f32 and f64, and where they start.
+    let start: Vec<f64> = Numbers(7).units(2 * WALKERS.end as usize).iter().map(|x| (4.0 * x).round() / 4.0).collect();
+    for temperature in [0.2, 0.0] {
+        for (bins, lo, hi) in [(64, -1.0, 1.0), (7, -0.3, 0.4), (3, 0.0, 1e-300), (5, -1e300, 1e300)] {
+            for burn_in in [0, 29] {
+                let lone = histogram(Observable::Named(0), 1, bins, lo, hi);
+                let both = vec![lone.clone(), trace(Observable::Named(0), 1)];
+                let plan = Plan { burn_in, groups: 6, ..plan(WALKERS, STEPS, 0.0625, temperature) };
+                for case in &CASES {
+                    let among = Plan { watches: both.clone(), ..plan.clone() };
+                    let expected = case.run(&among, &start).expect("the run is stable");
+                    for level in Level::available() {
+                        let alone = Plan { watches: vec![lone.clone()], level, block: 96, ..plan.clone() };
+                        let found = case.run(&alone, &start).expect("the run is stable");
+                        let what = format!("{}, {}, {bins} bins, {temperature}, {burn_in}", case.name, level.name());
+                        assert_eq!(found.states, expected.states, "{what}");
+                        assert_eq!(found.counts(0), expected.counts(0), "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// What two consecutive segments of a run kept, as one run would have kept it. The later sums already contain the earlier.
 fn joined(earlier: Record, later: Record) -> Record {
     let walkers = (WALKERS.end - WALKERS.start) as usize;
