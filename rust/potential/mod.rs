@@ -78,9 +78,9 @@ pub trait Potential: Sync {
         let _ = (worker, x, walkers, steps, size);
         false
     }
-    /// A closed form of few coordinates, if it is one: its walkers may stay in registers.
+    /// The product of two coordinates, if it is that: its walkers may stay in registers.
     #[inline(always)]
-    fn closed(&self) -> Option<Closed<'_>> {
+    fn product(&self) -> Option<&Ambient<Product>> {
         None
     }
     /// Writes grad V at every point of `x`.
@@ -109,15 +109,6 @@ pub trait Potential: Sync {
     fn check(&self) -> Result<()> {
         Ok(())
     }
-}
-
-/// The closed forms of one or two coordinates.
-#[derive(Clone, Copy, Debug)]
-pub enum Closed<'a> {
-    /// The product of two coordinates.
-    Product(&'a Ambient<Product>),
-    /// A parabola.
-    Harmonic(&'a Ambient<Harmonic>),
 }
 
 /// A function of the state that observers can watch.

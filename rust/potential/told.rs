@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Closed, Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
+use super::{Foreign, Formula, Harmonic, Observable, Potential, Product, Risk, Taped, foreign, risk, taped};
 use crate::dynamics::Ambient;
 use crate::error::Result;
 use crate::real::Real;
@@ -91,12 +91,8 @@ impl Potential for Told {
     }
 
     #[inline(always)]
-    fn closed(&self) -> Option<Closed<'_>> {
-        match self {
-            Self::Product(product) => Some(Closed::Product(product)),
-            Self::Harmonic(harmonic) if Formula::dim(harmonic) <= 2 => Some(Closed::Harmonic(harmonic)),
-            _ => None,
-        }
+    fn product(&self) -> Option<&Ambient<Product>> {
+        if let Self::Product(product) = self { Some(product) } else { None }
     }
 
     #[inline(always)]
