@@ -50,7 +50,10 @@ fn level(name: Option<&str>) -> PyResult<Level> {
 /// The compiled core of langevin_ib.
 #[pymodule]
 mod _core {
-    use super::{Level, pyfunction};
+    use numpy::PyArray1;
+    use pyo3::prelude::*;
+
+    use super::Level;
 
     #[pymodule_export]
     use super::DivergedError;
@@ -64,6 +67,14 @@ mod _core {
     use super::sampler::sample;
     #[pymodule_export]
     use super::tape::evaluate;
+
+    /// Finds NumPy's functions, which runs Python: Ctrl-C here ends an import, where at the first array it would be a panic.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.py().import("numpy")?;
+        drop(PyArray1::<f64>::zeros(module.py(), 0, false));
+        Ok(())
+    }
 
     /// The instruction-set levels of this machine, slowest first.
     #[pyfunction]

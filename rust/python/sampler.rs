@@ -1,10 +1,12 @@
 //! `_core.sample`: one request in, plain arrays out. The GIL is released once, around the whole loop.
 
 use numpy::{
-    Element as NumpyElement, IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
+    Element as NumpyElement, IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PySlice;
 
 use super::bound::{Bound as BoundTo, Checked};
 use super::examples::Examples;
@@ -107,15 +109,13 @@ pub fn sample<'py>(
     progress: Option<Py<PyAny>>,
     acceptance: Option<PyReadonlyArray2<'py, i64>>,
 ) -> PyResult<Answer<'py>> {
-    let acceptance = acceptance.map_or_else(|| Ok(Vec::new()), |counts| rows_of(&counts))?;
-    let sums = sums.iter().map(|sums| Ok(sums.as_slice()?.to_vec())).collect::<PyResult<Vec<_>>>()?;
+    let acceptance = acceptance.as_ref().map_or(Ok(&[][..]), rows_of)?;
+    let sums = sums.iter().map(|sums| Ok(sums.as_slice()?)).collect::<PyResult<Vec<_>>>()?;
     if let Ok(states) = states.extract::<PyReadonlyArray2<'py, f64>>() {
         let job = Job {
             request: &request,
             dim: states.shape()[1],
-            states: states.as_slice()?,
-            sums,
-            acceptance,
+            before: Before { states: states.as_slice()?, sums: &sums, acceptance },
             progress,
             bound: BOUND.0,
         };
@@ -128,9 +128,7 @@ pub fn sample<'py>(
         let job = Job {
             request: &request,
             dim: states.shape()[1],
-            states: states.as_slice()?,
-            sums,
-            acceptance,
+            before: Before { states: states.as_slice()?, sums: &sums, acceptance },
             progress,
             bound: BOUND.1,
         };
@@ -144,9 +142,7 @@ pub fn sample<'py>(
 struct Job<'a, 'py, T> {
     request: &'a Request<'py>,
     dim: usize,
-    states: &'a [T],
-    sums: Vec<Vec<f64>>,
-    acceptance: Vec<Acceptance>,
+    before: Before<'a, T>,
     progress: Option<Py<PyAny>>,
     bound: f64,
 }
@@ -223,10 +219,13 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         potential: &Told,
         scheme: Any<'_>,
     ) -> PyResult<Answer<'py>> {
-        let plan =
-            self.request.plan(potential, self.states.len(), self.bound, level(self.request.level.as_deref())?)?;
-        let Self { states, sums, acceptance, progress, .. } = self;
-        let before = Before { sums: &sums, acceptance: &acceptance };
+        let plan = self.request.plan(
+            potential,
+            self.before.states.len(),
+            self.bound,
+            level(self.request.level.as_deref())?,
+        )?;
+        let Self { before, progress, .. } = self;
         let mut stopped = None;
         let go_on = |steps| {
             stopped = Python::attach(|py| {
@@ -236,15 +235,21 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             .err();
             stopped.is_none()
         };
-        let outcome = py.detach(|| run::run(&plan, potential, scheme, precision, states, before, go_on))?;
+        // NumPy asks the system for large pages, which are filled five times as fast as others.
+        let aligned = plan.aligned();
+        let room = PyArray2::zeros(py, [(aligned.end - aligned.start) as usize, potential.dim()], false);
+        let outcome = {
+            let mut room = room.readwrite();
+            let room = room.as_slice_mut()?;
+            py.detach(|| run::run(&plan, potential, scheme, precision, before, room, go_on))?
+        };
         let Outcome { states, kept, steps, acceptance, deaths } = outcome;
         let rows = (plan.walkers.end - plan.walkers.start) as usize;
-        let states = states.into_pyarray(py).reshape([rows, potential.dim()])?.into_any();
+        let [from, to] = [states.start, states.end].map(|end| (end / potential.dim()) as isize);
+        let states = room.get_item(PySlice::new(py, from, to, 1))?;
         let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
         let proposing = acceptance.len();
-        let counts = acceptance.iter().flat_map(|walker| [walker.accepted, walker.refused, walker.most_refused]);
-        let counts: Vec<i64> = counts.map(|count| count as i64).collect();
-        let counts = counts.into_pyarray(py).reshape([proposing, 3])?.into_any();
+        let counts = acceptance.into_flattened().into_pyarray(py).reshape([proposing, 3])?.into_any();
         let died = deaths.len();
         let deaths: Vec<i64> =
             deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
@@ -253,17 +258,12 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
     }
 }
 
-/// What became of the proposals of an earlier part of a run, from rows (accepted, refused by now, most refused).
-fn rows_of(counts: &PyReadonlyArray2<'_, i64>) -> PyResult<Vec<Acceptance>> {
-    let count =
-        |&count: &i64| u64::try_from(count).map_err(|_| PyValueError::new_err("acceptance: counts are at least 0"));
-    let rows = counts.as_slice()?.chunks_exact(counts.shape()[1].max(1)).map(|row| match row {
-        [accepted, refused, most] => {
-            Ok(Acceptance { accepted: count(accepted)?, refused: count(refused)?, most_refused: count(most)? })
-        }
-        _ => Err(PyValueError::new_err("acceptance: expected three counts for each walker")),
-    });
-    rows.collect()
+/// What became of the proposals of an earlier part of a run: rows (accepted, refused by now, most refused).
+fn rows_of<'a>(counts: &'a PyReadonlyArray2<'_, i64>) -> PyResult<&'a [Acceptance]> {
+    if counts.shape()[1] != 3 {
+        return Err(PyValueError::new_err("acceptance: expected three counts for each walker"));
+    }
+    Ok(counts.as_slice()?.as_chunks().0)
 }
 
 /// What a watch kept, as a matrix: (groups, slots), (walkers, order + 1) or (walkers, draws).

@@ -37,17 +37,17 @@ impl Runaway {
 }
 
 /// Moves some blocks through some steps.
-pub struct Advance<'a, T, V, C, Q> {
+pub struct Advance<'a, 'r, T, V, C, Q> {
     pub plan: &'a Plan,
     pub potential: &'a V,
     pub scheme: C,
     pub precision: PhantomData<Q>,
-    pub blocks: &'a mut [Block<T>],
+    pub blocks: &'a mut [Block<'r, T>],
     pub tally: &'a mut Tally,
     pub steps: Range<u64>,
 }
 
-impl<T, V, C, Q> Job for Advance<'_, T, V, C, Q>
+impl<T, V, C, Q> Job for Advance<'_, '_, T, V, C, Q>
 where
     T: Element + BoxMuller,
     V: Potential,
@@ -64,13 +64,13 @@ where
         let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
         for block in &mut *self.blocks {
-            walk.load(block.first, &block.live, &block.state);
+            walk.load(block.first, &block.live, block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
                 S::call(Recall::<S, T> { block, counts: &mut walk.counts });
             }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
-            walk.store(&mut block.state);
+            walk.store(block.state);
             first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
         }
         first

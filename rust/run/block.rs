@@ -2,23 +2,25 @@
 
 use std::ops::Range;
 
+use super::Plan;
 use super::acceptance::Acceptance;
+use super::keep::Before;
 use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
-use crate::observe::{Column, Keep, Watch};
+use crate::observe::{Column, Keep};
 use crate::real::Scalar;
 
 /// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
-#[derive(Clone, Debug)]
-pub struct Block<T> {
+#[derive(Debug)]
+pub struct Block<'a, T> {
     /// The number of the first walker, a multiple of [`ALIGNMENT`].
     pub first: u64,
     /// How many walkers, a multiple of [`ALIGNMENT`].
     pub walkers: usize,
     /// Those that were asked for.
     pub live: Range<usize>,
-    /// Coordinates by pack, coordinate and lane, for the lanes of `T`.
-    pub state: Vec<T>,
+    /// Coordinates by pack, coordinate and lane, for the lanes of `T`: a part of the caller's room.
+    pub state: &'a mut [T],
     /// What each observer keeps of these walkers.
     pub columns: Vec<Column<T>>,
     /// What became of the proposals of each live walker; nothing if there are none.
@@ -27,50 +29,71 @@ pub struct Block<T> {
     pub deaths: Vec<Death>,
 }
 
-impl<T: Scalar> Block<T> {
+impl<'a, T: Scalar> Block<'a, T> {
+    /// Walkers of a pack.
+    const LANES: usize = 64 / size_of::<T>();
+
     /// The numbers of the blocks of at most `size` that `walkers` are in.
     pub fn numbers(walkers: &Range<u64>, size: usize) -> Range<u64> {
         let size = size.next_multiple_of(ALIGNMENT) as u64;
         walkers.start / size..walkers.end.div_ceil(size)
     }
 
-    /// Block number `i` of `walkers`, filled with their `states`, (walkers, dim) in C order.
-    pub fn cut(i: u64, walkers: &Range<u64>, size: usize, states: &[T], dim: usize, watches: &[Watch]) -> Self {
-        let (size, alignment) = (size.next_multiple_of(ALIGNMENT) as u64, ALIGNMENT as u64);
-        let start = (i * size).max(walkers.start / alignment * alignment);
-        let end = ((i + 1) * size).min(walkers.end.next_multiple_of(alignment));
-        let live = walkers.start.max(start)..walkers.end.min(end);
-        let rows = (live.start - walkers.start) as usize * dim..(live.end - walkers.start) as usize * dim;
-        let live = (live.start - start) as usize..(live.end - start) as usize;
-        Self::new(start, (end - start) as usize, live, &states[rows], dim, watches)
+    /// Cuts the walkers of a plan, and a room for their states, into blocks that know nothing of the walkers yet.
+    pub fn cut(plan: &Plan, dim: usize, mut room: &'a mut [T]) -> Vec<Self> {
+        let (walkers, size) = (plan.aligned(), plan.block_size().next_multiple_of(ALIGNMENT) as u64);
+        let blocks = Self::numbers(&walkers, plan.block_size()).map(|i| {
+            let (start, end) = ((i * size).max(walkers.start), ((i + 1) * size).min(walkers.end));
+            let live = plan.walkers.start.max(start)..plan.walkers.end.min(end);
+            let walkers = (end - start) as usize;
+            Self {
+                first: start,
+                walkers,
+                live: (live.start - start) as usize..(live.end - start) as usize,
+                state: room.split_off_mut(..walkers * dim).unwrap_or_default(),
+                columns: Vec::new(),
+                acceptance: Vec::new(),
+                deaths: Vec::new(),
+            }
+        });
+        blocks.collect()
     }
 
-    fn new(first: u64, walkers: usize, live: Range<usize>, states: &[T], dim: usize, watches: &[Watch]) -> Self {
-        let columns = watches.iter().map(|watch| match &watch.keep {
-            Keep::Moments(moments) => Column { sums: moments.nothing(walkers), trace: Vec::new() },
-            Keep::Histogram(..) | Keep::Trace | Keep::States => Column::default(),
-        });
-        let mut block = Self {
-            first,
-            walkers,
-            live,
-            state: vec![T::default(); walkers * dim],
-            columns: columns.collect(),
-            acceptance: Vec::new(),
-            deaths: Vec::new(),
-        };
-        for (walker, row) in block.live.clone().zip(states.chunks_exact(dim)) {
-            for (coordinate, &x) in row.iter().enumerate() {
-                let index = Self::index(walker, coordinate, dim);
-                block.state[index] = x;
+    /// Takes up the walkers where they stood before.
+    pub fn begin(&mut self, plan: &Plan, before: Before<T>, dim: usize, is_metropolis: bool) {
+        let start = (self.first + self.live.start as u64 - plan.walkers.start) as usize;
+        let rows = start..start + self.live.len();
+        let mut states = before.states[rows.start * dim..rows.end * dim].chunks_exact(dim);
+        for (pack, numbers) in self.state.chunks_exact_mut(Self::LANES * dim).enumerate() {
+            for lane in 0..Self::LANES {
+                let is_live = self.live.contains(&(pack * Self::LANES + lane));
+                let row = if is_live { states.next() } else { None };
+                for coordinate in 0..dim {
+                    numbers[coordinate * Self::LANES + lane] = row.map_or_else(T::default, |row| row[coordinate]);
+                }
             }
         }
-        block
-    }
-
-    fn index(walker: usize, coordinate: usize, dim: usize) -> usize {
-        let lanes = 64 / size_of::<T>();
-        (walker / lanes * dim + coordinate) * lanes + walker % lanes
+        let columns = plan.watches.iter().enumerate().map(|(i, watch)| {
+            let Keep::Moments(moments) = &watch.keep else { return Column::default() };
+            let mut sums = moments.nothing(self.walkers);
+            if let Some(before) = before.sums.get(i) {
+                let width = moments.width();
+                let rows = before[rows.start * width..rows.end * width].chunks_exact(width);
+                for (walker, row) in self.live.clone().zip(rows) {
+                    for (column, &sum) in row.iter().enumerate() {
+                        sums[column * self.walkers + walker] = sum;
+                    }
+                }
+            }
+            Column { sums, trace: Vec::new() }
+        });
+        self.columns = columns.collect();
+        if is_metropolis {
+            self.acceptance = match before.acceptance {
+                [] => vec![Acceptance::default(); self.live.len()],
+                counts => counts[rows].to_vec(),
+            };
+        }
     }
 
     /// What became of the proposals of a walker, counted within the block, if it is live and makes any.
@@ -78,12 +101,17 @@ impl<T: Scalar> Block<T> {
         self.acceptance.get(walker.checked_sub(self.live.start)?)
     }
 
-    /// Writes the states of the live walkers, (walkers, dim) in C order.
-    pub fn read(&self, dim: usize, states: &mut [T]) {
-        for (walker, row) in self.live.clone().zip(states.chunks_exact_mut(dim)) {
-            for (coordinate, x) in row.iter_mut().enumerate() {
-                *x = self.state[Self::index(walker, coordinate, dim)];
+    /// Turns packs into rows of walkers where they stand, and brings those that died into order.
+    pub fn end(&mut self, dim: usize) {
+        let mut pack = vec![T::default(); Self::LANES * dim];
+        for numbers in self.state.chunks_exact_mut(Self::LANES * dim) {
+            pack.copy_from_slice(numbers);
+            for (lane, row) in numbers.chunks_exact_mut(dim).enumerate() {
+                for (x, coordinates) in row.iter_mut().zip(pack.chunks_exact(Self::LANES)) {
+                    *x = coordinates[lane];
+                }
             }
         }
+        self.deaths.sort_unstable();
     }
 }

@@ -1,5 +1,7 @@
 //! What a run keeps: what an earlier part kept is handed to the blocks, and what all blocks kept is gathered, walker by walker.
 
+use std::ops::Range;
+
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -7,17 +9,18 @@ use super::block::Block;
 use super::{Acceptance, Plan};
 use crate::dynamics::gauge::Death;
 use crate::error::{Error, Result};
-use crate::observe::{Histogram, Keep};
+use crate::observe::{Column, Histogram, Keep};
 use crate::simd::Element;
 
-/// What a run hands back.
-#[derive(Clone, Debug)]
+/// What a run hands back, besides the states in the caller's room.
+#[derive(Clone, Debug, Default)]
 pub struct Outcome<T> {
-    /// States after the last step, (walkers, dim) in C order.
-    pub states: Vec<T>,
+    /// Where in the room the states after the last step are, (walkers, dim) in C order.
+    pub states: Range<usize>,
     /// For each watch what it kept.
     pub kept: Vec<Kept<T>>,
-    /// Steps made: all of them, unless the caller stopped the run.
+    /// Steps made: all of them, unless the caller stopped the run. If it did so before the first step, nothing was kept, and the
+    /// room holds nothing.
     pub steps: u64,
     /// What became of the proposals of each walker; nothing if there are none.
     pub acceptance: Vec<Acceptance>,
@@ -36,78 +39,55 @@ pub enum Kept<T> {
     Trace(Vec<T>),
 }
 
-/// What an earlier part of a run has kept that this part goes on with.
+/// Where a run goes on: where the walkers are, and what an earlier part has kept.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Before<'a> {
-    /// The sums of powers, a vector for each watch; nothing at the beginning.
-    pub sums: &'a [Vec<f64>],
+pub struct Before<'a, T> {
+    /// Where the walkers are, (walkers, dim) in C order.
+    pub states: &'a [T],
+    /// The sums of powers, (walkers, order + 1) in C order for each watch; nothing at the beginning.
+    pub sums: &'a [&'a [f64]],
     /// What became of the proposals of each walker; nothing at the beginning.
     pub acceptance: &'a [Acceptance],
 }
 
-/// Those of all blocks, in the order of the walkers.
-pub fn deaths_of<T>(blocks: &[Block<T>]) -> Vec<Death> {
-    let mut deaths: Vec<Death> = blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect();
-    deaths.sort_unstable();
-    deaths
-}
-
-/// Hands the sums of an earlier part of the run, (walkers, order + 1) in C order, back to the walkers.
-pub fn restore_sums<T>(plan: &Plan, blocks: &mut [Block<T>], sums_before: &[Vec<f64>]) -> Result<()> {
-    for (i, (watch, sums)) in plan.watches.iter().zip(sums_before).enumerate() {
-        let Keep::Moments(moments) = &watch.keep else { continue };
-        if sums.len() as u64 != (plan.walkers.end - plan.walkers.start) * moments.width() as u64 {
-            return Err(Error::invalid(format!(
-                "sums of watch {i}: expected {} numbers of each walker",
-                moments.width()
-            )));
+impl<T> Before<'_, T> {
+    /// # Errors
+    /// If these are not of the plan's walkers and watches.
+    pub fn check(&self, plan: &Plan, dim: usize) -> Result<()> {
+        let walkers = (plan.walkers.end - plan.walkers.start) as usize;
+        if self.states.len() != walkers * dim {
+            return Err(Error::invalid(format!("states: expected {dim} numbers of each of {walkers} walkers")));
         }
-        let mut rows = sums.chunks_exact(moments.width());
-        for block in &mut *blocks {
-            for (walker, row) in block.live.clone().zip(&mut rows) {
-                for (column, &sum) in row.iter().enumerate() {
-                    block.columns[i].sums[column * block.walkers + walker] = sum;
-                }
+        for (i, (watch, sums)) in plan.watches.iter().zip(self.sums).enumerate() {
+            let Keep::Moments(moments) = &watch.keep else { continue };
+            let width = moments.width();
+            if sums.len() != walkers * width {
+                return Err(Error::invalid(format!("sums of watch {i}: expected {width} numbers of each walker")));
             }
         }
+        if !self.acceptance.is_empty() && self.acceptance.len() != walkers {
+            return Err(Error::invalid("acceptance: expected the counts of each walker"));
+        }
+        if self.acceptance.as_flattened().iter().any(|&count| count < 0) {
+            return Err(Error::invalid("acceptance: counts are at least 0"));
+        }
+        Ok(())
     }
-    Ok(())
-}
-
-/// Hands what became of the proposals of an earlier part of the run back to the walkers.
-pub fn restore_acceptance<T>(plan: &Plan, blocks: &mut [Block<T>], before: &[Acceptance]) -> Result<()> {
-    if !before.is_empty() && before.len() as u64 != plan.walkers.end - plan.walkers.start {
-        return Err(Error::invalid("acceptance: expected the counts of each walker"));
-    }
-    let mut rows = before.iter().copied();
-    for block in blocks {
-        block.acceptance = block.live.clone().map(|_| rows.next().unwrap_or_default()).collect();
-    }
-    Ok(())
-}
-
-/// The states of all walkers, (walkers, dim) in C order.
-pub fn gather<T: Element>(blocks: &[Block<T>], dim: usize, pool: Option<&ThreadPool>) -> Vec<T> {
-    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
-    let mut states = vec![T::default(); walkers * dim];
-    let mut rest = &mut states[..];
-    let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * dim).unwrap_or_default());
-    let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
-    match pool {
-        None => rooms.iter_mut().for_each(|(block, room)| block.read(dim, room)),
-        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| block.read(dim, room))),
-    }
-    states
 }
 
 /// Gathers what the watches kept, walker by walker.
-pub fn collect<T: Copy>(plan: &Plan, blocks: &[Block<T>], totals: &[u64]) -> Vec<Kept<T>> {
+pub fn collect<T: Element>(
+    plan: &Plan,
+    blocks: &[Block<T>],
+    totals: &[u64],
+    pool: Option<&ThreadPool>,
+) -> Vec<Kept<T>> {
     let kept = plan.watches.iter().zip(plan.tables()).enumerate().map(|(i, (watch, table))| match &watch.keep {
         Keep::Histogram(histogram, given) => {
             Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
         }
-        Keep::Moments(_) => Kept::Sums(by_walker(blocks, |block| &block.columns[i].sums)),
-        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, |block| &block.columns[i].trace)),
+        Keep::Moments(_) => Kept::Sums(by_walker(blocks, i, |column| &column.sums, pool)),
+        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, i, |column| &column.trace, pool)),
     });
     kept.collect()
 }
@@ -122,14 +102,49 @@ fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64
     rows.flatten().collect()
 }
 
+/// What became of the proposals of all walkers.
+pub fn acceptance_of<T: Element>(blocks: &[Block<T>], pool: Option<&ThreadPool>) -> Vec<Acceptance> {
+    let width = usize::from(blocks.iter().any(|block| !block.acceptance.is_empty()));
+    gathered(blocks, width, &|block, room| room.copy_from_slice(&block.acceptance), pool)
+}
+
 /// Transposes blocks' rows of walkers into a row for each walker.
-fn by_walker<T, U: Copy>(blocks: &[Block<T>], rows: impl Fn(&Block<T>) -> &Vec<U>) -> Vec<U> {
-    let mut gathered = Vec::new();
-    for block in blocks {
-        let rows = rows(block);
-        for walker in block.live.clone() {
-            gathered.extend(rows[walker.min(rows.len())..].iter().step_by(block.walkers));
+fn by_walker<T: Element, U: Copy + Default + Send>(
+    blocks: &[Block<T>],
+    watch: usize,
+    rows: impl Fn(&Column<T>) -> &[U] + Sync,
+    pool: Option<&ThreadPool>,
+) -> Vec<U> {
+    let width = blocks.first().map_or(0, |block| rows(&block.columns[watch]).len() / block.walkers);
+    // Eight walkers at a time: a line of cache is read at once, and as many are written to.
+    let transpose = |block: &Block<T>, room: &mut [U]| {
+        for (walkers, room) in (block.live.start..).step_by(8).zip(room.chunks_mut(8 * width)) {
+            for (place, columns) in rows(&block.columns[watch]).chunks_exact(block.walkers).enumerate() {
+                for (row, &number) in room.chunks_exact_mut(width).zip(&columns[walkers..]) {
+                    row[place] = number;
+                }
+            }
         }
+    };
+    gathered(blocks, width, &transpose, pool)
+}
+
+/// Gathers `width` numbers of each live walker, which `put` puts into a block's part of the room.
+fn gathered<T: Element, U: Copy + Default + Send>(
+    blocks: &[Block<T>],
+    width: usize,
+    put: &(dyn Fn(&Block<T>, &mut [U]) + Sync),
+    pool: Option<&ThreadPool>,
+) -> Vec<U> {
+    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
+    let mut numbers = vec![U::default(); walkers * width];
+    let mut rest = &mut numbers[..];
+    let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * width).unwrap_or_default());
+    let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
+    match pool {
+        _ if width == 0 => {}
+        None => rooms.iter_mut().for_each(|(block, room)| put(block, room)),
+        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| put(block, room))),
     }
-    gathered
+    numbers
 }

@@ -12,11 +12,12 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
-use crate::noise::{BoxMuller, Noise, Precision};
+use crate::noise::{ALIGNMENT, BoxMuller, Noise, Precision};
 use crate::observe::{Histogram, Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
@@ -26,7 +27,10 @@ pub use acceptance::Acceptance;
 use advance::{Advance, Runaway};
 use block::Block;
 pub use keep::{Before, Kept, Outcome};
-use keep::{collect, deaths_of, gather, restore_acceptance, restore_sums};
+use keep::{acceptance_of, collect};
+
+/// Numbers that are laid out before the caller is heard.
+const PIECE: usize = 1 << 20;
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
 const EPOCH: Duration = Duration::from_millis(50);
@@ -66,6 +70,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The walkers and those that fill up the packs at both ends; the room for a run's states is for all of them.
+    #[must_use]
+    pub fn aligned(&self) -> Range<u64> {
+        let alignment = ALIGNMENT as u64;
+        self.walkers.start / alignment * alignment..self.walkers.end.next_multiple_of(alignment)
+    }
+
     /// The first observed step after `step`; `u64::MAX` if there is none.
     fn next_look(&self, step: u64) -> u64 {
         let since = step.saturating_sub(self.burn_in);
@@ -129,17 +140,18 @@ impl Plan {
     }
 }
 
-/// Runs a plan. `go_on` hears how many steps were made and says whether to make more.
+/// Runs a plan in a `room` for the states of all walkers, [`Plan::aligned`]. `go_on` hears how many steps were made, which is none
+/// as long as walkers are laid out, and says whether to go on.
 ///
 /// # Errors
-/// If a walker diverges, or what was kept `before` does not belong to the walkers and watches.
+/// If a walker diverges, or room, states or what was kept `before` do not belong to the walkers and watches.
 pub fn run<T, V, C, Q>(
     plan: &Plan,
     potential: &V,
     scheme: C,
     _precision: Q,
-    states: &[T],
-    before: Before,
+    before: Before<T>,
+    room: &mut [T],
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Outcome<T>>
 where
@@ -158,7 +170,7 @@ where
         advance: &advance,
         check: &|| potential.check(),
     };
-    drive(plan, &kernel, states, before, &mut go_on)
+    drive(plan, &kernel, before, room, &mut go_on)
 }
 
 /// Potential, scheme and noise behind one call, so that what is around the loop is compiled once for all of them.
@@ -176,22 +188,25 @@ type Advancing<'a, T> = dyn Fn(&mut [Block<T>], &mut Tally, Range<u64>) -> Optio
 fn drive<T: Element>(
     plan: &Plan,
     kernel: &Kernel<T>,
-    states: &[T],
-    before: Before,
+    before: Before<T>,
+    room: &mut [T],
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome<T>> {
     let dim = kernel.dim;
     let numbers = Block::<T>::numbers(&plan.walkers, plan.block_size());
     let is_alone = plan.is_work_for_one() || numbers.end - numbers.start == 1;
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
-    let cut = |i| Block::cut(i, &plan.walkers, plan.block_size(), states, dim, &plan.watches);
-    let mut blocks: Vec<_> = match &pool {
-        None => numbers.map(cut).collect(),
-        Some(pool) => pool.install(|| numbers.into_par_iter().map(cut).collect()),
-    };
-    restore_sums(plan, &mut blocks, before.sums)?;
-    if kernel.is_metropolis {
-        restore_acceptance(plan, &mut blocks, before.acceptance)?;
+    before.check(plan, dim)?;
+    let aligned = plan.aligned();
+    if room.len() as u64 != (aligned.end - aligned.start) * dim as u64 {
+        return Err(Error::invalid("room: expected one for the walkers and those that fill up the packs"));
+    }
+    let mut blocks = Block::cut(plan, dim, room);
+    for (i, blocks) in blocks.chunks_mut((PIECE / plan.block_size() / dim).max(1)).enumerate() {
+        if i > 0 && !go_on(0) {
+            return Ok(Outcome::default());
+        }
+        each(blocks, pool.as_deref(), &|block| block.begin(plan, before, dim, kernel.is_metropolis));
     }
     let workers: Vec<Mutex<Tally>> =
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
@@ -234,13 +249,23 @@ fn drive<T: Element>(
         }
     }
 
+    each(&mut blocks, pool.as_deref(), &|block| block.end(dim));
+    let first = (plan.walkers.start - aligned.start) as usize * dim;
     Ok(Outcome {
-        states: gather(&blocks, dim, pool.as_deref()),
-        kept: collect(plan, &blocks, &totals),
+        states: first..first + before.states.len(),
+        kept: collect(plan, &blocks, &totals, pool.as_deref()),
         steps: done - plan.steps.start,
-        acceptance: blocks.iter().flat_map(|block| block.acceptance.iter().copied()).collect(),
-        deaths: deaths_of(&blocks),
+        acceptance: acceptance_of(&blocks, pool.as_deref()),
+        deaths: blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect(),
     })
+}
+
+/// Does something with each of some blocks.
+fn each<T: Element>(blocks: &mut [Block<T>], pool: Option<&ThreadPool>, work: &(dyn Fn(&mut Block<T>) + Sync)) {
+    match pool {
+        None => blocks.iter_mut().for_each(work),
+        Some(pool) => pool.install(|| blocks.par_iter_mut().for_each(work)),
+    }
 }
 
 /// How many steps fit between two words with the caller.

@@ -10,7 +10,7 @@ use langevin_ib::scheme::Any;
 use langevin_ib::simd::Level;
 use langevin_ib::walk::Step;
 
-use crate::support::KEY;
+use crate::support::{KEY, room};
 
 /// Two products of two coordinates, (a, b) and (c, d), on two rows.
 fn products(order: Vec<usize>, length: usize, numbers: Vec<f64>) -> Result<Risk> {
@@ -49,8 +49,10 @@ fn after_a_step(risk: Risk, x: &[f64], level: Level) -> Result<Vec<f64>> {
         block: 32,
     };
     let told = Told::Risk(Box::new(risk));
-    let before = Before { sums: &[], acceptance: &[] };
-    Ok(run(&plan, &told, Any::EulerMaruyama, Native, x, before, |_| true)?.states)
+    let before = Before { states: x, ..Before::default() };
+    let mut room = room(&plan, x.len());
+    let outcome = run(&plan, &told, Any::EulerMaruyama, Native, before, &mut room, |_| true)?;
+    Ok(room[outcome.states].to_vec())
 }
 
 #[test]

@@ -7,7 +7,9 @@ use langevin_ib::potential::{Observable, Told};
 use langevin_ib::run::{Before, Kept, Plan};
 use langevin_ib::simd::Level;
 
-use crate::support::{CASES, Case, Numbers, PRODUCT, Record, assert_same, harmonic, histogram, moments, plan, trace};
+use crate::support::{
+    CASES, Case, Numbers, PRODUCT, Record, assert_same, cases_of, harmonic, histogram, moments, plan, trace,
+};
 
 /// One walker more than whole packs on either side.
 const WALKERS: Range<u64> = 0..1001;
@@ -157,7 +159,8 @@ fn sums(record: &Record) -> Vec<Vec<f64>> {
 fn resumed(case: &Case, plan: &Plan, earlier: Record, steps: Range<u64>) -> Record {
     let plan = Plan { steps, ..plan.clone() };
     let sums = sums(&earlier);
-    let before = Before { sums: &sums, acceptance: &earlier.acceptance };
+    let sums: Vec<_> = sums.iter().map(Vec::as_slice).collect();
+    let before = Before { states: &[], sums: &sums, acceptance: &earlier.acceptance };
     let later = case.resume(&plan, &earlier.states, before).expect("the run is stable");
     joined(earlier, later)
 }
@@ -202,6 +205,31 @@ fn bits_do_not_depend_on_epochs_nor_on_a_stop_between_them() {
         let cut = stopped.steps;
         let found = resumed(case, &long, stopped, cut..long.steps.end);
         assert_same(&expected, &found, &format!("{}, stopped after {cut} steps", case.name));
+    }
+}
+
+#[test]
+fn a_run_can_be_stopped_while_its_walkers_are_laid_out() {
+    let case = cases_of("em").next().expect("there is one");
+    let large = plan(5..3_000_005, 0..2, 1e-3, 0.1);
+    let states = [1.0, 0.5].repeat(3_000_000);
+    for threads in [1, 2] {
+        let plan = Plan { threads, ..large.clone() };
+        let mut heard = Vec::new();
+        let whole = case.run_while(&plan, &states, &mut |steps| {
+            heard.push(steps);
+            true
+        });
+        assert_eq!(whole.expect("the run is stable").steps, 2);
+        let laying = heard.iter().take_while(|&&steps| steps == 0).count();
+        assert!(laying >= 5, "heard {heard:?}");
+        let mut looks = 0;
+        let stopped = case.run_while(&plan, &states, &mut |_| {
+            looks += 1;
+            looks < 3
+        });
+        let stopped = stopped.expect("the run is stable");
+        assert_eq!((looks, stopped.steps, stopped.states.len()), (3, 0, 0));
     }
 }
 

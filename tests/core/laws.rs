@@ -54,7 +54,7 @@ fn averages(case: &Case, kh: f64) -> ([[Mean; 4]; 2], f64) {
         Mean::of(&samples)
     };
     let means = [0, 1].map(|watch| std::array::from_fn(|power| mean(watch, power)));
-    (means, found.acceptance.iter().map(|walker| walker.accepted).sum::<u64>() as f64 / (WALKERS * STEPS) as f64)
+    (means, found.acceptance.iter().map(|walker| walker[0]).sum::<i64>() as f64 / (WALKERS * STEPS) as f64)
 }
 
 /// E x^(power + 1) of a walker, from its sums of powers of x - pivot, and the pivot.

@@ -1,18 +1,20 @@
 //! Gauges and surfaces: where the ways back lead, that they are one walker's own, and runs of bound walkers in any arrangement.
 
 use langevin_ib::dynamics::Way;
-use langevin_ib::dynamics::gauge::{AtZero, Gauge, GeneralLinear, Pair, Part, Retraction, Scalings, Translations};
+use langevin_ib::dynamics::gauge::{
+    AtZero, Death, Gauge, GeneralLinear, Pair, Part, Retraction, Scalings, Translations,
+};
 use langevin_ib::dynamics::slice::Slice;
 use langevin_ib::error::{Cause, Error, Kind, Result};
 use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
 use langevin_ib::potential::Told;
 use langevin_ib::potential::program::{Parts, Program};
-use langevin_ib::run::{self, Acceptance, Before, Outcome, Plan};
+use langevin_ib::run::{self, Acceptance, Before, Plan};
 use langevin_ib::scheme::{Any, Metropolis, Rigid};
 use langevin_ib::simd::{Element, Level};
 
-use crate::support::{Numbers, PRODUCT, harmonic, plan};
+use crate::support::{Numbers, PRODUCT, harmonic, plan, room};
 use crate::tapes::instruction;
 
 const LEVEL: f64 = 0.5;
@@ -215,20 +217,31 @@ fn coordinates_that_move_twice_are_refused() {
     assert!(Gauge::new(1, vec![Part::new(pair(0.5))], AtZero::Fail).is_err());
 }
 
-/// Runs the product model under a scheme that binds walkers.
-fn bound<T: Element + BoxMuller>(plan: &Plan, scheme: Any, states: &[f64]) -> Result<Outcome<T>> {
-    bound_after(plan, scheme, states, &[])
+/// What became of bound walkers.
+struct Found<T> {
+    states: Vec<T>,
+    acceptance: Vec<Acceptance>,
+    deaths: Vec<Death>,
 }
 
-/// The same after an earlier part.
+/// Runs the product model under a scheme that binds walkers.
+fn bound<T: Element + BoxMuller>(plan: &Plan, scheme: Any, states: &[f64]) -> Result<Found<T>> {
+    bound_after(plan, &Told::Product(PRODUCT), scheme, states, &[])
+}
+
+/// The same in any potential, after an earlier part.
 fn bound_after<T: Element + BoxMuller>(
     plan: &Plan,
+    potential: &Told,
     scheme: Any,
     states: &[f64],
     acceptance: &[Acceptance],
-) -> Result<Outcome<T>> {
+) -> Result<Found<T>> {
     let states: Vec<T> = states.iter().map(|&x| T::from_f64(x)).collect();
-    run::run(plan, &Told::Product(PRODUCT), scheme, Native, &states, Before { sums: &[], acceptance }, |_| true)
+    let before = Before { states: &states, sums: &[], acceptance };
+    let mut room = room(plan, states.len());
+    let outcome = run::run(plan, potential, scheme, Native, before, &mut room, |_| true)?;
+    Ok(Found { states: room[outcome.states].to_vec(), acceptance: outcome.acceptance, deaths: outcome.deaths })
 }
 
 fn start(walkers: usize) -> Vec<f64> {
@@ -240,7 +253,7 @@ fn same<T: Element + BoxMuller>(scheme: Any, states: &[f64], what: &str) {
     let walkers = states.len() as u64 / 2;
     let reference = plan(0..walkers, 0..130, 0.02, 0.3);
     let expected = bound::<T>(&reference, scheme, states).expect("the run is stable");
-    let numbers = |outcome: &Outcome<T>| outcome.states.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<_>>();
+    let numbers = |found: &Found<T>| found.states.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<_>>();
     let mut plans: Vec<Plan> =
         Level::available().into_iter().map(|level| Plan { level, ..reference.clone() }).collect();
     plans.push(Plan { threads: 3, block: 32, ..reference.clone() });
@@ -252,7 +265,13 @@ fn same<T: Element + BoxMuller>(scheme: Any, states: &[f64], what: &str) {
     }
     let first = bound::<T>(&Plan { steps: 0..41, ..reference.clone() }, scheme, states).expect("the run is stable");
     let middle: Vec<f64> = first.states.iter().map(|x| x.to_f64()).collect();
-    let second = bound_after::<T>(&Plan { steps: 41..130, ..reference }, scheme, &middle, &first.acceptance);
+    let second = bound_after::<T>(
+        &Plan { steps: 41..130, ..reference },
+        &Told::Product(PRODUCT),
+        scheme,
+        &middle,
+        &first.acceptance,
+    );
     let second = second.expect("the run is stable");
     assert_eq!(numbers(&second), numbers(&expected), "{what}, cut");
     assert_eq!(second.acceptance, expected.acceptance, "{what}, cut");
@@ -335,8 +354,7 @@ fn whoever_finds_no_way_along_the_normals_is_named() {
     let plan = plan(0..64, 0..200, 0.1, 0.3);
     let model = harmonic(2, 1.0);
     let scheme = Any::Rigid(Rigid { slice: &circle, metropolis: None });
-    let outcome =
-        run::run::<f64, _, _, _>(&plan, &model, scheme, Native, &[1.0, 0.0].repeat(64), Before::default(), |_| true);
+    let outcome = bound_after::<f64>(&plan, &model, scheme, &[1.0, 0.0].repeat(64), &[]);
     let Err(Error { kind: Kind::Diverged { cause, .. }, message }) = outcome else { panic!("nobody was reported") };
     assert_eq!(cause, Cause::NoProjection, "{message}");
 }

@@ -9,6 +9,7 @@ use langevin_ib::noise::{BoxMuller, Native, Noise, Precision, Single};
 use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::program::{Parts, Program};
 use langevin_ib::potential::{Harmonic, Observable, Product, Taped, Told};
+use langevin_ib::real::Scalar;
 use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
 use langevin_ib::scheme::{Any, Metropolis};
 use langevin_ib::simd::{Element, Level};
@@ -96,20 +97,30 @@ fn record<T: Element + BoxMuller, Q: Precision<T>>(
 ) -> Result<Record> {
     let numbers = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
     let states: Vec<T> = start.states.iter().map(|&x| T::from_f64(x)).collect();
-    let outcome = run::run(plan, potential, scheme, precision, &states, start.before, start.go_on)?;
+    let Before { sums, acceptance, .. } = start.before;
+    let before = Before { states: &states, sums, acceptance };
+    let mut room = room(plan, states.len());
+    let outcome = run::run(plan, potential, scheme, precision, before, &mut room, start.go_on)?;
+    let states = room[outcome.states].to_vec();
     let kept = outcome.kept.into_iter().map(|kept| match kept {
         Kept::Counts(counts) => Kept::Counts(counts),
         Kept::Sums(sums) => Kept::Sums(sums),
         Kept::Trace(trace) => Kept::Trace(numbers(trace)),
     });
     let kept = kept.collect();
-    Ok(Record { states: numbers(outcome.states), kept, steps: outcome.steps, acceptance: outcome.acceptance })
+    Ok(Record { states: numbers(states), kept, steps: outcome.steps, acceptance: outcome.acceptance })
+}
+
+/// Room for a run of a plan from so many numbers.
+pub fn room<T: Scalar>(plan: &Plan, numbers: usize) -> Vec<T> {
+    let (walkers, aligned) = (plan.walkers.end - plan.walkers.start, plan.aligned());
+    vec![T::default(); numbers / walkers as usize * (aligned.end - aligned.start) as usize]
 }
 
 /// Where a run starts from, and whom it asks whether to go on.
 struct Start<'a> {
     states: &'a [f64],
-    before: Before<'a>,
+    before: Before<'a, f64>,
     go_on: &'a mut dyn FnMut(u64) -> bool,
 }
 
@@ -185,7 +196,7 @@ impl Case {
     }
 
     /// Runs on from what an earlier part kept.
-    pub fn resume(&self, plan: &Plan, states: &[f64], before: Before) -> Result<Record> {
+    pub fn resume(&self, plan: &Plan, states: &[f64], before: Before<f64>) -> Result<Record> {
         (self.run)(plan, &Told::Product(PRODUCT), Start { states, before, go_on: &mut |_| true })
     }
 

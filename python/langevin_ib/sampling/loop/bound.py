@@ -16,10 +16,13 @@ from ...geometry import Piece, Scalings, Translations, frame_of
 from ...process import Constrained, GaugeFixed, Process, Slice
 from ...program import Program
 
-__all__ = ["bound_of", "brought"]
+__all__ = ["AT_ONCE", "bound_of", "brought"]
 
 if TYPE_CHECKING:
     Bound: TypeAlias = _core._Bound
+
+AT_ONCE = 65_536
+"""So many walkers are brought, or looked at, before Ctrl-C is heard."""
 
 MOST_CONSTRAINTS = 16
 """More than so many that hang together the core does not hold walkers to along normals."""
@@ -48,8 +51,8 @@ def bound_of(process: Process) -> Bound | None:
     return _along_normals(place, cast("Constrained", dynamics))
 
 
-def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int) -> NDArray[Any]:
-    """Return states moved to the slice: along the orbits for `GaugeFixed`, along the normals for `Constrained`.
+def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int) -> None:
+    """Move states to the slice, where they stand: along the orbits for `GaugeFixed`, the normals for `Constrained`.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int)
     bound : Bound
         Its `bound_of`.
     states : array, shape (walkers, dim)
-        Where its walkers are.
+        Where its walkers are, and will be.
     first : int
         The number of the first of them.
 
@@ -67,11 +70,16 @@ def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int)
     InvalidArgumentError
         If a walker finds no way; the message names it.
     """
-    found = np.asarray(_core.lead(bound, np.ascontiguousarray(states)))
-    lost = ~np.isfinite(found).all(axis=1)
-    if lost.any():
+    # In pieces, as Ctrl-C is heard between them.
+    for start in range(0, len(states), AT_ONCE):
+        rows = states[start : start + AT_ONCE]
+        found = np.asarray(_core.lead(bound, rows))
+        lost = ~np.isfinite(found).all(axis=1)
+        if not lost.any():
+            rows[:] = found
+            continue
         model, dynamics = process.model, process.dynamics
-        row = int(np.argmax(lost))
+        row = start + int(np.argmax(lost))
         point = ", ".join(f"{x} = {value:g}" for x, value in zip(model.parameters[:8], states[row], strict=False))
         way = "its orbit does not meet" if isinstance(dynamics, GaugeFixed) else "no way along its normals leads to"
         raise InvalidArgumentError(
@@ -79,7 +87,6 @@ def brought(process: Process, bound: Bound, states: NDArray[Any], *, first: int)
             f"{shown(model.constraints())} = {dynamics.level}. Start elsewhere, not on an axis or at zero, or take "  # type: ignore[attr-defined] # both have one
             "another level"
         )
-    return found
 
 
 def _part(place: Slice, piece: Piece) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from ...observe import Observer
 from ...process import SGD, Ambient, Process
 from ...program import Program, Tape, first_failure
 from .batches import descent_of, examples_of
-from .bound import bound_of, brought
+from .bound import AT_ONCE, bound_of, brought
 from .kernels import Kernel, kernel_of, watchable
 
 __all__ = ["Driver"]
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
         tuple[str, tuple[float, ...], float] | tuple[int, int, float] | tuple[_core.Tape, _core.Tape] | _core.Examples
     )
     Seen: TypeAlias = str | _core.Tape
-
-AT_ONCE = 65_536
-"""Walkers whose gradients are looked at together before a run starts."""
 
 MOST_DRIVERS = 64
 """So many are kept, so that scans and repeated calls do not compile again."""
@@ -112,14 +109,16 @@ class Driver:
         return _core.evaluate(_crossing(self.program.gradient), np.ascontiguousarray(states))
 
     def brought(self, states: NDArray[Any], *, first: int) -> NDArray[Any]:
-        """Return states, the first of which is that of walker `first`, moved to the slice if there is one.
+        """Return the states, the first of which is that of walker `first`, moved to the slice if there is one.
 
         Raises
         ------
         InvalidArgumentError
             If a walker finds no way; the message names it.
         """
-        return states if self.bound is None else brought(self.process, self.bound, states, first=first)
+        if self.bound is not None:
+            brought(self.process, self.bound, states, first=first)
+        return states
 
     def require_finite_start(self, states: NDArray[Any], *, first: int) -> None:
         """Check that V and its gradient are finite where the walkers start; closed forms always are.

@@ -125,6 +125,9 @@ def advance(
         raise DivergenceError(f"{message} (it was at {place})", walker=walker, step=step, cause=cause) from None
     except ValueError as error:
         raise InvalidArgumentError(str(error)) from None
+    if stopped is not None and made == 0:
+        # While walkers were laid out: nothing came back.
+        return before, stopped
     merged = (spec.merged(*both) for (_, spec), *both in zip(settings.observe, before.kept, kept, strict=True))
     absorbed = _with_deaths(before.absorbed, deaths, settings, process.deaths)
     acceptance = None if before.acceptance is None else replace(before.acceptance, counts=counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from .driver import Driver
 from .settings import REACH, Settings
 
 __all__ = ["starting_states"]
+
+AT_ONCE = 2**20
+"""So many numbers are laid out before Ctrl-C is heard."""
 
 
 def starting_states(initial: ArrayLike | None, driver: Driver, settings: Settings) -> NDArray[Any]:
@@ -45,21 +49,21 @@ def starting_states(initial: ArrayLike | None, driver: Driver, settings: Setting
 def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArray[Any]:
     shape = (settings.count, model.dim)
     if initial is None:
-        drawn = _core.normals(settings.key, settings.walkers, (0, 1), model.dim, stream="initial", dtype=settings.dtype)
-        return drawn.reshape(shape)
+        return _laid_out(settings, model.dim, lambda rows: _drawn(settings, model.dim, rows))
     states = real_array(f"initial, of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape},", initial)
     try:
         # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
         if states.ndim > 0 and states.shape[-1] != model.dim:
             raise ValueError(f"shape {states.shape}")
-        with np.errstate(over="ignore"):
-            states = np.array(np.broadcast_to(states, shape), dtype=settings.dtype, order="C")
+        given = np.broadcast_to(states, shape)
     except ValueError as error:
-        given = getattr(initial, "shape", type(initial).__name__)
+        was = getattr(initial, "shape", type(initial).__name__)
         raise InvalidArgumentError(
-            f"initial ({given}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
+            f"initial ({was}) must be real numbers of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape}: "
             f"{error}"
         ) from None
+    with np.errstate(over="ignore"):
+        states = _laid_out(settings, model.dim, lambda rows: given[rows])
     # Not walker by walker, which takes ten times as long: NaN is neither below nor above.
     if states.size and not (-REACH[settings.dtype] < states.min() and states.max() < REACH[settings.dtype]):
         walker = int(np.argmin((np.abs(states) < REACH[settings.dtype]).all(axis=1)))
@@ -68,3 +72,19 @@ def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArr
             f"be finite and below {REACH[settings.dtype]:g}"
         )
     return states
+
+
+def _laid_out(settings: Settings, dim: int, part: Callable[[slice], NDArray[Any]]) -> NDArray[Any]:
+    """Return all states, of which `part` gives some: in pieces, as Ctrl-C is heard between them."""
+    states = np.empty((settings.count, dim), dtype=settings.dtype)
+    piece = max(AT_ONCE // dim, 1)
+    for start in range(0, settings.count, piece):
+        rows = slice(start, min(start + piece, settings.count))
+        states[rows] = part(rows)
+    return states
+
+
+def _drawn(settings: Settings, dim: int, rows: slice) -> NDArray[Any]:
+    first = settings.walkers[0]
+    walkers = (first + rows.start, first + rows.stop)
+    return _core.normals(settings.key, walkers, (0, 1), dim, stream="initial", dtype=settings.dtype)[:, 0]

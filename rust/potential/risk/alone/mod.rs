@@ -3,6 +3,7 @@
 //! - `linear`: least squares of a linear model whose weights are products of coordinates.
 //! - `factors`: entries of a product of two matrices.
 //! - `head`: a head of attention.
+//! - `matrices`: products and transposes of matrices of packs.
 //! - `mean_layer`: a layer of rectified units, averaged over all inputs.
 //! - `sight`: what one walker sees at a step.
 //!
@@ -15,6 +16,7 @@
 mod factors;
 mod head;
 mod linear;
+mod matrices;
 mod mean_layer;
 mod sight;
 
