@@ -30,6 +30,9 @@ MOST = 2**20
 MOST_FOR_REMARKS = 2**14
 """The same where nobody asked."""
 
+MOST_WALKERS_FOR_REMARKS = 2**17
+"""Of moments and final states, so many walkers are looked at where nobody asked."""
+
 MIXED = 1.05
 """An R-hat above this is remarked on: walkers are then shorter than some ten or twenty correlation times."""
 
@@ -122,22 +125,10 @@ class Diagnostics:
         return "\n".join([*lines, *self.remarks])
 
 
-def diagnose(snapshot: Snapshot, *, most: int = MOST) -> Diagnostics:
-    """Return what a run says of its convergence.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-        The run.
-    most : int
-        Traces of more values are thinned out: walkers are taken at equal distances.
-    """
+def diagnose(snapshot: Snapshot) -> Diagnostics:
+    """Return what a run says of its convergence."""
     settings, progressed = snapshot.settings, snapshot.progressed
-    rows = tuple(
-        _diagnosis(snapshot, name, spec, kept, most)
-        for kept, (name, spec) in zip(progressed.kept, settings.observe, strict=True)
-        if settings.observations(spec, progressed.steps) > 0 and not spec.is_of_states
-    )
+    rows = _diagnoses(snapshot, MOST, 1)
     acceptance = None
     if progressed.acceptance is not None:
         rates = progressed.acceptance.rates(settings, progressed.steps)
@@ -150,7 +141,19 @@ def diagnose(snapshot: Snapshot, *, most: int = MOST) -> Diagnostics:
 def remarked(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the notes of a run with the remarks that it deserves now, in place of those that it did before."""
     kept = tuple(note for note in snapshot.notes if not note.startswith(REMARK))
-    return kept + diagnose(snapshot, most=MOST_FOR_REMARKS).remarks
+    # An odd number apart, so that every group of walkers is among them.
+    apart = snapshot.settings.count // MOST_WALKERS_FOR_REMARKS | 1
+    return (*kept, *_remarks(snapshot, _diagnoses(snapshot, MOST_FOR_REMARKS, apart)))
+
+
+def _diagnoses(snapshot: Snapshot, most: int, apart: int) -> tuple[Diagnosis, ...]:
+    """Return what observers say, of traces by so many values at most, and else by walkers so far apart."""
+    settings, progressed = snapshot.settings, snapshot.progressed
+    return tuple(
+        _diagnosis(snapshot, (name, spec, kept), most, apart)
+        for kept, (name, spec) in zip(progressed.kept, settings.observe, strict=True)
+        if settings.observations(spec, progressed.steps) > 0 and not spec.is_of_states
+    )
 
 
 def _remarks(snapshot: Snapshot, rows: tuple[Diagnosis, ...]) -> Iterator[str]:
@@ -185,7 +188,8 @@ def _worst(rows: tuple[Diagnosis, ...], name: str, limit: float) -> str:
     return ", ".join(f"{observable} ({value:.3g})" for observable, value in found.items())
 
 
-def _diagnosis(snapshot: Snapshot, name: str, spec: Any, kept: Kept, most: int) -> Diagnosis:
+def _diagnosis(snapshot: Snapshot, observed: tuple[str, Any, Kept], most: int, apart: int) -> Diagnosis:
+    name, spec, kept = observed
     # Infinite values are told from the others where ranks are taken, and nowhere else.
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         match spec:
@@ -195,11 +199,10 @@ def _diagnosis(snapshot: Snapshot, name: str, spec: Any, kept: Kept, most: int) 
             case Trace():
                 return _of_trace(name, kept, most)
             case Moments():
-                return _of_moments(
-                    snapshot, name, kept, snapshot.settings.observations(spec, snapshot.progressed.steps)
-                )
+                draws = snapshot.settings.observations(spec, snapshot.progressed.steps)
+                return _of_moments(snapshot, name, kept, draws, apart)
             case Histogram():
-                return _of_histogram(snapshot, name, spec, kept)
+                return _of_histogram(snapshot, name, spec, kept, apart)
     raise AssertionError(f"{spec!r} is no observer")
 
 
@@ -224,11 +227,12 @@ def _of_trace(name: str, kept: Kept, most: int) -> Diagnosis:
     )
 
 
-def _of_moments(snapshot: Snapshot, name: str, sums: Kept, draws: int) -> Diagnosis:
+def _of_moments(snapshot: Snapshot, name: str, sums: Kept, draws: int, apart: int) -> Diagnosis:
+    sums = sums[::apart]
     powers, pivots = sums[:, :-1] / draws, sums[:, -1]
     # Powers are those of the distance from each walker's pivot; all are taken from one place near by.
     centre = float(pivots.mean())
-    shifts, final = pivots - centre, _final(snapshot, name) - centre
+    shifts, final = pivots - centre, _final(snapshot, name, apart) - centre
     means = [shifts + powers[:, 0]]
     if powers.shape[1] > 1:
         means.append(shifts**2 + 2.0 * shifts * powers[:, 0] + powers[:, 1])
@@ -237,10 +241,12 @@ def _of_moments(snapshot: Snapshot, name: str, sums: Kept, draws: int) -> Diagno
         return Diagnosis(name, "moments", math.nan, math.nan, math.nan, drift)
     within = float((powers[:, 1] - powers[:, 0] ** 2).mean()) * draws / (draws - 1)
     between = float(means[0].var(ddof=1))
-    return Diagnosis(name, "moments", *_from_variances(within, between, draws, len(pivots)), math.nan, drift)
+    return Diagnosis(
+        name, "moments", *_from_variances(within, between, draws, snapshot.settings.count), math.nan, drift
+    )
 
 
-def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept) -> Diagnosis:
+def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept, apart: int) -> Diagnosis:
     counts = kept[:, : spec.bins + 2]
     sizes = counts.sum(axis=1)
     seen = sizes > 0
@@ -259,18 +265,19 @@ def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept) ->
     rhat, effective = math.nan, math.nan
     if draws > 1:
         rhat, effective = _from_variances(max(within, 0.0) * draws / (draws - 1), between, draws, settings.count)
+    final, groups = _final(snapshot, name, apart), np.arange(*settings.walkers, apart) % len(counts)
     drift = max(
         _away_from_zero(change)
-        for change in _changes(snapshot, name, spec, counts, np.stack([scores, np.abs(scores)], axis=1))
+        for change in _changes(final, groups, spec, counts, np.stack([scores, np.abs(scores)], axis=1))
     )
     return Diagnosis(name, "histogram", rhat, effective, math.nan, drift)
 
 
-def _changes(snapshot: Snapshot, name: str, spec: Histogram, counts: NDArray[Any], scores: Values) -> Iterator[Values]:
+def _changes(
+    final: Values, groups: NDArray[np.int64], spec: Histogram, counts: NDArray[Any], scores: Values
+) -> Iterator[Values]:
     """Yield for each score, a column of one number a slot, by how much it is another at the end, in each group."""
-    final = _final(snapshot, name)
     slots = np.searchsorted(np.linspace(*spec.range, spec.bins + 1), final, side="right")
-    groups = (snapshot.settings.walkers[0] + np.arange(len(final))) % len(counts)
     sizes = np.bincount(groups, minlength=len(counts))
     there = (sizes > 0) & (counts.sum(axis=1) > 0)
     for score in scores.T:
@@ -294,8 +301,8 @@ def _away_from_zero(changes: Values) -> float:
     return abs(float(changes.mean())) / spread * math.sqrt(len(changes)) if spread > 0.0 else math.nan
 
 
-def _final(snapshot: Snapshot, name: str) -> Values:
-    return Driver.of(snapshot.process).observed(name, snapshot.progressed.states)
+def _final(snapshot: Snapshot, name: str, apart: int) -> Values:
+    return Driver.of(snapshot.process).observed(name, snapshot.progressed.states[::apart])
 
 
 def _shown(value: float) -> str:

@@ -104,13 +104,19 @@ def stuck_walkers(acceptance: Acceptance | None, settings: Settings, steps: int)
     if acceptance is None:
         return np.empty(0, dtype=np.int64)
     observed = steps - max(settings.burn_in, settings.approach, acceptance.since)
-    # The longest stay decides nearly always, and is found ten times as fast as the median acceptance.
-    if observed <= 0 or acceptance.counts[:, 2].max() < SHARE * observed:
+    if observed <= 0:
         return np.empty(0, dtype=np.int64)
-    usual = min(float(np.median(acceptance.rates(settings, steps))), SURELY_ACCEPTED)
-    likely = math.log(settings.count * observed) / -math.log1p(-usual) if usual > 0.0 else math.inf
-    limit = max(SHARE * observed, SURE * likely)
-    if observed >= ENOUGH:
+
+    def limit(acceptance_of_most: float) -> float:
+        usual = min(acceptance_of_most, SURELY_ACCEPTED)
+        likely = math.log(settings.count * observed) / -math.log1p(-usual) if usual > 0.0 else math.inf
+        longest = max(SHARE * observed, SURE * likely)
         # Who never moved has seen one point, whatever the acceptance.
-        limit = min(limit, observed)
-    return settings.walkers[0] + np.flatnonzero(acceptance.counts[:, 2] >= limit)
+        return min(longest, observed) if observed >= ENOUGH else longest
+
+    stays = acceptance.counts[:, 2]
+    # Nearly always nobody stayed long, which is found ten times as fast as the median.
+    if stays.max() < limit(1.0):
+        return np.empty(0, dtype=np.int64)
+    usual = float(np.median(acceptance.rates(settings, steps)))
+    return settings.walkers[0] + np.flatnonzero(stays >= limit(usual))
