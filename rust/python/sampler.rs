@@ -18,8 +18,8 @@ use crate::metric::Metric;
 use crate::noise::{ALIGNMENT, BoxMuller, MAX_WALKERS, Native, Noise, Precision, Single};
 use crate::observe::{Given, Histogram, Keep, Looks, Moments, Watch};
 use crate::potential::{Foreign, Harmonic, Observable, Potential, Product, Taped, Told};
-use crate::run::{self, Acceptance, Before, Kept, Outcome, Plan};
-use crate::scheme::{Any, Metropolis, Rigid};
+use crate::run::{self, Acceptance, Before, Kept, Outcome, Plan, Room};
+use crate::scheme::{Any, Metropolis, Rigid, Scheme};
 use crate::simd::Element;
 use crate::walk::Step;
 
@@ -238,23 +238,23 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         // NumPy asks the system for large pages, which are filled five times as fast as others.
         let aligned = plan.aligned();
         let room = PyArray2::zeros(py, [(aligned.end - aligned.start) as usize, potential.dim()], false);
+        let proposing = if scheme.is_metropolis() { plan.walkers.end - plan.walkers.start } else { 0 };
+        let counts = PyArray2::zeros(py, [proposing as usize, 3], false);
         let outcome = {
-            let mut room = room.readwrite();
-            let room = room.as_slice_mut()?;
+            let (mut states, mut counts) = (room.readwrite(), counts.readwrite());
+            let room = Room { states: states.as_slice_mut()?, acceptance: counts.as_slice_mut()?.as_chunks_mut().0 };
             py.detach(|| run::run(&plan, potential, scheme, precision, before, room, go_on))?
         };
-        let Outcome { states, kept, steps, acceptance, deaths } = outcome;
+        let Outcome { states, kept, steps, deaths } = outcome;
         let rows = (plan.walkers.end - plan.walkers.start) as usize;
         let [from, to] = [states.start, states.end].map(|end| (end / potential.dim()) as isize);
         let states = room.get_item(PySlice::new(py, from, to, 1))?;
         let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
-        let proposing = acceptance.len();
-        let counts = acceptance.into_flattened().into_pyarray(py).reshape([proposing, 3])?.into_any();
         let died = deaths.len();
         let deaths: Vec<i64> =
             deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
         let deaths = deaths.into_pyarray(py).reshape([died, 3])?.into_any();
-        Ok((states, kept, steps, counts, deaths, stopped))
+        Ok((states, kept, steps, counts.into_any(), deaths, stopped))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Plan;
 use super::acceptance::Acceptance;
-use super::keep::Before;
+use super::keep::{Before, Room};
 use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep};
@@ -23,8 +23,8 @@ pub struct Block<'a, T> {
     pub state: &'a mut [T],
     /// What each observer keeps of these walkers.
     pub columns: Vec<Column<T>>,
-    /// What became of the proposals of each live walker; nothing if there are none.
-    pub acceptance: Vec<Acceptance>,
+    /// What became of the proposals of each live walker, in the caller's room, too; nothing if there are none.
+    pub acceptance: &'a mut [Acceptance],
     /// Live walkers that reached zero.
     pub deaths: Vec<Death>,
 }
@@ -39,8 +39,9 @@ impl<'a, T: Scalar> Block<'a, T> {
         walkers.start / size..walkers.end.div_ceil(size)
     }
 
-    /// Cuts the walkers of a plan, and a room for their states, into blocks that know nothing of the walkers yet.
-    pub fn cut(plan: &Plan, dim: usize, mut room: &'a mut [T]) -> Vec<Self> {
+    /// Cuts the walkers of a plan, and their room, into blocks that know nothing of the walkers yet.
+    pub fn cut(plan: &Plan, dim: usize, room: Room<'a, T>) -> Vec<Self> {
+        let Room { mut states, mut acceptance } = room;
         let (walkers, size) = (plan.aligned(), plan.block_size().next_multiple_of(ALIGNMENT) as u64);
         let blocks = Self::numbers(&walkers, plan.block_size()).map(|i| {
             let (start, end) = ((i * size).max(walkers.start), ((i + 1) * size).min(walkers.end));
@@ -50,9 +51,9 @@ impl<'a, T: Scalar> Block<'a, T> {
                 first: start,
                 walkers,
                 live: (live.start - start) as usize..(live.end - start) as usize,
-                state: room.split_off_mut(..walkers * dim).unwrap_or_default(),
+                state: states.split_off_mut(..walkers * dim).unwrap_or_default(),
                 columns: Vec::new(),
-                acceptance: Vec::new(),
+                acceptance: acceptance.split_off_mut(..(live.end - live.start) as usize).unwrap_or_default(),
                 deaths: Vec::new(),
             }
         });
@@ -60,7 +61,7 @@ impl<'a, T: Scalar> Block<'a, T> {
     }
 
     /// Takes up the walkers where they stood before.
-    pub fn begin(&mut self, plan: &Plan, before: Before<T>, dim: usize, is_metropolis: bool) {
+    pub fn begin(&mut self, plan: &Plan, before: Before<T>, dim: usize) {
         let start = (self.first + self.live.start as u64 - plan.walkers.start) as usize;
         let rows = start..start + self.live.len();
         let mut states = before.states[rows.start * dim..rows.end * dim].chunks_exact(dim);
@@ -88,11 +89,9 @@ impl<'a, T: Scalar> Block<'a, T> {
             Column { sums, trace: Vec::new() }
         });
         self.columns = columns.collect();
-        if is_metropolis {
-            self.acceptance = match before.acceptance {
-                [] => vec![Acceptance::default(); self.live.len()],
-                counts => counts[rows].to_vec(),
-            };
+        match before.acceptance {
+            [] => self.acceptance.fill(Acceptance::default()),
+            counts => self.acceptance.copy_from_slice(&counts[rows.start..][..self.acceptance.len()]),
         }
     }
 

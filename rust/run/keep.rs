@@ -22,10 +22,17 @@ pub struct Outcome<T> {
     /// Steps made: all of them, unless the caller stopped the run. If it did so before the first step, nothing was kept, and the
     /// room holds nothing.
     pub steps: u64,
-    /// What became of the proposals of each walker; nothing if there are none.
-    pub acceptance: Vec<Acceptance>,
     /// Who reached zero, in the order of the walkers.
     pub deaths: Vec<Death>,
+}
+
+/// The caller's room, in which a run is made: what it holds before does not matter.
+#[derive(Debug)]
+pub struct Room<'a, T> {
+    /// For the coordinates of all walkers of [`Plan::aligned`].
+    pub states: &'a mut [T],
+    /// For what becomes of the proposals of each walker; nothing if the scheme makes none.
+    pub acceptance: &'a mut [Acceptance],
 }
 
 /// What one watch kept.
@@ -52,9 +59,14 @@ pub struct Before<'a, T> {
 
 impl<T> Before<'_, T> {
     /// # Errors
-    /// If these are not of the plan's walkers and watches.
-    pub fn check(&self, plan: &Plan, dim: usize) -> Result<()> {
-        let walkers = (plan.walkers.end - plan.walkers.start) as usize;
+    /// If these, or a room, are not of the plan's walkers and watches.
+    pub fn check(&self, plan: &Plan, dim: usize, is_metropolis: bool, room: &Room<T>) -> Result<()> {
+        let (walkers, aligned) = ((plan.walkers.end - plan.walkers.start) as usize, plan.aligned());
+        let proposing = if is_metropolis { walkers } else { 0 };
+        if room.states.len() as u64 != (aligned.end - aligned.start) * dim as u64 || room.acceptance.len() != proposing
+        {
+            return Err(Error::invalid("room: expected one for the walkers and those that fill up the packs"));
+        }
         if self.states.len() != walkers * dim {
             return Err(Error::invalid(format!("states: expected {dim} numbers of each of {walkers} walkers")));
         }
@@ -100,12 +112,6 @@ fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64
         [inside, &last[1..], &last[..usize::from(is_conditioned)]].concat()
     });
     rows.flatten().collect()
-}
-
-/// What became of the proposals of all walkers.
-pub fn acceptance_of<T: Element>(blocks: &[Block<T>], pool: Option<&ThreadPool>) -> Vec<Acceptance> {
-    let width = usize::from(blocks.iter().any(|block| !block.acceptance.is_empty()));
-    gathered(blocks, width, &|block, room| room.copy_from_slice(&block.acceptance), pool)
 }
 
 /// Transposes blocks' rows of walkers into a row for each walker.

@@ -26,8 +26,8 @@ use crate::walk::Step;
 pub use acceptance::Acceptance;
 use advance::{Advance, Runaway};
 use block::Block;
-pub use keep::{Before, Kept, Outcome};
-use keep::{acceptance_of, collect};
+use keep::collect;
+pub use keep::{Before, Kept, Outcome, Room};
 
 /// Numbers that are laid out before the caller is heard.
 const PIECE: usize = 1 << 20;
@@ -140,8 +140,8 @@ impl Plan {
     }
 }
 
-/// Runs a plan in a `room` for the states of all walkers, [`Plan::aligned`]. `go_on` hears how many steps were made, which is none
-/// as long as walkers are laid out, and says whether to go on.
+/// Runs a plan in a `room`. `go_on` hears how many steps were made, which is none as long as walkers are laid out, and says
+/// whether to go on.
 ///
 /// # Errors
 /// If a walker diverges, or room, states or what was kept `before` do not belong to the walkers and watches.
@@ -151,7 +151,7 @@ pub fn run<T, V, C, Q>(
     scheme: C,
     _precision: Q,
     before: Before<T>,
-    room: &mut [T],
+    room: Room<T>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Outcome<T>>
 where
@@ -189,24 +189,20 @@ fn drive<T: Element>(
     plan: &Plan,
     kernel: &Kernel<T>,
     before: Before<T>,
-    room: &mut [T],
+    room: Room<T>,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome<T>> {
     let dim = kernel.dim;
     let numbers = Block::<T>::numbers(&plan.walkers, plan.block_size());
     let is_alone = plan.is_work_for_one() || numbers.end - numbers.start == 1;
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
-    before.check(plan, dim)?;
-    let aligned = plan.aligned();
-    if room.len() as u64 != (aligned.end - aligned.start) * dim as u64 {
-        return Err(Error::invalid("room: expected one for the walkers and those that fill up the packs"));
-    }
+    before.check(plan, dim, kernel.is_metropolis, &room)?;
     let mut blocks = Block::cut(plan, dim, room);
     for (i, blocks) in blocks.chunks_mut((PIECE / plan.block_size() / dim).max(1)).enumerate() {
         if i > 0 && !go_on(0) {
             return Ok(Outcome::default());
         }
-        each(blocks, pool.as_deref(), &|block| block.begin(plan, before, dim, kernel.is_metropolis));
+        each(blocks, pool.as_deref(), &|block| block.begin(plan, before, dim));
     }
     let workers: Vec<Mutex<Tally>> =
         (0..plan.threads).map(|_| Mutex::new(Tally::new(plan.watches.len(), plan.slots()))).collect();
@@ -250,12 +246,11 @@ fn drive<T: Element>(
     }
 
     each(&mut blocks, pool.as_deref(), &|block| block.end(dim));
-    let first = (plan.walkers.start - aligned.start) as usize * dim;
+    let first = (plan.walkers.start - plan.aligned().start) as usize * dim;
     Ok(Outcome {
         states: first..first + before.states.len(),
         kept: collect(plan, &blocks, &totals, pool.as_deref()),
         steps: done - plan.steps.start,
-        acceptance: acceptance_of(&blocks, pool.as_deref()),
         deaths: blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect(),
     })
 }

@@ -10,11 +10,11 @@ use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
 use langevin_ib::potential::Told;
 use langevin_ib::potential::program::{Parts, Program};
-use langevin_ib::run::{self, Acceptance, Before, Plan};
+use langevin_ib::run::{self, Acceptance, Before, Plan, Room};
 use langevin_ib::scheme::{Any, Metropolis, Rigid};
 use langevin_ib::simd::{Element, Level};
 
-use crate::support::{Numbers, PRODUCT, harmonic, plan, room};
+use crate::support::{Numbers, PRODUCT, harmonic, plan, rooms};
 use crate::tapes::instruction;
 
 const LEVEL: f64 = 0.5;
@@ -239,9 +239,10 @@ fn bound_after<T: Element + BoxMuller>(
 ) -> Result<Found<T>> {
     let states: Vec<T> = states.iter().map(|&x| T::from_f64(x)).collect();
     let before = Before { states: &states, sums: &[], acceptance };
-    let mut room = room(plan, states.len());
-    let outcome = run::run(plan, potential, scheme, Native, before, &mut room, |_| true)?;
-    Ok(Found { states: room[outcome.states].to_vec(), acceptance: outcome.acceptance, deaths: outcome.deaths })
+    let (mut states, mut acceptance) = rooms(plan, scheme, states.len());
+    let room = Room { states: &mut states, acceptance: &mut acceptance };
+    let outcome = run::run(plan, potential, scheme, Native, before, room, |_| true)?;
+    Ok(Found { states: states[outcome.states].to_vec(), acceptance, deaths: outcome.deaths })
 }
 
 fn start(walkers: usize) -> Vec<f64> {

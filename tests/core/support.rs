@@ -10,8 +10,8 @@ use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::program::{Parts, Program};
 use langevin_ib::potential::{Harmonic, Observable, Product, Taped, Told};
 use langevin_ib::real::Scalar;
-use langevin_ib::run::{self, Acceptance, Before, Kept, Plan};
-use langevin_ib::scheme::{Any, Metropolis};
+use langevin_ib::run::{self, Acceptance, Before, Kept, Plan, Room};
+use langevin_ib::scheme::{Any, Metropolis, Scheme};
 use langevin_ib::simd::{Element, Level};
 use langevin_ib::walk::Step;
 
@@ -97,24 +97,25 @@ fn record<T: Element + BoxMuller, Q: Precision<T>>(
 ) -> Result<Record> {
     let numbers = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
     let states: Vec<T> = start.states.iter().map(|&x| T::from_f64(x)).collect();
-    let Before { sums, acceptance, .. } = start.before;
-    let before = Before { states: &states, sums, acceptance };
-    let mut room = room(plan, states.len());
-    let outcome = run::run(plan, potential, scheme, precision, before, &mut room, start.go_on)?;
-    let states = room[outcome.states].to_vec();
+    let before = Before { states: &states, sums: start.before.sums, acceptance: start.before.acceptance };
+    let (mut states, mut acceptance) = rooms(plan, scheme, states.len());
+    let room = Room { states: &mut states, acceptance: &mut acceptance };
+    let outcome = run::run(plan, potential, scheme, precision, before, room, start.go_on)?;
+    let states = states[outcome.states].to_vec();
     let kept = outcome.kept.into_iter().map(|kept| match kept {
         Kept::Counts(counts) => Kept::Counts(counts),
         Kept::Sums(sums) => Kept::Sums(sums),
         Kept::Trace(trace) => Kept::Trace(numbers(trace)),
     });
     let kept = kept.collect();
-    Ok(Record { states: numbers(states), kept, steps: outcome.steps, acceptance: outcome.acceptance })
+    Ok(Record { states: numbers(states), kept, steps: outcome.steps, acceptance })
 }
 
-/// Room for a run of a plan from so many numbers.
-pub fn room<T: Scalar>(plan: &Plan, numbers: usize) -> Vec<T> {
-    let (walkers, aligned) = (plan.walkers.end - plan.walkers.start, plan.aligned());
-    vec![T::default(); numbers / walkers as usize * (aligned.end - aligned.start) as usize]
+/// Room for a run of a plan from so many numbers: for states, and for what becomes of proposals.
+pub fn rooms<T: Scalar>(plan: &Plan, scheme: Any, numbers: usize) -> (Vec<T>, Vec<Acceptance>) {
+    let (walkers, aligned) = ((plan.walkers.end - plan.walkers.start) as usize, plan.aligned());
+    let states = vec![T::default(); numbers / walkers * (aligned.end - aligned.start) as usize];
+    (states, vec![Acceptance::default(); if scheme.is_metropolis() { walkers } else { 0 }])
 }
 
 /// Where a run starts from, and whom it asks whether to go on.

@@ -140,7 +140,7 @@ class Algebra(Graph):
     def _size(self, a: Node) -> Node:
         return self.args[a][0] if self.ops[a] == "neg" else a
 
-    def div(self, a: Node, b: Node) -> Node:
+    def div(self, a: Node, b: Node) -> Node:  # noqa: PLR0911 - one for each identity
         """Return a / b; a division by a number becomes a multiplication, which is faster."""
         p, q = self.constant_value(a), self.constant_value(b)
         if p == 0 and q != 0:
@@ -150,11 +150,25 @@ class Algebra(Graph):
         if self.ops[a] == "neg" or self.ops[b] == "neg":
             quotient = self.div(self._size(a), self._size(b))
             return quotient if self.ops[a] == self.ops[b] else self.neg(quotient)
+        if self.rows[b] > 0 and (parts := self._scale_of(b)):
+            # 1 / c leaves the loop, so that c costs nothing in it.
+            return self.mul(self.constant(1 / parts[0]), self.div(a, parts[1]))
         if self.rows[b] > 0 and p is not None and p != 1:
             return self.mul(a, self.div(self.constant(1), b))
         if outer := self._outer_factor(a):
             return self.mul(outer[0], self.div(outer[1], b))
         return self.node("div", (a, b))
+
+    def _scale_of(self, a: Node) -> tuple[Fraction, Node] | None:
+        """Return c and z + d/c of a node c z + d with numbers c and d, neither of which says much of the size of z."""
+        if self.ops[a] != "add" or not (outer := self.split(a)) or self.ops[outer[1]] != "mul":
+            return None
+        if not (inner := self.split(outer[1])):
+            return None
+        shift, scale = self.constant_value(outer[0]), self.constant_value(inner[0])
+        if shift is None or scale is None or not all(1e-6 < abs(x) < 1e6 for x in (scale, shift / scale)):
+            return None
+        return scale, self.add(inner[1], self.constant(shift / scale))
 
     def power(self, a: Node, exponent: Fraction) -> Node:  # noqa: PLR0911 - one for each identity
         """Return a to a multiple of 1/2."""
