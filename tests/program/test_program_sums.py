@@ -328,6 +328,13 @@ class TestWhatIsLeftInTheLoop:
         tape = Program(PARAMETERS, total(body, 7), self.data).value
         assert loops(tape) == ([] if instructions is None else [(7, instructions)])
 
+    def test_a_number_in_a_denominator_leaves_the_loop(self) -> None:
+        # residual: 1 + residual² / 3 is 3 + residual², one operation, and the quotient; then two sums.
+        residual = U * X[I, 0] - V * Y[I]
+        gradient = Program(PARAMETERS, total(sympy.log(1 + residual**2 / 3), 7), self.data).gradient
+        plain = Program(PARAMETERS, total(sympy.log(3 + residual**2), 7), self.data).gradient
+        assert loops(gradient) == loops(plain) == [(7, 6)]
+
     def test_products_of_data_are_columns(self) -> None:
         tape = Program(PARAMETERS, total(sympy.sin(U * Y[I] * X[I, 0] - sympy.log(Y[I])), 7), self.data).value
         (table,) = tape.data

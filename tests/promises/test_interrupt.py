@@ -192,6 +192,22 @@ def test_where_ctrl_c_is_ignored_it_stays_ignored(case, reports) -> None:
     assert reports[case] == {"pressed": True, "interrupted": False, "steps": 100_000, "left alone": True}
 
 
+def test_while_walkers_are_laid_out_their_starting_points_are_handed_back() -> None:
+    settings = {"temperature": 0.1, "step_size": 1e-3, "steps": 2, "walkers": 1_500_000, "rng": 8}
+    told: list[int] = []
+
+    def press(made: int, steps: int) -> None:
+        told.append(made)
+        raise KeyboardInterrupt
+
+    model = lib.models.scalar_product()
+    with pytest.warns(lib.SamplingInterrupted, match="after 0 of 2 steps"):
+        run = lib.sample(model, progress=press, **settings)
+    assert (told, run.steps, run.interrupted) == ([0], 0, True)
+    whole = lib.sample(model, progress=False, **settings)
+    assert run.resume(progress=False).states.tobytes() == whole.states.tobytes()
+
+
 if __name__ == "__main__":
     hear_ctrl_c()
     answers = {name: report(case) for name, case in CASES.items()}

@@ -145,6 +145,18 @@ class TestNot:
         run = sampled(lib.models.harmonic(stiffness=0.01), steps=400, initial=10.0, observe={"x": kept})
         assert any(note.startswith("diagnostics: drift of x (") for note in run.notes)
 
+    @pytest.mark.parametrize("kept", [lib.Moments(), lib.Histogram(range=(-4.0, 14.0))], ids=["moments", "histogram"])
+    def test_some_of_many_walkers_show_it_too(self, kept, monkeypatch) -> None:
+        settings = {"steps": 400, "walkers": 2000, "observe": {"x": kept}}
+        looked = lib.sampling.diagnostics._diagnoses
+        monkeypatch.setattr("langevin_ib.sampling.diagnostics.MOST_WALKERS_FOR_REMARKS", 500)
+        run = sampled(lib.models.harmonic(stiffness=0.01), initial=10.0, **settings)
+        assert any(note.startswith("diagnostics: drift of x (") for note in run.notes)
+        few, all_ = looked(run, 2**14, 5)[0], looked(run, 2**14, 1)[0]
+        assert 0.2 < few.drift / all_.drift < 1.0
+        # Control: what has equilibrated is not remarked by a few walkers either.
+        assert sampled(**settings).notes == ()
+
     @pytest.mark.parametrize("kept", ALL, ids=lambda spec: type(spec).__name__)
     def test_two_wells_that_nobody_leaves_are_remarked(self, kept) -> None:
         """(x² - 1)² at T = .05: each walker sees one well only. Nothing drifts, and R-hat says so."""

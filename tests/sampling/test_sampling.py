@@ -203,6 +203,29 @@ class TestObservers:
         np.testing.assert_array_equal(np.asarray(run["b"])[:, 0], run.states[:, 1])
 
 
+class TestStart:
+    """Walkers are laid out in pieces, between which Ctrl-C is heard."""
+
+    @pytest.mark.parametrize(
+        ("dynamics", "initial"),
+        [(None, None), (None, [1.0, 0.5]), (None, np.arange(86.0).reshape(43, 2) / 86), (lib.GaugeFixed(0.5), None)],
+    )
+    def test_pieces_make_the_same_start(self, monkeypatch, dynamics, initial) -> None:
+        settings = {"dynamics": dynamics, "initial": initial, "walkers": slice(5, 48), "dtype": "float32", "steps": 3}
+        whole = sampled(lib.models.scalar_product(), **settings)
+        for room in ("start", "bound"):
+            monkeypatch.setattr(f"langevin_ib.sampling.loop.{room}.AT_ONCE", 20)
+        pieces = sampled(lib.models.scalar_product(), **settings)
+        assert pieces.states.tobytes() == whole.states.tobytes()
+
+    def test_in_pieces_the_walker_off_the_slice_is_named(self, monkeypatch) -> None:
+        monkeypatch.setattr("langevin_ib.sampling.loop.bound.AT_ONCE", 20)
+        initial = np.ones((64, 2))
+        initial[45] = 0.0
+        with pytest.raises(LangevinError, match="walker 45 starts at u = 0, v = 0"):
+            sampled(lib.models.scalar_product(), dynamics=lib.Constrained(0.5), initial=initial)
+
+
 class TestDivergence:
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
     @pytest.mark.parametrize("scheme", ["euler-maruyama", "leimkuhler-matthews"])

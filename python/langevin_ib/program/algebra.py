@@ -26,7 +26,8 @@ class Algebra(Graph):
 
     Constants are folded exactly. Signs travel outwards, through whatever keeps its bits when they do, so that a - b and
     b - a or x and -x under a square are one expression. In a sum over rows, so do factors that are the same in all
-    rows: in the end they are applied once, to the sum. Nothing else is expanded, factored or reordered.
+    rows, and numbers that scale a denominator: in the end they are applied once, to the sum. Nothing else is expanded,
+    factored or reordered.
     """
 
     def __init__(self) -> None:
