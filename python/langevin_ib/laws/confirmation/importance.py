@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .mixture import Mixture
 from .population import LogWeight, cooled
 
-__all__ = ["Proposal", "fitted_proposal", "resampled", "tail_exponent"]
+__all__ = ["Proposal", "fitted_proposal", "is_trusted", "resampled", "tail_exponent"]
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +25,10 @@ _DEFENCE, _WIDER = 0.05, 3.0
 """This share of the draws comes from one component that is so many times wider than everything that was seen."""
 
 _POOR = 0.05
+
+_TRUSTED = 0.7
+_HARMLESS = 1e-3
+"""Where no draw has more than this share of the weight, the tail of the weights does not matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +154,11 @@ def resampled(weights: FloatArray, count: int, rng: np.random.Generator) -> NDAr
     """Return so many indices in proportion to weights, evenly spread."""
     places = (np.arange(count) + rng.random()) / count
     return np.minimum(np.searchsorted(np.cumsum(weights) / weights.sum(), places), weights.size - 1)
+
+
+def is_trusted(weights: FloatArray) -> bool:
+    """Return whether averages with these weights, and their error bars, may be trusted."""
+    return bool(weights.max() <= _HARMLESS * weights.sum()) or tail_exponent(weights) <= _TRUSTED
 
 
 def tail_exponent(weights: FloatArray) -> float:

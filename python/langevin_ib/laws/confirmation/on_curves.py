@@ -72,6 +72,11 @@ class OnCurve(Target):
         return False
 
     @property
+    def fills_space(self) -> bool:
+        """Whether points are drawn by `log_weight`, in all of space: lines are."""
+        return False
+
+    @property
     def batch(self) -> int:
         """How many lines are drawn at a time."""
         return super().batch // 4

@@ -72,21 +72,29 @@ class OnSlice(Target):
         def log_weight(x: FloatArray) -> FloatArray:
             with np.errstate(all="ignore"):
                 point, tau = self._projected(x)
-                gram = np.einsum("ai,bi,ni->nab", self.weights, self.weights, point**2)
-                log_det = np.linalg.slogdet(np.where(np.isfinite(gram), gram, 0.0))[1]
+                log_det = self._log_det(point**2)
                 log_h = -np.square(tau / _SPREAD).sum(axis=1) / 2.0 - tau @ self.weights.sum(axis=1)
                 logs = log_h - (0.5 if self.rigid else 1.0) * log_det - potential(point) / self.temperature
             return finite(np.where(np.isnan(logs), -np.inf, logs))
 
         return log_weight
 
+    def _log_det(self, squares: FloatArray) -> FloatArray:
+        """Return log det G for rows of x_i**2."""
+        shared = (self.weights != 0.0).sum(axis=0)
+        if shared.max() <= 1:
+            return np.asarray(np.log(squares @ np.square(self.weights).T).sum(axis=1))
+        gram = np.einsum("ai,bi,ni->nab", self.weights, self.weights, squares)
+        return np.asarray(np.linalg.slogdet(np.where(np.isfinite(gram), gram, 0.0))[1])
+
     def _projected(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return s and tau; nan where they were not found. A scaling with weights of one size is a quadratic equation.
+        """Return s and tau; nan where they were not found. Scalings with weights of one size that share no parameter are quadratic equations.
 
         Of others -tau minimises the convex function sum_i x_i^2 exp(2 sum_a t_a w_ai)/4 - level . t; it starts where
         the squares are as equal as they can be, and steps are cut to a length.
         """
-        if len(self.weights) == 1 and np.unique(np.abs(self.weights[self.weights != 0.0])).size == 1:
+        sizes = [np.abs(own[own != 0.0]) for own in self.weights]
+        if (self.weights != 0.0).sum(axis=0).max() <= 1 and all(np.ptp(size) == 0.0 for size in sizes):
             return self._rescaled(x)
         size, todo = np.eye(len(self.weights)), np.arange(len(x))
         design = np.vstack([self.weights, np.ones(x.shape[1])]).T
@@ -111,12 +119,18 @@ class OnSlice(Target):
             return x * np.exp(t @ self.weights), -t
 
     def _rescaled(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the same for (U, V) -> (s**w U, s**-w V): y = exp(-2 w tau) has |U|^2 y - |V|^2 / y = 2 level / w."""
-        (weights,), (level,) = self.weights, self.levels
-        w = np.abs(weights).max()
-        plus, minus, half = np.square(x[:, weights > 0]).sum(1), np.square(x[:, weights < 0]).sum(1), level / w
-        with np.errstate(all="ignore"):
-            root = np.sqrt(half**2 + plus * minus)
-            # Whichever has no difference in it.
-            t = np.log((half + root) / plus if half >= 0.0 else minus / (root - half))[:, None] / (2.0 * w)
-            return x * np.exp(t * weights), -t
+        """Return the same for (U, V) -> (s**w U, s**-w V) that share nothing.
+
+        y = exp(-2 w tau) has |U|^2 y - |V|^2 / y = 2 level / w.
+        """
+        point, tau, squares = x.copy(), np.empty((len(x), len(self.weights))), np.square(x)
+        for a, (weights, level) in enumerate(zip(self.weights, self.levels, strict=True)):
+            w = np.abs(weights).max()
+            plus, minus, half = squares @ (weights > 0.0), squares @ (weights < 0.0), level / w
+            with np.errstate(all="ignore"):
+                root = np.sqrt(half**2 + plus * minus)
+                # Whichever has no difference in it.
+                tau[:, a] = -np.log((half + root) / plus if half >= 0.0 else minus / (root - half)) / (2.0 * w)
+                for i in np.flatnonzero(weights):
+                    point[:, i] *= np.exp(-tau[:, a] * weights[i])
+        return point, tau

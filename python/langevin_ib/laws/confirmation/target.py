@@ -71,6 +71,11 @@ class Target:
         """Whether a law is refused if the second integration is not exact enough to tell."""
         return True
 
+    @property
+    def fills_space(self) -> bool:
+        """Whether points are drawn by `log_weight`, in all of space."""
+        return True
+
     def function(self, expression: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
         """Return an expression as a function of points, shape (n, d)."""
         if _rows(expression) > _LONG:

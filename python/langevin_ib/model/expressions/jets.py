@@ -270,8 +270,12 @@ def _multiplied(factors: list[Jet]) -> Jet:
     result = factors[0]
     for factor in factors[1:]:
         terms = [a.slope * b.value for a, b in ((result, factor), (factor, result)) if a.slope is not None]
+        value = result.value * factor.value
+        if not terms:
+            result = Jet(value)
+            continue
         size = result.size * np.abs(factor.value) + np.abs(result.value) * factor.size
-        result = Jet(result.value * factor.value, np.asarray(_folded(np.add, terms)) if terms else None, size)
+        result = Jet(value, np.asarray(_folded(np.add, terms)), size)
     return result
 
 
