@@ -28,7 +28,9 @@ def shifted(target: float) -> lib.Model:
     u, v, a, b = lib.parameters("u v a b")
     loss = (u * v - target) ** 2 / 2 + (a - 2 * b) ** 2 / 2
     symmetry = (lib.Scaling({u: 1, v: -1}), lib.Translation({a: 2, b: 1}))
-    return lib.Model(parameters=(u, v, a, b), predictor={"theta": u * v, "gap": a - 2 * b}, loss=loss, symmetry=symmetry)
+    return lib.Model(
+        parameters=(u, v, a, b), predictor={"theta": u * v, "gap": a - 2 * b}, loss=loss, symmetry=symmetry
+    )
 
 
 def powers(target: float) -> lib.Model:
@@ -41,7 +43,7 @@ def vectors(target: float) -> lib.Model:
     """Return a sum of three vector copies."""
     x = lib.parameters("a0 a1 a2 b0 b1 b2 c0 c1 c2")
     a, b, c = x[:3], x[3:6], x[6:]
-    made = {f"w{i}": a[i] * b[i] + c[i]**2 / 2 for i in range(3)}
+    made = {f"w{i}": a[i] * b[i] + c[i] ** 2 / 2 for i in range(3)}
     loss = sum((w - target) ** 2 for w in made.values()) / 2
     return lib.Model(parameters=x, predictor=made, loss=loss)
 
@@ -101,8 +103,18 @@ ROWS: dict[str, tuple[Callable[[float], lib.Model], str, Any, dict[str, Any]]] =
     "neuron of 3, strength": (lambda t: models.relu_neuron(3, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
     "neuron of 5, strength": (lambda t: models.relu_neuron(5, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
     "neuron of 3, component": (lambda t: models.relu_neuron(3, loss=quadratic), "z1", GaugeFixed(level=0.1), {}),
-    "neuron of 3, soft slice": (lambda t: models.relu_neuron(3, loss=quadratic), "strength", SoftSlice(stiffness=2.0), {}),
-    "column pair, strength": (lambda t: models.column_pair(4, 3, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
+    "neuron of 3, soft slice": (
+        lambda t: models.relu_neuron(3, loss=quadratic),
+        "strength",
+        SoftSlice(stiffness=2.0),
+        {},
+    ),
+    "column pair, strength": (
+        lambda t: models.column_pair(4, 3, loss=quadratic),
+        "strength",
+        GaugeFixed(level=0.1),
+        {},
+    ),
     "factorisation gl, norm": (
         lambda t: models.matrix_factorization(4, 3, 2, group="gl", loss=quadratic),
         "norm",
