@@ -33,13 +33,13 @@ _SCALES, _ROUNDS = 6, 5
 """How often coordinates are stretched to find scales, and how often then."""
 
 _BOXES = (0.5, 2048), (0.0, 2048), (0.0, 8192)
-"""How much wider boxes are on each side, one after the other, than what was found, and how many points are looked at."""
+"""How much wider boxes are than what was found, on each side, one after the other, and how many points are seen."""
 
 _DEPTH = 18.0
 """Points below exp(-18) of the largest weight are outside of the box that is stretched in the end."""
 
 _SPREAD, _EVEN = 0.15, (0.3, 0.5, 0.5)
-"""The share of points that stays where it was, and from the last box on, of one or two parameters the first time only."""
+"""The share of points that stays where it was; and from the last box on, of one or two parameters only once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Lattices:
 
         edges = np.tile(np.linspace(-_REACH, _REACH, _CELLS + 1), (dim, 1))
         for _ in range(_SCALES):
-            y, t, logs, volume = _seen(in_logs, edges, 1, _PILOT, rng)
+            y, t, logs, volume = _seen(in_logs, edges, _PILOT, rng)
             if logs.max() == -np.inf:
                 return None
             weights = _tempered(logs + volume)
@@ -81,40 +81,58 @@ class Lattices:
         even = np.linspace(-1.0, 1.0, _CELLS + 1)
         edges = np.tile(4.0 * even + (_REACH - 4.0) * even**9, (dim, 1))
         for _ in range(_ROUNDS):
-            y, t, logs, volume = _seen(found._logs, edges, 1, _PILOT, rng)
+            y, t, logs, volume = _seen(found._logs, edges, _PILOT, rng)
             if logs.max() == -np.inf:
                 return None
             edges = _stretched(edges, t, _tempered(logs + volume))
         # Of cells that reach from the mass to nowhere few points count: once more from a box.
         for wider, count in _BOXES:
             edges = _box(y, logs, wider)
-            y, t, logs, _ = _seen(found._logs, edges, 1, count, rng)
+            y, t, logs, _ = _seen(found._logs, edges, count, rng)
             if logs.max() == -np.inf:
                 return None
         edges = _stretched(edges, t, _tempered(logs), _EVEN[0])
         for even in _EVEN[1:] if dim > 2 else ():
-            y, t, logs, volume = _seen(found._logs, edges, 1, count, rng)
+            y, t, logs, volume = _seen(found._logs, edges, count, rng)
             edges = _stretched(edges, t, _tempered(logs + volume), even)
         return cls(log_weight, edges, found.scale)
 
     def draw(self, shifts: int, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Return points x, shape (shifts * count, d), lattice after lattice, and the logs of their weights."""
-        y, _, logs, volume = _seen(self._logs, self.edges, shifts, count, rng)
-        return np.sinh(y) * self.scale, logs + volume
+        y, _, log_volume = _placed(self.edges, shifts, count, rng)
+        x, log_stretch = self._x(y)
+        with np.errstate(all="ignore"):
+            logs = self.log_weight(x) + log_stretch + log_volume
+        return x, np.where(np.isfinite(logs), logs, -np.inf)
 
     def _logs(self, y: FloatArray) -> FloatArray:
+        x, log_stretch = self._x(y)
         with np.errstate(all="ignore"):
-            # By exp, which is several times as fast as sinh.
+            return np.asarray(self.log_weight(x) + log_stretch)
+
+    def _x(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return x, and the log of dx/dy but for a factor; by exp, which is several times as fast as sinh."""
+        with np.errstate(all="ignore"):
             up = np.exp(y.T)
             down = 1.0 / up
             x = (up - down) * (self.scale / 2.0)[:, None]
-            return np.asarray(self.log_weight(x.T) + np.log(np.prod(up + down, axis=0)))
+            return x.T, np.log(np.prod(up + down, axis=0))
 
 
 def _seen(
-    log_weight: LogWeight, edges: FloatArray, shifts: int, count: int, rng: np.random.Generator
+    log_weight: LogWeight, edges: FloatArray, count: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return points y between the edges, where they are in the unit cube, and the logs of the weight and of dy/dt."""
+    """Return points of a lattice as `_placed` does, with the logs of the weight before those of dy/dt."""
+    y, t, log_volume = _placed(edges, 1, count, rng)
+    with np.errstate(all="ignore"):
+        logs = log_weight(y)
+    return y, t, np.where(np.isfinite(logs), logs, -np.inf), log_volume
+
+
+def _placed(
+    edges: FloatArray, shifts: int, count: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return points y between the edges, where they are in the unit cube, and the logs of dy/dt."""
     dim, cells = edges.shape[0], edges.shape[1] - 1
     t = _points(count, dim, rng.random((shifts, dim)))
     y, volume = np.empty(t.shape), np.ones(t.shape[1])
@@ -125,10 +143,8 @@ def _seen(
         place -= cell
         y[i] = own[cell] + place * width
         volume *= width
-    y, t = y.T, t.T
-    with np.errstate(all="ignore"):
-        logs, volumes = log_weight(y), np.log(volume)
-    return y, t, np.where(np.isfinite(logs), logs, -np.inf), volumes
+    with np.errstate(divide="ignore"):
+        return y.T, t.T, np.log(volume)
 
 
 def _stretched(edges: FloatArray, t: FloatArray, weights: FloatArray, spread: float = _SPREAD) -> FloatArray:

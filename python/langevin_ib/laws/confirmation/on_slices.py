@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -30,6 +31,8 @@ FloatArray = NDArray[np.float64]
 
 _SPREAD = 0.3  # of tau under h
 _STEPS, _LONGEST, _SETTLED = 60, 3.0, 1e-12
+_FEW_LEFT = 0.3
+"""Points that are done are put aside once this share of them is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ class OnSlice(Target):
     def function(self, expression: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
         """Return an expression as a function of points, shape (n, d): its value on the slice."""
         inner = super().function(expression)
-        return lambda x: inner(self._projected(x)[0])
+        return lambda x: inner(self._on_slice(x)[0])
 
     def log_weight(self) -> Callable[[FloatArray], FloatArray]:
         """Return log p, without the condition."""
@@ -71,7 +74,7 @@ class OnSlice(Target):
 
         def log_weight(x: FloatArray) -> FloatArray:
             with np.errstate(all="ignore"):
-                point, tau = self._projected(x)
+                point, tau = self._on_slice(x)
                 log_det = self._log_det(point**2)
                 log_h = -np.square(tau / _SPREAD).sum(axis=1) / 2.0 - tau @ self.weights.sum(axis=1)
                 logs = log_h - (0.5 if self.rigid else 1.0) * log_det - potential(point) / self.temperature
@@ -81,14 +84,25 @@ class OnSlice(Target):
 
     def _log_det(self, squares: FloatArray) -> FloatArray:
         """Return log det G for rows of x_i**2."""
-        shared = (self.weights != 0.0).sum(axis=0)
-        if shared.max() <= 1:
+        if (self.weights != 0.0).sum(axis=0).max() <= 1:
             return np.asarray(np.log(squares @ np.square(self.weights).T).sum(axis=1))
-        gram = np.einsum("ai,bi,ni->nab", self.weights, self.weights, squares)
-        return np.asarray(np.linalg.slogdet(np.where(np.isfinite(gram), gram, 0.0))[1])
+        return 2.0 * sum(np.log(own[-1]) for own in _root(self.weights, squares.T))
+
+    @cached_property
+    def _last(self) -> dict[str, tuple[FloatArray, tuple[FloatArray, FloatArray]]]:
+        return {}
+
+    def _on_slice(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return `_projected`; the weight and the observable at the same points need it once."""
+        last = self._last.get("points")
+        if last is None or last[0] is not x:
+            last = self._last["points"] = (x, self._projected(x))
+        return last[1]
 
     def _projected(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return s and tau; nan where they were not found. Scalings with weights of one size that share no parameter are quadratic equations.
+        """Return s and tau; nan where they were not found.
+
+        Scalings with weights of one size that share no parameter are quadratic equations.
 
         Of others -tau minimises the convex function sum_i x_i^2 exp(2 sum_a t_a w_ai)/4 - level . t; it starts where
         the squares are as equal as they can be, and steps are cut to a length.
@@ -96,27 +110,29 @@ class OnSlice(Target):
         sizes = [np.abs(own[own != 0.0]) for own in self.weights]
         if (self.weights != 0.0).sum(axis=0).max() <= 1 and all(np.ptp(size) == 0.0 for size in sizes):
             return self._rescaled(x)
-        size, todo = np.eye(len(self.weights)), np.arange(len(x))
-        design = np.vstack([self.weights, np.ones(x.shape[1])]).T
+        w, levels = self.weights, self.levels[:, None]
+        design = np.vstack([w, np.ones(x.shape[1])]).T
+        found = np.full((len(w), len(x)), np.nan)
         with np.errstate(all="ignore"):
-            t = -(np.linalg.pinv(design) @ np.log(np.maximum(np.abs(x), 1e-300)).T)[:-1].T
+            squares = np.square(x.T)
+            todo, t = np.arange(len(x)), -(np.linalg.pinv(design) @ np.log(np.maximum(np.abs(x), 1e-300)).T)[:-1]
             for _ in range(_STEPS):
-                squares = np.square(x[todo]) * np.exp(2.0 * t[todo] @ self.weights)
-                slope = squares @ self.weights.T / 2.0 - self.levels
-                scale = squares @ np.abs(self.weights).T / 2.0 + np.abs(self.levels)
-                open_rows = np.abs(slope).max(axis=1) > _SETTLED * scale.max(axis=1)
-                todo, squares, slope = todo[open_rows], squares[open_rows], slope[open_rows]
+                at = squares * np.exp(2.0 * (w.T @ t))
+                slope = w @ at / 2.0 - levels
+                scale = np.abs(w) @ at / 2.0 + np.abs(levels)
+                settled = np.abs(slope).max(axis=0) <= _SETTLED * scale.max(axis=0)
+                if settled.mean() > _FEW_LEFT:
+                    found[:, todo[settled]] = t[:, settled]
+                    left = ~settled
+                    todo, t, squares, at, slope = todo[left], t[:, left], squares[:, left], at[:, left], slope[:, left]
                 if not todo.size:
                     break
-                hessian = np.einsum("ai,bi,ni->nab", self.weights, self.weights, squares)
-                ridge = 1e-14 * np.einsum("naa->n", hessian) + 1e-290
-                usable = np.isfinite(hessian).all(axis=(1, 2))
-                hessian = np.where(usable[:, None, None], hessian + ridge[:, None, None] * size, size)
-                step = -np.linalg.solve(hessian, slope[..., None])[..., 0]
-                length = np.abs(step @ self.weights).max(axis=1)
-                t[todo] += step * np.minimum(1.0, _LONGEST / np.maximum(length, 1e-300))[:, None]
-            t[todo] = np.nan
-            return x * np.exp(t @ self.weights), -t
+                step = -_solved(_root(w, at, 1e-14), slope)
+                length = np.abs(w.T @ step).max(axis=0)
+                t = t + np.where(np.isfinite(step), step, -slope) * np.minimum(
+                    1.0, _LONGEST / np.maximum(length, 1e-300)
+                )
+            return x * np.exp(found.T @ w), -found.T
 
     def _rescaled(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the same for (U, V) -> (s**w U, s**-w V) that share nothing.
@@ -134,3 +150,26 @@ class OnSlice(Target):
                 for i in np.flatnonzero(weights):
                     point[:, i] *= np.exp(-tau[:, a] * weights[i])
         return point, tau
+
+
+def _root(weights: FloatArray, squares: FloatArray, ridge: float = 0.0) -> list[list[FloatArray]]:
+    """Return the rows of Cholesky's root of sum_i w_ai w_bi squares_i, for all points at once."""
+    matrix = [[(weights[a] * weights[b]) @ squares for b in range(a + 1)] for a in range(len(weights))]
+    more = ridge * sum(own[-1] for own in matrix) + (1e-290 if ridge else 0.0)
+    rows: list[list[FloatArray]] = []
+    for a, own in enumerate(matrix):
+        rows.append([])
+        for b in range(a):
+            rows[a].append((own[b] - sum(rows[a][c] * rows[b][c] for c in range(b))) / rows[b][b])
+        rows[a].append(np.sqrt(own[a] + more - sum(np.square(part) for part in rows[a])))
+    return rows
+
+
+def _solved(root: list[list[FloatArray]], slope: FloatArray) -> FloatArray:
+    """Return the solutions of the equations with this root, shape (k, n)."""
+    y: list[FloatArray] = []
+    for own, right in zip(root, slope, strict=True):
+        y.append((right - sum(part * known for part, known in zip(own, y, strict=False))) / own[-1])
+    for a in reversed(range(len(y))):
+        y[a] = (y[a] - sum(root[c][a] * y[c] for c in range(a + 1, len(y)))) / root[a][a]
+    return np.array(y)

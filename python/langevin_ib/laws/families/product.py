@@ -37,7 +37,7 @@ FloatArray = NDArray[np.float64]
 Loss: TypeAlias = Callable[[FloatArray], FloatArray]
 Potential: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
-_BLOCK = 2**20  # entries of the largest temporary array
+_BLOCK, _CACHED = 2**20, 2**15  # entries of the largest temporary array, and of one that stays in the cache
 _CUT = 45.0  # exp(-45) is what the truncation of an inner integral leaves out
 
 
@@ -160,6 +160,16 @@ class _Rule:
         log_core = -float(loss(np.array([gap]))[0]) / temperature
         return cls(weight_decay, temperature, theta, log_measure, gap, log_core)
 
+    def log_sum(self, terms: Loss, points: FloatArray) -> FloatArray:
+        """Return the logs of the integrals of terms(points[:, None]), which are at most about 1, over the nodes."""
+        top = float(np.max(self.log_measure))
+        shares, result = np.exp(self.log_measure - top), np.empty(points.shape)
+        rows = 1 + _CACHED // self.theta.size
+        for start in range(0, points.size, rows):
+            with np.errstate(all="ignore"):
+                result[start : start + rows] = np.log(terms(points[start : start + rows, None]) @ shares) + top
+        return result
+
 
 def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:
     """Return log of int exp(-l/T - lam r / 2T) dtheta / r, w.r.t. dq, r = sqrt(q^2 + 4 theta^2).
@@ -170,14 +180,17 @@ def imbalance(loss: Loss, weight_decay: float, temperature: float, cells: Panels
 
 
 def _log_imbalance(rule: _Rule, q: FloatArray) -> FloatArray:
+    rate, size = rule.weight_decay / (2.0 * rule.temperature), np.abs(q)
+    squares = 4.0 * rule.theta**2
+
     def terms(rows: FloatArray) -> FloatArray:
-        r = np.hypot(rows, 2.0 * rule.theta)
-        return rule.log_measure - rule.weight_decay * r / (2.0 * rule.temperature) - np.log(r)
+        r = np.sqrt(rows**2 + squares)
+        return np.exp(squares / (r + rows) * -rate) / r  # r - |q| without a difference
 
     # Between the innermost nodes only 1/r varies: its integral over |theta| < gap is asinh(2 gap / |q|).
     with np.errstate(divide="ignore"):
-        core = np.log(np.arcsinh(2.0 * rule.gap / np.abs(q))) - rule.weight_decay * np.abs(q) / (2.0 * rule.temperature)
-    return np.logaddexp(_summed(terms, q, rule.theta.size), core + rule.log_core)
+        core = np.log(np.arcsinh(2.0 * rule.gap / size)) + rule.log_core
+        return np.asarray(np.logaddexp(rule.log_sum(terms, size), core) - rate * size)
 
 
 def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:
@@ -191,17 +204,18 @@ def parameter(loss: Loss, weight_decay: float, temperature: float, cells: Panels
 def _log_parameter(rule: _Rule, u: FloatArray) -> FloatArray:
     rate = rule.weight_decay / (2.0 * rule.temperature)
 
+    squares = rule.theta**2
+
     def terms(rows: FloatArray) -> FloatArray:
-        return rule.log_measure - rate * (rows**2 + (rule.theta / rows) ** 2) - np.log(np.abs(rows))
+        return np.exp(squares * (-rate / rows**2))
 
     # Between the innermost nodes the loss is constant, and the rest is a Gaussian integral over v = theta / u.
     with np.errstate(divide="ignore", over="ignore"):
-        core = np.log(np.sqrt(math.pi / rate) * erf(rule.gap * math.sqrt(rate) / np.abs(u))) - rate * u**2
-    (known,) = np.nonzero(u)
-    outer = np.full(u.shape, -np.inf)
-    outer[known] = _summed(terms, u[known], rule.theta.size)
-    weight: FloatArray = np.logaddexp(outer, core + rule.log_core)
-    return weight
+        core = np.log(np.sqrt(math.pi / rate) * erf(rule.gap * math.sqrt(rate) / np.abs(u))) + rule.log_core
+        outer = np.full(u.shape, -np.inf)
+        (known,) = np.nonzero(u)
+        outer[known] = rule.log_sum(terms, np.abs(u[known])) - np.log(np.abs(u[known]))
+    return np.asarray(np.logaddexp(outer, core) - rate * u**2)
 
 
 def norm(loss: Loss, weight_decay: float, temperature: float, cells: Panels) -> LogWeight:

@@ -15,7 +15,8 @@ from ...checks import checked_real
 from ...errors import InvalidArgumentError, NotNormalizableError
 from ...model.expressions import compiled, landmarks
 from ...process import Ambient
-from ..line import Density, Interval, integrate
+from ..integrals import tabulated
+from ..line import Density, Interval, LogWeight, integrate
 from ..recomputed import Recomputed
 from ..request import LawRequest
 from .product import Product, imbalance, norm, parameter, theta_closed_form, theta_pushed_forward
@@ -78,8 +79,11 @@ class ProductLaw(Recomputed):
             potential = compiled(request.process.potential, request.model.parameters, request.model.data)
             return request.weighted(theta_pushed_forward(potential, lam, T), breaks=breaks)
         cells = integrate(closed_form, [_EVERYWHERE], [0.0], breaks)
-        support = (0.0 if self.kind == "norm" else -math.inf, math.inf)
-        return request.weighted(_FORMULAS[self.kind](loss, lam, T, cells), support=support)
+        # Of one sign is enough: u and -u have one law, and so have u**2 - v**2 and its negative.
+        table = tabulated(_FORMULAS[self.kind](loss, lam, T, cells), signs=(1.0,))
+        if self.kind == "norm":
+            return request.weighted(table, support=(0.0, math.inf), error=table.error)
+        return request.weighted(partial(_even, table), error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""
@@ -126,6 +130,10 @@ class ProductLaw(Recomputed):
                 "together, which keeps nothing back; add a larger Ambient(weight_decay=...)"
             )
         return lam
+
+
+def _even(log_weight: LogWeight, x: FloatArray) -> FloatArray:
+    return log_weight(np.abs(x))
 
 
 def _log_power_law(
