@@ -17,7 +17,7 @@ is Gaussian of the variance |s|². For q = d + 1 this is exp(-|z|): the lasso's 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ FloatArray = NDArray[np.float64]
 LogDensity = Callable[[FloatArray], FloatArray]
 
 _DEEP = 45.0  # exp(-45) of the peak is where an integrand is cut
-_SEARCH = 80  # steps of bisection: from a width of 1e4 to 1e-14 of it
+_SEARCH, _NEAR_ENOUGH = (
+    80,
+    20,
+)  # steps to the peak: from a width of 1e4 to 1e-14 of it; and to ends, which may be farther
 _BLOCK = 2**18
 
 
@@ -53,8 +56,13 @@ def product_weight(factors: Sequence[tuple[int, float]]) -> tuple[LogWeight, flo
     Parameters
     ----------
     factors : sequence of (int, float)
-        d_i and a_i; two at least.
+        d_i and a_i; two at least. Nothing else is in it, so it is made once for a process.
     """
+    return _product_weight(tuple(factors))
+
+
+@lru_cache(maxsize=32)
+def _product_weight(factors: tuple[tuple[int, float], ...]) -> tuple[LogWeight, float]:
     terms = _paired(factors)
     scale, error = min(exponent for _, exponent in factors), 1e-13
     weight = terms[0]
@@ -144,10 +152,11 @@ def _ends(first: LogDensity, second: LogDensity, y: FloatArray) -> tuple[FloatAr
     left, right = low, high
     for _ in range(_SEARCH):
         a, b = left + (right - left) * 0.382, left + (right - left) * 0.618
-        first_is_higher, second_is_higher = integrand(a) > integrand(b), integrand(a) < integrand(b)
-        both_vanish = ~first_is_higher & ~second_is_higher & np.isneginf(integrand(a))
+        at_a, at_b = integrand(a), integrand(b)
+        first_is_higher, second_is_higher = at_a > at_b, at_a < at_b
+        both_vanish = ~first_is_higher & ~second_is_higher & np.isneginf(at_a)
         # Where the integrand is nothing on the right it is too large in s, and on the left too small.
-        vanishes = both_vanish & np.isneginf(second(a))
+        vanishes = both_vanish & np.isneginf(second(a)) if both_vanish.any() else both_vanish
         left, right = (
             np.where(second_is_higher | (both_vanish & ~vanishes), a, left),
             np.where(first_is_higher | vanishes, b, right),
@@ -159,7 +168,7 @@ def _ends(first: LogDensity, second: LogDensity, y: FloatArray) -> tuple[FloatAr
     ends = []
     for outside in (low, high):
         inner, outer = peak, outside
-        for _ in range(_SEARCH // 2):
+        for _ in range(_NEAR_ENOUGH):
             middle = (inner + outer) / 2.0
             is_in = integrand(middle) > level
             inner, outer = np.where(is_in, middle, inner), np.where(is_in, outer, middle)

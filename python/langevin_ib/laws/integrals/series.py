@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -84,7 +85,7 @@ class PanelSeries:
         t = np.clip(2.0 * (points - left) / (right - left) - 1.0, -1.0, 1.0)
         return np.asarray(legendre.legval(t, self.series[:, panel], tensor=False))
 
-    @property
+    @cached_property
     def first_slope(self) -> float:
         """The derivative at the first edge."""
         slope = legendre.legval(-1.0, legendre.legder(self.series[:, 0]))

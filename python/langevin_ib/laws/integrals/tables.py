@@ -60,10 +60,10 @@ class _Side:
         near, far = self.edges[0], self.edges[-1]
         values = self._inside(np.clip(y, near, far))
         below, beyond = y < near, y > far
-        slope = max(self._slope(0, -1.0), -0.999)
+        slope = max(self._slopes[0], -0.999)
         values[below] += slope * (np.maximum(y[below], -1e4) - near)
         values[np.isneginf(y) & (slope < -1e-3)] = np.inf
-        slope, distance = self._slope(-1, 1.0), y[beyond] - far
+        slope, distance = self._slopes[1], y[beyond] - far
         is_power = far > _FARTHEST - 1e-6
         values[beyond] += slope * distance if is_power else min(slope, -1.0) * np.expm1(np.minimum(distance, 600.0))
         if self._power is not None:
@@ -99,6 +99,10 @@ class _Side:
         with np.errstate(invalid="ignore"):
             s = (2.0 * y - left - right) / (right - left)
             return np.asarray(chebyshev.chebval(s, self.series[k].T, tensor=False))
+
+    @cached_property
+    def _slopes(self) -> tuple[float, float]:
+        return self._slope(0, -1.0), self._slope(-1, 1.0)
 
     def _slope(self, k: int, end: float) -> float:
         """Return the derivative at one end, -1 or 1, of panel k."""

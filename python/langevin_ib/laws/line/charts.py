@@ -24,6 +24,7 @@ _SWEEP_STEP = 0.35  # of log d, when looking for peaks: seven points per decade
 _FIT = 2.0  # the length in log d over which an exponent at an end is measured
 _MAX_PEAKS = 64
 _POLE_STEP = 30.0
+_FLAT = 1e-13
 
 
 @dataclass(frozen=True)
@@ -213,14 +214,19 @@ def _peaks(log_weight: LogWeight, sweeps: list[Sweep], lookouts: FloatArray) -> 
 def _golden_section(function: LogWeight, low: FloatArray, high: FloatArray) -> FloatArray:
     ratio = (math.sqrt(5.0) - 1.0) / 2.0
     inner, outer = high - ratio * (high - low), low + ratio * (high - low)
-    at_inner, at_outer = function(inner), function(outer)
+    at_low, at_inner, at_outer, at_high = (function(x) for x in (low, inner, outer, high))
     for _ in range(90):
         left = at_inner >= at_outer
         low, high = np.where(left, low, inner), np.where(left, outer, high)
+        at_low, at_high = np.where(left, at_low, at_inner), np.where(left, at_outer, at_high)
         fresh = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
         at_fresh = function(fresh)
         inner, outer = np.where(left, fresh, outer), np.where(left, inner, fresh)
         at_inner, at_outer = np.where(left, at_fresh, at_outer), np.where(left, at_inner, at_fresh)
+        # A chart needs no more than the top of a peak: where it is flat, or a corner is as near as matters.
+        best = np.maximum(at_inner, at_outer)
+        if (best - np.minimum(at_low, at_high) <= _FLAT * (1.0 + np.abs(best))).all():
+            break
     return np.where(at_inner >= at_outer, inner, outer)
 
 
