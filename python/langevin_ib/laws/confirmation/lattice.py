@@ -10,6 +10,7 @@ whose spread tells the error.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ FloatArray = NDArray[np.float64]
 _REACH = 30.0
 """The search goes over |log|x|| < reach, and over as much of asinh(x / scale)."""
 
-_PILOT = 2048
+_PILOT = 1024
+"""So many points are looked at a time, of three parameters and more twice as many."""
+
 _FEW = 60.0
 """So many points tell scales and marginal laws at least."""
 
@@ -32,8 +35,8 @@ _SMOOTH = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
 _SCALES, _ROUNDS = 6, 5
 """How often coordinates are stretched to find scales, and how often then."""
 
-_BOXES = (0.5, 2048), (0.0, 2048), (0.0, 8192)
-"""How much wider boxes are than what was found, on each side, one after the other, and how many points are seen."""
+_BOXES = (0.5, 1), (0.0, 1), (0.0, 4)
+"""How much wider boxes are than what was found, on each side, one after the other, and how much more is looked at."""
 
 _DEPTH = 18.0
 """Points below exp(-18) of the largest weight are outside of the box that is stretched in the end."""
@@ -69,9 +72,10 @@ class Lattices:
             with np.errstate(all="ignore"):
                 return np.asarray(log_weight(signs * np.exp(y)) + y.sum(axis=1))
 
+        pilot = _PILOT if dim < 3 else 2 * _PILOT
         edges = np.tile(np.linspace(-_REACH, _REACH, _CELLS + 1), (dim, 1))
         for _ in range(_SCALES):
-            y, t, logs, volume = _seen(in_logs, edges, _PILOT, rng)
+            y, t, logs, volume = _seen(in_logs, edges, pilot, rng)
             if logs.max() == -np.inf:
                 return None
             weights = _tempered(logs + volume)
@@ -81,19 +85,19 @@ class Lattices:
         even = np.linspace(-1.0, 1.0, _CELLS + 1)
         edges = np.tile(4.0 * even + (_REACH - 4.0) * even**9, (dim, 1))
         for _ in range(_ROUNDS):
-            y, t, logs, volume = _seen(found._logs, edges, _PILOT, rng)
+            y, t, logs, volume = _seen(found._logs, edges, pilot, rng)
             if logs.max() == -np.inf:
                 return None
             edges = _stretched(edges, t, _tempered(logs + volume))
         # Of cells that reach from the mass to nowhere few points count: once more from a box.
-        for wider, count in _BOXES:
+        for wider, more in _BOXES:
             edges = _box(y, logs, wider)
-            y, t, logs, _ = _seen(found._logs, edges, count, rng)
+            y, t, logs, _ = _seen(found._logs, edges, more * pilot, rng)
             if logs.max() == -np.inf:
                 return None
         edges = _stretched(edges, t, _tempered(logs), _EVEN[0])
         for even in _EVEN[1:] if dim > 2 else ():
-            y, t, logs, volume = _seen(found._logs, edges, count, rng)
+            y, t, logs, volume = _seen(found._logs, edges, more * pilot, rng)
             edges = _stretched(edges, t, _tempered(logs + volume), even)
         return cls(log_weight, edges, found.scale)
 
@@ -188,10 +192,15 @@ def _median(values: FloatArray, weights: FloatArray) -> float:
 
 def _points(count: int, dim: int, shifts: FloatArray) -> FloatArray:
     """Return lattices in the unit cube, shape (dim, shifts * count), one after the other."""
+    points = _sequence(count, dim)[:, None, :] + shifts.T[:, :, None]
+    points -= np.floor(points)
+    return np.asarray(points.reshape(dim, -1))
+
+
+@lru_cache(maxsize=32)
+def _sequence(count: int, dim: int) -> FloatArray:
+    """Return the R-sequence, shape (dim, count)."""
     golden = 2.0
     for _ in range(40):
         golden = (1.0 + golden) ** (1.0 / (dim + 1.0))
-    steps = golden ** -np.arange(1.0, dim + 1.0)[:, None] * np.arange(count) % 1.0
-    points = steps[:, None, :] + shifts.T[:, :, None]
-    points -= points >= 1.0
-    return np.asarray(points.reshape(dim, -1))
+    return np.asarray(golden ** -np.arange(1.0, dim + 1.0)[:, None] * np.arange(count) % 1.0)

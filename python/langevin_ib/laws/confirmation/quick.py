@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 _MOST_DIMENSIONS = 6
 """Of more parameters a lattice is no better than draws."""
 
-_PILOT, _BATCHES = 4096, 12
+_PILOT, _BATCHES = 2048, 24
 _DEVIATIONS = 5.0
 _NOWHERE = 1e-6
 """The probability with which the observable may have no value."""

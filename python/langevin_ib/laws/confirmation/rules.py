@@ -49,7 +49,7 @@ class PointByPoint:
 
     lattices: Lattices
     observable: Callable[[FloatArray], FloatArray]
-    points: int = 2048
+    points: int = 1024
 
     @classmethod
     def of(cls, target: Target, rng: np.random.Generator) -> Self | None:

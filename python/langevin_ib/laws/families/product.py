@@ -38,6 +38,7 @@ Loss: TypeAlias = Callable[[FloatArray], FloatArray]
 Potential: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 _BLOCK, _CACHED = 2**20, 2**15  # entries of the largest temporary array, and of one that stays in the cache
+_UNDERFLOW = 1e-250  # what is smaller is summed by its logarithms
 _CUT = 45.0  # exp(-45) is what the truncation of an inner integral leaves out
 
 
@@ -160,14 +161,19 @@ class _Rule:
         log_core = -float(loss(np.array([gap]))[0]) / temperature
         return cls(weight_decay, temperature, theta, log_measure, gap, log_core)
 
-    def log_sum(self, terms: Loss, points: FloatArray) -> FloatArray:
-        """Return the logs of the integrals of terms(points[:, None]), which are at most about 1, over the nodes."""
+    def log_sum(self, terms: Callable[[FloatArray], tuple[FloatArray, FloatArray]], points: FloatArray) -> FloatArray:
+        """Return the logs of the integrals of exp(a)/b over the nodes, terms(points[:, None]) being a < 0 and b."""
         top = float(np.max(self.log_measure))
         shares, result = np.exp(self.log_measure - top), np.empty(points.shape)
         rows = 1 + _CACHED // self.theta.size
         for start in range(0, points.size, rows):
+            mine = slice(start, start + rows)
             with np.errstate(all="ignore"):
-                result[start : start + rows] = np.log(terms(points[start : start + rows, None]) @ shares) + top
+                exponents, divisors = terms(points[mine, None])
+                sums = (np.exp(exponents) / divisors) @ shares
+                result[mine] = np.log(sums) + top
+                if sums.min() < _UNDERFLOW:
+                    result[mine] = logsumexp(exponents - np.log(divisors) + self.log_measure, axis=1)
         return result
 
 
@@ -183,9 +189,9 @@ def _log_imbalance(rule: _Rule, q: FloatArray) -> FloatArray:
     rate, size = rule.weight_decay / (2.0 * rule.temperature), np.abs(q)
     squares = 4.0 * rule.theta**2
 
-    def terms(rows: FloatArray) -> FloatArray:
+    def terms(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
         r = np.sqrt(rows**2 + squares)
-        return np.exp(squares / (r + rows) * -rate) / r  # r - |q| without a difference
+        return squares / (r + rows) * -rate, r  # r - |q| without a difference
 
     # Between the innermost nodes only 1/r varies: its integral over |theta| < gap is asinh(2 gap / |q|).
     with np.errstate(divide="ignore"):
@@ -206,8 +212,8 @@ def _log_parameter(rule: _Rule, u: FloatArray) -> FloatArray:
 
     squares = rule.theta**2
 
-    def terms(rows: FloatArray) -> FloatArray:
-        return np.exp(squares * (-rate / rows**2))
+    def terms(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return squares * (-rate / rows**2), np.ones(1)
 
     # Between the innermost nodes the loss is constant, and the rest is a Gaussian integral over v = theta / u.
     with np.errstate(divide="ignore", over="ignore"):

@@ -28,6 +28,7 @@ FloatArray = NDArray[np.float64]
 
 _FORMULAS = {"imbalance": imbalance, "norm": norm, "parameter": parameter}
 _EVERYWHERE = (-math.inf, math.inf)
+_BOUNDED = math.exp(-41.0)  # nearer to 0, in units of its scale, a bounded weight is a constant
 _NEAREST, _NOTHING = 1e-100, 1e-100  # of distances, and of probabilities
 
 
@@ -79,11 +80,14 @@ class ProductLaw(Recomputed):
             potential = compiled(request.process.potential, request.model.parameters, request.model.data)
             return request.weighted(theta_pushed_forward(potential, lam, T), breaks=breaks)
         cells = integrate(closed_form, [_EVERYWHERE], [0.0], breaks)
-        # Of one sign is enough: u and -u have one law, and so have u**2 - v**2 and its negative.
-        table = tabulated(_FORMULAS[self.kind](loss, lam, T, cells), signs=(1.0,))
-        if self.kind == "norm":
-            return request.weighted(table, support=(0.0, math.inf), error=table.error)
-        return request.weighted(partial(_even, table), error=table.error)
+        formula = _FORMULAS[self.kind](loss, lam, T, cells)
+        # In units of theta and T/lam, as a table ends at exp(-42).
+        unit = float(np.sum(cells.node_probability * np.abs(cells.nodes))) + T / lam
+        unit = math.sqrt(unit) if self.kind == "parameter" else unit
+        table = tabulated(partial(_in_units, formula, unit), signs=(1.0,))
+        nearest = 0.0 if self.kind == "imbalance" else _BOUNDED
+        support = (0.0 if self.kind == "norm" else -math.inf, math.inf)
+        return request.weighted(partial(_even, table, unit, nearest), support=support, error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""
@@ -132,8 +136,13 @@ class ProductLaw(Recomputed):
         return lam
 
 
-def _even(log_weight: LogWeight, x: FloatArray) -> FloatArray:
-    return log_weight(np.abs(x))
+def _in_units(log_weight: LogWeight, unit: float, x: FloatArray) -> FloatArray:
+    return log_weight(unit * x)
+
+
+def _even(table: LogWeight, unit: float, nearest: float, x: FloatArray) -> FloatArray:
+    """Return the log-weight by the table for x > 0: u and -u have one law, and so have u**2 - v**2 and its negative."""
+    return table(np.maximum(np.abs(x / unit), nearest))
 
 
 def _log_power_law(

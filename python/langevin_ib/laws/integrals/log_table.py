@@ -20,6 +20,7 @@ _LOOK, _WIDTH = 1.5, 6.0  # between the points that are looked at first; the wid
 _VISIBLE = 800.0  # weights below exp(-800) of the largest are zero
 _ERROR = 1e-11  # ten times what the series are made for
 _ROUNDING = 4e-15  # of a logarithm, as a share of it
+_NEGLIGIBLE = 60.0  # and nobody needs digits of those below exp(-60)
 _NOTHING = 1e6  # and those below exp(-1e6) are all the same
 
 
@@ -89,9 +90,6 @@ class _OneSide:
         def weight(y: FloatArray) -> FloatArray:
             return np.maximum(np.asarray(log_weight(sign * np.exp(y))) - top, -_NOTHING)
 
-        def is_negligible(values: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
-            return np.asarray(values.max(axis=1) + high < -60.0)
-
         places = np.linspace(_NEAREST, end, math.ceil((end - _NEAREST) / _LOOK) + 1)
         look = np.asarray(log_weight(sign * np.exp(places[:-1]))) + places[:-1]
         top = float(np.max(look))
@@ -99,6 +97,13 @@ class _OneSide:
         last = float(places[seen[-1] + 1]) if seen.size else float(places[1])
         edges = np.linspace(_NEAREST, last, math.ceil((last - _NEAREST) / _WIDTH) + 1)
         noise = _ROUNDING * abs(top)
+        heavy = places[:-1][look > top - _NEGLIGIBLE]
+
+        # A peak that was seen may be narrower than the points of a panel that it is in.
+        def is_negligible(values: FloatArray, low: FloatArray, high: FloatArray) -> NDArray[np.bool_]:
+            has_none = np.searchsorted(heavy, high, side="right") == np.searchsorted(heavy, low)
+            return np.asarray(has_none & (values.max(axis=1) + high < -_NEGLIGIBLE))
+
         return cls(PanelSeries.fit(weight, edges, is_negligible, noise), top, noise)
 
     def __call__(self, size: FloatArray) -> FloatArray:

@@ -39,7 +39,7 @@ class PanelSeries:
         cls,
         function: Callable[[FloatArray], FloatArray],
         edges: FloatArray,
-        is_negligible: Callable[[FloatArray, FloatArray], NDArray[np.bool_]] | None = None,
+        is_negligible: Callable[[FloatArray, FloatArray, FloatArray], NDArray[np.bool_]] | None = None,
         noise: float = 0.0,
     ) -> PanelSeries:
         """Fit a function between the first and the last edge; panels are halved until their series have converged.
@@ -51,7 +51,7 @@ class PanelSeries:
         edges : (n + 1,) array
             The widest panels.
         is_negligible : callable, optional
-            Takes values (k, order) on panels and the upper ends (k,) of these, and says for which nobody needs digits.
+            Takes values (k, order) on panels and the ends (k,) of these, and says for which nobody needs digits.
         noise : float
             What rounding alone does to the function.
         """
@@ -64,7 +64,7 @@ class PanelSeries:
             series = values @ TO_COEFFICIENTS.T
             tail = np.abs(series[:, -3:]).max(axis=1)
             smooth = tail <= _TOLERANCE * (1.0 + 0.1 * np.abs(values).max(axis=1)) + noise
-            nothing = np.zeros_like(smooth) if is_negligible is None else is_negligible(values, high)
+            nothing = np.zeros_like(smooth) if is_negligible is None else is_negligible(values, low, high)
             # A series that has not converged may overshoot between the nodes by as much as the function varies.
             wild = ~smooth & (nothing | (tail > _WILD))
             series[wild] = values[wild].max(axis=1)[:, None] * (np.arange(ORDER) == 0)
