@@ -9,6 +9,7 @@ import numbers
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -218,13 +219,24 @@ class _Compiled:
 
     def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], data: Data) -> None:
         self._arguments = (tuple(expressions), tuple(symbols), dict(data))
-        self._function = _compiled_together(expressions, symbols, data)
+        formulas, arguments, arrays = self._arguments
+        self._function = (
+            _compiled_together(formulas, arguments, arrays) if data else _compiled_before(formulas, arguments)
+        )
 
     def __call__(self, *arguments: Any) -> list[NDArray[np.float64]]:
         return self._function(*arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments
+
+
+@lru_cache(maxsize=128)
+def _compiled_before(
+    expressions: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]
+) -> Callable[..., list[NDArray[np.float64]]]:
+    """Return what was compiled before: in a scan, the same formulas at each point."""
+    return _compiled_together(expressions, symbols, NO_DATA)
 
 
 def compiled_together(
