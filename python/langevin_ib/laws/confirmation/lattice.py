@@ -35,11 +35,11 @@ _SMOOTH = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
 _SCALES, _ROUNDS = 6, 5
 """How often coordinates are stretched to find scales, and how often then."""
 
-_BOXES = (0.5, 1), (0.0, 1), (0.0, 4)
-"""How much wider boxes are than what was found, on each side, one after the other, and how much more is looked at."""
+_WIDER = 0.5
+"""So much wider on each side is the box that is stretched in the end than what was found."""
 
 _DEPTH = 18.0
-"""Points below exp(-18) of the largest weight are outside of the box that is stretched in the end."""
+"""Points below exp(-18) of the largest weight are outside of it."""
 
 _SPREAD, _EVEN = 0.15, (0.3, 0.5, 0.5)
 """The share of points that stays where it was; and from the last box on, of one or two parameters only once."""
@@ -89,17 +89,33 @@ class Lattices:
             if logs.max() == -np.inf:
                 return None
             edges = _stretched(edges, t, _tempered(logs + volume))
-        # Of cells that reach from the mass to nowhere few points count: once more from a box.
-        for wider, more in _BOXES:
-            edges = _box(y, logs, wider)
-            y, t, logs, _ = _seen(found._logs, edges, more * pilot, rng)
+        return found._boxed(_box(y, logs, _WIDER), rng)
+
+    def again(self, log_weight: LogWeight, rng: np.random.Generator) -> Lattices | None:
+        """Return lattices for another weight whose mass is not far away; None if there is none."""
+        low, high = self.edges[:, 0], self.edges[:, -1]
+        margin = _WIDER * (high - low)
+        edges = np.linspace(low - margin, high + margin, _CELLS + 1).T
+        return Lattices(log_weight, self.edges, self.scale)._boxed(edges, rng)
+
+    def _boxed(self, edges: FloatArray, rng: np.random.Generator) -> Lattices | None:
+        """Stretch once more, from a box: of cells that reach from the mass to nowhere few points count."""
+        dim = len(edges)
+        pilot = _PILOT if dim < 3 else 2 * _PILOT
+        for more in (1, 4):
+            y, t, logs, _ = _seen(self._logs, edges, pilot, rng)
             if logs.max() == -np.inf:
                 return None
+            edges = _box(y, logs, 0.0)
+            pilot *= more
+        y, t, logs, _ = _seen(self._logs, edges, pilot, rng)
+        if logs.max() == -np.inf:
+            return None
         edges = _stretched(edges, t, _tempered(logs), _EVEN[0])
         for even in _EVEN[1:] if dim > 2 else ():
-            y, t, logs, volume = _seen(found._logs, edges, more * pilot, rng)
+            y, t, logs, volume = _seen(self._logs, edges, pilot, rng)
             edges = _stretched(edges, t, _tempered(logs + volume), even)
-        return cls(log_weight, edges, found.scale)
+        return Lattices(self.log_weight, edges, self.scale)
 
     def draw(self, shifts: int, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Return points x, shape (shifts * count, d), lattice after lattice, and the logs of their weights."""

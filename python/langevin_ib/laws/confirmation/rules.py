@@ -58,7 +58,17 @@ class PointByPoint:
         found = Lattices.about(log_weight if guide is None else guide, len(target.parameters), rng)
         if found is None:
             return None
-        return cls(Lattices(log_weight, found.edges, found.scale), target.function(target.observable))
+        return cls(replace(found, log_weight=log_weight), target.function(target.observable))
+
+    def again(self, target: Target, rng: np.random.Generator) -> Self | None:
+        """Return the same for another target, whose mass is not far away; None if there is none."""
+        log_weight, guide = target.conditioned()
+        found = self.lattices.again(log_weight if guide is None else guide, rng)
+        if found is None:
+            return None
+        return replace(
+            self, lattices=replace(found, log_weight=log_weight), observable=target.function(target.observable)
+        )
 
     def pilot(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
