@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import sympy
 
 from ..errors import UnsupportedModelError
-from .expressions import Data, free_symbols_of, uses_data
+from .expressions import NO_DATA, Data, free_symbols_of, uses_data
 from .meaning import vanishes
 
 __all__ = ["loss_of_predictor"]
@@ -34,6 +35,22 @@ def loss_of_predictor(
     UnsupportedModelError
         If no such function was found.
     """
+    if not data:
+        return _without_data(loss, tuple(predictor.items()), tuple(parameters))
+    return _eliminated(loss, predictor, parameters, data)
+
+
+@lru_cache(maxsize=64)
+def _without_data(
+    loss: sympy.Expr, predictor: tuple[tuple[str, sympy.Expr], ...], parameters: tuple[sympy.Symbol, ...]
+) -> sympy.Expr:
+    """Return what was found before: in a scan a model is asked at each point, by several families."""
+    return _eliminated(loss, dict(predictor), parameters, NO_DATA)
+
+
+def _eliminated(
+    loss: sympy.Expr, predictor: Mapping[str, sympy.Expr], parameters: Sequence[sympy.Symbol], data: Data
+) -> sympy.Expr:
     images = {name: sympy.Dummy(name, real=True) for name in predictor}
     solution = _solved_for_parameters(predictor, parameters, images)
     free = [x for x in parameters if x not in solution]

@@ -24,6 +24,7 @@ _SWEEP_STEP = 0.35  # of log d, when looking for peaks: seven points per decade
 _FIT = 2.0  # the length in log d over which an exponent at an end is measured
 _MAX_PEAKS = 64
 _POLE_STEP = 30.0
+_PARTS, _DIVISIONS = 16, 22  # of an interval, to 1e-19 of it
 _FLAT = 1e-13
 
 
@@ -183,7 +184,7 @@ def _sweep(log_weight: LogWeight, chart: Chart) -> Sweep:
 
 
 def _peaks(log_weight: LogWeight, sweeps: list[Sweep], lookouts: FloatArray) -> list[float]:
-    """Find the maxima of the weight that stand out between neighbouring points, by golden section."""
+    """Find the maxima of the weight that stand out between neighbouring points, by sections."""
     order = slice(None), slice(None, None, -1)
     x = np.concatenate([s.chart.x(s.y)[order[s.chart.sign < 0]] for s in sweeps])
     values = np.concatenate([s.values[order[s.chart.sign < 0]] for s in sweeps])
@@ -204,30 +205,28 @@ def _peaks(log_weight: LogWeight, sweeps: list[Sweep], lookouts: FloatArray) -> 
     found = 1 + np.flatnonzero(rises & stands_out)
     if not found.size:
         return []
-    best = _golden_section(log_weight, x[found - 1], x[found + 1])
+    best = _highest(log_weight, x[found - 1], x[found + 1])
     heights = log_weight(best)
     best, heights = best[np.isfinite(heights)], heights[np.isfinite(heights)]  # a singularity is not a peak
     tallest = np.argsort(-heights)[:_MAX_PEAKS]
     return [float(best[i]) for i in tallest if heights[i] > heights[tallest[0]] - INVISIBLE]
 
 
-def _golden_section(function: LogWeight, low: FloatArray, high: FloatArray) -> FloatArray:
-    ratio = (math.sqrt(5.0) - 1.0) / 2.0
-    inner, outer = high - ratio * (high - low), low + ratio * (high - low)
-    at_low, at_inner, at_outer, at_high = (function(x) for x in (low, inner, outer, high))
-    for _ in range(90):
-        left = at_inner >= at_outer
-        low, high = np.where(left, low, inner), np.where(left, outer, high)
-        at_low, at_high = np.where(left, at_low, at_inner), np.where(left, at_outer, at_high)
-        fresh = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
-        at_fresh = function(fresh)
-        inner, outer = np.where(left, fresh, outer), np.where(left, inner, fresh)
-        at_inner, at_outer = np.where(left, at_fresh, at_outer), np.where(left, at_inner, at_fresh)
+def _highest(function: LogWeight, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return where the function is highest between ends, by division into many parts: a call costs more than points."""
+    shares = np.linspace(0.0, 1.0, _PARTS + 1)
+    for _ in range(_DIVISIONS):
+        x = low[:, None] + (high - low)[:, None] * shares
+        x[:, -1] = high
+        values = function(x.ravel()).reshape(x.shape)
+        values = np.where(np.isnan(values), -np.inf, values)
+        best = np.argmax(values[:, 1:-1], axis=1)[:, None] + 1
+        low, middle, high = (np.take_along_axis(x, best + k, axis=1)[:, 0] for k in (-1, 0, 1))
+        left, top, right = (np.take_along_axis(values, best + k, axis=1)[:, 0] for k in (-1, 0, 1))
         # A chart needs no more than the top of a peak: where it is flat, or a corner is as near as matters.
-        best = np.maximum(at_inner, at_outer)
-        if (best - np.minimum(at_low, at_high) <= _FLAT * (1.0 + np.abs(best))).all():
+        if (top - np.minimum(left, right) <= _FLAT * (1.0 + np.abs(top))).all():
             break
-    return np.where(at_inner >= at_outer, inner, outer)
+    return middle
 
 
 def require_finite_mass(sweep: Sweep) -> None:
