@@ -32,4 +32,7 @@ def _skeleton(node: sympy.Basic) -> Hashable:
         return bool(node.is_negative), bool(node.is_zero)
     if isinstance(node, sympy.Pow) and node.exp.is_Number:
         return sympy.Pow, _skeleton(node.base), node.exp
-    return (node.func, *map(_skeleton, node.args)) if node.args else node
+    parts = map(_skeleton, node.args)
+    # SymPy's own order of terms depends on their numbers.
+    ordered = sorted(parts, key=repr) if isinstance(node, sympy.Add | sympy.Mul) else parts
+    return (node.func, *ordered) if node.args else node
