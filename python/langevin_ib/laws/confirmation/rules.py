@@ -115,7 +115,9 @@ class LineByLine:
             if not (b in target.observable.free_symbols and all(each.is_polynomial(b) for each in wanted)):
                 continue
             line = _Line(pivot, target.log_weight(), target.function(target.observable))
-            line.log_mass(rng.standard_normal((_FIRST, dim - 1)))
+            some = rng.standard_normal((_FIRST, dim - 1))
+            line.log_mass(some)
+            line.observed(some)
             lattices = None if line.bent else Lattices.about(line.log_mass, dim - 1, rng)
             if lattices is None:
                 continue
