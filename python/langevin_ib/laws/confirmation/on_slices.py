@@ -86,7 +86,7 @@ class OnSlice(Target):
         """Return log det G for rows of x_i**2."""
         if (self.weights != 0.0).sum(axis=0).max() <= 1:
             return np.asarray(np.log(squares @ np.square(self.weights).T).sum(axis=1))
-        return 2.0 * sum(np.log(own[-1]) for own in _root(self.weights, squares.T))
+        return np.asarray(2.0 * sum(np.log(own[-1]) for own in _root(self.weights, squares.T)))
 
     @cached_property
     def _last(self) -> dict[str, tuple[FloatArray, tuple[FloatArray, FloatArray]]]:

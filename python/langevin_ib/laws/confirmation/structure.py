@@ -18,7 +18,12 @@ def structure(target: Target) -> Hashable | None:
     """Return the target without its numbers but for their signs, exponents and zeros; None if it has data."""
     if target.data:
         return None
-    key: list[Hashable] = [type(target), _skeleton(target.potential), _skeleton(target.observable), target.parameters]
+    key: list[Hashable] = [
+        type(target).__name__,
+        _skeleton(target.potential),
+        _skeleton(target.observable),
+        target.parameters,
+    ]
     if target.condition is not None:
         expression, *ends = target.condition
         key.append((_skeleton(expression), *map(math.isinf, ends), *np.sign(ends)))
