@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 
 from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
@@ -164,8 +166,9 @@ def _target(asked: LawRequest) -> Target | None:
 
 
 def _density(asked: LawRequest) -> Density:
-    composed = Composition.recognise(asked)
-    law = _of_symmetry(asked, composed)
+    # SymPy takes long over the parts of an observable, and families need none.
+    composition = cache(partial(Composition.recognise, asked))
+    law = _of_symmetry(asked, composition)
     if law is not None:
         return law
     if not isinstance(asked.dynamics, Ambient | SoftSlice):
@@ -178,10 +181,11 @@ def _density(asked: LawRequest) -> Density:
         family = family_in_plane(asked)
         if family is not None:
             return family.density()
+    composed = composition()
     return law_by_level_sets(asked) if composed is None else composed.density(_density)
 
 
-def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | None:
+def _of_symmetry(asked: LawRequest, composition: Callable[[], Composition | None]) -> Density | None:
     """Return the law if it is one of those that a symmetry gives, or on a slice; None for those in the plane."""
     in_plane = isinstance(asked.dynamics, Ambient | SoftSlice)
     refusal: UnsupportedModelError | None = None
@@ -192,7 +196,8 @@ def _of_symmetry(asked: LawRequest, composed: Composition | None) -> Density | N
         law, refusal = None, error
     if law is not None:
         return law
-    if composed is not None and not (in_plane and asked.shell is None):
+    composed = None if in_plane and asked.shell is None else composition()
+    if composed is not None:
         return composed.density(_density)
     curve = CurveLaw.recognise(asked)
     law = None if curve is None else curve.density()

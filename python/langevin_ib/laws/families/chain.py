@@ -86,7 +86,8 @@ class ChainLaw(Recomputed):
 
     def log_weight(self, z: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. dz, summed over the sheets."""
-        values = self.log_sheets(z) - self.share * self.log_gram(z)
+        squares = self.log_squares(z)
+        values = self.log_sheets(z, squares) - self.share * self.log_gram(squares)
         return np.where((z == 0.0) & (np.count_nonzero(self.shifts == 0.0) > 1), np.inf, values)
 
     @property
@@ -94,14 +95,12 @@ class ChainLaw(Recomputed):
         """The power of 1 / det G in the density w.r.t. dz: 1, or 1/2 for the surface measure."""
         return 0.5 if self.request.is_rigid else 1.0
 
-    def log_gram(self, z: FloatArray) -> FloatArray:
-        """Return log det G = log e_{L-1}(u**2) on the slice."""
-        squares = self.log_squares(z)
+    def log_gram(self, squares: FloatArray) -> FloatArray:
+        """Return log det G = log e_{L-1}(u**2) on the slice, by the log u_i**2."""
         return np.asarray(squares.sum(axis=1) + logsumexp(-squares, axis=1))
 
-    def log_sheets(self, z: FloatArray) -> FloatArray:
-        """Return the log of the sum of exp(-V/T) over the sheets above z."""
-        squares = self.log_squares(z)
+    def log_sheets(self, z: FloatArray, squares: FloatArray) -> FloatArray:
+        """Return the log of the sum of exp(-V/T) over the sheets above z, by the log u_i**2 there."""
         magnitudes = np.exp(squares / 2.0)
         sheets = []
         for signs in itertools.product((1.0, -1.0), repeat=self.shifts.size - 1):
@@ -141,7 +140,9 @@ class ChainLaw(Recomputed):
         return labelled(self.request, key, text).weighted(log_weight)
 
     def _log_powered(self, exponent: float, z: FloatArray) -> FloatArray:
-        return self.log_sheets(z) - exponent * self.share * self.log_gram(z)
+        squares = self.log_squares(z)
+        return self.log_sheets(z, squares) - exponent * self.share * self.log_gram(squares)
 
     def _log_literal(self, z: FloatArray) -> FloatArray:
-        return np.asarray(self.log_sheets(z) - (1.0 - 1.0 / self.shifts.size) * np.log(np.maximum(np.abs(z), _TINY)))
+        sheets = self.log_sheets(z, self.log_squares(z))
+        return np.asarray(sheets - (1.0 - 1.0 / self.shifts.size) * np.log(np.maximum(np.abs(z), _TINY)))
