@@ -109,6 +109,22 @@ def test_four_parameters_of_which_two_are_integrated_in_closed_form() -> None:
     assert law.pdf(0.8) / law.pdf(-0.4) == pytest.approx(joint(0.8) / joint(-0.4), rel=1e-6)
 
 
+def test_the_curved_valley_of_rosenbrock() -> None:
+    """Least along y = x², where a value of V minus a square would have no digit left from x = 1e6 on."""
+    valley = ((1 - U) ** 2 + (V - U**2) ** 2) / 20
+    require_equal(law_of(U, valley, temperature=0.3), scipy.stats.norm(1, math.sqrt(3.0)), 1e-9)
+    require_equal(law_of(V - U**2, valley, temperature=0.3), scipy.stats.norm(0, math.sqrt(3.0)), 1e-8)
+    curved = law_of(V, valley, temperature=0.3)
+    by_mixing, _ = scipy.integrate.quad(
+        lambda x: (
+            math.exp(-((1 - x) ** 2) / 6) / math.sqrt(6 * math.pi) * scipy.special.ndtr((2 - x**2) / math.sqrt(3))
+        ),
+        -math.inf,
+        math.inf,
+    )
+    assert abs(curved.cdf(2.0) - by_mixing) < 1e-8
+
+
 def test_data_and_kinks_within_sums_over_data() -> None:
     """The loss is the mean of |u v - y_i|: kinks at the data, in a sum."""
     y, i = sympy.IndexedBase("y"), sympy.Idx("i", 4)

@@ -3,7 +3,10 @@ r"""The Gibbs weight on the sets {f = t} of an observable f, in coordinates in w
 Where V is quadratic in some coordinates y, the *block*, these are integrated in closed form: with c, g, H the value,
 the gradient and the Hessian of V in y = 0,
 
-    Z  =  int exp(-(c + g.y + y.H y / 2) / T) dy  =  exp(-(c - g.H^-1 g / 2) / T) (2 pi T)^(k/2) det(H)^(-1/2).
+    Z  =  int exp(-(c + g.y + y.H y / 2) / T) dy  =  exp(-V(-H^-1 g) / T) (2 pi T)^(k/2) det(H)^(-1/2).
+
+V is evaluated there, where it errs by the square of what y errs: c - g.H^-1 g / 2 would cancel all digits far out in
+the valley of (1 - x)^2 + (y - x^2)^2, and the mass would seem to escape along it.
 
 If f = a + b.y is affine in the block, its law given the other coordinates is normal with mean a - b.H^-1 g and variance
 T b.H^-1 b. Otherwise f does not depend on the block, and f(x) = t is solved for one coordinate, the *pivot* p:
@@ -163,6 +166,7 @@ class _QuadraticBlock:
     others: tuple[sympy.Symbol, ...]
     gibbs: Gibbs
     terms: Callable[..., list[FloatArray]]
+    potential: Callable[..., FloatArray]
 
     @classmethod
     def of(cls, gibbs: Gibbs, block: tuple[sympy.Symbol, ...]) -> _QuadraticBlock:
@@ -176,10 +180,10 @@ class _QuadraticBlock:
         others = tuple(x for x in gibbs.parameters if x not in block)
         v, f = gibbs.potential, gibbs.observable
         lower = [sympy.diff(v, x, y) for i, x in enumerate(block) for y in block[: i + 1]]
-        formulas = [*lower, v, f, *(sympy.diff(g, y) for g in (v, f) for y in block)]
+        formulas = [*lower, f, *(sympy.diff(g, y) for g in (v, f) for y in block)]
         origin = {y: sympy.S.Zero for y in block}
         terms = compiled_together([e.xreplace(origin) for e in formulas], others or (_T,), gibbs.data)
-        made = cls(block, others, gibbs, terms)
+        made = cls(block, others, gibbs, terms, compiled(v, (*others, *block), gibbs.data))
         made._require_growth()
         return made
 
@@ -208,7 +212,7 @@ class _QuadraticBlock:
         size, temperature = len(self.block), self.gibbs.temperature
         factors = self.gibbs.log_factors(dict(zip(self.others, others, strict=True)))
         entries = iter(self.terms(*(others or [np.zeros(1)])))
-        log_det, least, variance = np.zeros(()), np.zeros(()), np.zeros(())
+        log_det = np.zeros(())
         rows: list[list[FloatArray]] = []
         with np.errstate(all="ignore"):
             for i in range(size):  # Cholesky, with one array for each entry
@@ -220,10 +224,11 @@ class _QuadraticBlock:
                 row.append(np.sqrt(np.maximum(diagonal - _dot(row, row), 4e-16 * diagonal)))
                 rows.append(row)
                 log_det = log_det + np.log(row[i])
-            least, mean = next(entries), next(entries)
+            mean = next(entries)
             forces = _solved([next(entries) for _ in range(size)], rows)
             directions = _solved([next(entries) for _ in range(size)], rows)
-            least, mean = least - _dot(forces, forces) / 2.0, mean - _dot(forces, directions)
+            mean = mean - _dot(forces, directions)
+            least = self.potential(*others, *_solved_back(forces, rows))
             variance = temperature * _dot(directions, directions)
             constant = size / 2.0 * math.log(2.0 * math.pi * temperature)
             return constant - log_det - least / temperature + factors, mean, variance
@@ -235,6 +240,15 @@ def _solved(vector: Sequence[FloatArray], rows: Sequence[Sequence[FloatArray]]) 
     for entry, row in zip(vector, rows, strict=True):
         found.append((entry - _dot(row, found)) / row[-1])
     return found
+
+
+def _solved_back(vector: Sequence[FloatArray], rows: Sequence[Sequence[FloatArray]]) -> list[FloatArray]:
+    """Solve an upper triangular system, the transpose of a lower one, for the negative of a vector."""
+    found: list[FloatArray] = []  # the last coordinate first
+    for i in reversed(range(len(rows))):
+        column = [row[i] for row in reversed(rows[i + 1 :])]
+        found.append((-vector[i] - _dot(column, found)) / rows[i][i])
+    return found[::-1]
 
 
 def _dot(one: Sequence[FloatArray], other: Sequence[FloatArray]) -> FloatArray:
