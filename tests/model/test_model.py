@@ -16,7 +16,7 @@ from langevin_ib.model.meaning import vanishes
 from langevin_ib.model.model import Model, Scaling, parameters
 from langevin_ib.process import Ambient
 
-u, v = parameters("u v")
+u, v, w = parameters("u v w")
 THETA = sympy.Symbol("theta", real=True)
 
 
@@ -180,6 +180,11 @@ def test_unusable_scalings_are_refused(weights: Any) -> None:
         ({"loss": sympy.nan}, "not finite"),
         ({"loss": sympy.oo * u * v}, "not finite"),
         ({"loss": sympy.Function("f")(u * v)}, "undefined functions"),
+        ({"loss": sympy.Derivative((u * v) ** 2, u)}, r"Derivative\(u\*\*2\*v\*\*2, u\), .* call .doit\(\)"),
+        ({"loss": sympy.Integral(u * v * w, (w, 0, 1))}, r"integrate it first, by .doit\(\)"),
+        ({"loss": sympy.Limit(u * v * w, w, 1)}, "Limit"),
+        ({"loss": sympy.DiracDelta(u * v)}, "DiracDelta"),
+        ({"loss": u * v + sympy.O(u)}, "removeO"),
         ({"symmetry": {u: 1, v: -1}}, "must be a Scaling, a Translation, a Linear"),
         ({"symmetry": Scaling({u: 1, v: -1, sympy.Symbol("w", real=True): 1})}, "scales w"),
     ],
@@ -219,6 +224,16 @@ def test_compiled_expressions_are_the_expressions(x: float, y: float) -> None:
     assert values.shape == (2, 2)
     assert values[0, 0] == pytest.approx((x * y - 1) ** 2 / 2 + np.exp(x), rel=1e-13)
     assert compiled(sympy.Integer(3), (u,))(np.zeros(4)).tolist() == [3.0] * 4
+
+
+def test_deltas_are_compared_point_by_point() -> None:
+    delta = compiled(sympy.KroneckerDelta(u, v) + u, (u, v))
+    assert delta(np.array([1.0, 2.0]), np.array([1.0, 3.0])).tolist() == [2.0, 2.0]
+
+
+def test_a_function_that_neither_numpy_nor_scipy_has_is_named() -> None:
+    with pytest.raises(UnsupportedModelError, match="have no dirichlet_eta"):
+        compiled(sympy.dirichlet_eta(u), (u,))
 
 
 def test_what_vanishes_and_what_does_not() -> None:

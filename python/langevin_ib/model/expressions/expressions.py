@@ -50,6 +50,16 @@ precision, with errors that are some thousand times smaller."""
 
 _NOT_FINITE = frozenset((sympy.nan, sympy.zoo, sympy.oo, -sympy.oo))
 _BLOCK = 2**16
+_WITHOUT_VALUES = {
+    (sympy.Derivative, sympy.Subs, sympy.Limit): "call .doit() on it first",
+    sympy.Integral: "integrate it first, by .doit(), or replace it by a sympy.Sum over nodes",
+    sympy.Product: "write its factors out, or exp(Sum(log(...)))",
+    sympy.Order: "leave it out, by .removeO()",
+    sympy.DiracDelta: "write a narrow Gaussian, or ask for a law under a condition, given=",
+    (sympy.LambertW, sympy.LeviCivita): "write it with other functions",
+}
+"""What can't be had, and what to do instead."""
+
 _LONGEST = 256
 
 _EPSILON, _ROUNDED = float(np.finfo(np.float64).eps), 1e-9
@@ -88,6 +98,7 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
             f"{what} must be a scalar SymPy expression of the parameters, got {shown(value)} of type "
             f"{type(value).__name__}"
         )
+    _refuse_what_has_no_values(what, expression, symbols)
     _refuse_unknown_symbols(what, expression, symbols, data)
     if any(part in _NOT_FINITE for part in parts_of(expression)):
         raise InvalidArgumentError(f"{_named(what, expression)} is not finite; remove the infinity or nan")
@@ -99,6 +110,15 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
     if undefined:
         raise InvalidArgumentError(f"{what} contains undefined functions {', '.join(undefined)}; write them out")
     return expression
+
+
+def _refuse_what_has_no_values(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> None:
+    """Refuse what SymPy writes down and nothing here evaluates. A definite integral of numbers is a number, though."""
+    known = frozenset(symbols)
+    for part in parts_of(expression):
+        remedy = next((remedy for kind, remedy in _WITHOUT_VALUES.items() if isinstance(part, kind)), None)
+        if remedy is not None and not known.isdisjoint(symbols_of(part)):
+            raise InvalidArgumentError(f"{what} contains {shown(part)}, which is not evaluated here; {remedy}")
 
 
 def scalar_expression(value: Any) -> sympy.Expr | None:

@@ -165,7 +165,10 @@ class _Evaluation:
             return self.leaves[node]
         if node in self.rows:
             return Jet(self.rows[node].astype(np.float64))
-        raise InvalidArgumentError(f"{shown(node)} is a {type(node).__name__}, which cannot be evaluated with data")
+        raise InvalidArgumentError(
+            f"there are no values of {type(node).__name__} here, as in {shown(node)}; write it with other functions, "
+            "or, if it is a number, as sympy.N() has it"
+        )
 
     def _index(self, index: sympy.Expr) -> Any:
         factors = index_factors(index) or {}

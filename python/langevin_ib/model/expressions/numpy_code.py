@@ -6,12 +6,15 @@ that the code needs, such as pi, or exp.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sympy
 from sympy.printing.numpy import SciPyPrinter
 
+from ...checks import shown
+from ...errors import UnsupportedModelError
 from .singular import NUMPY_FUNCTIONS
 
 __all__ = ["numpy_function"]
@@ -38,6 +41,10 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
         # SymPy writes it out as a choice, and what is inside of it into the conditions: nested ones become no arrays.
         function = self._module_format("numpy.heaviside")
         return f"{function}({', '.join(self._print(each) for each in step.args)})"
+
+    def _print_KroneckerDelta(self, delta: sympy.KroneckerDelta) -> str:  # noqa: N802 - the name that SymPy looks for
+        # SymPy's own asks whether two arrays are equal.
+        return f"1.0*{self._module_format('numpy.equal')}({', '.join(self._print(each) for each in delta.args[:2])})"
 
     def _print_Piecewise(self, choice: sympy.Piecewise) -> str:  # noqa: N802 - the name that SymPy looks for
         # SymPy simplifies conditions that are choices themselves, at which it may fail.
@@ -76,6 +83,11 @@ def numpy_function(
     callable
         Takes an array for each symbol, returns a list with the value of each formula.
 
+    Raises
+    ------
+    UnsupportedModelError
+        If neither has a function that is asked for.
+
     Examples
     --------
     >>> pi = sympy.Symbol("pi", real=True)
@@ -94,6 +106,10 @@ def numpy_function(
         printer=_Printer(names, [*own]),
         cse=share,
     )
+    absent = {n for n in function.__code__.co_names if n not in function.__globals__ and not hasattr(builtins, n)}
+    for part in (part for formula in formulas if absent for part in formula.atoms(sympy.Function)):
+        if (name := type(part).__name__) in absent:
+            raise UnsupportedModelError(f"{shown(part)}: NumPy and SciPy have no {name}; write it with other functions")
     return function
 
 

@@ -149,7 +149,9 @@ class _Walk:
         if isinstance(part, (sympy.frac, sympy.Mod)):
             return _remainder(inner[0], inner[1] if len(inner) > 1 else _exactly(np.ones(())))
         if not isinstance(part, sympy.Expr):
-            raise InvalidArgumentError(f"{part} is a {type(part).__name__}, which cannot be evaluated")
+            raise InvalidArgumentError(
+                f"there are no values of {type(part).__name__} here, as in {part}; write it with other functions"
+            )
         return _operation(part, inner)
 
     def _index(self, index: sympy.Expr) -> Any:
