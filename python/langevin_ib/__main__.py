@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Each command imports what it needs: who asks for help or for the version does not wait for formulas.
         status: int = importlib.import_module(f".commands.{parsed.command}", __package__).run(parsed)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is closed
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has had enough; Python must not try to write the rest when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -189,6 +189,19 @@ def test_what_has_no_density_or_no_formula_is_refused(observable: Any, words: st
         law_of(observable, SQUARE + U**4)
 
 
+def test_what_draws_answer_is_said_to_be_so() -> None:
+    for angle, seconds in ((sympy.atan2(U, V), 10.0), (sympy.Max(U, V, W), 0.5)):
+        model = lib.Model(parameters=(U, V, W), predictor={"f": angle}, loss=SQUARE + W**2 / 2)
+        asked = {"model": model, "observable": "f", "dynamics": lib.Ambient(), "temperature": 1.0}
+        with pytest.raises(UnsupportedModelError, match=r"take method='sampling', or sample it twice"):
+            lib.density(**asked, timeout=seconds)
+        drawn = lib.density(**asked, method="sampling")
+        reference = (
+            scipy.stats.uniform(-math.pi, 2 * math.pi).cdf(1.0) if seconds > 1 else scipy.stats.norm.cdf(1.0) ** 3
+        )
+        assert abs(drawn.cdf(1.0) - reference) < drawn.error
+
+
 def test_too_many_coordinates_are_refused() -> None:
     potential = sum(x**4 for x in (U, V, W, Z))
     with pytest.raises(UnsupportedModelError, match="3 coordinates are left"):

@@ -253,6 +253,12 @@ def test_a_reader_that_has_had_enough_is_no_error_in_print() -> None:
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="closes what the shell has opened")
+def test_nobody_who_listens_is_no_error_either() -> None:
+    done = subprocess.run(f"{sys.executable} -m langevin_ib validate --list >&-", shell=True, check=True, timeout=60)
+    assert done.returncode == 0
+
+
 def test_info_is_what_a_bug_report_needs(capsys) -> None:
     assert main(["info"]) == 0
     said = capsys.readouterr().out

@@ -178,6 +178,14 @@ class TestTheFile:
         assert path.stat().st_mode == other.stat().st_mode
         assert sorted(each.name for each in tmp_path.iterdir()) == ["other", "page.html"]
 
+    def test_a_link_to_the_one_before_stays_a_link(self, tmp_path) -> None:
+        page, link = tmp_path / "page.html", tmp_path / "latest.html"
+        link.symlink_to(page)
+        require_place(link)
+        written(link, HOSTILE)
+        assert link.is_symlink()
+        assert page.is_file()
+
     @pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
     def test_a_full_disk_leaves_the_one_before(self, tmp_path) -> None:
         path = tmp_path / "page.html"
@@ -206,6 +214,15 @@ class TestTheFile:
         arguments = ["validate", "--only", NAME, "--out", str(tmp_path / "out"), "--report", str(tmp_path)]
         assert main(arguments) == 2
         assert "cannot write the report" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes a pipe")
+def test_devices_and_pipes_are_not_replaced(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to(os.devnull)
+    for path in (tmp_path / "pipe", tmp_path / "device"):
+        with pytest.raises(ArchiveError, match="a device or a pipe, and no file"):
+            require_place(path)
 
 
 def browsed(path: Path, width: int, *options: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
 from .plane import law_by_level_sets, require_broken_symmetry
-from .remedies import RUNS
+from .remedies import DRAWS, RUNS
 from .request import Given, LawRequest
 from .sampled import sampled_law
 from .sheets import require_one_law
@@ -123,7 +123,7 @@ def density(
         timeout,
         lambda: confirmed(asked),
         what=f"the law of {shown(observable)}",
-        remedy=f"observe a simpler function, or {RUNS}",
+        remedy=f"observe a simpler function, {f'or {RUNS}' if method == 'sampling' else DRAWS}",
     )
 
 

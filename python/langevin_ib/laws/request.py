@@ -19,7 +19,7 @@ from ..model.expressions import compiled, landmarks, rough_parts
 from ..process import Constrained, Dynamics, GaugeFixed, Process, SoftSlice
 from .line import Density, Interval, LogWeight
 from .recomputed import Recomputed
-from .remedies import RUNS
+from .remedies import DRAWS
 
 __all__ = ["METHODS", "Given", "LawRequest"]
 
@@ -249,7 +249,7 @@ class LawRequest(Recomputed):
         """Return the refusal of a law that is not known."""
         return UnsupportedModelError(
             f"no formula is known for the law of {self.observable!r} = {shown(self.expression)} under "
-            f"{self.dynamics!r}: {reason}; {remedy}, take method='sampling', or {RUNS}"
+            f"{self.dynamics!r}: {reason}; {remedy}, {DRAWS}"
         )
 
 

@@ -171,10 +171,12 @@ def require_place(path: Path) -> None:
         If they cannot, which should be known before hours of work and not after.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder", str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        if path.exists() and not path.is_file():
+            # The page would take its place, even that of /dev/stdout.
+            raise OSError(0, "it is a folder" if path.is_dir() else "it is a device or a pipe, and no file")
+        folder = path.resolve().parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise _refused(path, error) from error
@@ -182,6 +184,7 @@ def require_place(path: Path) -> None:
 
 def _replace(path: Path, text: str) -> None:
     part: Any = None
+    path = path.resolve()  # what is replaced is the file and not a link to it
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
             part = Path(file.name)

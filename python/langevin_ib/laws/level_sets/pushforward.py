@@ -20,7 +20,7 @@ from ...errors import NotNormalizableError, UnsupportedModelError
 from ...model.expressions import compiled, condensed, probes, uses_data
 from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
 from ..line import Density, integrate
-from ..remedies import RUNS
+from ..remedies import DRAWS
 from .fibres import Fibre, fibres_of
 from .gibbs import Gibbs
 from .reduction import over_spheres, without_orbits
@@ -112,12 +112,12 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
         if best is not None and best[0].left == 0:
             break
     if best is None and not is_solved:
-        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; observe another function")
+        raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; {DRAWS}")
     if best is None:
         raise UnsupportedModelError(
             f"{what}: at least {_MOST_LEFT + 1} coordinates are left to integrate over, and {_MOST_LEFT} are the most "
             "(those in which the potential is quadratic do not count, nor do the orbits of a scaling under weight "
-            f"decay); observe another function, or {RUNS}"
+            f"decay); {DRAWS}"
         )
     return best
 
@@ -167,7 +167,7 @@ class _Quadrature:
             raise UnsupportedModelError(
                 f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
                 "mass, so the observable takes a value with positive probability, has branches that were not found, or "
-                "the temperature is too low for this quadrature; observe another function, or raise the temperature"
+                f"the temperature is too low for this quadrature; raise the temperature, {DRAWS}"
             )
         low, high = (end + self.shift for end in table.support())
         return Density.from_log_weight(
@@ -257,7 +257,7 @@ class _Quadrature:
     def _diverged(self, where: str, doubt: float) -> UnsupportedModelError:
         return UnsupportedModelError(
             f"{self.what}: an integral {where} did not converge (its error is {doubt:.1g} times what is allowed); "
-            "observe another function, or raise the temperature"
+            f"raise the temperature, {DRAWS}"
         )
 
     def _sides(
