@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import langevin_ib as lib
 import numpy as np
 import pytest
@@ -78,3 +80,11 @@ def test_a_function_is_reached_if_it_is_concave() -> None:
     for unknown in ("l0", 3, None, b"l1"):
         with pytest.raises(InvalidArgumentError, match="choose one of l1"):
             design.reach(unknown)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_rows_are_sent_to_other_processes(name) -> None:
+    rows = design.reach(name)
+    (row, *_) = pickle.loads(pickle.dumps(rows))
+    there, here = (each.recipe.penalty(Z[:, None], under=design.WeightDecay(1.7)) for each in (row, rows[0]))
+    np.testing.assert_array_equal(there, here)

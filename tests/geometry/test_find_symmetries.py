@@ -178,3 +178,9 @@ class TestFunctions:
 def test_what_makes_no_sense_is_refused(call, words) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         call()
+
+
+def test_reports_can_be_looked_for_in_a_list() -> None:
+    one, other = (lib.find_symmetries(lib.models.scalar_product()) for _ in range(2))
+    assert one in [other, one]
+    assert one != other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import langevin_ib as lib
 import mpmath
@@ -394,3 +395,13 @@ class TestBias:
 def test_what_makes_no_sense_is_refused(build, words) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         build()
+
+
+@pytest.mark.parametrize("wrt", ["surface", "predictor", "slice coordinate"])
+def test_effective_losses_are_sent_to_other_processes(wrt) -> None:
+    metric = np.diag([2.0, 0.5]) if wrt != "slice coordinate" else None
+    made = lib.effective_loss(MODELS["product"], wrt=wrt, temperature=0.3, metric=metric)
+    there = pickle.loads(pickle.dumps(made))
+    assert there == made
+    x = points(MODELS["product"])
+    np.testing.assert_array_equal(there(x), made(x))

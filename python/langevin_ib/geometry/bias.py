@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
@@ -175,6 +176,9 @@ class EffectiveLoss:
         points = checked_points(self.model, x)
         loss = compiled(self.model.loss, self.model.parameters, self.model.data)
         return np.asarray(loss(*np.moveaxis(points, -1, 0)) + self.bias_at(points))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(effective_loss, wrt=self.wrt, temperature=self.temperature, metric=self.metric), (self.model,)
 
     def __repr__(self) -> str:
         said = "" if self.temperature is None else f", T = {self.temperature:.12g}"

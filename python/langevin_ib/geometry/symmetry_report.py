@@ -24,7 +24,7 @@ _ROUND = 1e-6
 """Entries of generators this close to small fractions are taken for them."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SymmetryReport:
     """The Lie algebra of all A with J(x) A x = 0, J being the Jacobian of the predictor; and all a with J(x) a = 0.
 

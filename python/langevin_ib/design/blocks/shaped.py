@@ -84,15 +84,15 @@ class Shaped(Block):
 
     @cached_property
     def _value(self) -> Callable[[FloatArray], FloatArray]:
-        return _function(self.t, self.psi)
+        return _Function(self.t, self.psi)
 
     @cached_property
     def _slope(self) -> Callable[[FloatArray], FloatArray]:
-        return _function(self.t, sympy.diff(self.psi, self.t))
+        return _Function(self.t, sympy.diff(self.psi, self.t))
 
     @cached_property
     def _bend(self) -> Callable[[FloatArray], FloatArray]:
-        return _function(self.t, sympy.diff(self.psi, self.t, 2))
+        return _Function(self.t, sympy.diff(self.psi, self.t, 2))
 
     @cached_property
     def end(self) -> float | None:
@@ -179,7 +179,7 @@ class Shaped(Block):
             g = sympy.nan
         places = np.linspace(0.05, 0.95, 19) * (np.sqrt(self._phi(np.array([self.end**2 if self.end else 4.0])))[0])
         with np.errstate(all="ignore"):
-            values = np.asarray(_function(y, g)(places**2))
+            values = np.asarray(_Function(y, g)(places**2))
         if not g.free_symbols <= {y} or not np.allclose(values, self.g(places), rtol=1e-6, equal_nan=False):
             raise UnsupportedModelError(
                 f"g of {self.words} is known by numbers only, so that it has no model; mcp and power have formulas"
@@ -226,13 +226,17 @@ class Shaped(Block):
         )
 
 
-def _function(t: sympy.Symbol, formula: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
-    raw = sympy.lambdify([t], formula, modules=["scipy", "numpy"])
+class _Function:
+    """A formula of one symbol as a function of arrays; it is pickled as the formula, as SymPy's functions cannot be."""
 
-    def function(values: FloatArray) -> FloatArray:
+    def __init__(self, t: sympy.Symbol, formula: sympy.Expr) -> None:
+        self._content = (t, formula)
+        self._raw = sympy.lambdify([t], formula, modules=["scipy", "numpy"])
+
+    def __call__(self, values: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
-            return np.array(
-                np.broadcast_to(raw(np.asarray(values, dtype=np.float64)), np.shape(values)), dtype=np.float64
-            )
+            found = self._raw(np.asarray(values, dtype=np.float64))
+        return np.array(np.broadcast_to(found, np.shape(values)), dtype=np.float64)
 
-    return function
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._content
