@@ -1,5 +1,6 @@
 """A model is what its formulas say: checked on construction, compared by content, refused with reasons."""
 
+import math
 import pickle
 from fractions import Fraction
 from typing import Any
@@ -224,6 +225,13 @@ def test_compiled_expressions_are_the_expressions(x: float, y: float) -> None:
     assert values.shape == (2, 2)
     assert values[0, 0] == pytest.approx((x * y - 1) ** 2 / 2 + np.exp(x), rel=1e-13)
     assert compiled(sympy.Integer(3), (u,))(np.zeros(4)).tolist() == [3.0] * 4
+
+
+def test_the_log_of_a_cosh_does_not_overflow() -> None:
+    x = np.array([0.0, 1.0, -1e4, 1e300])
+    values = compiled(sympy.log(2 * sympy.cosh(u)), (u,))(x)
+    np.testing.assert_allclose(values, [math.log(2), math.log(2 * math.cosh(1)), 1e4, 1e300], rtol=1e-15)
+    np.testing.assert_allclose(compiled(sympy.log(1 + sympy.cosh(u)), (u,))(x[2:]), np.abs(x[2:]) - math.log(2))
 
 
 def test_deltas_are_compared_point_by_point() -> None:

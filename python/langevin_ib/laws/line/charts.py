@@ -132,7 +132,8 @@ def guarded(log_weight: LogWeight, singularities: Sequence[float]) -> LogWeight:
             infinite = infinite[nearest > 8.0 * margin(infinite)]
         if infinite.size:
             raise InvalidArgumentError(
-                f"the weight is infinite at {infinite[0]:g}: it overflows or has an undeclared singularity"
+                f"the weight is infinite at {infinite[0]:g}: it overflows or has an undeclared "
+                "singularity; write it so that it is finite there, or restrict the support"
             )
         return values
 

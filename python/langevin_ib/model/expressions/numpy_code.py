@@ -128,11 +128,14 @@ def _without_overflow(formula: sympy.Basic) -> sympy.Basic:
 
 
 def _log_terms(total: sympy.Expr) -> list[sympy.Expr] | None:
-    """Return the logs of the terms of a sum, if they are positive numbers and multiples of exponentials."""
+    """Return the logs of the terms of a sum of positive numbers and multiples of exponentials; a cosh is two."""
     found: list[sympy.Expr] = []
     for term in sympy.Add.make_args(total):
         factor, rest = term.as_coeff_Mul()
-        if not factor.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
+        if not factor.is_positive or not (rest == 1 or isinstance(rest, sympy.exp | sympy.cosh)):
             return None
+        if isinstance(rest, sympy.cosh):
+            found += [sympy.log(factor / 2) + sign * rest.args[0] for sign in (1, -1)]
+            continue
         found.append(sympy.log(factor) + (0 if rest == 1 else rest.args[0]))
     return found if len(found) > 1 and any(not term.is_number for term in found) else None
