@@ -62,8 +62,8 @@ def density(
     * any other function of few parameters that can be solved for one of them, by formulas and on all branches, or that
       is affine in parameters in which V is quadratic: by quadrature over its level sets (see `laws.level_sets`), right
       to 1e-6 of a typical value and mostly far better. Parameters in which V is quadratic are integrated in closed
-      form; of the others three at most, so three parameters are never too many. Max, Abs, Piecewise, square roots and
-      sums over data are allowed.
+      form; of the others three at most, so three parameters are never too many, if at times too slow. Max, Abs,
+      Piecewise, square roots and sums over data are allowed.
 
     The factor K0 is the volume of the orbit {u v = theta} under the Gaussian weight that the weight decay puts on it.
     ArXiv 2601.06597, equations (6)-(7), has |theta|**(-1/2) in its place: that belongs to another process, confined to
