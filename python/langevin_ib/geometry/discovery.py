@@ -170,7 +170,11 @@ class _Source:
 
 def _source(given: Any, dim: int | None, generator: np.random.Generator) -> _Source:
     if isinstance(given, Model):
-        checked_int("the number of parameters of the model", given.dim, minimum=1, maximum=MAX_DIM)
+        if given.dim > MAX_DIM:
+            raise InvalidArgumentError(
+                f"the model has {given.dim} parameters, and up to {MAX_DIM} are looked at; take a narrower one of "
+                "its kind, which has the same kinds of symmetries"
+            )
         if dim is not None and checked_int("dim", dim, minimum=1, maximum=MAX_DIM) != given.dim:
             raise InvalidArgumentError(f"dim={dim!r}, but the model has {given.dim} parameters; leave it out")
         declared = (

@@ -230,7 +230,8 @@ def _written_out(body: sympy.Expr, index: sympy.Basic) -> sympy.Expr:
         if not inner.has(index):
             raise UnsupportedModelError(
                 f"{sketch(inner)} inside of a row's loss is the same for all rows, so the loss is no mean over rows "
-                "that can be drawn one by one"
+                "that can be drawn one by one; take SGD(batch_size=None), which is gradient descent, or write it "
+                "without such a sum"
             )
         terms = [inner.function]
         for k, first, last in limits_of("the loss", inner):
