@@ -14,6 +14,7 @@ from typing import Any
 
 import langevin_ib as lib
 import numpy as np
+import sympy
 from langevin_ib import Ambient, Constrained, GaugeFixed, SoftSlice, models
 from langevin_ib.errors import LangevinError
 
@@ -40,12 +41,15 @@ def powers(target: float) -> lib.Model:
 
 
 def vectors(target: float) -> lib.Model:
-    """Return a sum of three vector copies."""
-    x = lib.parameters("a0 a1 a2 b0 b1 b2 c0 c1 c2")
-    a, b, c = x[:3], x[3:6], x[6:]
-    made = {f"w{i}": a[i] * b[i] + c[i] ** 2 / 2 for i in range(3)}
-    loss = sum((w - target) ** 2 for w in made.values()) / 2
-    return lib.Model(parameters=x, predictor=made, loss=loss)
+    """Return z = s_0 (v_0, w_0) + ..., three copies of a vector of two, and its length."""
+    x = lib.parameters("s0 v0 w0 s1 v1 w1 s2 v2 w2")
+    z = [sum(x[k] * x[k + entry] for k in (0, 3, 6)) for entry in (1, 2)]
+    return lib.Model(
+        parameters=x,
+        predictor={"z0": z[0], "z1": z[1]},
+        loss=((z[0] - target) ** 2 + (z[1] - 1) ** 2) / 2,
+        observables={"length": sympy.sqrt(z[0] ** 2 + z[1] ** 2)},
+    )
 
 
 def one_parameter(target: float) -> lib.Model:
@@ -92,14 +96,19 @@ ROWS: dict[str, tuple[Callable[[float], lib.Model], str, Any, dict[str, Any]]] =
         GaugeFixed(level=(0.4, 0.3, 0.2, 0.1)),
         {},
     ),
-    "depth 6, level 0": (lambda t: models.scalar_product(depth=6, target=t), "theta", GaugeFixed(level=0.0), {}),
+    "depth 6, slice": (
+        lambda t: models.scalar_product(depth=6, target=t),
+        "theta",
+        GaugeFixed(level=(0.5, 0.4, 0.3, 0.2, 0.1)),
+        {},
+    ),
     "power u^2 v, weight decay": (powers, "theta", decay, {}),
     "hadamard(2), slice": (lambda t: models.hadamard(2, target=[t, 0.5]), "z1", GaugeFixed(level=0.5), {}),
     "hadamard(2), weight decay": (lambda t: models.hadamard(2, target=[t, 0.5]), "z1", decay, {}),
     "diagonal network, slice": (lambda t: models.diagonal_network(1, target=[t]), "w0", GaugeFixed(level=0.5), {}),
     "diagonal network, weight decay": (lambda t: models.diagonal_network(1, target=[t]), "w0", decay, {}),
     "two products, weight decay": (copies, "w", decay, {}),
-    "vector copies, weight decay": (vectors, "w0", decay, {}),
+    "vector copies, weight decay": (vectors, "length", Ambient(weight_decay=0.45), {}),
     "neuron of 3, strength": (lambda t: models.relu_neuron(3, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
     "neuron of 5, strength": (lambda t: models.relu_neuron(5, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
     "neuron of 3, component": (lambda t: models.relu_neuron(3, loss=quadratic), "z1", GaugeFixed(level=0.1), {}),
