@@ -50,7 +50,8 @@ def _given(initial: ArrayLike | None, model: Model, settings: Settings) -> NDArr
     shape = (settings.count, model.dim)
     if initial is None:
         return _laid_out(settings, model.dim, lambda rows: _drawn(settings, model.dim, rows))
-    states = real_array("initial", initial)
+    named = f"initial, of shape (), (dim,) = ({model.dim},) or (walkers, dim) = {shape},"
+    states = real_array(named, initial, code="initial")
     try:
         # A column (walkers, 1) would broadcast, too, but hardly mean that all coordinates are equal.
         if states.ndim > 0 and states.shape[-1] != model.dim:
