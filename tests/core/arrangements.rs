@@ -83,13 +83,13 @@ fn bits_do_not_depend_on_whether_anybody_looks() {
     for (potential, dim) in &potentials {
         let start = Numbers(6).units(dim * WALKERS.end as usize);
         for case in &CASES {
-            let watched =
+            let every_step =
                 Plan { watches: vec![trace(Observable::Coordinate(0), 1)], ..plan(WALKERS, STEPS, 0.05, 0.2) };
-            let expected = case.run_in(potential, &watched, &start).expect("the run is stable").states;
+            let expected = case.run_in(potential, &every_step, &start).expect("the run is stable").states;
             for level in Level::available() {
                 for every in [None, Some(3), Some(4), Some(70)] {
                     let watches = every.map(|every| trace(Observable::Coordinate(0), every)).into_iter().collect();
-                    let other = Plan { level, watches, block: 96, threads: 2, ..watched.clone() };
+                    let other = Plan { level, watches, block: 96, threads: 2, ..every_step.clone() };
                     let found = case.run_in(potential, &other, &start).expect("the run is stable").states;
                     assert_eq!(found, expected, "{}, {}, {dim}, looks every {every:?}", case.name, level.name());
                 }
