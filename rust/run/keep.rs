@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 
 use super::block::Block;
+use super::pool::{self, Task};
 use super::{Acceptance, Plan};
 use crate::dynamics::gauge::Death;
 use crate::error::{Error, Result};
@@ -147,10 +147,11 @@ fn gathered<T: Element, U: Copy + Default + Send>(
     let mut rest = &mut numbers[..];
     let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * width).unwrap_or_default());
     let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
-    match pool {
-        _ if width == 0 => {}
-        None => rooms.iter_mut().for_each(|(block, room)| put(block, room)),
-        Some(pool) => pool.install(|| rooms.par_iter_mut().for_each(|(block, room)| put(block, room))),
+    if width > 0 {
+        let tasks = rooms
+            .chunks_mut(pool::share(blocks.len(), pool))
+            .map(|rooms| -> Task { Box::new(move || rooms.iter_mut().for_each(|(block, room)| put(block, room))) });
+        pool::all(tasks.collect(), pool);
     }
     numbers
 }

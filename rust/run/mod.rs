@@ -28,6 +28,7 @@ use advance::{Advance, Runaway};
 use block::Block;
 use keep::collect;
 pub use keep::{Before, Kept, Outcome, Room};
+use pool::Task;
 
 /// Numbers that are laid out before the caller is heard.
 const PIECE: usize = 1 << 20;
@@ -257,10 +258,9 @@ fn drive<T: Element>(
 
 /// Does something with each of some blocks.
 fn each<T: Element>(blocks: &mut [Block<T>], pool: Option<&ThreadPool>, work: &(dyn Fn(&mut Block<T>) + Sync)) {
-    match pool {
-        None => blocks.iter_mut().for_each(work),
-        Some(pool) => pool.install(|| blocks.par_iter_mut().for_each(work)),
-    }
+    let share = pool::share(blocks.len(), pool);
+    let tasks = blocks.chunks_mut(share).map(|blocks| -> Task { Box::new(|| blocks.iter_mut().for_each(work)) });
+    pool::all(tasks.collect(), pool);
 }
 
 /// How many steps fit between two words with the caller.

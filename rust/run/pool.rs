@@ -32,6 +32,22 @@ pub fn with_threads(threads: usize) -> Result<Arc<ThreadPool>> {
     Ok(pools.entry(key).or_insert(Arc::new(pool)).clone())
 }
 
+/// A part of some work.
+pub type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// How many of some things go into a task, so that threads are busy to the end.
+pub fn share(things: usize, pool: Option<&ThreadPool>) -> usize {
+    things.div_ceil(pool.map_or(1, |pool| 8 * pool.current_num_threads())).max(1)
+}
+
+/// Does tasks, in any order where there is a pool. They are boxed: what hands them to threads is compiled once for all.
+pub fn all(tasks: Vec<Task>, pool: Option<&ThreadPool>) {
+    match pool {
+        None => tasks.into_iter().for_each(|task| task()),
+        Some(pool) => pool.scope(|scope| tasks.into_iter().for_each(|task| scope.spawn(|_| task()))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
