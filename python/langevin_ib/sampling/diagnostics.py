@@ -265,10 +265,10 @@ def _of_histogram(snapshot: Snapshot, name: str, spec: Histogram, kept: Kept, ap
     rhat, effective = math.nan, math.nan
     if draws > 1:
         rhat, effective = _from_variances(max(within, 0.0) * draws / (draws - 1), between, draws, settings.count)
-    final, groups = _final(snapshot, name, apart), np.arange(*settings.walkers, apart) % len(counts)
+    final, of = _final(snapshot, name, apart), np.arange(*settings.walkers, apart, dtype=np.int64) % len(counts)
     drift = max(
         _away_from_zero(change)
-        for change in _changes(final, groups, spec, counts, np.stack([scores, np.abs(scores)], axis=1))
+        for change in _changes(final, of, spec, counts, np.stack([scores, np.abs(scores)], axis=1))
     )
     return Diagnosis(name, "histogram", rhat, effective, math.nan, drift)
 
