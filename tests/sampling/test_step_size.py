@@ -402,7 +402,8 @@ class TestReach:
             sampled(initial=initial, dtype=dtype, step_size=step_size)
 
     def test_what_is_no_array_is_refused_in_plain_words(self) -> None:
-        with pytest.raises(InvalidArgumentError, match=r"initial, of shape .* has shape .* numpy.asarray\(initial, dtype=float\)"):
+        refused = r"initial, of shape .* has shape .* numpy.asarray\(initial, dtype=float\)"
+        with pytest.raises(InvalidArgumentError, match=refused):
             sampled(initial={"u": 1.0, "v": 2.0})
 
     @pytest.mark.filterwarnings("ignore:walker 0 is at x")
