@@ -23,6 +23,7 @@ from farm.measurement import (
     timed_with_deaths,
 )
 from farm.simulation import Costs, Deaths, by_parts, by_shards
+from langevin_ib.display import colour
 from matplotlib.figure import Figure
 
 PICTURE = Path(__file__).parents[1] / "images" / "machines.png"
@@ -82,7 +83,7 @@ def draw(costs: dict[str, Costs]) -> None:
         # A pool is one machine.
         cores = CORES[CORES <= 128] if "pool" in name else CORES
         seconds = [simulated(name, costs[name], WALKER_STEPS, int(n)) for n in cores]
-        left.loglog(cores, seconds, "o-", markersize=3, color=f"C{color}", label=name)
+        left.loglog(cores, seconds, "o-", markersize=3, color=colour(color), label=name)
         print(name, [f"{n}: {s:.1f} s" for n, s in zip(cores, seconds, strict=True)])
         crew = 64 if "pool" in name else CREW
         alone = LONG * costs[name].step / crew
@@ -91,7 +92,9 @@ def draw(costs: dict[str, Costs]) -> None:
             - 1
             for h in HOURS
         ]
-        right.loglog(HOURS, 100 * np.array(lost), "o-", markersize=3, color=f"C{color}", label=f"{name}, {crew} cores")
+        right.loglog(
+            HOURS, 100 * np.array(lost), "o-", markersize=3, color=colour(color), label=f"{name}, {crew} cores"
+        )
         print(name, [f"{h:.3g} h: {100 * part:.1f} %" for h, part in zip(HOURS, lost, strict=True)])
     left.set_xlabel("cores")
     left.set_ylabel("wall time (s)")

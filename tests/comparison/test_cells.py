@@ -32,6 +32,22 @@ class Normal:
         return -INF, INF
 
 
+@dataclass(frozen=True)
+class Chi:
+    """The law of the length of a normal vector of five, of this scale: nothing is below 0."""
+
+    scale: float
+    given: None = None
+    name: str = "chi law"
+    reference: str = "dx"
+
+    def cdf(self, x: ArrayLike) -> NDArray[np.float64]:
+        return stats.chi.cdf(x, 5, scale=self.scale)
+
+    def support(self) -> tuple[float, float]:
+        return 0.0, INF
+
+
 def empty(bins: int) -> HistogramResult:
     origin = Provenance("x", "euler-maruyama", 0.1, 1.0, 8, 0, (1, 2))
     return HistogramResult(Histogram(bins=bins, range=(-4.0, 4.0)), origin, np.zeros((8, bins + 3), dtype=np.int64))
@@ -88,3 +104,14 @@ def test_an_unresolved_law_is_cut_beside_its_bin() -> None:
     cells = split(slots)
     np.testing.assert_array_equal(cells.intervals, [[-INF, 4.0], [4.0, INF]])
     assert np.all(cells.expected > 0)
+
+
+def test_no_sum_of_probabilities_makes_nothing_impossible() -> None:
+    scales = np.linspace(0.2, 2.0, 200)
+    laws = [Slots.of(empty(160), Chi(float(scale))) for scale in scales]
+    below = np.diff(stats.chi.cdf([*np.linspace(-4.0, 4.0, 161), INF], 5, scale=scales[:, None]), axis=1)
+    assert (below.sum(axis=1) < 1.0).any(), "or this test sees nothing"
+    for slots in laws:
+        assert slots.impossible.sum() == 81
+        assert (slots.rounded >= 0.0).all()
+        assert not slots.refute(np.zeros((8, slots.impossible.size), dtype=np.int64))

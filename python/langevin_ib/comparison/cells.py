@@ -98,7 +98,8 @@ class Slots:
         lower, upper = (ends[kept] for ends in histogram.slot_bounds())
         start, end = law.support()
         reach = _ROUNDING * float(np.abs(histogram.edges).max())
-        near = np.asarray(law.cdf([start + reach, end - reach]), dtype=np.float64) / inside.sum()
+        # A sum that is 1 but for rounding must not make of nothing less than that.
+        near = np.minimum(np.asarray(law.cdf([start + reach, end - reach]), dtype=np.float64) / inside.sum(), 1.0)
         beside = np.where(upper > start - reach, near[0], 0.0) + np.where(lower < end + reach, 1.0 - near[1], 0.0)
         # What is divided by an uncertain sum is twice as uncertain.
         error = float(getattr(law, "error", 0.0)) * (1.0 if kept.all() else 2.0 / inside.sum())
