@@ -2,8 +2,8 @@
 
     python docs/scripts/machines.py [--quick]
 
-What a step, a shard and a death cost is measured here, with two workers; that the simulation makes something of it is
-seen by killing real workers. Needs dask.distributed, and takes about three minutes.
+What a step, a shard and a part cost is measured here, with two workers; that the simulation makes something of it is
+seen by killing real workers. Needs dask.distributed, and takes eight minutes, most of them for the simulation.
 """
 
 from __future__ import annotations
