@@ -71,22 +71,32 @@ def copies(target: float) -> lib.Model:
     return lib.Model(parameters=(a, b, c, d), predictor={"w": a * b + c * d}, loss=(a * b + c * d - target) ** 2 / 2)
 
 
+def product(target: float) -> lib.Model:
+    """Return u v."""
+    return models.scalar_product(target=target)
+
+
+def neuron(inputs: int) -> Callable[[float], lib.Model]:
+    """Return what makes a rectified neuron; only its temperature is another each time."""
+    return lambda _: models.relu_neuron(inputs, loss=quadratic)
+
+
+def factorisation(group: str) -> Callable[[float], lib.Model]:
+    """Return what makes a 4 x 3 product of rank 2 with this group of symmetries."""
+    return lambda _: models.matrix_factorization(4, 3, 2, group=group, loss=quadratic)
+
+
 decay = Ambient(weight_decay=0.1)
 ROWS: dict[str, tuple[Callable[[float], lib.Model], str, Any, dict[str, Any]]] = {
-    "uv, weight decay, theta": (lambda t: models.scalar_product(target=t), "theta", decay, {}),
-    "uv, weight decay, u": (lambda t: models.scalar_product(target=t), "u", decay, {}),
-    "uv, weight decay, imbalance": (lambda t: models.scalar_product(target=t), "imbalance", decay, {}),
-    "uv, weight decay, norm": (lambda t: models.scalar_product(target=t), "norm", decay, {}),
-    "uv, soft slice": (lambda t: models.scalar_product(target=t), "theta", SoftSlice(stiffness=3.0), {}),
-    "uv, shell": (
-        lambda t: models.scalar_product(target=t),
-        "theta",
-        Ambient(weight_decay=0.3),
-        {"given": ("imbalance", -0.5, 0.5)},
-    ),
-    "uv, slice": (lambda t: models.scalar_product(target=t), "theta", GaugeFixed(level=0.5), {}),
-    "uv, rigid slice": (lambda t: models.scalar_product(target=t), "theta", Constrained(level=0.5), {}),
-    "uv, rigid slice, norm": (lambda t: models.scalar_product(target=t), "norm", Constrained(level=0.5), {}),
+    "uv, weight decay, theta": (product, "theta", decay, {}),
+    "uv, weight decay, u": (product, "u", decay, {}),
+    "uv, weight decay, imbalance": (product, "imbalance", decay, {}),
+    "uv, weight decay, norm": (product, "norm", decay, {}),
+    "uv, soft slice": (product, "theta", SoftSlice(stiffness=3.0), {}),
+    "uv, shell": (product, "theta", Ambient(weight_decay=0.3), {"given": ("imbalance", -0.5, 0.5)}),
+    "uv, slice": (product, "theta", GaugeFixed(level=0.5), {}),
+    "uv, rigid slice": (product, "theta", Constrained(level=0.5), {}),
+    "uv, rigid slice, norm": (product, "norm", Constrained(level=0.5), {}),
     "depth 3, weight decay": (lambda t: models.scalar_product(depth=3, target=t), "theta", decay, {}),
     "depth 5, weight decay": (lambda t: models.scalar_product(depth=5, target=t), "theta", decay, {}),
     "depth 3, slice": (lambda t: models.scalar_product(depth=3, target=t), "theta", GaugeFixed(level=(0.4, 0.3)), {}),
@@ -109,39 +119,19 @@ ROWS: dict[str, tuple[Callable[[float], lib.Model], str, Any, dict[str, Any]]] =
     "diagonal network, weight decay": (lambda t: models.diagonal_network(1, target=[t]), "w0", decay, {}),
     "two products, weight decay": (copies, "w", decay, {}),
     "vector copies, weight decay": (vectors, "length", Ambient(weight_decay=0.45), {}),
-    "neuron of 3, strength": (lambda t: models.relu_neuron(3, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
-    "neuron of 5, strength": (lambda t: models.relu_neuron(5, loss=quadratic), "strength", GaugeFixed(level=0.1), {}),
-    "neuron of 3, component": (lambda t: models.relu_neuron(3, loss=quadratic), "z1", GaugeFixed(level=0.1), {}),
-    "neuron of 3, soft slice": (
-        lambda t: models.relu_neuron(3, loss=quadratic),
-        "strength",
-        SoftSlice(stiffness=2.0),
-        {},
-    ),
+    "neuron of 3, strength": (neuron(3), "strength", GaugeFixed(level=0.1), {}),
+    "neuron of 5, strength": (neuron(5), "strength", GaugeFixed(level=0.1), {}),
+    "neuron of 3, component": (neuron(3), "z1", GaugeFixed(level=0.1), {}),
+    "neuron of 3, soft slice": (neuron(3), "strength", SoftSlice(stiffness=2.0), {}),
     "column pair, strength": (
         lambda t: models.column_pair(4, 3, loss=quadratic),
         "strength",
         GaugeFixed(level=0.1),
         {},
     ),
-    "factorisation gl, norm": (
-        lambda t: models.matrix_factorization(4, 3, 2, group="gl", loss=quadratic),
-        "norm",
-        GaugeFixed(level=0.0),
-        {},
-    ),
-    "factorisation gl, angle": (
-        lambda t: models.matrix_factorization(4, 3, 2, group="gl", loss=quadratic),
-        "angle",
-        GaugeFixed(level=0.0),
-        {},
-    ),
-    "factorisation diagonal, norm": (
-        lambda t: models.matrix_factorization(4, 3, 2, group="diagonal", loss=quadratic),
-        "norm",
-        GaugeFixed(level=0.0),
-        {},
-    ),
+    "factorisation gl, norm": (factorisation("gl"), "norm", GaugeFixed(level=0.0), {}),
+    "factorisation gl, angle": (factorisation("gl"), "angle", GaugeFixed(level=0.0), {}),
+    "factorisation diagonal, norm": (factorisation("diagonal"), "norm", GaugeFixed(level=0.0), {}),
     "attention, strength": (
         lambda t: models.attention(3, 1, loss=lambda forms: quadratic(forms[0])),
         "strength0_0",

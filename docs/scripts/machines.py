@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from farm.measurement import (
+    Crew,
     cluster,
     costs_of_parts,
     costs_of_shards,
@@ -34,7 +35,8 @@ LONG, CREW = 1e15, 256
 """For deaths: a job of hours, on so many cores."""
 
 SEEDS = 8
-RESTART = {"a process pool": 0.5, "a dask cluster": 2.0, "jobs of a queue": 30.0}
+POOL, CLUSTER, JOBS = "a process pool", "a dask cluster", "jobs of a queue"
+RESTART = {POOL: 0.5, CLUSTER: 2.0, JOBS: 30.0}
 """From a death to a worker in its place, seconds: a pool, a nanny of dask, and what a queue may take."""
 
 
@@ -47,8 +49,8 @@ def main() -> None:
     print(f"a walker-step: {1e9 * step:.2f} ns")
     plain = costs_of_parts(Costs(step, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     print(f"a job: begins in {plain.begin:.2f} s, writes in {plain.write:.4f} s, is merged in {plain.merge:.4f} s")
-    costs = {"jobs of a queue": replace(plain, restart=RESTART["jobs of a queue"])}
-    for name, opened in (("a process pool", pool), ("a dask cluster", cluster)):
+    costs = {JOBS: replace(plain, restart=RESTART[JOBS])}
+    for name, opened in ((POOL, pool), (CLUSTER, cluster)):
         with opened() as crew:
             costs[name] = replace(costs_of_shards(crew.executor, plain), restart=RESTART[name])
             one = costs[name]
@@ -58,7 +60,7 @@ def main() -> None:
         draw(costs)
 
 
-def check(name: str, costs: Costs, crew: object, *, seconds: float) -> None:
+def check(name: str, costs: Costs, crew: Crew, *, seconds: float) -> None:
     """Kill workers of a real run, and print how long it took beside what the simulation says."""
     walkers = 20_000
     steps = round(2 * seconds / (walkers * costs.step))
@@ -69,7 +71,7 @@ def check(name: str, costs: Costs, crew: object, *, seconds: float) -> None:
         taken, run = timed_with_deaths(crew, walkers=walkers, steps=steps, at=at)
         assert (run.states == whole.states).all()
         deaths = Deaths(np.inf, np.random.default_rng(0), at)
-        simulated, died = by_shards(walkers * steps, 2, costs, deaths, walkers=walkers, is_pool="pool" in name)
+        simulated, died = by_shards(walkers * steps, 2, costs, deaths, walkers=walkers, is_pool=name == POOL)
         print(f"  {len(at)} workers killed ({died}): {taken:.1f} s, simulated {simulated:.1f} s; the same bits")
 
 
@@ -77,15 +79,15 @@ def draw(costs: dict[str, Costs]) -> None:
     """Draw both panels."""
     drawing = Figure(figsize=(9.0, 4.0), layout="constrained")
     left, right = drawing.subplots(1, 2)
-    ideal = WALKER_STEPS * costs["a process pool"].step / CORES
+    ideal = WALKER_STEPS * costs[POOL].step / CORES
     left.loglog(CORES, ideal, color="0.6", linestyle=":", label="nothing but steps")
     for color, name in enumerate(costs):
         # A pool is one machine.
-        cores = CORES[CORES <= 128] if "pool" in name else CORES
+        cores = CORES[CORES <= 128] if name == POOL else CORES
         seconds = [simulated(name, costs[name], WALKER_STEPS, int(n)) for n in cores]
         left.loglog(cores, seconds, "o-", markersize=3, color=colour(color), label=name)
         print(name, [f"{n}: {s:.1f} s" for n, s in zip(cores, seconds, strict=True)])
-        crew = 64 if "pool" in name else CREW
+        crew = 64 if name == POOL else CREW
         alone = LONG * costs[name].step / crew
         lost = [
             np.median([simulated(name, costs[name], LONG, crew, mean=3600 * h, seed=s) for s in range(SEEDS)]) / alone
@@ -114,9 +116,9 @@ def simulated(
 ) -> float:
     """Return how long a run takes in one of the three ways."""
     deaths = Deaths(mean, np.random.default_rng(seed))
-    if name == "jobs of a queue":
+    if name == JOBS:
         return by_parts(walker_steps, cores, costs, deaths)[0]
-    return by_shards(walker_steps, cores, costs, deaths, walkers=WALKERS, is_pool="pool" in name)[0]
+    return by_shards(walker_steps, cores, costs, deaths, walkers=WALKERS, is_pool=name == POOL)[0]
 
 
 if __name__ == "__main__":

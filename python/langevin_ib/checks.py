@@ -143,6 +143,18 @@ def checked_rng(rng: Any) -> np.random.Generator:
         raise InvalidArgumentError(f"rng={shown(rng)}: numpy.random.default_rng refuses it ({error})") from None
 
 
+def key_of(rng: Any) -> int:
+    """Return the 128-bit key of the noise that a seed or generator gives.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `numpy.random.default_rng` takes no such thing.
+    """
+    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
+    return int(low) | int(high) << 64
+
+
 def shown(value: Any) -> str:
     """Return a value as it appears in a message: its repr, but never a page of it, and whatever that raises."""
     try:

@@ -6,7 +6,7 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib import _core
-from langevin_ib.sampling.arguments import key_of
+from langevin_ib.checks import key_of
 from langevin_ib.studies.experiments import attention
 from langevin_ib.studies.experiments.arms import Order
 from langevin_ib.studies.experiments.experiment import Plan

@@ -24,7 +24,17 @@ import langevin_ib as lib
 
 from .simulation import Costs
 
-__all__ = ["SETTINGS", "Crew", "cluster", "costs_of_parts", "costs_of_shards", "pool", "sampled", "timed_with_deaths"]
+__all__ = [
+    "SETTINGS",
+    "Crew",
+    "cluster",
+    "costs_of_parts",
+    "costs_of_shards",
+    "pool",
+    "sampled",
+    "seconds_a_step",
+    "timed_with_deaths",
+]
 
 SETTINGS: dict[str, Any] = {
     "dynamics": lib.Ambient(weight_decay=0.1),
@@ -40,7 +50,7 @@ SHARDS = 64
 
 @dataclass(frozen=True)
 class Crew:
-    """Two workers: who hands work to them, how their processes are found, and how to wait until both are there."""
+    """Two workers: who hands work to them, and how their processes are found."""
 
     executor: Executor
     processes: Callable[[], Sequence[int]]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from ..checks import checked_int, checked_rng, shown
+from ..checks import checked_int, shown
 from ..errors import InvalidArgumentError
 from ..model import Model
 from ..observe import KINDS, Observer
 from .loop import MAX_WALKERS
 
-__all__ = ["checked_observers", "checked_walkers", "key_of"]
+__all__ = ["checked_observers", "checked_walkers"]
 
 
 def checked_walkers(walkers: Any) -> tuple[int, int]:
@@ -28,12 +26,6 @@ def checked_walkers(walkers: Any) -> tuple[int, int]:
     if start >= stop:
         raise InvalidArgumentError(f"walkers={walkers!r} is empty; give slice(a, b) with a < b")
     return start, stop
-
-
-def key_of(rng: Any) -> int:
-    """Return the 128-bit key that a seed or generator gives (SPEC 7)."""
-    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
-    return int(low) | int(high) << 64
 
 
 def checked_observers(model: Model, observe: Any) -> tuple[tuple[str, Observer], ...]:

@@ -84,8 +84,6 @@ def _require_parts_of_one_run(parts: Sequence[Run]) -> None:
     for part in parts[1:]:
         settings = replace(part.settings, walkers=first.settings.walkers)
         found = list(differences(first, replace(part, settings=settings, origin=first.origin)))
-        if part.process.compiled != first.process.compiled:
-            found.append("potential is not the same function")
         if part.steps != first.steps:
             found.append(f"{first.steps} steps were made and not {part.steps} (see Run.resume)")
         if found:

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import key_of
 from ..errors import DivergenceError, InvalidArgumentError
 from ..model import Model
 from ..observe import Observer
 from ..process import Dynamics, GaugeFixed, Process
 from ..progress import Progress
 from .approach import with_approach
-from .arguments import checked_observers, checked_walkers, key_of
+from .arguments import checked_observers, checked_walkers
 from .files import DRAWN, Checkpoint, PathLike
 from .loop import (
     Driver,

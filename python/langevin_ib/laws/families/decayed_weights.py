@@ -32,10 +32,8 @@ FloatArray = NDArray[np.float64]
 LogDensity = Callable[[FloatArray], FloatArray]
 
 _DEEP = 45.0  # exp(-45) of the peak is where an integrand is cut
-_SEARCH, _NEAR_ENOUGH = (
-    80,
-    20,
-)  # steps to the peak: from a width of 1e4 to 1e-14 of it; and to ends, which may be farther
+_SEARCH = 80  # steps to the peak: from a width of 1e4 to 1e-14 of it
+_NEAR_ENOUGH = 20  # and to the ends, which may be farther
 _BLOCK = 2**18
 
 

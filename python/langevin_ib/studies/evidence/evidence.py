@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import checked_int, shown
+from ...checks import checked_int, key_of, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
-from ..experiments import Array, Made, Measured, checked_folder, root_of
+from ..experiments import Array, Made, Measured, checked_folder
 from .completion import LowRank
 from .exhibit import Exhibit, Views
 from .groups import Groups
@@ -175,7 +175,7 @@ def evidence(
     if not isinstance(figure, str) or figure not in EXHIBITS:
         raise InvalidArgumentError(f"figure={shown(figure)} cannot be made; those that can are {', '.join(EXHIBITS)}")
     exhibit, count = EXHIBITS[figure], checked_int("seeds", seeds, minimum=1, maximum=100_000)
-    root = root_of(rng)
+    root = key_of(rng)
     folder = checked_folder(out)
     away = {arm: module for arm, module in exhibit.peers.items() if find_spec(module) is None}
     arms = [arm for arm in exhibit.arms if arm not in away]

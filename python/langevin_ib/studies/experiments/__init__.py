@@ -3,7 +3,7 @@
 from .arms import Array
 from .bands import band, drawing
 from .experiment import CODE, TEXT, Measured
-from .made import Made, checked_folder, root_of
+from .made import Made, checked_folder
 from .piecewise import SIGNAL
 from .pursuit import basis_pursuit
 from .reproduce import FIGURES, explain, reproduce
@@ -24,5 +24,4 @@ __all__ = [
     "drawing",
     "explain",
     "reproduce",
-    "root_of",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import _core
-from ...checks import checked_rng
+from ...checks import key_of
 from ...errors import DivergenceError
 from .arms import Arm, Array, Order, Problem
 
@@ -90,7 +90,7 @@ class Descent(Arm):
         return self._made(request, initial, (lambda made: report(made, self.steps)) if callable(report) else None)
 
     def _require_right(self, order: Order, x: Array, found: Array) -> None:
-        key, walkers = _key(order), (order.walkers.start, order.walkers.stop)
+        key, walkers = key_of(order.root), (order.walkers.start, order.walkers.stop)
 
         def draw(stream: str, count: int) -> Array:
             if stream == "uniform":
@@ -118,7 +118,7 @@ class Descent(Arm):
             "noise": "native",
             "temperature": 0.0,
             "step_size": self.learning_rate,
-            "key": _key(order),
+            "key": key_of(order.root),
             "substeps": 1,
             "walkers": (order.walkers.start, order.walkers.stop),
             "steps": (0, when[-1]),
@@ -152,11 +152,6 @@ class Descent(Arm):
         if stopped is not None:
             raise stopped
         return np.asarray(kept[0], dtype=np.float64).reshape(len(initial), -1, initial.shape[1])
-
-
-def _key(order: Order) -> int:
-    low, high = checked_rng(order.root).integers(0, 2**64, size=2, dtype=np.uint64)
-    return int(low) | int(high) << 64
 
 
 def alone(order: NDArray[np.int_], *, factor: float, decay: float, **further: Any) -> _Alone:

@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 import sympy
 
-from ...checks import checked_rng, shown
+from ...checks import shown
 from ...errors import InvalidArgumentError
 from .arms import Array
 from .experiment import Measured
@@ -22,13 +22,7 @@ from .experiment import Measured
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Made", "checked_folder", "root_of"]
-
-
-def root_of(rng: Any) -> int:
-    """Return the 128 bits from which all random numbers of a study come; `rng` is what `default_rng` takes."""
-    low, high = checked_rng(rng).integers(0, 2**64, size=2, dtype=np.uint64)
-    return int(low) | int(high) << 64
+__all__ = ["Made", "checked_folder"]
 
 
 def checked_folder(out: Any) -> Path | None:

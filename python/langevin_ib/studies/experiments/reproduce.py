@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import checked_int, checked_kind, one_of, real_array, shown
+from ...checks import checked_int, checked_kind, key_of, one_of, real_array, shown
 from ...errors import InvalidArgumentError
 from ...progress import Progress, Reporter
 from .arms import Array
 from .attention import Attention
 from .completion import Completion
 from .experiment import CODE, TEXT, Experiment, Plan
-from .made import checked_folder, root_of
+from .made import checked_folder
 from .piecewise import Piecewise
 from .relu_layer import ReluLayer
 from .reproduction import Reproduction
@@ -100,7 +100,7 @@ def reproduce(
     length = length if steps is None else checked_int("steps", steps, minimum=1, maximum=10**9)
     plan = Plan(length, length / experiment.steps, one_of("variant", variant, (CODE, TEXT)))
     count = checked_int("seeds", seeds, minimum=1, maximum=100_000)
-    root = root_of(rng)
+    root = key_of(rng)
     task = Task(
         experiment=experiment,
         plan=plan,
