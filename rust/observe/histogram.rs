@@ -106,15 +106,14 @@ pub struct Ruler<R> {
 }
 
 impl<R: Pack> Ruler<R> {
-    /// What is the slot if rounded towards zero, NaN for NaN, but for a [doubt](Self::doubts), and the distance from the nearest
-    /// edge in bins.
+    /// What is the slot if rounded towards zero, NaN for NaN, but for a [doubt](Self::doubts); and the distance from the nearest edge
+    /// in bins, or `nearest` if that is less.
     #[inline(always)]
-    pub fn position(&self, value: R) -> (R, R) {
+    pub fn position(&self, value: R, nearest: R) -> (R, R) {
         let position = (value - self.lo).mul_add(self.bins_per_unit, R::constant(1.0));
         // NaN comes through both.
         let position = self.beyond.lesser(self.below.greater(position));
-        let nearest = (position + self.whole) - self.whole;
-        (position, (position - nearest).abs())
+        (position, position.nearer_whole(self.whole, nearest))
     }
 
     /// Whether rounding may have carried a value at this distance over an edge.
@@ -126,7 +125,7 @@ impl<R: Pack> Ruler<R> {
     /// The slot, to be rounded towards zero; NaN for NaN.
     #[inline(always)]
     pub fn slot(&self, value: R) -> R {
-        let (position, distance) = self.position(value);
+        let (position, distance) = self.position(value, R::constant(1.0));
         if self.doubts(distance) {
             let mut lanes = [R::Scalar::default(); 16];
             value.store(&mut lanes);

@@ -119,9 +119,10 @@ where
             let mut next = noise.encrypt::<Q::Drawn<S>>(walkers, &shared[1]);
             let mut half = Halfway::<Q::Drawn<S>>::new(words.0, words.1);
             let firsts = if LOOKS { &firsts[unit * Q::SERVES * lanes..(unit + 1) * Q::SERVES * lanes] } else { &[] };
-            slots[0][..firsts.len()].copy_from_slice(firsts);
+            let (mut before, rows) = slots.split_first_mut().expect("a row that is none");
+            before[..firsts.len()].copy_from_slice(firsts);
             let mut nearest = T::Pack::<S>::constant(1.0);
-            for (step, shared) in shared[AHEAD..].iter().enumerate() {
+            for ((shared, slots), values) in shared[AHEAD..].iter().zip(rows).zip(&mut values) {
                 let ahead = noise.encrypt::<Q::Drawn<S>>(walkers, shared);
                 let (first, second) = half.normals();
                 Q::put::<S>(first, 0, DIM, &mut normals, false);
@@ -137,24 +138,21 @@ where
                 if LOOKS {
                     for pack in 0..Q::SERVES {
                         let seen = Formula::observable(form, which, &x[pack * DIM..pack * DIM + DIM]);
-                        let (position, distance) = ruler.position(seen);
-                        nearest = distance.lesser(nearest);
+                        let position;
+                        (position, nearest) = ruler.position(seen, nearest);
                         let (from, to) = (pack * lanes, pack * lanes + lanes);
-                        position.store_truncated(
-                            ruler.invalid,
-                            &firsts[from..to],
-                            &mut slots[step % MOST + 1][from..to],
-                        );
-                        values[step % MOST][pack] = seen;
+                        position.store_truncated(ruler.invalid, &firsts[from..to], &mut slots[from..to]);
+                        values[pack] = seen;
                     }
                     // Finding is vector code and counting is scalar code: side by side if they are of different steps.
-                    count(&slots[step % MOST][..firsts.len()], table);
+                    count(&before[..firsts.len()], table);
+                    before = slots;
                 }
             }
             place.copy_from_slice(&x[..width]);
             if LOOKS {
+                count(&before[..firsts.len()], table);
                 take_back(firsts, table);
-                count(&slots[steps][..firsts.len()], table);
                 if ruler.doubts(nearest) {
                     let (values, slots) = (&values[..steps], &mut slots[1..=steps]);
                     S::call(Recount::<S, T> { ruler, values, firsts, slots, table });

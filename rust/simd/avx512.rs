@@ -153,6 +153,11 @@ unsafe fn lookup_ps(table: *const f32, index: __m512i) -> __m512 {
     x!(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table)))
 }
 
+/// For `reduce`: what is left of the nearest whole number.
+const OF_WHOLE: i32 = 0;
+/// For `range`: the lesser absolute value, without its sign.
+const LESSER_SIZE: i32 = 0b1010;
+
 /// One 128-bit word in each quarter of a register.
 #[inline(always)]
 fn broadcast(word: &u128) -> __m512i {
@@ -197,6 +202,10 @@ impl Pack for F64 {
         x!(_mm256_storeu_si256(to, _mm256_add_epi32(slots, _mm256_loadu_si256(offsets))));
     }
     #[inline(always)]
+    fn nearer_whole(self, _whole: Self, other: Self) -> Self {
+        Self(x!(_mm512_range_pd::<LESSER_SIZE>(_mm512_reduce_pd::<OF_WHOLE>(self.0), other.0)))
+    }
+    #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U64, U64) {
         let [even, odd] = encrypt(counters, whitened, keys);
         (U64(x!(_mm512_unpacklo_epi64(even, odd))), U64(x!(_mm512_unpackhi_epi64(even, odd))))
@@ -218,6 +227,10 @@ impl Pack for F32 {
         let (offsets, to) = (offsets[..16].as_ptr().cast(), to[..16].as_mut_ptr().cast());
         let slots = x!(_mm512_min_epu32(_mm512_cvttps_epi32(self.0), _mm512_set1_epi32(nan.cast_signed())));
         x!(_mm512_storeu_si512(to, _mm512_add_epi32(slots, _mm512_loadu_si512(offsets))));
+    }
+    #[inline(always)]
+    fn nearer_whole(self, _whole: Self, other: Self) -> Self {
+        Self(x!(_mm512_range_ps::<LESSER_SIZE>(_mm512_reduce_ps::<OF_WHOLE>(self.0), other.0)))
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U32, U32) {

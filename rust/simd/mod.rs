@@ -54,6 +54,13 @@ pub trait Pack: Real {
     /// Writes `LANES` integers: the numbers, rounded towards zero, plus the offsets. Every number must be in `0..=nan` or
     /// NaN, which counts as `nan`; sums wrap.
     fn store_truncated(self, nan: u32, offsets: &[i32], to: &mut [i32]);
+    /// The distance from the nearest whole number, or `other` if that is less. `whole` leaves a whole number when added and taken
+    /// away again; a NaN is at no distance.
+    #[inline(always)]
+    #[must_use]
+    fn nearer_whole(self, whole: Self, other: Self) -> Self {
+        (self - ((self + whole) - whole)).abs().lesser(other)
+    }
     /// Two words of random bits a lane: an AES round for each key over `counters ^ whitened` (see [`crate::noise`]).
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
 }
