@@ -1,9 +1,11 @@
 """Draws docs/images/machines.png: how long 10^12 walker-steps take on many cores, and what workers' deaths cost.
 
-    python docs/scripts/machines.py [--quick]
+    python docs/scripts/machines.py [--quick | --whole [WALKER_STEPS]]
 
 What a step, a shard and a part cost is measured here, with two workers; that the simulation makes something of it is
 seen by killing real workers. Needs dask.distributed, and takes eight minutes, most of them for the simulation.
+`--whole` makes such a run instead, of 10^12 walker-steps or as many as it is told, on two workers of dask of which two
+are killed, and holds it against the simulation and the law: 20 minutes of two cores.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import langevin_ib as lib
 import numpy as np
 from farm.measurement import (
+    SETTINGS,
     Crew,
     cluster,
     costs_of_parts,
@@ -44,10 +48,15 @@ def main() -> None:
     """Measure, check, simulate and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="shorter, and no picture")
-    quick = parser.parse_args().quick
+    parser.add_argument("--whole", type=float, nargs="?", const=WALKER_STEPS, help="make a run, of 10^12 walker-steps")
+    told = parser.parse_args()
+    quick = told.quick
     step = seconds_a_step(steps=2_000 if quick else 20_000)
     print(f"a walker-step: {1e9 * step:.2f} ns")
     plain = costs_of_parts(Costs(step, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    if told.whole:
+        make(told.whole, replace(plain, restart=RESTART[CLUSTER]))
+        return
     print(f"a job: begins in {plain.begin:.2f} s, writes in {plain.write:.4f} s, is merged in {plain.merge:.4f} s")
     costs = {JOBS: replace(plain, restart=RESTART[JOBS])}
     for name, opened in ((POOL, pool), (CLUSTER, cluster)):
@@ -73,6 +82,31 @@ def check(name: str, costs: Costs, crew: Crew, *, seconds: float) -> None:
         deaths = Deaths(np.inf, np.random.default_rng(0), at)
         simulated, died = by_shards(walkers * steps, 2, costs, deaths, walkers=walkers, is_pool=name == POOL)
         print(f"  {len(at)} workers killed ({died}): {taken:.1f} s, simulated {simulated:.1f} s; the same bits")
+
+
+def make(walker_steps: float, costs: Costs) -> None:
+    """Make a whole run whose workers are killed: how long it takes, whose bits it has, and how near the law it is."""
+    few, steps = 1000, round(walker_steps / WALKERS)
+    expected = walker_steps * costs.step / 2
+    at = (0.3 * expected, 0.7 * expected)
+    with cluster() as crew:
+        costs = costs_of_shards(crew.executor, costs)
+        taken, run = timed_with_deaths(crew, at=at, walkers=WALKERS, steps=steps, burn_in=steps // 10)
+    simulated, died = by_shards(
+        walker_steps, 2, costs, Deaths(np.inf, np.random.default_rng(0), at), walkers=WALKERS, is_pool=False
+    )
+    print(f"{walker_steps:.3g} walker-steps, {died} workers killed: {taken:.1f} s, simulated {simulated:.1f} s")
+    alone = sampled(walkers=slice(0, few), steps=steps)
+    assert (run.states[:few] == alone.states).all()
+    print(f"the first {few} walkers have the bits of those that run alone")
+    law = lib.density(
+        lib.models.scalar_product(), "theta", dynamics=SETTINGS["dynamics"], temperature=SETTINGS["temperature"]
+    )
+    seen = run["theta"]
+    below = (seen.underflow + np.cumsum(seen.counts())) / seen.total
+    print(
+        f"largest difference from the law's distribution function {np.abs(below - law.cdf(seen.edges[1:])).max():.1e}"
+    )
 
 
 def draw(costs: dict[str, Costs]) -> None:

@@ -128,7 +128,7 @@ def seconds_a_step(*, steps: int = 20_000) -> float:
     return min(sampled(walkers=4096, steps=steps, threads=1).seconds / (4096 * steps) for _ in range(3))
 
 
-def timed_with_deaths(crew: Crew, *, walkers: int, steps: int, at: Sequence[float]) -> tuple[float, lib.Run]:
+def timed_with_deaths(crew: Crew, *, at: Sequence[float], **settings: Any) -> tuple[float, lib.Run]:
     """Return the seconds that a run takes whose workers are killed, one after another, at these times; and the run."""
     sampled(walkers=256, steps=10, executor=crew.executor, shards=2)  # so that all are there
 
@@ -142,7 +142,7 @@ def timed_with_deaths(crew: Crew, *, walkers: int, steps: int, at: Sequence[floa
         started = time.perf_counter()
         for killer in killers:
             killer.start()
-        run = sampled(walkers=walkers, steps=steps, executor=crew.executor)
+        run = sampled(executor=crew.executor, **settings)
         seconds = time.perf_counter() - started
     for killer in killers:
         killer.join()
