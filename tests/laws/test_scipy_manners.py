@@ -96,6 +96,33 @@ class TestLikeAFrozenDistribution:
             law.rvs(3, rng=1, random_state=1)
 
 
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (lambda law: law.rvs(-1), "size must lie between 0"),
+        (lambda law: law.rvs((2, -1)), "size must lie between 0"),
+        (lambda law: law.rvs(True), "size must be an integer"),
+        (lambda law: law.rvs(1.5), "size must be an integer"),
+        (lambda law: law.rvs("12"), "size must be an integer"),
+        (lambda law: law.rvs(10**18), "size must lie between"),
+        (lambda law: law.rvs((10**6, 10**6)), "draw at most 1000000000 at once"),
+        (lambda law: law.rvs(3, rng=-1), "default_rng refuses it"),
+        (lambda law: law.rvs(3, random_state=-1), "give another seed"),
+        (lambda law: law.rvs(3, random_state="a"), "default_rng refuses it"),
+        (lambda law: law.interval("a"), "confidence has shape"),
+        (lambda law: law.expect(3), "func=3 is no function"),
+        (lambda law: law.expect(lambda _: "a"), "must return real numbers"),
+        (lambda law: law.conditioned((0.0, 1.0)), r"one is \[\(lo, hi\)\]"),
+        (lambda law: law.conditioned(3.0), "give pairs"),
+    ],
+)
+def test_what_is_no_argument_is_refused_by_us(asked: Any, what: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=what):
+        asked(HEAVY)
+    assert HEAVY.rvs(0).shape == (0,)
+    assert HEAVY.expect(lambda x: x > 0.0) == pytest.approx(HEAVY.sf(0.0))
+
+
 HEAVY = Density.from_log_weight(scipy.stats.cauchy.logpdf, **LABELS)
 SINGULAR = Density.from_log_weight(lambda x: -0.7 * np.log(np.abs(x)) - x**2, **LABELS)
 IN_PIECES = Density.from_log_weight(lambda x: -(x**2), given=[(-2.0, -1.0), (0.5, 3.0)], **LABELS)

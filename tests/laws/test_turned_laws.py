@@ -72,6 +72,16 @@ def test_laws_in_the_plane(name: str, dynamics: Ambient | SoftSlice) -> None:
     assert law.mean() == pytest.approx(mean, abs=1e-5)
 
 
+def test_a_logit_of_a_softmax_whose_shift_is_declared() -> None:
+    """In turned coordinates both exponents have the shift in them, of which rounding is all that is left far out."""
+    loss = sympy.log(sympy.exp(A) + sympy.exp(B)) - A
+    both = lib.Model(parameters=(A, B), predictor={"gap": A - B}, loss=loss, symmetry=lib.Translation({A: 1, B: 1}))
+    law = lib.density(both, "a", dynamics=Ambient(weight_decay=0.5), temperature=T)
+    weight = np.exp(-(np.logaddexp(PLANE_U, PLANE_V) - PLANE_U + (PLANE_U**2 + PLANE_V**2) / 4) / T)
+    for p in PROBES:
+        assert in_plane(weight, PLANE_U, float(law.ppf(p))) == pytest.approx(p, abs=4e-3)
+
+
 def test_one_entry_of_several_and_a_shell() -> None:
     one = lib.density(NETWORK, "w0", dynamics=GaugeFixed(LEVEL), temperature=T)
     third = lib.density(models.diagonal_network(3), "w2", dynamics=GaugeFixed((2.0, 1.0, LEVEL)), temperature=T)

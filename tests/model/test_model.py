@@ -183,6 +183,10 @@ def test_unusable_scalings_are_refused(weights: Any) -> None:
         ({"loss": sympy.Function("f")(u * v)}, "undefined functions"),
         ({"loss": sympy.Derivative((u * v) ** 2, u)}, r"Derivative\(u\*\*2\*v\*\*2, u\), .* call .doit\(\)"),
         ({"loss": sympy.Integral(u * v * w, (w, 0, 1))}, r"integrate it first, by .doit\(\)"),
+        ({"loss": u * v - sympy.Integral(w**w, (w, 0, 1))}, r"Integral\(w\*\*w, \(w, 0, 1\)\), .* write sympy.N\(\)"),
+        ({"loss": u * v - sympy.Subs(sympy.Derivative(sympy.sin(w), w), w, 1)}, r"write sympy.N\(\)"),
+        ({"loss": u * v * sympy.AccumBounds(1, 2)}, r"AccumBounds\(1, 2\), .* give one number"),
+        ({"loss": sympy.SingularityFunction(u * v, 0, 1)}, "Max or Heaviside"),
         ({"loss": sympy.Limit(u * v * w, w, 1)}, "Limit"),
         ({"loss": sympy.DiracDelta(u * v)}, "DiracDelta"),
         ({"loss": u * v + sympy.O(u)}, "removeO"),
@@ -232,6 +236,13 @@ def test_the_log_of_a_cosh_does_not_overflow() -> None:
     values = compiled(sympy.log(2 * sympy.cosh(u)), (u,))(x)
     np.testing.assert_allclose(values, [math.log(2), math.log(2 * math.cosh(1)), 1e4, 1e300], rtol=1e-15)
     np.testing.assert_allclose(compiled(sympy.log(1 + sympy.cosh(u)), (u,))(x[2:]), np.abs(x[2:]) - math.log(2))
+
+
+def test_the_log_of_a_sum_of_exponentials_is_not_lost_to_rounding() -> None:
+    both = compiled(sympy.log(sympy.exp(0.7 * u + 0.3 * v) + sympy.exp(0.7 * u - 0.3 * v)), (u, v))
+    np.testing.assert_allclose(
+        both(1e20 * np.arange(-9.0, 10.0, 2.0), np.ones(10)), 0.7e20 * np.arange(-9.0, 10.0, 2.0), rtol=1e-14
+    )
 
 
 def test_deltas_are_compared_point_by_point() -> None:

@@ -136,7 +136,13 @@ class TestRefused:
             lib.merge([part(*both) for both in ranges])
 
     @pytest.mark.parametrize(
-        ("runs", "what"), [([], "runs is empty"), (["a.npz"], "is no Run; load files"), ([None], "is no Run")]
+        ("runs", "what"),
+        [
+            (None, "runs=None is no list"),
+            ([], "runs is empty"),
+            (["a.npz"], "is no Run; load files"),
+            ([None], "is no Run"),
+        ],
     )
     def test_what_is_no_run(self, runs, what) -> None:
         with pytest.raises(InvalidArgumentError, match=what):

@@ -52,6 +52,8 @@ def merge(runs: Iterable[Run]) -> Run:
     >>> bool((lib.merge(parts).states == whole.states).all())
     True
     """
+    if not isinstance(runs, Iterable):
+        raise InvalidArgumentError(f"runs={shown(runs)} is no list of runs; give the parts, such as map(load, paths)")
     parts = list(runs)
     for part in parts:
         if not isinstance(part, Run):

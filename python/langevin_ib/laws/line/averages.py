@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...checks import shown
 from ...errors import InfiniteMomentError, InvalidArgumentError
 from .panels import CHECK, CHECKED, LOBATTO, ORDER, SERIES
 
@@ -64,7 +65,10 @@ class Average:
         """Return f, and 0 where there is no mass."""
         seen = density > 0.0
         with np.errstate(over="ignore"):
-            found = np.asarray(self.function(x[seen]), dtype=np.float64)
+            found = np.asarray(self.function(x[seen]))
+        if found.dtype.kind not in "biuf":
+            raise InvalidArgumentError(f"func returned {shown(found)}; it must return real numbers")
+        found = found.astype(np.float64)
         if found.shape not in {(), (int(seen.sum()),)}:
             raise InvalidArgumentError(
                 f"func returned the shape {found.shape} for {int(seen.sum())} points; it must be vectorised"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...checks import checked_int, checked_real, shown
+from ...checks import checked_int, checked_real, real_array, shown
 from ...errors import InvalidArgumentError
 from .charts import Interval, LogWeight
 from .display import card_of_density, text_of_density
@@ -292,7 +292,7 @@ class Density:
         InvalidArgumentError
             If one of them is not between 0 and 1; nan gives nan.
         """
-        asked = np.asarray(confidence, dtype=np.float64)
+        asked = real_array("confidence", confidence).astype(np.float64)
         if np.any((asked < 0.0) | (asked > 1.0)):
             raise InvalidArgumentError(f"confidence must be between 0 and 1, got {shown(confidence)}")
         tail = (1.0 - asked) / 2.0
@@ -336,12 +336,14 @@ class Density:
         InvalidArgumentError
             If func is nan where the law has mass, or is not vectorised.
         """
+        if func is not None and not callable(func):
+            raise InvalidArgumentError(f"func={shown(func)} is no function; give one of arrays, such as numpy.abs")
         low, high = (-math.inf if lb is None else float(lb)), (math.inf if ub is None else float(ub))
         whole: Callable[[FloatArray], ArrayLike] = (lambda x: x) if func is None else func
         is_cut = lb is not None or ub is not None
 
         def inside(x: FloatArray) -> FloatArray:
-            return np.where((x >= low) & (x <= high), np.asarray(whole(x), dtype=np.float64), 0.0)
+            return np.where((x >= low) & (x <= high), whole(x), 0.0)
 
         asked = inside if is_cut else whole
         law = None if isinstance(self._law, DrawnLaw) else self._panels

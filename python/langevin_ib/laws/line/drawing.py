@@ -7,6 +7,7 @@ within 1e-11, and in the tails within 1e-8 of itself; what the table does not kn
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from ...checks import checked_int, checked_rng, shown
 from ...errors import InvalidArgumentError
 from .panels import Panels
 
@@ -27,6 +29,7 @@ _Columns: TypeAlias = tuple[FloatArray, FloatArray, IndexArray, FloatArray]
 _KNOTS, _MOST_HALVINGS = 16, 12
 _ABSOLUTE, _RELATIVE = 1e-11, 1e-8
 _LEAST = 1e-18  # a cell of smaller probability is hardly met by uniform numbers of 53 bits
+_MOST = 10**9  # values at once, 8 GB
 _CHECKED_AT = np.array([[0.2], [0.5], [0.8]])
 
 
@@ -133,20 +136,27 @@ class Inversion:
         return result
 
 
-def uniforms(size: int | tuple[int, ...], rng: Any, random_state: Any) -> FloatArray:
+def uniforms(size: Any, rng: Any, random_state: Any) -> FloatArray:
     """Draw odd multiples of 2**-53: never 0 or 1, so that an infinite end of the support is never drawn.
 
     Raises
     ------
     InvalidArgumentError
-        If both generators are given.
+        If `size` is no shape, or of more numbers than memory holds, a generator is none, or both are given.
     """
+    lengths = list(size) if np.iterable(size) and not isinstance(size, str) else [size]
+    shape = tuple(checked_int("size", length, minimum=0, maximum=_MOST) for length in lengths)
+    if math.prod(shape) > _MOST:
+        raise InvalidArgumentError(f"size={shown(size)} is {math.prod(shape)} values; draw at most {_MOST} at once")
     if rng is not None and random_state is not None:
         raise InvalidArgumentError("rng and random_state are two names for one thing; give one of them")
     if isinstance(random_state, (int, np.integer)):
-        random_state = np.random.RandomState(int(random_state))
+        try:
+            random_state = np.random.RandomState(random_state)
+        except ValueError as error:
+            raise InvalidArgumentError(f"random_state={shown(random_state)}: {error}; give another seed") from None
     if isinstance(random_state, np.random.RandomState):
-        whole = random_state.randint(0, 2**52, size=size, dtype=np.int64)
+        whole = random_state.randint(0, 2**52, size=shape, dtype=np.int64)
     else:
-        whole = np.random.default_rng(rng if random_state is None else random_state).integers(0, 2**52, size=size)
+        whole = checked_rng(rng if random_state is None else random_state).integers(0, 2**52, size=shape)
     return (np.asarray(whole, dtype=np.float64) + 0.5) / 2.0**52

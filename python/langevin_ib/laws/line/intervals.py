@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ def checked_interval(name: str, interval: Any) -> Interval:
     try:
         lo, hi = (float(end) for end in interval)
     except (TypeError, ValueError):
-        raise InvalidArgumentError(f"{name} must be a pair (lo, hi) of numbers, got {interval!r}") from None
+        raise InvalidArgumentError(
+            f"{name} must be a pair (lo, hi) of numbers, got {interval!r}; where pairs are asked for, one is [(lo, hi)]"
+        ) from None
     if math.isnan(lo) or math.isnan(hi) or lo == math.inf or hi == -math.inf or not lo < hi:
         raise InvalidArgumentError(f"{name}=({lo}, {hi}) must satisfy lo < hi")
     if math.isfinite(hi - lo) and hi - lo < 1e7 * max(np.spacing(abs(lo)), np.spacing(abs(hi))):
@@ -44,6 +46,8 @@ def intersection(base: Sequence[Interval], given: Sequence[Interval] | None) -> 
     """
     if given is None:
         return tuple(base)
+    if not isinstance(given, Iterable):
+        raise InvalidArgumentError(f"given={given!r} is no list of intervals; give pairs, such as [(0.0, 1.0)]")
     wanted = sorted(checked_interval("given", interval) for interval in given)
     if any(left[1] > right[0] for left, right in itertools.pairwise(wanted)):
         raise InvalidArgumentError(f"given={wanted} overlap; pass disjoint intervals")

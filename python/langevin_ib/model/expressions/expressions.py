@@ -57,8 +57,13 @@ _WITHOUT_VALUES = {
     sympy.Order: "leave it out, by .removeO()",
     sympy.DiracDelta: "write a narrow Gaussian, or ask for a law under a condition, given=",
     (sympy.LambertW, sympy.LeviCivita): "write it with other functions",
+    sympy.SingularityFunction: "write it with Max or Heaviside",
+    sympy.AccumBounds: "give one number",
 }
 """What can't be had, and what to do instead."""
+
+_OF_NUMBERS = (sympy.LambertW, sympy.LeviCivita)
+"""Of these a number is evaluated."""
 
 _LONGEST = 256
 
@@ -113,12 +118,17 @@ def checked_expression(what: str, value: Any, symbols: Sequence[sympy.Symbol], d
 
 
 def _refuse_what_has_no_values(what: str, expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> None:
-    """Refuse what SymPy writes down and nothing here evaluates. A definite integral of numbers is a number, though."""
+    """Refuse what SymPy writes down and nothing here evaluates."""
     known = frozenset(symbols)
     for part in parts_of(expression):
         remedy = next((remedy for kind, remedy in _WITHOUT_VALUES.items() if isinstance(part, kind)), None)
-        if remedy is not None and not known.isdisjoint(symbols_of(part)):
-            raise InvalidArgumentError(f"{what} contains {shown(part)}, which is not evaluated here; {remedy}")
+        if remedy is None:
+            continue
+        if known.isdisjoint(symbols_of(part)) and not isinstance(part, sympy.AccumBounds):
+            if isinstance(part, _OF_NUMBERS):
+                continue
+            remedy = "if it is a number, write sympy.N() of it in its place"
+        raise InvalidArgumentError(f"{what} contains {shown(part)}, which is not evaluated here; {remedy}")
 
 
 def scalar_expression(value: Any) -> sympy.Expr | None:

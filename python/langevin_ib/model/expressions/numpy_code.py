@@ -46,6 +46,10 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
         # SymPy's own asks whether two arrays are equal.
         return f"1.0*{self._module_format('numpy.equal')}({', '.join(self._print(each) for each in delta.args[:2])})"
 
+    def _print_LambertW(self, number: sympy.LambertW) -> str:  # noqa: N802 - the name that SymPy looks for
+        # A model has it of numbers alone; SciPy's own is complex.
+        return repr(float(number))
+
     def _print_Piecewise(self, choice: sympy.Piecewise) -> str:  # noqa: N802 - the name that SymPy looks for
         # SymPy simplifies conditions that are choices themselves, at which it may fail.
         values, conditions = (", ".join(self._print(pair.args[k]) for pair in choice.args) for k in (0, 1))
@@ -116,14 +120,16 @@ def numpy_function(
 def _without_overflow(formula: sympy.Basic) -> sympy.Basic:
     """Replace logarithms of sums of exponentials, which are infinite where the exponentials are, or all of them are 0.
 
-    log(sum of exp(x_i)) = m + log(sum of exp(x_i - m)) with m = max x_i.
+    log(sum of exp(x_i)) = m + log(sum of exp(x_i - m)) with m = max x_i. Each x_i - m is 0 at most and their sum of
+    exponentials 1 at least, which has to be said: of x_i = 1e20 rounding would leave some thousands more or less.
     """
     found: dict[sympy.Basic, sympy.Basic] = {}
     for part in formula.atoms(sympy.log):
         terms = _log_terms(part.args[0])
         if terms is not None:
             top = sympy.Max(*terms)
-            found[part] = top + sympy.log(sympy.Add(*(sympy.exp(term - top) for term in terms)))
+            shares = (sympy.exp(sympy.Min(0, term - top, evaluate=False)) for term in terms)
+            found[part] = top + sympy.log(sympy.Max(1, sympy.Add(*shares), evaluate=False))
     return formula.xreplace(found)
 
 
