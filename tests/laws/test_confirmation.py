@@ -203,3 +203,11 @@ def test_only_off_slices_it_has_to_tell() -> None:
     assert target is not None
     assert not target.has_to_tell
     assert Target(target.potential, target.observable, target.parameters, {}, 0.3).has_to_tell
+
+
+@pytest.mark.parametrize("temperature", [1e-14, 1e-20, 1e-300])
+def test_a_law_that_rounding_may_have_moved_far_is_not_returned(temperature: float) -> None:
+    with pytest.raises(UnsupportedModelError, match=r"may have moved its distribution function by .* raise the temp"):
+        lib.density(
+            lib.models.scalar_product(), "theta", dynamics=lib.Ambient(weight_decay=0.1), temperature=temperature
+        )

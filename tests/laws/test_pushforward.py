@@ -234,3 +234,8 @@ class TestNested:
             return np.where(x > 1.2, -(x - 1.2) / 1e-3, -np.inf)
 
         assert Nested(log_weight, [Axis(-60.0, 6.0)])([np.zeros(1)], 1e-9)[0] == pytest.approx(math.log(1e-3), abs=1e-8)
+
+
+def test_what_is_too_narrow_for_the_quadrature_is_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="narrower than this quadrature resolves; raise the"):
+        law_of(U + V**2, (U - 1) ** 2 + (V - 2) ** 4, temperature=1e-10)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.special
 import scipy.stats
 from hypothesis import given, settings
@@ -118,10 +119,21 @@ def test_infinite_mass_is_refused_with_place_and_exponent(
         integrate(log_weight, LINE, [0.0, 1.0])
 
 
+def test_a_difference_of_two_poles_is_nan_where_both_overflow_and_nothing_is_left() -> None:
+    cells = integrate(lambda x: -(1 / x**12 - 1 / x**6 + x**2), LINE, [0.0])
+    assert cells.cdf(np.array([-1.0]))[0] == pytest.approx(
+        0.5
+        - scipy.integrate.quad(lambda x: np.exp(-(1 / x**12 - 1 / x**6 + x**2)), 0.3, 1.0)[0]
+        / math.exp(cells.log_total),
+        abs=1e-9,
+    )
+
+
 @pytest.mark.parametrize(
     ("log_weight", "words"),
     [
         (lambda x: x * np.nan, "nan at"),
+        (lambda x: -(x**2) - np.where(x < 0, np.nan, 0.0), "no real value there; give it one"),
         (lambda x: np.where(np.abs(x - 2.0) < 1.0, np.nan, -(x**2)), "nan at"),
         (lambda x: np.where(np.abs(x) < 1.0, np.inf, -(x**2)), "infinite at"),
         (lambda x: np.full(x.shape, -np.inf), "zero everywhere"),

@@ -186,6 +186,8 @@ def test_unusable_scalings_are_refused(weights: Any) -> None:
         ({"loss": u * v - sympy.Integral(w**w, (w, 0, 1))}, r"Integral\(w\*\*w, \(w, 0, 1\)\), .* write sympy.N\(\)"),
         ({"loss": u * v - sympy.Subs(sympy.Derivative(sympy.sin(w), w), w, 1)}, r"write sympy.N\(\)"),
         ({"loss": u * v * sympy.AccumBounds(1, 2)}, r"AccumBounds\(1, 2\), .* give one number"),
+        ({"loss": sympy.Trace(sympy.Matrix([[u * v]]))}, "call .doit"),
+        ({"loss": sympy.Piecewise((u * v, sympy.Contains(u * v, sympy.Interval(0, 1))), (0, True))}, "comparisons"),
         ({"loss": sympy.SingularityFunction(u * v, 0, 1)}, "Max or Heaviside"),
         ({"loss": sympy.Limit(u * v * w, w, 1)}, "Limit"),
         ({"loss": sympy.DiracDelta(u * v)}, "DiracDelta"),

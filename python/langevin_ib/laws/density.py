@@ -27,6 +27,9 @@ from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["Density", "confirmed", "density"]
 
+_WORST = 1e-3
+"""Nothing that is no draw is returned if it may be wrong by more: its moments would be wrong by anything."""
+
 _MOST_ON_SLICES = 4
 """Of more parameters the second integration on a slice takes too long."""
 
@@ -135,6 +138,11 @@ def confirmed(asked: LawRequest) -> Density:
         return replace(sampled_law(asked), observable=asked.observable)
     simple = simplified(asked)
     law = replace(_density(simple), observable=asked.observable)
+    if law.error > _WORST:
+        raise UnsupportedModelError(
+            f"the law of {asked.observable!r} = {shown(asked.expression)} was found, but rounding may have moved its "
+            f"distribution function by {law.error:.1g}; raise the temperature, or {RUNS}"
+        )
     if simple.is_on_slice:
         require_one_law(simple)
     # Off slices, what was asked is integrated, in its own coordinates.

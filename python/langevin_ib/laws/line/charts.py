@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InvalidArgumentError, NotNormalizableError
+from ...errors import InvalidArgumentError, NotNormalizableError, UnsupportedModelError
 
 __all__ = ["INVISIBLE", "Chart", "Interval", "LogWeight", "Sweep", "guarded", "margin", "require_finite_mass", "survey"]
 
@@ -76,6 +76,11 @@ def survey(
     for interval in intervals:
         special = [*singularities, *_poles(log_weight, interval, breaks)]
         first_look = [_sweep(log_weight, chart) for chart in _charts(interval, special, ())]
+        if not first_look:
+            raise UnsupportedModelError(
+                f"a law between {interval[0]!r} and {interval[1]!r} is narrower than this quadrature resolves; raise "
+                "the temperature"
+            )
         peaks = _peaks(log_weight, first_look, _lookouts(interval, breaks))
         charts = _charts(interval, special, peaks) if peaks else []
         sweeps.extend([_sweep(log_weight, chart) for chart in charts] or first_look)
@@ -172,13 +177,18 @@ def _sweep(log_weight: LogWeight, chart: Chart) -> Sweep:
     y = np.linspace(chart.near, chart.far, 2 + math.ceil((chart.far - chart.near) / _SWEEP_STEP))
     x = chart.x(y)
     values = log_weight(x)
+    known = np.flatnonzero(~np.isnan(values))
+    if known.size and values[known[0]] < np.nanmax(values) - 1e3:
+        # So it is beside a pole, 1/x**12 - 1/x**6 for instance, if the weight is dead already where it is known.
+        values = np.where(np.arange(y.size) < known[0], -np.inf, values)
     undefined = np.flatnonzero(np.isnan(values))
     if undefined.size:
         first = undefined[0]
         # Far out, a difference of two overflows is nan; it is harmless where the weight has died long before.
         if first == 0 or values[first - 1] > np.max(values[:first]) - 1e3:
             raise InvalidArgumentError(
-                f"the log-weight is nan at {x[first]:g}; restrict the support or mend the formula"
+                f"the log-weight is nan at {x[first]:g}: its formula has no real value there; give it one (by Abs, Max "
+                "or a default of Piecewise), or restrict the support"
             )
         values = np.where(np.arange(y.size) >= first, -np.inf, values)
     return Sweep(chart, y, values)
@@ -251,7 +261,9 @@ def require_finite_mass(sweep: Sweep) -> None:
     power = sweep.exponent(far=True) if chart.open else math.nan
     if power <= 1.0 + 1e-6:
         place = "+infinity" if chart.sign > 0 else "-infinity"
-        manner = f"falls off only like |x|**-a with a = {power:.6g} <= 1" if power > -1e-6 else "grows"
+        manner = (
+            f"falls off only like |x|**-a with a = {power:.6g} <= 1" if power > -1e-6 else "grows or comes and goes"
+        )
         raise NotNormalizableError(
             f"the mass escapes at {place}: the weight {manner} there, so its integral is infinite; confine it (for "
             "instance by weight decay) or condition on a bounded set"

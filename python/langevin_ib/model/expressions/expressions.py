@@ -51,7 +51,8 @@ precision, with errors that are some thousand times smaller."""
 _NOT_FINITE = frozenset((sympy.nan, sympy.zoo, sympy.oo, -sympy.oo))
 _BLOCK = 2**16
 _WITHOUT_VALUES = {
-    (sympy.Derivative, sympy.Subs, sympy.Limit): "call .doit() on it first",
+    (sympy.Derivative, sympy.Subs, sympy.Limit, sympy.Trace, sympy.Determinant): "call .doit() on it first",
+    sympy.Contains: "write it with comparisons, And and Or",
     sympy.Integral: "integrate it first, by .doit(), or replace it by a sympy.Sum over nodes",
     sympy.Product: "write its factors out, or exp(Sum(log(...)))",
     sympy.Order: "leave it out, by .removeO()",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sympy
+from sympy.printing.codeprinter import PrintMethodNotImplementedError
 from sympy.printing.numpy import SciPyPrinter
 
 from ...checks import shown
@@ -103,13 +104,14 @@ def numpy_function(
     own = {**NUMPY_FUNCTIONS, **(functions or {})}
     names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
     # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
-    function: Callable[..., list[Any]] = sympy.lambdify(
-        list(names.values()),
-        formulas,
-        modules=[own, "scipy", "numpy"],
-        printer=_Printer(names, [*own]),
-        cse=share,
-    )
+    printer = _Printer(names, [*own])
+    try:
+        function: Callable[..., list[Any]] = sympy.lambdify(
+            list(names.values()), formulas, modules=[own, "scipy", "numpy"], printer=printer, cse=share
+        )
+    except PrintMethodNotImplementedError as error:
+        reason = str(error).splitlines()[0].rpartition(": ")[2]
+        raise UnsupportedModelError(f"NumPy has nothing for {reason}; write it with other functions") from None
     absent = {n for n in function.__code__.co_names if n not in function.__globals__ and not hasattr(builtins, n)}
     for part in (part for formula in formulas if absent for part in formula.atoms(sympy.Function)):
         if (name := type(part).__name__) in absent:
