@@ -13,7 +13,7 @@ from ..geometry import scaling_weights
 from ..model import Model
 from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
-from .confirmation import OnCurve, OnSlice, Target, require_confirmation
+from .confirmation import OnCurve, OnSlice, SheetBySheet, Target, require_confirmation
 from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
@@ -31,7 +31,7 @@ _WORST = 1e-3
 """Nothing that is no draw is returned if it may be wrong by more: its moments would be wrong by anything."""
 
 _MOST_ON_SLICES = 4
-"""Of more parameters the second integration on a slice takes too long."""
+"""Of more parameters the second integration on a slice takes too long, if it is none of sheets."""
 
 
 def density(
@@ -168,9 +168,10 @@ def _target(asked: LawRequest) -> Target | None:
     if weights is None and model.dim == 2:
         (chi,) = model.constraints()
         return OnCurve(*content, constraint=chi, level=float(asked.levels(1)[0]), rigid=asked.is_rigid)
-    if weights is None or model.dim > _MOST_ON_SLICES:
+    if weights is None:
         return None
-    return OnSlice(*content, weights=weights, levels=asked.levels(len(weights)), rigid=asked.is_rigid)
+    target = OnSlice(*content, weights=weights, levels=asked.levels(len(weights)), rigid=asked.is_rigid)
+    return target if model.dim <= _MOST_ON_SLICES or SheetBySheet.suits(target) else None
 
 
 def _density(asked: LawRequest) -> Density:

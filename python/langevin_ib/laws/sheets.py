@@ -51,7 +51,7 @@ def require_one_law(request: LawRequest) -> None:
         If it has; the message says how to ask for the law on a sheet.
     """
     sheets = _Sheets.of(request)
-    if sheets is None or not sheets.conserved:
+    if sheets is None or len(sheets.changes) == 2 ** len(sheets.conserved):
         return
     alive = [sheet for sheet in sheets.all() if sheets.is_allowed(sheet)]
     classes = {sheets.equal_to(sheet) for sheet in alive}
@@ -116,26 +116,31 @@ class _Sheets:
         return itertools.product((False, True), repeat=len(self.conserved))
 
     @cached_property
-    def _changes(self) -> list[Signs]:
-        """The changes of conserved signs that lead to a sheet with the same mass, and to the same sheet."""
-        model = self.request.model
-        potential, found = model.potential(), [self._restricted(each) for each in self.through_zero]
+    def changes(self) -> set[Signs]:
+        """All changes of conserved signs that lead to a sheet with the same mass, or to the same sheet."""
+        found = _span([self._restricted(each) for each in self.through_zero], len(self.conserved))
         for number in range(1, len(self.units) + 1):
             for some in itertools.combinations(self.units, number):
                 places = tuple(itertools.chain(*some))
                 change = self._restricted(places)
-                if change in _span(found, len(self.conserved)):
-                    continue
-                if is_unchanged(potential, [LinearMap.reflection(model.dim, places)], model.parameters, model.data):
-                    found.append(change)
+                if change not in found and self._is_unchanged(places):
+                    found |= {_sum(change, each) for each in found}
         return found
+
+    def _is_unchanged(self, places: Sequence[int]) -> bool:
+        """Return whether V stays the same if the signs of these parameters change."""
+        model = self.request.model
+        potential, turned = model.potential(), {model.parameters[i]: -model.parameters[i] for i in places}
+        return bool(potential.xreplace(turned) == potential) or is_unchanged(
+            potential, [LinearMap.reflection(model.dim, places)], model.parameters, model.data
+        )
 
     def _restricted(self, places: Sequence[int]) -> Signs:
         return tuple(i in places for i in self.conserved)
 
     def equal_to(self, sheet: Signs) -> Signs:
         """Return one of the sheets that have the same mass: the first."""
-        return min(_sum(sheet, change) for change in _span(self._changes, len(self.conserved)))
+        return min(_sum(sheet, change) for change in self.changes)
 
     def is_allowed(self, sheet: Signs) -> bool:
         """Return whether the condition of the request can hold on a sheet."""

@@ -5,12 +5,14 @@ from .importance import fitted_proposal, tail_exponent
 from .on_curves import OnCurve
 from .on_slices import OnSlice
 from .population import LogWeight, cooled
+from .sheets import SheetBySheet
 from .target import Target, finite
 
 __all__ = [
     "LogWeight",
     "OnCurve",
     "OnSlice",
+    "SheetBySheet",
     "Target",
     "cooled",
     "finite",

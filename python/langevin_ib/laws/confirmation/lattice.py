@@ -25,7 +25,7 @@ _REACH = 30.0
 """The search goes over |log|x|| < reach, and over as much of asinh(x / scale)."""
 
 _PILOT = 1024
-"""So many points are looked at a time, of three parameters and more twice as many."""
+"""So many points are looked at a time, of one parameter half as many, of three and more twice."""
 
 _FEW = 60.0
 """So many points tell scales and marginal laws at least."""
@@ -72,7 +72,7 @@ class Lattices:
             with np.errstate(all="ignore"):
                 return np.asarray(log_weight(signs * np.exp(y)) + y.sum(axis=1))
 
-        pilot = _PILOT if dim < 3 else 2 * _PILOT
+        pilot = _pilot(dim)
         edges = np.tile(np.linspace(-_REACH, _REACH, _CELLS + 1), (dim, 1))
         for _ in range(_SCALES):
             y, t, logs, volume = _seen(in_logs, edges, pilot, rng)
@@ -101,7 +101,7 @@ class Lattices:
     def _boxed(self, edges: FloatArray, rng: np.random.Generator) -> Lattices | None:
         """Stretch once more, from a box: of cells that reach from the mass to nowhere few points count."""
         dim = len(edges)
-        pilot = _PILOT if dim < 3 else 2 * _PILOT
+        pilot = _pilot(dim)
         for more in (1, 4):
             y, t, logs, _ = _seen(self._logs, edges, pilot, rng)
             if logs.max() == -np.inf:
@@ -119,11 +119,16 @@ class Lattices:
 
     def draw(self, shifts: int, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Return points x, shape (shifts * count, d), lattice after lattice, and the logs of their weights."""
+        x, log_volume = self.placed(shifts, count, rng)
+        with np.errstate(all="ignore"):
+            logs = self.log_weight(x) + log_volume
+        return x, np.where(np.isfinite(logs), logs, -np.inf)
+
+    def placed(self, shifts: int, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Return the same points, and the logs of the volumes that they stand for."""
         y, _, log_volume = _placed(self.edges, shifts, count, rng)
         x, log_stretch = self._x(y)
-        with np.errstate(all="ignore"):
-            logs = self.log_weight(x) + log_stretch + log_volume
-        return x, np.where(np.isfinite(logs), logs, -np.inf)
+        return x, log_stretch + log_volume
 
     def _logs(self, y: FloatArray) -> FloatArray:
         x, log_stretch = self._x(y)
@@ -137,6 +142,10 @@ class Lattices:
             down = 1.0 / up
             x = (up - down) * (self.scale / 2.0)[:, None]
             return x.T, np.log(np.prod(up + down, axis=0))
+
+
+def _pilot(dim: int) -> int:
+    return _PILOT // 2 if dim == 1 else _PILOT if dim == 2 else 2 * _PILOT
 
 
 def _seen(

@@ -63,26 +63,30 @@ class OnSlice(Target):
         """Whether a law is refused if the second integration is not exact enough to tell."""
         return False
 
+    def as_written(self, expression: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
+        """Return an expression as a function of points of the slice."""
+        return super().function(expression)
+
     def function(self, expression: sympy.Expr) -> Callable[[FloatArray], FloatArray]:
         """Return an expression as a function of points, shape (n, d): its value on the slice."""
-        inner = super().function(expression)
+        inner = self.as_written(expression)
         return lambda x: inner(self._on_slice(x)[0])
 
     def log_weight(self) -> Callable[[FloatArray], FloatArray]:
         """Return log p, without the condition."""
-        potential = super().function(self.potential)
+        potential = self.as_written(self.potential)
 
         def log_weight(x: FloatArray) -> FloatArray:
             with np.errstate(all="ignore"):
                 point, tau = self._on_slice(x)
-                log_det = self._log_det(point**2)
+                log_det = self.log_det(point**2)
                 log_h = -np.square(tau / _SPREAD).sum(axis=1) / 2.0 - tau @ self.weights.sum(axis=1)
                 logs = log_h - (0.5 if self.rigid else 1.0) * log_det - potential(point) / self.temperature
             return finite(np.where(np.isnan(logs), -np.inf, logs))
 
         return log_weight
 
-    def _log_det(self, squares: FloatArray) -> FloatArray:
+    def log_det(self, squares: FloatArray) -> FloatArray:
         """Return log det G for rows of x_i**2."""
         if (self.weights != 0.0).sum(axis=0).max() <= 1:
             return np.asarray(np.log(squares @ np.square(self.weights).T).sum(axis=1))

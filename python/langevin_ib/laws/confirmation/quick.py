@@ -12,6 +12,7 @@ from ..line import Density
 from .importance import is_trusted
 from .quantiles import quantiles
 from .rules import LineByLine, PointByPoint, Rule
+from .sheets import SheetBySheet
 from .structure import structure
 from .target import Target
 
@@ -33,7 +34,7 @@ _SMALLEST = 2e-4
 
 _AGAIN, _DEVIATIONS_AGAIN = 0.0032, 3.0
 _MOST_KNOWN = 64
-_KNOWN: dict[Hashable, PointByPoint] = {}
+_KNOWN: dict[Hashable, SheetBySheet | LineByLine | PointByPoint] = {}
 """Where the mass of a structure was."""
 
 
@@ -51,10 +52,10 @@ def is_confirmed_at_once(law: Density, target: Target, rng: np.random.Generator)
     again = None if known is None else known.again(target, rng)
     if again is not None and _agrees(law, max(target.wanted, _AGAIN), again, rng, _DEVIATIONS_AGAIN):
         return True
-    for kind in (LineByLine, PointByPoint):
+    for kind in (SheetBySheet, LineByLine, PointByPoint):
         rule = kind.of(target, rng)
         if rule is not None and _agrees(law, target.wanted, rule, rng):
-            if key is not None and isinstance(rule, PointByPoint):
+            if key is not None:
                 if len(_KNOWN) >= _MOST_KNOWN:
                     _KNOWN.clear()
                 _KNOWN[key] = rule

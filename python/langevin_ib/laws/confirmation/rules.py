@@ -13,11 +13,11 @@ from scipy.special import ndtr
 from .lattice import Lattices
 from .target import Target
 
-__all__ = ["LineByLine", "PointByPoint", "Rule"]
+__all__ = ["SHIFTS", "LineByLine", "PointByPoint", "Rule", "over"]
 
 FloatArray = NDArray[np.float64]
 
-_SHIFTS = 16
+SHIFTS = 16
 _ENTRIES = 2**14
 """Arrays of that size stay in the cache: twice as fast as all shifts at once."""
 
@@ -79,10 +79,10 @@ class PointByPoint:
         """See `Rule`."""
         found, weights = [], []
         at_once = max(1, _ENTRIES // (self.points * len(self.lattices.scale)))
-        for first in range(0, _SHIFTS, at_once):
-            shifts = min(at_once, _SHIFTS - first)
+        for first in range(0, SHIFTS, at_once):
+            shifts = min(at_once, SHIFTS - first)
             x, logs = self.lattices.draw(shifts, self.points, rng)
-            values, fresh = self.observable(x), _over(logs, top)
+            values, fresh = self.observable(x), over(logs, top)
             # What has no value comes after infinity.
             cells = np.where(np.isnan(values), places.size + 1, np.searchsorted(places, values, side="left"))
             rows = np.repeat(np.arange(shifts), self.points) * (places.size + 2) + cells
@@ -133,6 +133,14 @@ class LineByLine:
                 return cls(lattices, line)
         return None
 
+    def again(self, target: Target, rng: np.random.Generator) -> Self | None:
+        """Return the same for another target, whose mass is not far away; None if there is none, or lines are bent."""
+        line = replace(
+            self.line, log_weight=target.log_weight(), observable=target.function(target.observable), bent=[]
+        )
+        lattices = self.lattices.again(line.log_mass, rng)
+        return None if lattices is None or line.bent else replace(self, lattices=lattices, line=line)
+
     def pilot(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
         x, logs = self.lattices.draw(1, count, rng)
@@ -141,8 +149,8 @@ class LineByLine:
 
     def sums(self, places: FloatArray, top: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
-        x, logs = self.lattices.draw(_SHIFTS, self.points, rng)
-        weights = _over(logs, top)
+        x, logs = self.lattices.draw(SHIFTS, self.points, rng)
+        weights = over(logs, top)
         counted = np.flatnonzero(weights > _COUNTS * weights.max())
         middle, width = self.line.observed(x[counted])
         below = np.zeros((weights.size, places.size + 2))
@@ -151,7 +159,7 @@ class LineByLine:
         below[:, -1] = 1.0
         if self.line.bent:
             weights = np.full(weights.shape, np.nan)
-        return np.einsum("snk,sn->sk", below.reshape(_SHIFTS, self.points, -1), weights.reshape(_SHIFTS, -1)), weights
+        return np.einsum("snk,sn->sk", below.reshape(SHIFTS, self.points, -1), weights.reshape(SHIFTS, -1)), weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +214,7 @@ class _Line:
             return np.asarray(1.0 / np.sqrt(2.0 * self._parabola(x)[2]))
 
 
-def _over(logs: FloatArray, top: float) -> FloatArray:
+def over(logs: FloatArray, top: float) -> FloatArray:
+    """Return weights over exp(top)."""
     with np.errstate(over="ignore"):
         return np.exp(logs - top)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...model.expressions import Data, compiled, values_of
 from .importance import fitted_proposal
 from .population import LogWeight
+from .walk import walk
 
 __all__ = ["Draws", "Target", "finite"]
 
@@ -81,6 +82,9 @@ class Target:
         if _rows(expression) > _LONG:
             quick = compiled(expression, self.parameters, self.data)
             return lambda x: quick(*x.T)
+        walked = walk(expression, self.parameters)
+        if walked is not None:
+            return walked
         return lambda x: values_of(expression, dict(zip(self.parameters, x.T, strict=True)), self.data)
 
     @property

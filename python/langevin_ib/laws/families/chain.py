@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import sympy
@@ -69,20 +69,22 @@ class ChainLaw(Recomputed):
     def log_squares(self, z: FloatArray) -> FloatArray:
         """Return log u_i**2, shape (n, L), for z of shape (n,).
 
-        Newton's method for log t: the sum of log(t + d_i) is convex in it, with a slope between 1 and L.
+        Newton's method for log t: the sum of log(t + d_i) is convex in it, and greater than its asymptotes, so that
+        none of the steps from where the first of them meets log z^2 goes too far.
         """
-        with np.errstate(divide="ignore"):
-            log_shifts = np.log(self.shifts)
         target = 2.0 * np.log(np.maximum(np.abs(z), _TINY))
-        y = target / self.shifts.size
+        shifts = self.shifts[self.shifts > 0.0]
+        least = self.shifts.size - shifts.size
+        y = np.minimum(target / self.shifts.size, (target - np.log(shifts).sum()) / least)
         for _ in range(_NEWTON):
-            squares = np.logaddexp(y[:, None], log_shifts)
-            slope = np.exp(y[:, None] - squares).sum(axis=1)
-            step = (squares.sum(axis=1) - target) / slope
+            t = np.exp(y)
+            larger = t + shifts[:, None]
+            slope = least + (t / larger).sum(axis=0)
+            step = (least * y + np.log(larger).sum(axis=0) - target) / slope
             y = y - step
             if np.all(np.abs(step) <= 4e-15 * (1.0 + np.abs(y))):
                 break
-        return np.logaddexp(y[:, None], log_shifts)
+        return np.where(self.shifts > 0.0, np.log(np.exp(y)[:, None] + self.shifts), y[:, None])
 
     def log_weight(self, z: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. dz, summed over the sheets."""
@@ -97,17 +99,28 @@ class ChainLaw(Recomputed):
 
     def log_gram(self, squares: FloatArray) -> FloatArray:
         """Return log det G = log e_{L-1}(u**2) on the slice, by the log u_i**2."""
-        return np.asarray(squares.sum(axis=1) + logsumexp(-squares, axis=1))
+        least = squares[:, [np.argmin(self.shifts)]]
+        return np.asarray(squares.sum(axis=1) - least[:, 0] + np.log(np.exp(least - squares).sum(axis=1)))
 
     def log_sheets(self, z: FloatArray, squares: FloatArray) -> FloatArray:
-        """Return the log of the sum of exp(-V/T) over the sheets above z, by the log u_i**2 there."""
+        """Return the log of the sum of exp(-V/T) over the sheets above z, by the log u_i**2 there.
+
+        Of sheets on which V is the same there is one for all.
+        """
         magnitudes = np.exp(squares / 2.0)
         sheets = []
-        for signs in itertools.product((1.0, -1.0), repeat=self.shifts.size - 1):
+        for signs in itertools.product(*((1.0,) if even else (1.0, -1.0) for even in self.even)):
             last = math.prod(signs) * np.where(z < 0.0, -1.0, 1.0)
             u = [*(sign * magnitudes[:, i] for i, sign in enumerate(signs)), last * magnitudes[:, -1]]
             sheets.append(-self.request.potential(*u) / self.request.T)
-        return np.asarray(logsumexp(sheets, axis=0))
+        return np.asarray(sheets[0] if len(sheets) == 1 else logsumexp(sheets, axis=0)) + sum(self.even) * math.log(2.0)
+
+    @cached_property
+    def even(self) -> list[bool]:
+        """Whether V is seen not to change with the signs of a factor and the last one, for all but that."""
+        *others, last = self.request.model.parameters
+        potential = self.request.model.potential()
+        return [potential.xreplace({x: -x, last: -last}) == potential for x in others]
 
     def density(self) -> Density:
         """Return the law.
