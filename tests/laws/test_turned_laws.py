@@ -156,6 +156,32 @@ def test_translations_beside_scalings() -> None:
         assert expected == pytest.approx(p, abs=1e-9)
 
 
+def product_beside_logits(coupled: int = 0) -> lib.Model:
+    """Return u v beside two logits, of which the loss knows a difference alone, if it does not couple them."""
+    loss = (U * V - 1) ** 2 / 2 + (A - 2 * B) ** 2 / 2 + coupled * (A - 2 * B) * U * V
+    symmetry = (lib.Scaling({U: 1, V: -1}), lib.Translation({A: 2, B: 1}))
+    return lib.Model(
+        parameters=(U, V, A, B), predictor={"theta": U * V, "gap": A - 2 * B}, loss=loss, symmetry=symmetry
+    )
+
+
+def test_what_is_gaussian_and_not_asked_for_is_left_out() -> None:
+    """The law of u v is that of u v alone; coupled to the logits it is another one, and as exact."""
+    decay = Ambient(weight_decay=0.4)
+    law = lib.density(product_beside_logits(), "theta", dynamics=decay, temperature=T)
+    alone = lib.density(models.scalar_product(), "theta", dynamics=decay, temperature=T)
+    places = alone.ppf(np.array(PROBES))
+    assert np.abs(law.cdf(places) - PROBES).max() < 1e-11
+    coupled = lib.density(product_beside_logits(coupled=1), "theta", dynamics=decay, temperature=T)
+    assert np.abs(coupled.cdf(places) - PROBES).max() > 0.02
+    # Without its Gaussian, whose mean depends on u v: min over the gap of lam |y|^2/2 + gap^2/2 + gap u v.
+    keep = 1.0 / (1.0 + 0.4 / 5.0)
+    weight = (PLANE_U * PLANE_V - 1.0) ** 2 / 2.0 - keep * (PLANE_U * PLANE_V) ** 2 / 2.0
+    weight = np.exp(-(weight + 0.2 * (PLANE_U**2 + PLANE_V**2)) / T)
+    for at in places:
+        assert abs(coupled.cdf(at) - in_plane(weight, PLANE_U * PLANE_V, at)) < 2e-3
+
+
 @pytest.mark.parametrize("dynamics", [GaugeFixed(), Constrained(), Constrained(fixman=True)])
 def test_the_virial_on_the_slice_of_a_translation(dynamics: object) -> None:
     """x . grad V is d V'(d) there, whose mean is T by parts: one dimension is left."""

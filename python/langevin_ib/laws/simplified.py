@@ -45,7 +45,7 @@ def simplified(asked: LawRequest) -> LawRequest:
         asked = _of(asked, replace(asked.process, model=plain, dynamics=_euclidean(asked.dynamics)))
     if any(isinstance(symmetry, Translation) for symmetry in plain.symmetries):
         asked = _without_translations(asked)
-    return _without_idle(asked) if asked.is_on_slice else asked
+    return _without_idle(asked) if asked.is_on_slice else _without_gaussian(asked)
 
 
 def _of(asked: LawRequest, process: Process) -> LawRequest:
@@ -92,14 +92,35 @@ def _without_translations(asked: LawRequest) -> LawRequest:
     return _of(asked, replace(process, model=smaller, dynamics=_for_rest(asked.dynamics, remaining)))
 
 
-def _without_idle(asked: LawRequest) -> LawRequest:
+def _idle(asked: LawRequest) -> list[sympy.Symbol]:
+    """Return the parameters that are moved by no symmetry and in nothing that is asked."""
     model, touched = asked.model, _moved_by_matrices(asked.model)
     names = [asked.observable] + ([asked.given[0]] if asked.given is not None else [])
     needed = {x for name in names for x in model.observable(name).free_symbols}
-    idle = {x for i, x in enumerate(model.parameters) if i not in touched and x not in needed}
+    return [x for i, x in enumerate(model.parameters) if i not in touched and x not in needed]
+
+
+def _without_idle(asked: LawRequest) -> LawRequest:
+    model, idle = asked.model, set(_idle(asked))
     if not idle or not is_separable(model.potential(), idle, model.parameters, model.data):
         return asked
     smaller = _at(model, dict.fromkeys(idle, sympy.S.One))
+    return asked if smaller is None else _of(asked, replace(asked.process, model=smaller))
+
+
+def _without_gaussian(asked: LawRequest) -> LawRequest:
+    """Leave out idle parameters that are Gaussian and independent of all others: V is quadratic in them."""
+    model, potential, idle = asked.model, asked.process.potential, _idle(asked)
+    if not idle or model.data:
+        return asked
+    slopes = [sympy.expand(potential.diff(x)) for x in idle]
+    curvature = [[slope.diff(x) for x in idle] for slope in slopes]
+    own = all(slope.free_symbols <= set(idle) for slope in slopes)
+    if not own or not all(each.is_number for row in curvature for each in row):
+        return asked
+    if np.linalg.eigvalsh(np.array(curvature, dtype=np.float64)).min() <= 0.0:
+        return asked
+    smaller = _at(model, dict.fromkeys(idle, sympy.S.Zero))
     return asked if smaller is None else _of(asked, replace(asked.process, model=smaller))
 
 

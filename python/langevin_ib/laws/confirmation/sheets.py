@@ -150,7 +150,7 @@ def _bound(target: OnSlice) -> tuple[tuple[int, ...], tuple[int, ...], FloatArra
         own, others = target.weights[:, bound], target.weights[:, free]
         if np.linalg.cond(own) > 1.0 / _ROUNDING:
             continue
-        shift, slope = np.linalg.solve(own, 2.0 * target.levels), -np.linalg.solve(own, others)
+        shift, slope = (np.linalg.solve(own, right) for right in (2.0 * target.levels, -others))
         if shift.min() > _ROUNDING * np.abs(shift).max() and slope.min(initial=0.0) >= -_ROUNDING:
-            return free, bound, shift, np.maximum(slope, 0.0)
+            return free, bound, np.asarray(shift), np.asarray(np.maximum(slope, 0.0))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable
 
 import numpy as np
@@ -38,6 +39,6 @@ def _skeleton(node: sympy.Basic) -> Hashable:
     if isinstance(node, sympy.Pow) and node.exp.is_Number:
         return sympy.Pow, _skeleton(node.base), node.exp
     parts = map(_skeleton, node.args)
-    # SymPy's own order of terms depends on their numbers.
-    ordered = sorted(parts, key=repr) if isinstance(node, sympy.Add | sympy.Mul) else parts
-    return (node.func, *ordered) if node.args else node
+    if isinstance(node, sympy.Add | sympy.Mul):  # SymPy's own order of terms depends on their numbers
+        return node.func, frozenset(Counter(parts).items())
+    return (node.func, *parts) if node.args else node

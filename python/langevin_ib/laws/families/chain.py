@@ -84,7 +84,7 @@ class ChainLaw(Recomputed):
             y = y - step
             if np.all(np.abs(step) <= 4e-15 * (1.0 + np.abs(y))):
                 break
-        return np.where(self.shifts > 0.0, np.log(np.exp(y)[:, None] + self.shifts), y[:, None])
+        return np.asarray(np.where(self.shifts > 0.0, np.log(np.exp(y)[:, None] + self.shifts), y[:, None]))
 
     def log_weight(self, z: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. dz, summed over the sheets."""

@@ -35,6 +35,8 @@ _DEEP = 45.0  # exp(-45) of the peak is where an integrand is cut
 _SEARCH = 80  # steps to the peak: from a width of 1e4 to 1e-14 of it
 _NEAR_ENOUGH = 20  # and to the ends, which may be farther
 _BLOCK = 2**18
+_MORE = 5.0
+"""So far above 0 the logarithm of one more factor counts, or of two, for an exponent of 1."""
 
 
 def log_copies(copies: int, size: int, r: FloatArray) -> FloatArray:
@@ -67,7 +69,9 @@ def _product_weight(factors: tuple[tuple[int, float], ...]) -> tuple[LogWeight, 
     for number, term in enumerate(terms[1:], start=2):
         weight = partial(_convolved, weight, term, 0.1 * scale)
         if number < len(terms):
-            table = tabulated(partial(_per_length, weight), signs=(1.0,))
+            # What is convolved with it sees smaller z than are wanted in the end.
+            deeper = _MORE * (len(terms) - number) * max(exponent for _, exponent in factors)
+            table = tabulated(partial(_per_length, weight), signs=(1.0,), deeper=deeper)
             weight, error = partial(_per_logarithm, table), error + table.error
     if len(terms) == 1:
         return partial(_per_length, weight), error

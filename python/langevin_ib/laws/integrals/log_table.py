@@ -24,7 +24,9 @@ _NEGLIGIBLE = 60.0  # and nobody needs digits of those below exp(-60)
 _NOTHING = 1e6  # and those below exp(-1e6) are all the same
 
 
-def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf) -> LogTable:
+def tabulated(
+    log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf, deeper: float = 0.0
+) -> LogTable:
     """Return a cheap function that equals `log_weight` to about 12 digits of the weight; its `error` is a bound.
 
     Panels in log|x| are halved until the Legendre series of log w has converged: a peak is a parabola there, and a
@@ -38,9 +40,11 @@ def tabulated(log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), 
         Those of x for which it is wanted; elsewhere it is -inf.
     farthest : float
         The largest |x| for which it is wanted; above it is -inf.
+    deeper : float
+        By how much the logarithm of the smallest |x| is below -42.
     """
-    end = min(math.log(farthest), _FARTHEST)
-    return LogTable({sign: _OneSide.of(log_weight, sign, end) for sign in signs})
+    ends = _NEAREST - deeper, min(math.log(farthest), _FARTHEST)
+    return LogTable({sign: _OneSide.of(log_weight, sign, *ends) for sign in signs})
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +87,19 @@ class _OneSide:
     noise: float
 
     @classmethod
-    def of(cls, log_weight: LogWeight, sign: float, end: float) -> _OneSide:
-        """Tabulate up to the logarithm `end` of |x|."""
+    def of(cls, log_weight: LogWeight, sign: float, begin: float, end: float) -> _OneSide:
+        """Tabulate between two logarithms of |x|."""
 
         # A constant in the potential is any number, and the digits of the logarithm are those beside the largest one.
         def weight(y: FloatArray) -> FloatArray:
             return np.maximum(np.asarray(log_weight(sign * np.exp(y))) - top, -_NOTHING)
 
-        places = np.linspace(_NEAREST, end, math.ceil((end - _NEAREST) / _LOOK) + 1)
+        places = np.linspace(begin, end, math.ceil((end - begin) / _LOOK) + 1)
         look = np.asarray(log_weight(sign * np.exp(places[:-1]))) + places[:-1]
         top = float(np.max(look))
         seen = np.flatnonzero(look > top - _VISIBLE)
         last = float(places[seen[-1] + 1]) if seen.size else float(places[1])
-        edges = np.linspace(_NEAREST, last, math.ceil((last - _NEAREST) / _WIDTH) + 1)
+        edges = np.linspace(begin, last, math.ceil((last - begin) / _WIDTH) + 1)
         noise = _ROUNDING * abs(top)
         heavy = places[:-1][look > top - _NEGLIGIBLE]
 

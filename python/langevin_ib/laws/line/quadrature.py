@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,9 +77,14 @@ def integrate(
         raise InvalidArgumentError(
             f"the weight is zero everywhere on {_text(intervals)}; there is nothing to normalise"
         )
+    ranges = [_range(sweep, level) for sweep in sweeps]
+    # The panels of all charts together: a call costs more than points.
+    edges = [_edges(number, *each, places) for number, each in enumerate(zip(sweeps, ranges, strict=True))]
+    panels = _panels(log_weight, _Edges(*map(np.concatenate, zip(*edges, strict=True))), level)
+    owner = panels.pop("owner")
     blocks: list[dict[str, FloatArray]] = []
-    for sweep in sweeps:
-        pieces = _pieces(log_weight, sweep, level, places)
+    for number, (sweep, range_) in enumerate(zip(sweeps, ranges, strict=True)):
+        pieces = _pieces(sweep, *range_, {key: column[owner == number] for key, column in panels.items()})
         blocks.extend(pieces if sweep.chart.sign > 0 else [_reversed(piece) for piece in reversed(pieces)])
     return Panels(**{key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]})
 
@@ -88,18 +93,21 @@ def _text(intervals: Sequence[Interval]) -> str:
     return " and ".join(f"({lo:g}, {hi:g})" for lo, hi in intervals)
 
 
-def _pieces(log_weight: LogWeight, sweep: Sweep, level: float, breaks: FloatArray) -> list[dict[str, FloatArray]]:
-    """Return the power cell next to the special point, the panels, and the power cell at infinity if there is one."""
-    chart, y = sweep.chart, sweep.y
+def _range(sweep: Sweep, level: float) -> tuple[int, int]:
+    """Return between which points of a sweep there are panels."""
+    y = sweep.y
     near_enough = np.flatnonzero(sweep.integrand > level - _NEGLIGIBLE)
     # Up to moments of some order, which see what the mass does not.
     far_enough = np.flatnonzero(sweep.integrand + _MOMENTS * np.maximum(y, 0.0) > level - INVISIBLE)
     last = min(y.size - 1, int(far_enough[-1]) + 1) if far_enough.size else 0
     first = min(last, max(0, int(near_enough[0]) - 1)) if near_enough.size else 0
-    pieces = [_power_cell(sweep, first, outer=False)]
-    if first < last:
-        even = _even_edges(y[first : last + 1], sweep.integrand[first : last + 1])
-        pieces.append(_panels(log_weight, chart, _edges(chart, even, breaks), level))
+    return first, last
+
+
+def _pieces(sweep: Sweep, first: int, last: int, panels: dict[str, FloatArray]) -> list[dict[str, FloatArray]]:
+    """Return the power cell next to the special point, the panels, and the power cell at infinity if there is one."""
+    chart, y = sweep.chart, sweep.y
+    pieces = [_power_cell(sweep, first, outer=False), panels]
     if last < y.size - 1:
         pieces.append(_empty_cell(chart, float(y[last])))
     elif chart.open:
@@ -145,23 +153,28 @@ def _block(
     return {key: np.array([number]) for key, number in numbers.items()} | {"coefficients": np.zeros((1, ORDER))}
 
 
-@dataclass(frozen=True)
-class _Edges:
-    """Panels: their ends in y, shape (n, 2), and the ends of where they are looked at in x, which avoids breaks."""
+class _Edges(NamedTuple):
+    """Panels: their ends in y, shape (n, 2), and the ends of where they are looked at in x, which avoids breaks.
+
+    Besides, the numbers of their charts, shape (n,), and the origins and signs of these, shape (n, 1).
+    """
 
     y: FloatArray
     x: FloatArray
+    owner: IndexArray
+    origin: FloatArray
+    sign: FloatArray
 
-    def of(self, which: IndexArray) -> _Edges:
+    def of(self, which: IndexArray | BoolArray) -> _Edges:
         """Return some of the panels."""
-        return _Edges(self.y[which], self.x[which])
+        return _Edges(self.y[which], self.x[which], self.owner[which], self.origin[which], self.sign[which])
 
     def halves(self, which: BoolArray) -> _Edges:
         """Return both halves of some of the panels."""
-        y = self.y[which]
+        y, *others = self.of(which)
         centre = y.mean(axis=1)
         low, high = np.stack([y[:, 0], centre], axis=1), np.stack([centre, y[:, 1]], axis=1)
-        return _Edges(np.concatenate([low, high]), np.tile(self.x[which], (2, 1)))
+        return _Edges(np.concatenate([low, high]), *(np.concatenate([column, column]) for column in others))
 
 
 def _even_edges(y: FloatArray, integrand: FloatArray) -> FloatArray:
@@ -172,8 +185,12 @@ def _even_edges(y: FloatArray, integrand: FloatArray) -> FloatArray:
     return np.interp(np.linspace(0.0, pieces[-1], 1 + math.ceil(pieces[-1])), pieces, y)
 
 
-def _edges(chart: Chart, even: FloatArray, breaks: FloatArray) -> _Edges:
-    """Divide panels at the breaks in them."""
+def _edges(number: int, sweep: Sweep, range_: tuple[int, int], breaks: FloatArray) -> _Edges:
+    """Return the panels of a chart with this number, which are divided at the breaks in them."""
+    (first, last), chart = range_, sweep.chart
+    if first == last:
+        return _Edges(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.intp), np.zeros((0, 1)), np.zeros((0, 1)))
+    even = _even_edges(sweep.y[first : last + 1], sweep.integrand[first : last + 1])
     low, high = even[0], even[-1]
     distance = chart.sign * (breaks - chart.origin)
     points = breaks[distance > 0.0]
@@ -194,47 +211,49 @@ def _edges(chart: Chart, even: FloatArray, breaks: FloatArray) -> _Edges:
     if y.size > 2 and not y[-1] - y[-2] > _NARROWEST * (1.0 + abs(y[-1])):
         apart[-2] = False
     y, edge = y[apart], edge[apart]
-    first, second = edge[:-1] + chart.sign * margin(edge[:-1]), edge[1:] - chart.sign * margin(edge[1:])
-    left, right = (first, second) if chart.sign > 0 else (second, first)
+    begin, end = edge[:-1] + chart.sign * margin(edge[:-1]), edge[1:] - chart.sign * margin(edge[1:])
+    left, right = (begin, end) if chart.sign > 0 else (end, begin)
     limits = np.stack([np.where(np.isnan(left), -np.inf, left), np.where(np.isnan(right), np.inf, right)], axis=1)
-    return _Edges(np.stack([y[:-1], y[1:]], axis=1), limits)
+    column = np.ones((y.size - 1, 1))
+    owner = np.full(y.size - 1, number)
+    return _Edges(np.stack([y[:-1], y[1:]], axis=1), limits, owner, chart.origin * column, chart.sign * column)
 
 
-def _panels(log_weight: LogWeight, chart: Chart, active: _Edges, level: float) -> dict[str, FloatArray]:
+def _panels(log_weight: LogWeight, active: _Edges, level: float) -> dict[str, FloatArray]:
     """Halve panels until the Legendre series of the weight in each is right, or the panel does not matter."""
-    done: list[tuple[FloatArray, ...]] = []
-    while active.y.size:
+    done: list[tuple[_Edges, FloatArray, FloatArray, FloatArray]] = []
+    while active.y.size or not done:
         centre, half = active.y.mean(axis=1), (active.y[:, 1] - active.y[:, 0]) / 2
-        y, values = _looked_at(log_weight, chart, active, LOBATTO)
+        y, values = _looked_at(log_weight, active, LOBATTO)
         integrand = values + y
         top = np.max(integrand, axis=1)
         base = np.where(top > -np.inf, top, 0.0)
         coefficients = np.exp(integrand - base[:, None]) @ SERIES.T
         doubt = np.abs(coefficients[:, -3:]).max(axis=1)
-        noise = _noise(chart, y, values, integrand, base)
+        noise = _noise(active.origin, y, values, integrand, base)
         allowed = _TOLERANCE + noise
         nothing = top + np.log(2.0 * half) < level - INVISIBLE
         (found,) = np.nonzero((doubt <= allowed) & ~nothing)
         if found.size:
-            deviation = _deviation(log_weight, chart, active.of(found), coefficients[found], base[found])
+            deviation = _deviation(log_weight, active.of(found), coefficients[found], base[found])
             doubt[found] = np.maximum(doubt[found], deviation)
         settled = (doubt <= allowed) | nothing
-        settled |= (half < _NARROWEST * (1.0 + np.abs(centre))) | (len(half) > _MAX_PANELS)
+        too_many = np.bincount(active.owner)[active.owner] > _MAX_PANELS
+        settled |= (half < _NARROWEST * (1.0 + np.abs(centre))) | too_many
         with np.errstate(divide="ignore"):
             log_mass = base + np.log(half) + np.log(np.maximum(2.0 * coefficients[:, 0], 0.0))
             # Rounding errors that all have one sign look like a smooth weight, so that no check sees them.
             log_error = base + np.log(half) + np.log(2.0 * np.maximum(doubt, _BIAS * noise))
-        columns = (active.y, log_mass, coefficients, log_error)
-        done.append(tuple(column[settled] for column in columns))
+        done.append((active.of(settled), log_mass[settled], coefficients[settled], log_error[settled]))
         active = active.halves(~settled)
-    return _sorted_panels(chart, done)
+    return _sorted_panels(done)
 
 
-def _looked_at(log_weight: LogWeight, chart: Chart, panels: _Edges, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _looked_at(log_weight: LogWeight, panels: _Edges, t: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return y and the log of the weight at places t in [-1, 1] of panels."""
     centre, half = panels.y.mean(axis=1), (panels.y[:, 1] - panels.y[:, 0]) / 2
-    y = centre[:, None] + chart.sign * half[:, None] * t
-    x = np.clip(chart.x(y), panels.x[:, :1], panels.x[:, 1:])
+    y = centre[:, None] + panels.sign * half[:, None] * t
+    x = np.clip(panels.origin + panels.sign * np.exp(y), panels.x[:, :1], panels.x[:, 1:])
     values = log_weight(x.ravel()).reshape(y.shape)
     if np.any(np.isnan(values)):
         place = x[np.isnan(values)][0]
@@ -242,19 +261,19 @@ def _looked_at(log_weight: LogWeight, chart: Chart, panels: _Edges, t: FloatArra
     return y, values
 
 
-def _deviation(
-    log_weight: LogWeight, chart: Chart, panels: _Edges, coefficients: FloatArray, base: FloatArray
-) -> FloatArray:
+def _deviation(log_weight: LogWeight, panels: _Edges, coefficients: FloatArray, base: FloatArray) -> FloatArray:
     """Return by how much series differ from the weight where they were not made, relative to exp(base)."""
-    y, values = _looked_at(log_weight, chart, panels, CHECKED)
+    y, values = _looked_at(log_weight, panels, CHECKED)
     with np.errstate(over="ignore"):
         weight = np.exp(values + y - base[:, None])
     return np.asarray(np.abs(coefficients @ CHECK.T - weight).max(axis=1))
 
 
-def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArray, base: FloatArray) -> FloatArray:
+def _noise(
+    origin: FloatArray, y: FloatArray, values: FloatArray, integrand: FloatArray, base: FloatArray
+) -> FloatArray:
     """Bound the rounding error of the weight relative to its maximum in each panel: that of log w and that of x."""
-    error_of_y = 1.0 + np.abs(y) + abs(chart.origin) * np.exp(-y)
+    error_of_y = 1.0 + np.abs(y) + np.abs(origin) * np.exp(-y)
     with np.errstate(invalid="ignore"):
         steps = np.abs(np.diff(values, axis=1) / np.diff(y, axis=1))
         slope = np.maximum(steps[:, [0, *range(ORDER - 1)]], steps[:, [*range(ORDER - 1), ORDER - 2]])
@@ -265,21 +284,23 @@ def _noise(chart: Chart, y: FloatArray, values: FloatArray, integrand: FloatArra
     return 4e-16 * worst
 
 
-def _sorted_panels(chart: Chart, done: list[tuple[FloatArray, ...]]) -> dict[str, FloatArray]:
-    columns = [np.concatenate(column) for column in zip(*done, strict=True)]
-    order = np.argsort(columns[0][:, 0])
-    bounds, log_mass, coefficients, log_error = (column[order] for column in columns)
-    ends = np.sort(chart.x(bounds), axis=1)
+def _sorted_panels(done: list[tuple[_Edges, FloatArray, FloatArray, FloatArray]]) -> dict[str, FloatArray]:
+    """Return panels as the columns of `Panels`, chart after chart, and the numbers of their charts as "owner"."""
+    panels, *others = zip(*done, strict=True)
+    columns = [np.concatenate(column) for column in (*zip(*panels, strict=True), *others)]
+    order = np.lexsort((columns[0][:, 0], columns[2]))
+    bounds, _, owner, origin, sign, log_mass, coefficients, log_error = (column[order] for column in columns)
+    ends = np.sort(origin + sign * np.exp(bounds), axis=1)
     integral = 2.0 * coefficients[:, :1]
-    size = np.ones(len(bounds))
     return {
+        "owner": owner,
         "left": ends[:, 0],
         "right": ends[:, 1],
-        "origin": chart.origin * size,
-        "sign": chart.sign * size,
+        "origin": origin[:, 0],
+        "sign": sign[:, 0],
         "centre": bounds.mean(axis=1),
         "half": (bounds[:, 1] - bounds[:, 0]) / 2,
-        "kappa": np.nan * size,
+        "kappa": np.full(len(bounds), np.nan),
         "log_mass": log_mass,
         "coefficients": coefficients / np.where(integral > 0.0, integral, 1.0),
         "log_error": log_error,
