@@ -43,7 +43,9 @@ def simplified(asked: LawRequest) -> LawRequest:
         return asked
     if plain is not model:
         asked = _of(asked, replace(asked.process, model=plain, dynamics=_euclidean(asked.dynamics)))
-    if any(isinstance(symmetry, Translation) for symmetry in plain.symmetries):
+    if not asked.is_on_slice:
+        asked = _without_gaussian(asked)
+    if any(isinstance(symmetry, Translation) for symmetry in asked.model.symmetries):
         asked = _without_translations(asked)
     return _without_idle(asked) if asked.is_on_slice else _without_gaussian(asked)
 
@@ -111,7 +113,8 @@ def _without_idle(asked: LawRequest) -> LawRequest:
 def _without_gaussian(asked: LawRequest) -> LawRequest:
     """Leave out idle parameters that are Gaussian and independent of all others: V is quadratic in them."""
     model, potential, idle = asked.model, asked.process.potential, _idle(asked)
-    if not idle or model.data:
+    translations = [symmetry for symmetry in model.symmetries if isinstance(symmetry, Translation)]
+    if not idle or model.data or not all(symmetry.direction.keys() <= set(idle) for symmetry in translations):
         return asked
     slopes = [sympy.expand(potential.diff(x)) for x in idle]
     curvature = [[slope.diff(x) for x in idle] for slope in slopes]

@@ -23,7 +23,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, kve
+from scipy.special import gammaln, k0e, kve
 
 from ..integrals import PanelSeries, log_integrals
 
@@ -233,7 +233,7 @@ def log_kve(nu: float, log_x: FloatArray) -> FloatArray:
     nu = abs(nu)
     with np.errstate(all="ignore"):
         x = np.exp(log_x)
-        values = np.log(kve(nu, x))
+        values = np.log(kve(nu, x) if nu else k0e(x))
         mu = 4.0 * nu * nu
         far = (mu - 1.0) / (8.0 * x) * (1.0 + (mu - 9.0) / (16.0 * x))
         large = 0.5 * (math.log(math.pi / 2.0) - log_x) + np.log1p(far)
