@@ -13,7 +13,6 @@ from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
-import scipy.optimize
 import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError
@@ -307,10 +306,12 @@ def _refuse_shared(pieces: Sequence[Piece], model: Model, frame: Frame) -> None:
 
 def _has_positive_solution(matrix: np.ndarray, target: np.ndarray) -> bool:
     """Return whether A y = b has a solution with every y > 0."""
+    from scipy.optimize import linprog  # noqa: PLC0415 - slow to import, and only needed on slices
+
     columns = matrix.shape[1]
     scale = max(float(np.abs(target).max()), 1.0)
     # The largest t <= 1 with y >= t; the target is scaled to that size.
-    found = scipy.optimize.linprog(
+    found = linprog(
         c=np.append(np.zeros(columns), -1.0),
         A_eq=np.column_stack([matrix, np.zeros(len(target))]),
         b_eq=target / scale,

@@ -16,7 +16,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ..errors import LangevinError, UnsupportedModelError
 from ..geometry import Scalings, balance
@@ -187,6 +186,8 @@ class _Sheets:
 
 def _never_zero(piece: Scalings, levels: FloatArray) -> list[int]:
     """Return the parameters that vanish nowhere on the slice, but perhaps at 0; vectors turn, and do not count."""
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, and only needed on slices
+
     matrix = np.array(piece.weights).T / 2.0
     found = []
     for k, factor in enumerate(piece.factors):

@@ -11,7 +11,6 @@ import numpy as np
 import scipy.linalg
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from ..errors import UnsupportedModelError
 
@@ -211,6 +210,8 @@ class Life:
         excess: Callable[[float], float] = lambda t: float(self.total(np.array([t]))[0]) - survival  # noqa: E731 - one line, used once
         if not excess(self.quiet) > 0.0:
             return self.quiet
+        from scipy.optimize import brentq  # noqa: PLC0415 - slow to import, and only needed here
+
         return float(brentq(excess, self.quiet, far, xtol=1e-14, rtol=1e-14))
 
     def mean(self) -> float:

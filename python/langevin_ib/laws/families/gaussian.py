@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import scipy.stats
 import sympy
 from numpy.typing import NDArray
 
@@ -63,8 +62,10 @@ class GaussianLaw:
         NotNormalizableError
             If the potential does not grow in all directions.
         """
+        from scipy.stats import norm  # noqa: PLC0415 - slow to import, and only needed for these laws
+
         mean, variance, error = affine_observable(self.potential, self.observable, self.request.T)
-        normal = scipy.stats.norm(mean, math.sqrt(variance))
+        normal = norm(mean, math.sqrt(variance))
         return Density.from_scipy(normal, name=self.request.name, reference=self.request.reference, error=error)
 
     def rivals(self, cutoff: float | None = None) -> None:

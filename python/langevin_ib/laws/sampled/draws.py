@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from ...errors import UnsupportedModelError
 from ..confirmation import tail_exponent
@@ -46,6 +45,8 @@ class DrawnValues(Recomputed):
     @cached_property
     def _curve(self) -> tuple[Any, Any]:
         """The distribution function and its derivative, between the extreme values."""
+        from scipy.interpolate import PchipInterpolator  # noqa: PLC0415 - slow to import, and only needed here
+
         places = np.quantile(self.values, KNOTS)
         distinct = np.concatenate([[True], np.diff(places) > 0.0])
         curve = PchipInterpolator(places[distinct], KNOTS[distinct])
