@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,8 +11,10 @@ from typing import Any
 import langevin_ib as lib
 import numpy as np
 import pytest
+import scipy.stats
 import sympy
 from langevin_ib.laws.confirmation import Target, quick
+from langevin_ib.laws.confirmation.blocks import BlockLattices, _Block
 from langevin_ib.laws.confirmation.quick import is_confirmed_at_once
 from langevin_ib.laws.confirmation.rules import LineByLine
 from langevin_ib.laws.density import _density, _target
@@ -29,6 +32,21 @@ SPHERE = lib.Model(parameters=X, predictor={"r": BALL}, loss=(BALL - 1) ** 2 / 4
 COPIES = lib.Model(
     parameters=X, predictor={"w": X[0] * X[1] + X[2] * X[3]}, loss=(X[0] * X[1] + X[2] * X[3] - 1) ** 2 / 2
 )
+
+
+def vectors(copies: int, size: int, target: float = 1.0) -> lib.Model:
+    """Return the sum of so many vectors times numbers, and its length."""
+    rows = [lib.parameters(" ".join(f"{name}{k}" for k in range(copies))) for name in "sabc"[: size + 1]]
+    z = [sum(s * v for s, v in zip(rows[0], row, strict=True)) for row in rows[1:]]
+    loss = sum((each - target / k) ** 2 for k, each in enumerate(z, start=1)) / 2
+    return lib.Model(
+        parameters=tuple(x for row in rows for x in row),
+        predictor={f"z{k}": each for k, each in enumerate(z)},
+        loss=loss,
+        observables={"length": sympy.sqrt(sum(each**2 for each in z))},
+    )
+
+
 DECAY = lib.Ambient(weight_decay=0.1)
 SLICE, RIGID = lib.GaugeFixed(0.5), lib.Constrained(0.5)
 
@@ -48,6 +66,9 @@ FAMILIES: dict[str, tuple[lib.Model, str, Any]] = {
     "hadamard": (lib.models.hadamard(2, target=[1.0, 0.5]), "z1", DECAY),
     "diagonal network": (lib.models.diagonal_network(1), "w0", SLICE),
     "copies": (COPIES, "w", DECAY),
+    "vectors": (vectors(3, 2), "length", lib.Ambient(weight_decay=0.45)),
+    "longer vectors": (vectors(2, 3), "length", DECAY),
+    "nine of ten are normal": (lib.models.harmonic(stiffness=2.0, dim=10), "x0", lib.Ambient()),
     "neuron": (NEURON, "strength", lib.GaugeFixed(0.1)),
     "sphere": (SPHERE, "r", lib.Ambient()),
     "harmonic": (lib.models.harmonic(stiffness=2.0, dim=3), "x0", lib.Ambient()),
@@ -186,3 +207,59 @@ def test_lines_are_taken_where_all_is_a_parabola_and_nowhere_else() -> None:
     assert taken(replace(plain, potential=square + sum(sympy.Max(0, x - 2) for x in (a, b, c)))) is None
     assert taken(replace(plain, observable=a**2 + b**2 + c**2)) is None
     assert taken(replace(plain, condition=(a, 0.0, 1.0))) is None
+
+
+def test_of_many_parameters_most_are_normal_given_the_others() -> None:
+    """Vectors given the numbers that they are multiplied by; where all is one product there is no such block."""
+    _, target = law_and_target("vectors")
+    block = _Block.largest(target.log_weight(), 9)
+    assert block is not None
+    assert [str(target.parameters[i]) for i in block.outside] == ["s0", "s1", "s2"]
+    assert len(block.coupled) == 6  # within one component
+    seven = lib.models.scalar_product(depth=7)
+    request = LawRequest(process=Process(seven, DECAY, T), observable="theta")
+    assert _Block.largest(_target(request).log_weight(), 7) is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["vectors", "longer vectors"])
+@pytest.mark.parametrize("known", [False, True])
+def test_in_blocks_no_wrong_law_of_vectors_is_confirmed(name: str, known: bool) -> None:
+    """One copy more or less, no orbits, another power of the length, half the loss, another decay; twice, if known."""
+    law, target = law_and_target(name)
+    if known:
+        assert at_once(law, target)
+    model, observable, dynamics = FAMILIES[name]
+    halved = lib.Model(
+        parameters=model.parameters, predictor=model.predictor, loss=model.loss / 2, observables=model.observables
+    )
+    process = Process(model, lib.Ambient(weight_decay=1.15 * dynamics.weight_decay), T)
+    wrong = {
+        **lib.rivals(model, observable, dynamics=dynamics, temperature=T),
+        "power": Tilted(law, 0.3),
+        "half the loss": _density(LawRequest(process=Process(halved, dynamics, T), observable=observable)),
+        "decay": _density(LawRequest(process=process, observable=observable)),
+        "length": Scaled(law, 1.03),
+    }
+    places = law.ppf(np.linspace(0.02, 0.98, 97))
+    for which, each in wrong.items():
+        off = float(np.abs(np.asarray(each.cdf(places)) - law.cdf(places)).max())
+        assert off < 0.012 or not any(at_once(each, target, seed) for seed in (1, 2, 3)), (which, off)
+    assert sum(np.abs(np.asarray(each.cdf(places)) - law.cdf(places)).max() > 0.02 for each in wrong.values()) >= 5
+
+
+def test_in_blocks_what_is_no_parabola_where_it_was_looked_weighs_what_it_is_written_as() -> None:
+    """Walls at 6 and a law that does not know of them: points have the weight of V, and not of the parabola."""
+    x = lib.parameters(" ".join(f"x{k}" for k in range(8)))
+    wall = sum(40 * sympy.Max(0, each - 6) ** 2 for each in x[1:])
+    free = Target(sum(each**2 for each in x) / 32 + wall, x[1] + x[2], x, {}, 1.0)
+    normal = Density.from_scipy(scipy.stats.norm(0.0, math.sqrt(32.0)), name="law", reference="d x")
+    found = BlockLattices.about(free.log_weight(), 8, np.random.default_rng(1))
+    assert found is not None
+    assert not at_once(normal, free)
+    assert at_once(normal, replace(free, potential=free.potential - wall))
+    points, logs = found.draw(16, 8192, np.random.default_rng(2))
+    weights = np.exp(logs - logs.max())
+    mean = float((weights * points[:, 1]).sum() / weights.sum())
+    line = np.linspace(-60.0, 12.0, 200_001)
+    density = np.exp(-(line**2) / 32 - 40 * np.maximum(0.0, line - 6) ** 2)
+    assert abs(mean - (line * density).sum() / density.sum()) < 0.05

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
+import scipy.linalg
 import sympy
 
 from ..errors import InvalidArgumentError, UnsupportedModelError

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .population import LogWeight
 
-__all__ = ["Lattices"]
+__all__ = ["Lattices", "sequence"]
 
 FloatArray = NDArray[np.float64]
 
@@ -26,6 +26,8 @@ _REACH = 30.0
 
 _PILOT = 1024
 """So many points are looked at a time, of one parameter half as many, of three and more twice."""
+
+_ENTRIES = 2**14
 
 _FEW = 60.0
 """So many points tell scales and marginal laws at least."""
@@ -64,15 +66,15 @@ class Lattices:
     scale: FloatArray
 
     @classmethod
-    def about(cls, log_weight: LogWeight, dim: int, rng: np.random.Generator) -> Lattices | None:
-        """Search for the mass; None if there is none wherever it was looked."""
+    def about(cls, log_weight: LogWeight, dim: int, rng: np.random.Generator, pilot: int = 0) -> Lattices | None:
+        """Search for the mass, by `pilot` points at a time or the usual number; None if there is none to be seen."""
 
         def in_logs(y: FloatArray) -> FloatArray:
             signs = np.where(rng.random(y.shape) < 0.5, -1.0, 1.0)
             with np.errstate(all="ignore"):
                 return np.asarray(log_weight(signs * np.exp(y)) + y.sum(axis=1))
 
-        pilot = _pilot(dim)
+        pilot = pilot or _pilot(dim)
         edges = np.tile(np.linspace(-_REACH, _REACH, _CELLS + 1), (dim, 1))
         for _ in range(_SCALES):
             y, t, logs, volume = _seen(in_logs, edges, pilot, rng)
@@ -89,19 +91,19 @@ class Lattices:
             if logs.max() == -np.inf:
                 return None
             edges = _stretched(edges, t, _tempered(logs + volume))
-        return found._boxed(_box(y, logs, _WIDER), rng)
+        return found._boxed(_box(y, logs, _WIDER), rng, pilot)
 
-    def again(self, log_weight: LogWeight, rng: np.random.Generator) -> Lattices | None:
+    def again(self, log_weight: LogWeight, rng: np.random.Generator, pilot: int = 0) -> Lattices | None:
         """Return lattices for another weight whose mass is not far away; None if there is none."""
         low, high = self.edges[:, 0], self.edges[:, -1]
         margin = _WIDER * (high - low)
         edges = np.linspace(low - margin, high + margin, _CELLS + 1).T
-        return Lattices(log_weight, self.edges, self.scale)._boxed(edges, rng)
+        return Lattices(log_weight, self.edges, self.scale)._boxed(edges, rng, pilot)
 
-    def _boxed(self, edges: FloatArray, rng: np.random.Generator) -> Lattices | None:
+    def _boxed(self, edges: FloatArray, rng: np.random.Generator, pilot: int) -> Lattices | None:
         """Stretch once more, from a box: of cells that reach from the mass to nowhere few points count."""
         dim = len(edges)
-        pilot = _pilot(dim)
+        pilot = pilot or _pilot(dim)
         for more in (1, 4):
             y, t, logs, _ = _seen(self._logs, edges, pilot, rng)
             if logs.max() == -np.inf:
@@ -129,6 +131,10 @@ class Lattices:
         y, _, log_volume = _placed(self.edges, shifts, count, rng)
         x, log_stretch = self._x(y)
         return x, log_stretch + log_volume
+
+    def at_once(self, count: int) -> int:
+        """Return how many shifts of so many points stay in the cache together: twice as fast as all of them."""
+        return max(1, _ENTRIES // (count * len(self.scale)))
 
     def _logs(self, y: FloatArray) -> FloatArray:
         x, log_stretch = self._x(y)
@@ -217,13 +223,13 @@ def _median(values: FloatArray, weights: FloatArray) -> float:
 
 def _points(count: int, dim: int, shifts: FloatArray) -> FloatArray:
     """Return lattices in the unit cube, shape (dim, shifts * count), one after the other."""
-    points = _sequence(count, dim)[:, None, :] + shifts.T[:, :, None]
+    points = sequence(count, dim)[:, None, :] + shifts.T[:, :, None]
     points -= np.floor(points)
     return np.asarray(points.reshape(dim, -1))
 
 
 @lru_cache(maxsize=32)
-def _sequence(count: int, dim: int) -> FloatArray:
+def sequence(count: int, dim: int) -> FloatArray:
     """Return the R-sequence, shape (dim, count)."""
     golden = 2.0
     for _ in range(40):

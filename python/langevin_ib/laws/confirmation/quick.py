@@ -21,7 +21,7 @@ __all__ = ["is_confirmed_at_once"]
 FloatArray = NDArray[np.float64]
 
 _MOST_DIMENSIONS = 6
-"""Of more parameters a lattice is no better than draws."""
+"""Of more parameters a lattice is no better than draws, unless the weight is Gaussian in most of them."""
 
 _PILOT, _BATCHES = 2048, 24
 _DEVIATIONS = 5.0
@@ -45,15 +45,16 @@ def is_confirmed_at_once(law: Density, target: Target, rng: np.random.Generator)
     `target.wanted` at most: that is less than what `require_confirmation` lets pass. A law of the same structure as one
     that was confirmed in this process, with other numbers, may have standard errors twice as large, and three of them.
     """
-    if len(target.parameters) > _MOST_DIMENSIONS or not target.fills_space:
+    if not target.fills_space:
         return False
+    is_large = len(target.parameters) > _MOST_DIMENSIONS
     key = structure(target)
     known = _KNOWN.get(key)
     again = None if known is None else known.again(target, rng)
     if again is not None and _agrees(law, max(target.wanted, _AGAIN), again, rng, _DEVIATIONS_AGAIN):
         return True
-    for kind in (SheetBySheet, LineByLine, PointByPoint):
-        rule = kind.of(target, rng)
+    for search in (PointByPoint.in_blocks,) if is_large else (SheetBySheet.of, LineByLine.of, PointByPoint.of):
+        rule = search(target, rng)
         if rule is not None and _agrees(law, target.wanted, rule, rng):
             if key is not None:
                 if len(_KNOWN) >= _MOST_KNOWN:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from .blocks import BlockLattices
 from .lattice import Lattices
 from .target import Target
 
@@ -18,9 +19,6 @@ __all__ = ["SHIFTS", "LineByLine", "PointByPoint", "Rule", "over"]
 FloatArray = NDArray[np.float64]
 
 SHIFTS = 16
-_ENTRIES = 2**14
-"""Arrays of that size stay in the cache: twice as fast as all shifts at once."""
-
 _FIRST, _PILOT = 16, 2048
 _SLACK, _ROUNDING, _DEPTH = 1e-6, 1e-9, 20.0
 """How far V/T may be off a parabola, of its size besides, on lines that have more than exp(-20) of the largest mass."""
@@ -47,7 +45,7 @@ class Rule(Protocol):
 class PointByPoint:
     """The observable at the points of lattices."""
 
-    lattices: Lattices
+    lattices: Lattices | BlockLattices
     observable: Callable[[FloatArray], FloatArray]
     points: int = 1024
 
@@ -59,6 +57,14 @@ class PointByPoint:
         if found is None:
             return None
         return cls(replace(found, log_weight=log_weight), target.function(target.observable))
+
+    @classmethod
+    def in_blocks(cls, target: Target, rng: np.random.Generator) -> Self | None:
+        """Do the same for many parameters, if V is quadratic in most of them."""
+        if target.condition is not None:
+            return None
+        found = BlockLattices.about(target.log_weight(), len(target.parameters), rng)
+        return None if found is None else cls(found, target.function(target.observable), 2048)
 
     def again(self, target: Target, rng: np.random.Generator) -> Self | None:
         """Return the same for another target, whose mass is not far away; None if there is none."""
@@ -78,7 +84,7 @@ class PointByPoint:
     def sums(self, places: FloatArray, top: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
         found, weights = [], []
-        at_once = max(1, _ENTRIES // (self.points * len(self.lattices.scale)))
+        at_once = self.lattices.at_once(self.points)
         for first in range(0, SHIFTS, at_once):
             shifts = min(at_once, SHIFTS - first)
             x, logs = self.lattices.draw(shifts, self.points, rng)
