@@ -30,6 +30,14 @@ def test_that_it_would_be_seen() -> None:
     assert {"numpy", "sympy"} <= loaded_after("import langevin_ib; langevin_ib.Model")
 
 
+def test_the_first_law_does_without_the_slow_rooms_of_scipy() -> None:
+    """They took half of the time that the first law of a process takes."""
+    code = """import langevin_ib as lib, sys
+law = lib.density(lib.models.scalar_product(), "theta", dynamics=lib.Ambient(0.1), temperature=0.1)
+assert not {"scipy.stats", "scipy.optimize", "scipy.interpolate"} & set(sys.modules)"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_errors_are_known_without_anything_else() -> None:
     assert not loaded_after("import langevin_ib; langevin_ib.errors.LangevinError") & set(HEAVY)
 

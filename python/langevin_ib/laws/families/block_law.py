@@ -80,7 +80,7 @@ class BlockLaw(BlockStrength):
             return self._signed()
         if kind == "component":
             component = self._component()
-            table = tabulated(lambda z: component(z / factor))
+            table = tabulated(lambda z: component(z / factor), is_even=self.is_isotropic)
             return self._weighted(table, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)

@@ -44,15 +44,12 @@ class GaussianLaw:
         """Return the law if potential and observable are such, and quadrature is not insisted on, else None."""
         if not isinstance(request.dynamics, Ambient) or request.given is not None or request.method == "quadrature":
             return None
-        model = request.model
-        formulas = (
-            condensed(formula, model.parameters, model.data, rows=0)
-            for formula in (request.process.potential, request.expression)
-        )
-        potential, observable = (quadratic_form(formula, model.parameters) for formula in formulas)
-        if potential is None or observable is None or observable[2].any() or not observable[1].any():
+        symbols, data = request.model.parameters, request.model.data
+        observable = quadratic_form(condensed(request.expression, symbols, data, rows=0), symbols)
+        if observable is None or observable[2].any() or not observable[1].any():
             return None
-        return cls(request, potential, observable)
+        potential = quadratic_form(condensed(request.process.potential, symbols, data, rows=0), symbols)
+        return None if potential is None else cls(request, potential, observable)
 
     def density(self) -> Density:
         """Return the normal law.

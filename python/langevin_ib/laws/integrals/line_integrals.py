@@ -19,7 +19,7 @@ IndexArray = NDArray[np.intp]
 RowFunction: TypeAlias = Callable[[IndexArray, FloatArray], FloatArray]
 """Takes the row of each panel, shape (n, 1), and points, shape (n, k); returns the logs of the integrand there."""
 
-_BLOCK = 2**19  # entries of the largest temporary array
+_BLOCK = 2**15  # entries of the largest temporary array: more do not stay in the cache
 _TOLERANCE = 1e-14
 _NEGLIGIBLE = 46.0  # exp(-46) of the largest panel of a row matters to nobody
 _MOST_HALVINGS = 48

@@ -25,7 +25,12 @@ _NOTHING = 1e6  # and those below exp(-1e6) are all the same
 
 
 def tabulated(
-    log_weight: LogWeight, *, signs: tuple[float, ...] = (1.0, -1.0), farthest: float = math.inf, deeper: float = 0.0
+    log_weight: LogWeight,
+    *,
+    signs: tuple[float, ...] = (1.0, -1.0),
+    farthest: float = math.inf,
+    deeper: float = 0.0,
+    is_even: bool = False,
 ) -> LogTable:
     """Return a cheap function that equals `log_weight` to about 12 digits of the weight; its `error` is a bound.
 
@@ -42,8 +47,12 @@ def tabulated(
         The largest |x| for which it is wanted; above it is -inf.
     deeper : float
         By how much the logarithm of the smallest |x| is below -42.
+    is_even : bool
+        That it is the same for x and -x.
     """
     ends = _NEAREST - deeper, min(math.log(farthest), _FARTHEST)
+    if is_even:
+        return LogTable(dict.fromkeys(signs, _OneSide.of(log_weight, 1.0, *ends)))
     return LogTable({sign: _OneSide.of(log_weight, sign, *ends) for sign in signs})
 
 

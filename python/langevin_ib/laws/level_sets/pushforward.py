@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import sympy
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...checks import shown
 from ...errors import NotNormalizableError, UnsupportedModelError
-from ...model.expressions import compiled, condensed, probes, uses_data
+from ...model.expressions import condensed, probes, uses_data, values_of
 from ..integrals import CUT, STRIDE, Axis, LogWeight, Nested, Table, tabulate
 from ..line import Density, integrate
 from ..remedies import DRAWS
@@ -50,6 +51,7 @@ _NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
 _DEEPER = 27.0  # so much further coordinates are followed down, in logs
 _QUANTILES = np.linspace(0.0, 1.0, 11)
 _FLIPS = 16
+_PLACE = 0.3  # a probability at whose quantile there is hardly a pole
 _NOTHING_LEFT = 1e3
 """A weight that is smaller by exp(-1000) than another one does not count."""
 
@@ -136,7 +138,7 @@ def _reductions(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Exp
 def _refuse_steps(gibbs: Gibbs, what: str) -> None:
     f = gibbs.observable
     points = probes(gibbs.parameters, 64)
-    values, counts = np.unique(compiled(f, gibbs.parameters, gibbs.data)(*points.values()), return_counts=True)
+    values, counts = np.unique(values_of(f, points, gibbs.data), return_counts=True)
     if counts.max() > 1:
         raise UnsupportedModelError(
             f"{what}: it takes the value {values[np.argmax(counts)]:g} with positive probability, so it has no "
@@ -161,23 +163,31 @@ class _Quadrature:
         )
         log_mass = float(np.logaddexp.reduce(masses))
         table = self._table(axes, np.unique(np.concatenate(places)), tolerance)
-        cells = integrate(table.log_weight, [table.support()], [0.0])
-        missing = 1.0 - math.exp(min(cells.log_total - log_mass, 50.0))
+        moved = table.shifted(self.shift)
+        law = partial(
+            Density.from_log_weight,
+            moved.log_weight,
+            name=name,
+            reference=reference,
+            support=moved.support(),
+            singularities=(self.shift,),
+        )
+        found = law(error=tolerance)
+        missing = 1.0 - math.exp(min(self._log_total(table, found) - log_mass, 50.0))
         if abs(missing) > max(_MISMATCH, 10.0 * tolerance, self._of_mass(tolerance)):
             raise UnsupportedModelError(
                 f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
                 "mass, so the observable takes a value with positive probability, has branches that were not found, or "
                 f"the temperature is too low for this quadrature; raise the temperature, {DRAWS}"
             )
-        low, high = (end + self.shift for end in table.support())
-        return Density.from_log_weight(
-            table.shifted(self.shift).log_weight,
-            name=name,
-            reference=reference,
-            support=(low, high),
-            singularities=(self.shift,),
-            error=max(tolerance, abs(missing)),
-        )
+        return found if abs(missing) <= tolerance else law(error=abs(missing))
+
+    def _log_total(self, table: Table, law: Density) -> float:
+        """Return the log of the integral of a table, which its law was divided by; far from 0 digits are missing."""
+        if self.shift != 0.0:
+            return integrate(table.log_weight, [table.support()], [0.0]).log_total
+        at = law.ppf(np.array([_PLACE]))
+        return float((table.log_weight(at) - law.logpdf(at))[0])
 
     @property
     def left(self) -> int:

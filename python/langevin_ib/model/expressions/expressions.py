@@ -203,12 +203,12 @@ def probes(symbols: Sequence[sympy.Symbol], count: int) -> dict[sympy.Symbol, ND
     """Return random points, always the same: every other one positive, a third each of the sizes 1, 1/10 and 1/1000."""
     source = random.Random(20260106)
     scale = 10.0 ** -np.array([(0, 1, 3)[probe % 3] for probe in range(count)])
-    drawn = [[float(_random_rational(source, positive=probe % 2 == 0)) for _ in symbols] for probe in range(count)]
+    drawn = [[_random_number(source, positive=probe % 2 == 0) for _ in symbols] for probe in range(count)]
     return dict(zip(symbols, np.array(drawn).T * scale, strict=True))
 
 
-def _random_rational(source: random.Random, *, positive: bool) -> sympy.Rational:
-    value = sympy.Rational(source.randint(200, 3000), source.randint(500, 1500))
+def _random_number(source: random.Random, *, positive: bool) -> float:
+    value = source.randint(200, 3000) / source.randint(500, 1500)
     return value if positive or source.random() < 0.5 else -value
 
 
