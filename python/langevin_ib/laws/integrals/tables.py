@@ -27,6 +27,7 @@ _POINTS = np.cos(np.pi * (np.arange(_ORDER) + 0.5) / _ORDER)
 _TO_SERIES = np.linalg.inv(chebyshev.chebvander(_POINTS, _ORDER - 1))
 _ROUNDS = 45
 _NARROW = 1e-3
+_WILD = 1.0
 _LOOKS = 2000
 _POWER_LOOKS = 14.0, 24.0  # how far the weight per log|t| has fallen where a power is looked for
 _POWER = 0.15
@@ -221,7 +222,8 @@ class _Builder:
             width = panel.high - panel.low
             top, mass = float(row.max()), float((row + at).max()) + math.log(width)
             share = max(0.0, min(self.typical - top, self.peak - mass))
-            settled = error <= self.tolerance * math.exp(min(share, 300.0))
+            # What is nearly nothing may be wrong by a factor, but a wild series would make something of it.
+            settled = error <= min(self.tolerance * math.exp(min(share, 300.0)), _WILD)
             # A step, a pole or a corner is left in a panel whose mass does not matter.
             matters = mass + math.log(min(max(error, 1e-12), 1.0)) > self.peak + math.log(self.tolerance) - 5.0
             settled |= width < _NARROW and not matters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -43,6 +43,7 @@ _MISMATCH = 1e-6
 """The total mass may differ by this share from the integral over all x."""
 
 _STRIDES = {0: STRIDE, 1: STRIDE / 4.0, 2: STRIDE}
+_FINER = 8.0  # by which strides are divided if mass is missing
 
 _WIDE = Axis(-60.0, 60.0)
 _NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
@@ -154,8 +155,30 @@ class _Quadrature:
     shift: float
     what: str
     has_rows: bool
+    strides: Mapping[int, float] = field(default_factory=lambda: _STRIDES)
 
     def law(self, name: str, reference: str) -> Density:
+        """Return the law.
+
+        Raises
+        ------
+        NotNormalizableError, UnsupportedModelError
+            See `pushed_forward`.
+        """
+        found, missing = self._attempt(name, reference)
+        if found is None and self.left == 1:  # a narrow ridge may have been missed
+            finer = {left: stride / _FINER for left, stride in self.strides.items()}
+            found, missing = replace(self, strides=finer)._attempt(name, reference)
+        if found is None:
+            raise UnsupportedModelError(
+                f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
+                "mass, so the observable takes a value with positive probability, has branches that were not found, or "
+                f"the temperature is too low for this quadrature; raise the temperature, {DRAWS}"
+            )
+        return found
+
+    def _attempt(self, name: str, reference: str) -> tuple[Density | None, float]:
+        """Return the law, or None if it does not have the mass of the weight; and what share of that is missing."""
         tolerance = (_COARSE if self.has_rows else _TOLERANCE)[self.left]
         axes = [self._axes(fibre) for fibre in self.fibres]
         masses, places = zip(
@@ -175,12 +198,8 @@ class _Quadrature:
         found = law(error=tolerance)
         missing = 1.0 - math.exp(min(self._log_total(table, found) - log_mass, 50.0))
         if abs(missing) > max(_MISMATCH, 10.0 * tolerance, self._of_mass(tolerance)):
-            raise UnsupportedModelError(
-                f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
-                "mass, so the observable takes a value with positive probability, has branches that were not found, or "
-                f"the temperature is too low for this quadrature; raise the temperature, {DRAWS}"
-            )
-        return found if abs(missing) <= tolerance else law(error=abs(missing))
+            return None, missing
+        return found if abs(missing) <= tolerance else law(error=abs(missing)), missing
 
     def _log_total(self, table: Table, law: Density) -> float:
         """Return the log of the integral of a table, which its law was divided by; far from 0 digits are missing."""
@@ -205,7 +224,7 @@ class _Quadrature:
             self._require_end(x, profile)
             (matters,) = np.nonzero(profile >= profile.max() - CUT)
             high = float(_WIDE.edges()[matters[-1]]) + STRIDE
-            axes[x] = Axis(high - _NEAREST[self.left] - _DEEPER, high, stride=_STRIDES[self.left])
+            axes[x] = Axis(high - _NEAREST[self.left] - _DEEPER, high, stride=self.strides[self.left])
         return axes
 
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:

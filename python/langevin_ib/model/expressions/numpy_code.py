@@ -135,15 +135,24 @@ def _without_overflow(formula: sympy.Basic) -> sympy.Basic:
     return formula.xreplace(found)
 
 
+_HIGHEST = 16
+"""Of higher powers of a cosh there are too many terms."""
+
+
 def _log_terms(total: sympy.Expr) -> list[sympy.Expr] | None:
-    """Return the logs of the terms of a sum of positive numbers and multiples of exponentials; a cosh is two."""
+    """Return the logs of the terms of a sum of positive numbers and multiples of exponentials; a cosh is two, its n-th power n + 1."""
     found: list[sympy.Expr] = []
     for term in sympy.Add.make_args(total):
         factor, rest = term.as_coeff_Mul()
-        if not factor.is_positive or not (rest == 1 or isinstance(rest, sympy.exp | sympy.cosh)):
+        base, power = rest.as_base_exp() if rest.is_Pow else (rest, sympy.S.One)
+        is_cosh = isinstance(base, sympy.cosh) and power.is_Integer and 0 < power <= _HIGHEST
+        if not factor.is_positive or not (rest == 1 or isinstance(rest, sympy.exp) or is_cosh):
             return None
-        if isinstance(rest, sympy.cosh):
-            found += [sympy.log(factor / 2) + sign * rest.args[0] for sign in (1, -1)]
+        if is_cosh:
+            found += [
+                sympy.log(factor * sympy.binomial(power, k) / 2**power) + (power - 2 * k) * base.args[0]
+                for k in range(power + 1)
+            ]
             continue
         found.append(sympy.log(factor) + (0 if rest == 1 else rest.args[0]))
     return found if len(found) > 1 and any(not term.is_number for term in found) else None
