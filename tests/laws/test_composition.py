@@ -169,3 +169,35 @@ def test_on_a_slice_and_in_a_shell() -> None:
 def test_what_has_no_law_on_the_line_is_refused(f: Any, words: str) -> None:
     with pytest.raises(UnsupportedModelError, match=words):
         law_of(f)
+
+
+SIZE = sympy.sqrt(U**2 + V**2 + W**2)
+
+
+@pytest.mark.parametrize("loss", [(U**2 + V**2 + W**2 - 1) ** 2 / 2, U**2 / 2 + V**2 + W**2])
+def test_cosines_have_their_poles_at_the_ends(loss: Any) -> None:
+    """In three dimensions a cosine is even without a direction; on an ellipsoid it is that of scaled normal ones."""
+    model = lib.Model(parameters=(U, V, W), predictor={"f": loss}, loss=loss, observables={"cosine": 2 * U / SIZE})
+    law = lib.density(model, "cosine", dynamics=lib.Ambient(), temperature=0.3)
+    at = np.array([-1.9, -1.0, -0.1, 0.4, 1.5, 1.99])
+    tangent = at / np.sqrt(4.0 - at**2)  # u / |(v, w)|, a ratio of a normal variable and a length
+    spread = math.sqrt(2.0) if loss.is_Add else 1.0
+    np.testing.assert_allclose(law.cdf(at), 0.5 + 0.5 * tangent / np.sqrt(tangent**2 + spread**2), atol=2e-8)
+    assert law.support() == (-2.0, 2.0)
+
+
+def test_a_cosine_in_the_plane_under_weight_decay() -> None:
+    """Against a rule over angles, each with its integral over the radius."""
+    model = lib.Model(
+        parameters=(U, V),
+        predictor={"z": U * V},
+        loss=(U * V - 1) ** 2 / 2,
+        observables={"cosine": U / sympy.sqrt(U**2 + V**2)},
+    )
+    law = lib.density(model, "cosine", dynamics=lib.Ambient(weight_decay=0.5), temperature=0.3)
+    angles, r = (np.arange(4096) + 0.5) * math.pi / 2048, np.linspace(0.0, 12.0, 2001)
+    v = (np.cos(angles) * np.sin(angles))[:, None] * r**2
+    weight = (r * np.exp(-((v - 1) ** 2 / 2 + 0.25 * r**2) / 0.3)).sum(axis=1)
+    for at in (-0.9, -0.3, 0.5, 0.95):
+        below = weight[np.cos(angles) < at].sum() / weight.sum()
+        assert float(law.cdf(at)) == pytest.approx(below, abs=5e-4)

@@ -125,6 +125,28 @@ def test_the_curved_valley_of_rosenbrock() -> None:
     assert abs(curved.cdf(2.0) - by_mixing) < 1e-8
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01])
+def test_across_a_narrow_valley_of_rosenbrock(temperature: float) -> None:
+    """Given v the weight of u has two peaks, as narrow as a thousandth; the law is confirmed, and another one not."""
+    model = lib.Model(parameters=(U, V), predictor={"v": V}, loss=100 * (V - U**2) ** 2 + (1 - U) ** 2)
+    law = lib.density(model, "v", dynamics=lib.Ambient(), temperature=temperature)
+    u = np.linspace(1.0 - 40.0 * math.sqrt(temperature), 1.0 + 40.0 * math.sqrt(temperature), 400_001)
+    weight = np.exp(-((1 - u) ** 2) / temperature)  # v given u is normal about u**2
+    places = np.linspace(0.0, 3.0, 13)
+    below = scipy.stats.norm.cdf(places[:, None], u**2, math.sqrt(temperature / 200.0)) @ weight / weight.sum()
+    np.testing.assert_allclose(law.cdf(places), below, atol=1e-7)
+    assert law.mean() == pytest.approx(float(u**2 @ weight / weight.sum()), abs=1e-6)
+    assert law.moment(6) == pytest.approx(_sixth(temperature), rel=1e-5)
+
+
+def _sixth(temperature: float) -> float:
+    """E v**6 for v = u**2 + noise, by Gauss and Hermite in both."""
+    x, w = np.polynomial.hermite_e.hermegauss(20)
+    u = 1.0 + math.sqrt(temperature / 2.0) * x
+    v = u[:, None] ** 2 + math.sqrt(temperature / 200.0) * x
+    return float(w @ v**6 @ w / w.sum() ** 2)
+
+
 def test_data_and_kinks_within_sums_over_data() -> None:
     """The loss is the mean of |u v - y_i|: kinks at the data, in a sum."""
     y, i = sympy.IndexedBase("y"), sympy.Idx("i", 4)

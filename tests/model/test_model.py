@@ -238,6 +238,10 @@ def test_the_log_of_a_cosh_does_not_overflow() -> None:
     values = compiled(sympy.log(2 * sympy.cosh(u)), (u,))(x)
     np.testing.assert_allclose(values, [math.log(2), math.log(2 * math.cosh(1)), 1e4, 1e300], rtol=1e-15)
     np.testing.assert_allclose(compiled(sympy.log(1 + sympy.cosh(u)), (u,))(x[2:]), np.abs(x[2:]) - math.log(2))
+    np.testing.assert_allclose(
+        compiled(sympy.log(sympy.cosh(u) ** 2), (u,))(x[1:3]), [2 * math.log(math.cosh(1)), 2e4 - 2 * math.log(2)]
+    )
+    np.testing.assert_allclose(compiled(sympy.log(2 + 3 * sympy.cosh(u) ** 3), (u,))(x[2:3]), [3e4 + math.log(3 / 8)])
 
 
 def test_the_log_of_a_sum_of_exponentials_is_not_lost_to_rounding() -> None:

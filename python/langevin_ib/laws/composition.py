@@ -48,7 +48,7 @@ class Composition:
     @classmethod
     def recognise(cls, request: LawRequest) -> Composition | None:
         """Return the simplest h of which the observable is a function, unless that is the observable itself."""
-        found = _simplest_part(request.expression, request.model)
+        found = _simplest_part(request.expression, request.model) or _tangent(request.expression, request.model)
         if found is None or found[0] == found[1]:
             return None
         return cls(request, *found)
@@ -115,6 +115,21 @@ def _simplest_part(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbo
         outer = f.xreplace({part: factor * argument})
         if not symbols_of(outer) & parameters:
             return (outer, argument, h) if h != f else None
+    return None
+
+
+def _tangent(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbol, sympy.Expr] | None:
+    """Return g, its argument, and x / sqrt(R), if f is a multiple of x / sqrt(a x**2 + R): a cosine."""
+    factor, cosine = f.as_coeff_Mul()
+    found = sympy.Dummy("t", real=True)
+    for x in cosine.args if cosine.is_Mul else ():
+        power = cosine / x
+        if x not in model.parameters or not power.is_Pow or power.exp != -sympy.S.Half:
+            continue
+        a = power.base.coeff(x, 2)
+        rest = sympy.expand(power.base - a * x**2)
+        if a.is_number and a > 0 and rest != 0 and not rest.has(x):
+            return factor * found / sympy.sqrt(a * found**2 + 1), found, x / sympy.sqrt(rest)
     return None
 
 

@@ -140,7 +140,7 @@ _HIGHEST = 16
 
 
 def _log_terms(total: sympy.Expr) -> list[sympy.Expr] | None:
-    """Return the logs of the terms of a sum of positive numbers and multiples of exponentials; a cosh is two, its n-th power n + 1."""
+    """Return the logs of the terms of a sum of positive numbers and multiples of exponentials; cosh(x)**n is n + 1."""
     found: list[sympy.Expr] = []
     for term in sympy.Add.make_args(total):
         factor, rest = term.as_coeff_Mul()
