@@ -187,6 +187,8 @@ class _Quadrature:
         log_mass = float(np.logaddexp.reduce(masses))
         table = self._table(axes, np.unique(np.concatenate(places)), tolerance)
         moved = table.shifted(self.shift)
+        if table.negative is table.positive is None:
+            integrate(table.log_weight, [table.support()], [0.0])  # refuses what was nothing wherever it was looked
         law = partial(
             Density.from_log_weight,
             moved.log_weight,
