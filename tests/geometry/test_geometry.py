@@ -304,6 +304,35 @@ class TestBias:
         found = lib.effective_loss(model, wrt="slice coordinate", temperature=1.0).bias_at(x)
         np.testing.assert_allclose(found, -np.log(density), rtol=1e-10, atol=1e-10)
 
+    def test_a_direction_has_the_density_of_a_cosine(self) -> None:
+        """On a circle dS is dc / sqrt(1 - c²): lengths in denominators are no polynomials."""
+        a, b = lib.parameters("a b")
+        cosine = a / sympy.sqrt(a**2 + b**2)
+        model = lib.Model(
+            parameters=(a, b), predictor={"c": cosine}, loss=1 - cosine, symmetry=lib.Scaling({a: 1, b: 1})
+        )
+        x = np.array([[0.6, 0.8], [1.0, 0.1], [-2.0, 3.0]])
+        found = lib.effective_loss(model, wrt="predictor", temperature=1.0)
+        np.testing.assert_allclose(found.bias_at(x), np.log(np.abs(x[:, 1]) / np.hypot(*x.T)), rtol=1e-12)
+        assert found.expression.subs({a: 0.6, b: 0.8}) == pytest.approx(0.4 + np.log(0.8))
+
+    @pytest.mark.parametrize("wrt", ["predictor", "slice coordinate"])
+    def test_probabilities_of_a_softmax(self, wrt) -> None:
+        """d(p, q) = sqrt(3) p q r dS on the plane of logits, whose G is 3; it took minutes of SymPy's time."""
+        logits = lib.parameters("a b c")
+        shares = [sympy.exp(x) / sum(map(sympy.exp, logits)) for x in logits]
+        model = lib.Model(
+            parameters=logits,
+            predictor=dict(zip("pq", shares[:2], strict=True)),
+            loss=shares[0],
+            symmetry=lib.Translation(dict.fromkeys(logits, 1)),
+        )
+        x = points(model, 5)
+        product = np.exp(x - np.log(np.exp(x).sum(axis=1))[:, None]).prod(axis=1)
+        found = lib.effective_loss(model, wrt=wrt, temperature=1.0)
+        assert found.reference == "dp dq"
+        np.testing.assert_allclose(found.bias_at(x), np.log(3.0 * product), rtol=1e-9)
+
     @pytest.mark.parametrize("depth", [2, 3, 5])
     def test_surface_and_predictor_are_one_law(self, depth) -> None:
         """Arc length along the slice by differences of neighbouring points: rho_S dS = p dz."""

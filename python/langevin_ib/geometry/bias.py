@@ -250,7 +250,7 @@ def effective_loss(
         raise InvalidArgumentError(f"wrt must be one of {', '.join(map(repr, MEASURES))}, got {shown(wrt)}")
     g = metric_for(metric, model.parameters)
     blocks = strength_factors(model, g) if wrt == "slice coordinate" else None
-    if blocks is not None:
+    if blocks:
         formula, volume, reference = _of_blocks(model, blocks)
     elif wrt == "surface":
         formula, volume, reference = _of_surface(model, g)

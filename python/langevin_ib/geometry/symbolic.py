@@ -148,18 +148,27 @@ def log_gram_formula(rows: sympy.MatrixBase, form: sympy.MatrixBase | None = Non
 
 
 def _log_of_block(block: sympy.MatrixBase) -> sympy.Expr:
-    if sum(len(sympy.Add.make_args(entry)) for entry in block) <= _TERMS:
+    is_short = sum(len(sympy.Add.make_args(entry)) for entry in block) <= _TERMS
+    if is_short and all(entry.is_polynomial() for entry in block):
         return _log_of_product(block.det(method="berkowitz"))
     if block.rows > _ROWS:
         return sympy.log(sympy.Determinant(block.as_immutable()))
     names = {entry: sympy.Dummy(real=True) for entry in block}
     determinant = block.applyfunc(names.__getitem__).det(method="berkowitz")
-    return sympy.log(determinant.xreplace({name: entry for entry, name in names.items()}))
+    # Multiplied out entry by entry, SymPy would simplify ratios of exponentials for minutes.
+    determinant = determinant.xreplace({name: entry for entry, name in names.items()})
+    return _log_of_product(determinant) if is_short else sympy.log(determinant)
 
 
 def _log_of_product(determinant: sympy.Expr) -> sympy.Expr:
-    """Return the logarithm of a positive polynomial as a sum over squares among its factors, and the rest of them."""
-    constant, factors = sympy.factor_list(determinant)
+    """Return the logarithm of what is positive as a sum over squares among its factors, and the rest of them."""
+    try:
+        constant, factors = sympy.factor_list(determinant)
+    except sympy.PolynomialError:  # a ratio, as lengths in denominators leave it
+        if not determinant.is_rational_function():
+            return sympy.log(determinant)
+        (constant, factors), (below, divisors) = map(sympy.factor_list, sympy.fraction(sympy.cancel(determinant)))
+        constant, factors = constant / below, [*factors, *((base, -count) for base, count in divisors)]
     even = [sympy.Rational(count, 2) * sympy.log(base**2) for base, count in factors if count % 2 == 0]
     rest = sympy.Mul(constant, *(base**count for base, count in factors if count % 2))
     return sympy.Add(*even, sympy.log(rest))
