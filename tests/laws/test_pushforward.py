@@ -258,6 +258,23 @@ class TestNested:
         assert Nested(log_weight, [Axis(-60.0, 6.0)])([np.zeros(1)], 1e-9)[0] == pytest.approx(math.log(1e-3), abs=1e-8)
 
 
+def test_the_size_of_a_product_whose_loss_has_a_kink_is_found_over_level_sets() -> None:
+    """The rule of the family, for smooth losses, has no digits here."""
+    model = lib.Model(
+        parameters=(U, V),
+        predictor={"theta": U * V},
+        loss=sympy.sqrt(sympy.Abs(U * V - 1)),
+        symmetry=lib.Scaling({U: 1, V: -1}),
+        observables={"size": U**2 + V**2},
+    )
+    law = lib.density(model, "size", dynamics=lib.Ambient(weight_decay=0.1), temperature=0.3, timeout=60)
+    side = np.arange(-7.0, 7.0, 0.004)
+    u, v = np.meshgrid(side + 0.0003, side + 0.0007)
+    weight = np.exp(-(np.sqrt(np.abs(u * v - 1)) + (u**2 + v**2) / 20) / 0.3)
+    for p in (0.1, 0.5, 0.9):
+        assert weight[u**2 + v**2 <= law.ppf(p)].sum() / weight.sum() == pytest.approx(p, abs=1e-3)
+
+
 def test_what_is_too_narrow_for_the_quadrature_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="narrower than this quadrature resolves; raise the"):
         law_of(U + V**2, (U - 1) ** 2 + (V - 2) ** 4, temperature=1e-10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
@@ -189,7 +190,9 @@ def _density(asked: LawRequest) -> Density:
         require_broken_symmetry(asked)
         family = family_in_plane(asked)
         if family is not None:
-            return family.density()
+            # Rules of families are for smooth losses; the quadrature over level sets finds kinks.
+            with contextlib.suppress(UnsupportedModelError):
+                return family.density()
     composed = composition()
     return law_by_level_sets(asked) if composed is None else composed.density(_density)
 
