@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
+from ..checks import shown
+from ..errors import InvalidArgumentError
 from ..studies import Part, require_place, this_command, write_report
 from ..studies.experiments import Made
 from .pace import paced
@@ -18,8 +20,16 @@ M = TypeVar("M", bound=Made)
 ALL = "all"
 
 
-def chosen(figure: str, known: Iterable[str]) -> list[str]:
-    """Return the names of the figures that were asked for."""
+def chosen(figure: str, known: Collection[str]) -> list[str]:
+    """Return the names of the figures that were asked for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is none of that name: before a folder is made for it.
+    """
+    if figure != ALL and figure not in known:
+        raise InvalidArgumentError(f"figure={shown(figure)} cannot be made; those that can are {', '.join(known)}")
     return list(known) if figure == ALL else [figure]
 
 
