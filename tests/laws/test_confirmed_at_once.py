@@ -178,7 +178,7 @@ def test_other_numbers_of_a_structure_that_is_known() -> None:
         assert np.abs(tilted.cdf(places) - law.cdf(places)).max() < 0.02 or not at_once(tilted, what)
         other = _density(replace(request, process=Process(model, DECAY, 1.3 * T_)))
         assert not at_once(other, what)
-    assert isinstance(known, quick.PointByPoint)
+    assert isinstance(known, quick.LineByLine)
 
 
 def test_data_and_structures_of_their_own_are_not_mistaken() -> None:

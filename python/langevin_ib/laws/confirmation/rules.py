@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float64]
 
 SHIFTS = 16
 _FIRST, _PILOT = 16, 2048
+_LINES, _FEW_LINES = 512, {2: 64, 3: 256}
+"""So many lines has a lattice, of few parameters fewer."""
+
 _SLACK, _ROUNDING, _DEPTH = 1e-6, 1e-9, 20.0
 """How far V/T may be off a parabola, of its size besides, on lines that have more than exp(-20) of the largest mass."""
 
@@ -108,13 +111,13 @@ class LineByLine:
 
     lattices: Lattices
     line: _Line
-    points: int = 512
+    points: int
 
     @classmethod
     def of(cls, target: Target, rng: np.random.Generator) -> Self | None:
         """Search for such a parameter, and for the mass; None if there is none."""
         dim = len(target.parameters)
-        if dim < 3 or target.condition is not None or type(target) is not Target:
+        if dim < 2 or target.condition is not None or type(target) is not Target:
             return None
         for pivot, b in enumerate(target.parameters):
             wanted = (target.potential, target.observable)
@@ -136,7 +139,7 @@ class LineByLine:
             lattices = replace(lattices, log_weight=line.log_mass)
             line.log_mass(lattices.draw(1, _PILOT, rng)[0])
             if not line.bent:
-                return cls(lattices, line)
+                return cls(lattices, line, _FEW_LINES.get(dim, _LINES))
         return None
 
     def again(self, target: Target, rng: np.random.Generator) -> Self | None:
@@ -149,9 +152,9 @@ class LineByLine:
 
     def pilot(self, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
-        x, logs = self.lattices.draw(1, count, rng)
+        x, logs = self.lattices.draw(1, count // 4, rng)
         middle, width = self.line.observed(x)
-        return middle + width * rng.standard_normal(count), logs
+        return middle + width * rng.standard_normal(middle.size), logs
 
     def sums(self, places: FloatArray, top: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See `Rule`."""
@@ -178,14 +181,19 @@ class _Line:
     step: float = 1.0
     bent: list[bool] = field(default_factory=list)
 
-    def _at(self, function: Callable[[FloatArray], FloatArray], x: FloatArray, b: float) -> FloatArray:
+    def _at(self, function: Callable[[FloatArray], FloatArray], x: FloatArray, *steps: float) -> FloatArray:
+        """Return a function at so many steps along lines, a row a place."""
         # One row a parameter, as evaluation reads them.
-        rows = np.insert(x.T, self.pivot, b, axis=0)
-        return np.asarray(function(rows.T))
+        rows = np.empty((x.shape[1] + 1, len(steps), len(x)))
+        rows[np.arange(len(rows)) != self.pivot] = x.T[:, None]
+        rows[self.pivot] = self.step * np.array(steps)[:, None]
+        if rows[0].size <= _ENTRIES:
+            return function(rows.reshape(len(rows), -1).T).reshape(rows[0].shape)
+        return np.stack([function(rows[:, k].T) for k in range(len(steps))])
 
     def _parabola(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
         """Return V/T at b = 0, its slope and half its curvature there, how far 2 s is off, and of which numbers."""
-        left, middle, right, far = (-self._at(self.log_weight, x, k * self.step) for k in (-1.0, 0.0, 1.0, 2.0))
+        left, middle, right, far = -self._at(self.log_weight, x, -1.0, 0.0, 1.0, 2.0)
         curvature = (left + right - 2.0 * middle) / (2.0 * self.step**2)
         slope = (right - left) / (2.0 * self.step)
         off = np.abs(far - middle - 2.0 * self.step * slope - 4.0 * self.step**2 * curvature)
@@ -208,7 +216,7 @@ class _Line:
         """Return means and deviations of the observable on lines."""
         with np.errstate(all="ignore"):
             _, slope, curvature, _, _ = self._parabola(x)
-            at, right, far = (self._at(self.observable, x, k * self.step) for k in (0.0, 1.0, 2.0))
+            at, right, far = self._at(self.observable, x, 0.0, 1.0, 2.0)
             rate = (right - at) / self.step
             if not (np.abs(far - 2.0 * right + at) <= _ROUNDING * (np.abs(far) + np.abs(right) + np.abs(at))).all():
                 self.bent.append(True)
