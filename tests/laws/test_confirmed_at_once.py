@@ -181,6 +181,22 @@ def test_other_numbers_of_a_structure_that_is_known() -> None:
     assert isinstance(known, quick.LineByLine)
 
 
+@pytest.mark.parametrize("name", ["depth 3", "depth 5", "hadamard", "copies", "chain", "hadamard on a slice"])
+def test_lines_and_sheets_that_are_known(name: str) -> None:
+    """At temperatures far from the first one right laws are confirmed, and those of another temperature are not."""
+    assert at_once(*law_and_target(name))
+    (known,) = quick._KNOWN.values()
+    on_slice = name in ON_SLICES
+    assert isinstance(known, quick.SheetBySheet if on_slice else LineByLine)
+    for T_ in (0.05, 1.5):
+        law, target = law_and_target(name, temperature=T_)
+        assert any(at_once(law, target, seed) for seed in (1, 2))
+        assert not at_once(law_and_target(name, temperature=1.3 * T_)[0], target)
+        places = law.ppf(np.linspace(0.02, 0.98, 97))
+        tilted = Tilted(law, 0.3)
+        assert np.abs(tilted.cdf(places) - law.cdf(places)).max() < 0.02 or not at_once(tilted, target)
+
+
 def test_data_and_structures_of_their_own_are_not_mistaken() -> None:
     """Exponents, signs, levels of other signs, parameters and rows of data make another structure."""
     u, v = lib.parameters("u v")

@@ -75,7 +75,7 @@ def survey(
     sweeps: list[Sweep] = []
     for interval in intervals:
         special = [*singularities, *_poles(log_weight, interval, breaks)]
-        first_look = [_sweep(log_weight, chart) for chart in _charts(interval, special, ())]
+        first_look = _sweeps(log_weight, _charts(interval, special, ()))
         if not first_look:
             raise UnsupportedModelError(
                 f"a law between {interval[0]!r} and {interval[1]!r} is narrower than this quadrature resolves; raise "
@@ -83,7 +83,7 @@ def survey(
             )
         peaks = _peaks(log_weight, first_look, _lookouts(interval, breaks))
         charts = _charts(interval, special, peaks) if peaks else []
-        sweeps.extend([_sweep(log_weight, chart) for chart in charts] or first_look)
+        sweeps.extend(_sweeps(log_weight, charts) or first_look)
     return sweeps
 
 
@@ -113,10 +113,13 @@ def _poles(log_weight: LogWeight, interval: Interval, breaks: FloatArray) -> Flo
     points = _inside(interval, breaks)
     finest = np.where(points == 0.0, _NEAREST, 1e3 * np.spacing(np.abs(points)))
     is_pole = np.zeros(points.shape, dtype=bool)
-    for side in (-1.0, 1.0):
-        logs = [log_weight(points + side * factor * finest) for factor in (1.0, _POLE_STEP, _POLE_STEP**2)]
+    if not points.size:
+        return points
+    steps = finest * _POLE_STEP ** np.arange(3.0)[:, None]
+    sides = np.stack([points - steps, points + steps])
+    for logs in log_weight(sides.ravel()).reshape(sides.shape):
         with np.errstate(invalid="ignore"):
-            near, far = (np.diff(np.array(logs), axis=0)) / math.log(_POLE_STEP)
+            near, far = np.diff(logs, axis=0) / math.log(_POLE_STEP)
             is_pole |= (np.abs(near) > 1e-3) & (np.abs(far - near) < 0.3 * np.abs(near))
     return points[is_pole]
 
@@ -173,10 +176,17 @@ def _nearest(point: float, *, smooth: bool) -> float:
     return float((16.0 if smooth else 1e4) * np.spacing(abs(point))) if point != 0.0 else _NEAREST
 
 
-def _sweep(log_weight: LogWeight, chart: Chart) -> Sweep:
-    y = np.linspace(chart.near, chart.far, 2 + math.ceil((chart.far - chart.near) / _SWEEP_STEP))
-    x = chart.x(y)
-    values = log_weight(x)
+def _sweeps(log_weight: LogWeight, charts: Sequence[Chart]) -> list[Sweep]:
+    """Return a look at each chart; all together, as a call costs more than points."""
+    grids = [np.linspace(each.near, each.far, 2 + math.ceil((each.far - each.near) / _SWEEP_STEP)) for each in charts]
+    if not grids:
+        return []
+    places = [chart.x(y) for chart, y in zip(charts, grids, strict=True)]
+    values = np.split(log_weight(np.concatenate(places)), np.cumsum([y.size for y in grids])[:-1])
+    return [_sweep(*each) for each in zip(charts, grids, places, values, strict=True)]
+
+
+def _sweep(chart: Chart, y: FloatArray, x: FloatArray, values: FloatArray) -> Sweep:
     known = np.flatnonzero(~np.isnan(values))
     if known.size and values[known[0]] < np.nanmax(values) - 1e3:
         # So it is beside a pole, 1/x**12 - 1/x**6 for instance, if the weight is dead already where it is known.

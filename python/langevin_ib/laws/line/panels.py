@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 __all__ = [
     "CHECK",
@@ -32,6 +31,7 @@ ORDER = 20
 NODES, WEIGHTS = legendre.leggauss(ORDER)
 # Row n gives the Legendre coefficient c_n = (2n + 1)/2 sum_j w_j f(t_j) P_n(t_j) of the polynomial through the nodes.
 TO_COEFFICIENTS = (np.arange(ORDER)[:, None] + 0.5) * legendre.legvander(NODES, ORDER - 1).T * WEIGHTS
+AT_NODES = legendre.legvander(NODES, ORDER - 1)
 
 # Where functions are looked at that may jump or bend: in the ends of a panel, too, since a jump between an end and the
 # first node of Gauss would be seen nowhere; and half-way between neighbouring nodes, in every other gap, where the
@@ -55,6 +55,12 @@ def antiderivative(coefficients: FloatArray) -> FloatArray:
     result[..., :-2] -= scaled[..., 1:]
     result[..., 0] += coefficients[..., 0]
     return result
+
+
+def _log_sum(logs: FloatArray) -> float:
+    """Return the log of a sum, not all of whose terms are zero."""
+    top = float(logs.max())
+    return top + math.log(np.exp(logs - top).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +103,7 @@ class Panels:
     def error(self) -> float:
         """A bound on the absolute error of the distribution function: that of the integrals, and that of adding up."""
         # Twice, because a series may be worse between the points where it was checked than at them.
-        of_integrals = 2.0 * float(np.exp(logsumexp(self.log_error) - self.log_total))
+        of_integrals = 2.0 * float(np.exp(_log_sum(self.log_error) - self.log_total))
         is_added = self.probability > 1e-16
         of_sums = 2e-16 * (16 + np.count_nonzero(is_added)) + self.probability[~is_added].sum()
         return of_integrals + float(of_sums)
@@ -105,7 +111,7 @@ class Panels:
     @cached_property
     def log_total(self) -> float:
         """Log of the integral of the weight over everything."""
-        return float(logsumexp(self.log_mass))
+        return _log_sum(self.log_mass)
 
     @cached_property
     def probability(self) -> FloatArray:
@@ -145,7 +151,7 @@ class Panels:
         smooth = self.half > 0.0
         power = ~smooth & (self.log_mass > -np.inf)
         log_distance = self.centre[smooth, None] + (self.sign * self.half)[smooth, None] * NODES
-        values = legendre.legval(NODES, self.density_series[:, smooth])
+        values = self.coefficients[smooth] @ AT_NODES.T
         end = np.exp(self.centre[power])
         nodes = self.origin[smooth, None] + self.sign[smooth, None] * np.exp(log_distance)
         measure = self.half[smooth, None] * WEIGHTS * np.exp(log_distance)

@@ -191,6 +191,16 @@ def _edges(number: int, sweep: Sweep, range_: tuple[int, int], breaks: FloatArra
     if first == last:
         return _Edges(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.intp), np.zeros((0, 1)), np.zeros((0, 1)))
     even = _even_edges(sweep.y[first : last + 1], sweep.integrand[first : last + 1])
+    y, limits = even, np.tile([-np.inf, np.inf], (even.size - 1, 1))
+    if breaks.size:
+        y, limits = _divided(chart, even, breaks)
+    column = np.ones((y.size - 1, 1))
+    owner = np.full(y.size - 1, number)
+    return _Edges(np.stack([y[:-1], y[1:]], axis=1), limits, owner, chart.origin * column, chart.sign * column)
+
+
+def _divided(chart: Chart, even: FloatArray, breaks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return edges in y with breaks among them, and the ends of where panels are looked at in x."""
     low, high = even[0], even[-1]
     distance = chart.sign * (breaks - chart.origin)
     points = breaks[distance > 0.0]
@@ -213,10 +223,7 @@ def _edges(number: int, sweep: Sweep, range_: tuple[int, int], breaks: FloatArra
     y, edge = y[apart], edge[apart]
     begin, end = edge[:-1] + chart.sign * margin(edge[:-1]), edge[1:] - chart.sign * margin(edge[1:])
     left, right = (begin, end) if chart.sign > 0 else (end, begin)
-    limits = np.stack([np.where(np.isnan(left), -np.inf, left), np.where(np.isnan(right), np.inf, right)], axis=1)
-    column = np.ones((y.size - 1, 1))
-    owner = np.full(y.size - 1, number)
-    return _Edges(np.stack([y[:-1], y[1:]], axis=1), limits, owner, chart.origin * column, chart.sign * column)
+    return y, np.stack([np.where(np.isnan(left), -np.inf, left), np.where(np.isnan(right), np.inf, right)], axis=1)
 
 
 def _panels(log_weight: LogWeight, active: _Edges, level: float) -> dict[str, FloatArray]:
