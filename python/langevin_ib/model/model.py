@@ -321,7 +321,7 @@ class Model:
     @property
     def observable_names(self) -> tuple[str, ...]:
         """Every name that `observable` understands: predictor components, observables, parameters."""
-        return tuple(self._named_expressions())
+        return tuple(self._named_expressions)
 
     def observable(self, name: str) -> sympy.Expr:
         """Return the expression of a predictor component, a declared observable or a parameter.
@@ -331,11 +331,12 @@ class Model:
         InvalidArgumentError
             If there is none of that name; the message lists those that there are.
         """
-        named = self._named_expressions()
+        named = self._named_expressions
         if not isinstance(name, str) or name not in named:
             raise InvalidArgumentError(f"unknown observable {shown(name)}; this model has {', '.join(named)}")
         return named[name]
 
+    @cached_property
     def _named_expressions(self) -> dict[str, sympy.Expr]:
         return {**self.predictor, **self.observables, **{str(x): x for x in self.parameters}}
 

@@ -39,6 +39,8 @@ Potential: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 _BLOCK, _CACHED = 2**20, 2**15  # entries of the largest temporary array, and of one that stays in the cache
 _UNDERFLOW = 1e-250  # what is smaller is summed by its logarithms
+_NEAR = 1e-9  # below, K0(x) is log(2/x) - gamma to all digits
+_LOG_FOUR = math.log(4.0) - 2.0 * np.euler_gamma
 _CUT = 45.0  # exp(-45) is what the truncation of an inner integral leaves out
 
 
@@ -96,8 +98,12 @@ def theta_closed_form(loss: Loss, weight_decay: float, temperature: float) -> Lo
 
 def _log_closed_form(loss: Loss, weight_decay: float, temperature: float, theta: FloatArray) -> FloatArray:
     x = weight_decay / temperature * np.abs(theta)
+    log_bessel = np.empty(x.shape)
+    is_near = x < _NEAR
+    away = x[~is_near]
+    log_bessel[~is_near] = np.log(2.0 * k0e(away)) - away
     with np.errstate(divide="ignore"):
-        log_bessel: FloatArray = np.log(2.0 * k0e(x)) - x
+        log_bessel[is_near] = np.log(_LOG_FOUR - 2.0 * np.log(x[is_near]))
     return log_bessel - loss(theta) / temperature
 
 
