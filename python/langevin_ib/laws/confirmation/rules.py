@@ -23,6 +23,9 @@ _FIRST, _PILOT = 16, 2048
 _LINES, _FEW_LINES = 512, {2: 64, 3: 256}
 """So many lines has a lattice, of few parameters fewer."""
 
+_TOGETHER = 2**14
+"""So many places are looked at in one call at most; more are out of the cache."""
+
 _SLACK, _ROUNDING, _DEPTH = 1e-6, 1e-9, 20.0
 """How far V/T may be off a parabola, of its size besides, on lines that have more than exp(-20) of the largest mass."""
 
@@ -187,7 +190,7 @@ class _Line:
         rows = np.empty((x.shape[1] + 1, len(steps), len(x)))
         rows[np.arange(len(rows)) != self.pivot] = x.T[:, None]
         rows[self.pivot] = self.step * np.array(steps)[:, None]
-        if rows[0].size <= _ENTRIES:
+        if rows[0].size <= _TOGETHER:
             return function(rows.reshape(len(rows), -1).T).reshape(rows[0].shape)
         return np.stack([function(rows[:, k].T) for k in range(len(steps))])
 
