@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from langevin_ib.errors import InfiniteMomentError, InvalidArgumentError
+from langevin_ib.laws.line import Normal
 from langevin_ib.laws.line.distribution import Density
 
 INF = math.inf
@@ -18,7 +19,10 @@ def weighted(**settings: Any) -> Density:
     return Density.from_log_weight(lambda x: NORMAL.logpdf(x) + 3.0, **(LABELS | settings))
 
 
-@pytest.mark.parametrize("law", [weighted(), Density.from_scipy(NORMAL, **LABELS)], ids=["weight", "scipy"])
+LAWS = [weighted(), *(Density.from_scipy(law, **LABELS) for law in (NORMAL, Normal(0.5, 2.0)))]
+
+
+@pytest.mark.parametrize("law", LAWS, ids=["weight", "scipy", "ours"])
 class TestMannersOfScipy:
     @pytest.mark.parametrize("method", ["pdf", "logpdf", "cdf", "sf"])
     @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0,)])

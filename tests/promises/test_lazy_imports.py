@@ -33,7 +33,9 @@ def test_that_it_would_be_seen() -> None:
 def test_the_first_law_does_without_the_slow_rooms_of_scipy() -> None:
     """They took half of the time that the first law of a process takes."""
     code = """import langevin_ib as lib, sys
-law = lib.density(lib.models.scalar_product(), "theta", dynamics=lib.Ambient(0.1), temperature=0.1)
+for dynamics in (lib.Ambient(0.1), lib.GaugeFixed(0.5)):
+    lib.density(lib.models.scalar_product(), "theta", dynamics=dynamics, temperature=0.1)
+lib.density(lib.models.harmonic(stiffness=2.0, dim=3), "x0", dynamics=lib.Ambient(), temperature=0.1)
 assert not {"scipy.stats", "scipy.optimize", "scipy.interpolate"} & set(sys.modules)"""
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -186,18 +186,21 @@ class _Sheets:
 
 def _never_zero(piece: Scalings, levels: FloatArray) -> list[int]:
     """Return the parameters that vanish nowhere on the slice, but perhaps at 0; vectors turn, and do not count."""
-    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, and only needed on slices
-
     matrix = np.array(piece.weights).T / 2.0
-    found = []
-    for k, factor in enumerate(piece.factors):
-        others = np.delete(matrix, k, axis=1)
-        right = levels
-        if not levels.any():  # what is not 0 may have the size 1
-            others, right = np.vstack([others, np.ones(others.shape[1])]), np.append(levels, 1.0)
-        if len(factor) == 1 and nnls(others, right)[1] > 1e-9 * np.abs(right).max():
-            found.append(factor[0])
-    return found
+    alone = [(k, factor[0]) for k, factor in enumerate(piece.factors) if len(factor) == 1]
+    return [place for k, place in alone if not _is_reached(np.delete(matrix, k, axis=1), levels)]
+
+
+def _is_reached(matrix: FloatArray, levels: FloatArray) -> bool:
+    """Return whether some squares, not all zero, have these levels."""
+    if len(levels) == 1:
+        signs = np.sign(matrix[0]) * (np.sign(levels[0]) or 1.0)
+        return bool(np.any(signs > 0.0) if levels[0] else np.any(signs >= 0.0) and np.any(signs <= 0.0))
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, and needed for several constraints only
+
+    if not levels.any():  # what is not 0 may have the size 1
+        matrix, levels = np.vstack([matrix, np.ones(matrix.shape[1])]), np.append(levels, 1.0)
+    return bool(nnls(matrix, levels)[1] <= 1e-9 * np.abs(levels).max())
 
 
 def _span(changes: Sequence[Signs], size: int) -> set[Signs]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...errors import NotNormalizableError
 from ...model.expressions import condensed
 from ...process import Ambient
-from ..line import Density
+from ..line import Density, Normal
 from ..request import LawRequest
 
 __all__ = ["GaussianLaw", "affine_observable", "quadratic_form"]
@@ -59,10 +59,8 @@ class GaussianLaw:
         NotNormalizableError
             If the potential does not grow in all directions.
         """
-        from scipy.stats import norm  # noqa: PLC0415 - slow to import, and only needed for these laws
-
         mean, variance, error = affine_observable(self.potential, self.observable, self.request.T)
-        normal = norm(mean, math.sqrt(variance))
+        normal = Normal(mean, math.sqrt(variance))
         return Density.from_scipy(normal, name=self.request.name, reference=self.request.reference, error=error)
 
     def rivals(self, cutoff: float | None = None) -> None:

@@ -3,6 +3,7 @@
 from .averages import Average, Function
 from .distribution import Density
 from .monotone import NotMonotoneError
+from .normal import Normal
 from .panels import NODES, ORDER, TO_COEFFICIENTS, WEIGHTS, Panels, antiderivative
 from .quadrature import Interval, LogWeight, integrate
 from .transformed import TransformedLaw
@@ -17,6 +18,7 @@ __all__ = [
     "Function",
     "Interval",
     "LogWeight",
+    "Normal",
     "NotMonotoneError",
     "Panels",
     "TransformedLaw",
