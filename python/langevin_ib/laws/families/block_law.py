@@ -189,12 +189,12 @@ class BlockLaw(BlockStrength):
     def _log_component(self, z: FloatArray) -> FloatArray:
         dim = max(self.m, self.n)
         size = np.maximum(np.abs(z), _TINY)
-        reach = np.maximum(np.log(2.0 * self.largest / size), 0.0) + 40.0
+        reach = np.maximum(np.log(2.0 * self.largest / size), 0.0) + 3.0
 
         def log_f(row: IndexArray, y: FloatArray) -> FloatArray:
             return np.asarray(self.log_strength(size[row] * np.cosh(y)) + (dim - 2) * np.log(np.tanh(y)))
 
-        values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0)
+        values = log_integrals(log_f, np.zeros(z.shape), reach, width=5.0, far=37.0)
         return np.where((z == 0.0) & (self.measure.exponent_at_zero <= 0.0), np.inf, values)
 
     def _component_by_directions(self) -> LogWeight:

@@ -25,7 +25,9 @@ _NEGLIGIBLE = 46.0  # exp(-46) of the largest panel of a row matters to nobody
 _MOST_HALVINGS = 48
 
 
-def log_integrals(log_f: RowFunction, low: FloatArray, high: FloatArray, *, width: float = 1.5) -> FloatArray:
+def log_integrals(
+    log_f: RowFunction, low: FloatArray, high: FloatArray, *, width: float = 1.5, far: float = 0.0
+) -> FloatArray:
     """Return the log of the integral of exp(log_f) from low to high, row by row.
 
     Panels of at most `width` are halved where the Legendre series of the integrand in them has not converged, so peaks
@@ -39,6 +41,8 @@ def log_integrals(log_f: RowFunction, low: FloatArray, high: FloatArray, *, widt
         The ends for each row; a row with high <= low gives -inf.
     width : float
         The widest panel.
+    far : float
+        The length of one more panel beyond `high`, where there is hardly anything, as a rule.
 
     Returns
     -------
@@ -56,6 +60,11 @@ def log_integrals(log_f: RowFunction, low: FloatArray, high: FloatArray, *, widt
     place = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
     half = ((high - low) / (2.0 * np.maximum(counts, 1)))[row]
     centre = low[row] + (2 * place + 1) * half
+    if far > 0.0:
+        (rows,) = np.nonzero(high > low)
+        row = np.concatenate([row, rows])
+        centre = np.concatenate([centre, high[rows] + far / 2.0])
+        half = np.concatenate([half, np.full(rows.size, far / 2.0)])
     for _ in range(_MOST_HALVINGS):
         if not row.size:
             return result
