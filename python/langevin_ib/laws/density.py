@@ -19,6 +19,7 @@ from .curves import CurveLaw
 from .line import Density
 from .normalised import as_neuron
 from .plane import law_by_level_sets, require_broken_symmetry
+from .real import require_real
 from .remedies import DRAWS, RUNS
 from .request import Given, LawRequest
 from .sampled import sampled_law
@@ -133,6 +134,7 @@ def density(
 
 def confirmed(asked: LawRequest) -> Density:
     """Return the law once a second integration has confirmed it, where there is one: see `_target`."""
+    require_real(asked)
     if asked.method == "sampling":
         if asked.is_on_slice:
             require_one_law(asked)
