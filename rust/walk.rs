@@ -10,7 +10,7 @@ use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Counters, Element, Pack, Simd};
+use crate::simd::{Ahead, Counters, Element, Pack, Simd};
 
 /// Step size and temperature.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +115,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) increments: Vec<Counters>,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
+    /// What the next block's states and counts are read from.
+    pub(crate) ahead: [Ahead; 2],
     /// The worker's counts, some of which wait until there is time.
     pub(crate) tally: &'a mut Tally,
     precision: PhantomData<Q>,
@@ -129,6 +131,9 @@ where
 {
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
+
+    /// Lines of memory that the counts of a unit's proposals are in: three numbers of eight bytes for each walker.
+    pub(crate) const COUNTS: usize = 3 * Q::PACKS * <T::Pack<S> as Pack>::LANES / 8;
 
     /// Whether states and normals are in double precision.
     pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
@@ -165,6 +170,7 @@ where
             failures: Vec::new(),
             increments: Vec::new(),
             packs: Vec::new(),
+            ahead: [Ahead::NOTHING; 2],
             tally,
             precision: PhantomData,
         }
@@ -179,10 +185,7 @@ where
         self.first = first;
         self.lanes = live.clone();
         self.live = live.end.div_ceil(lanes);
-        self.x.clear();
-        for lanes in state.chunks_exact(lanes) {
-            self.x.push(Pack::load(lanes));
-        }
+        Self::read(&mut self.x, state);
         self.slopes.resize(self.x.len(), zero);
         self.normals.resize(self.x.len(), zero);
         self.proposal.resize(self.x.len(), zero);
@@ -195,6 +198,15 @@ where
         self.failures.clear();
         self.increments = Q::counters::<S>(first, walkers);
         self.packs = <noise::Native as Precision<T>>::counters::<S>(first, walkers);
+    }
+
+    /// Reads coordinates by pack, coordinate and lane.
+    #[inline(always)]
+    pub(crate) fn read(x: &mut Vec<T::Pack<S>>, state: &[T]) {
+        x.clear();
+        for lanes in state.chunks_exact(T::Pack::<S>::LANES) {
+            x.push(Pack::load(lanes));
+        }
     }
 
     /// Puts the coordinates back to where they came from.

@@ -21,12 +21,16 @@ impl<S: Simd, T: Element> Routine<S> for Recall<'_, S, T> {
     #[inline(always)]
     fn run(self) {
         let lanes = T::Pack::<S>::LANES;
-        let number = |count: i64| T::from_f64(count as f64);
         let (mut refused, mut most) = ([T::default(); 16], [T::default(); 16]);
-        for (pack, there) in self.counts.iter_mut().enumerate() {
-            for (lane, (refused, most)) in refused.iter_mut().zip(&mut most).take(lanes).enumerate() {
-                let counts = self.block.acceptance_of(pack * lanes + lane).copied().unwrap_or_default();
-                (*refused, *most) = (number(counts[1]), number(counts[2]));
+        let mut start = self.block.live.start;
+        let mut rest = self.block.acceptance.iter();
+        for there in self.counts {
+            // All lanes of nearly all packs.
+            let places = start.min(lanes)..lanes;
+            start -= places.start;
+            for (refused, most) in refused[places.clone()].iter_mut().zip(&mut most[places]) {
+                let &[_, now, longest] = rest.next().unwrap_or(&[0; 3]);
+                (*refused, *most) = (T::from_f64(now as f64), T::from_f64(longest as f64));
             }
             (there.refused, there.most_refused) = (Pack::load(&refused), Pack::load(&most));
         }
@@ -44,22 +48,22 @@ impl<S: Simd, T: Element> Routine<S> for Note<'_, '_, S, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { block, counts } = self;
         let lanes = T::Pack::<S>::LANES;
         let (mut accepted, mut refused, mut most) = ([T::default(); 16], [T::default(); 16], [T::default(); 16]);
-        for (pack, there) in counts.iter_mut().enumerate() {
+        let mut start = self.block.live.start;
+        let mut rest = self.block.acceptance.iter_mut();
+        for there in self.counts {
             there.accepted.store(&mut accepted);
             there.refused.store(&mut refused);
             there.most_refused.store(&mut most);
-            let rows = accepted.iter().zip(&refused).zip(&most).take(lanes);
-            for (lane, ((accepted, refused), most)) in rows.enumerate() {
-                let walker = pack * lanes + lane;
-                if block.live.contains(&walker) {
-                    let counts = &mut block.acceptance[walker - block.live.start];
-                    *counts = [counts[0] + accepted.to_f64() as i64, refused.to_f64() as i64, most.to_f64() as i64];
-                }
-            }
             there.accepted = Real::constant(0.0);
+            let first = start.min(lanes);
+            start -= first;
+            for lane in first..lanes {
+                let Some(counts) = rest.next() else { break };
+                let [accepted, refused, most] = [accepted[lane], refused[lane], most[lane]].map(|x| x.to_f64() as i64);
+                *counts = [counts[0] + accepted, refused, most];
+            }
         }
     }
 }

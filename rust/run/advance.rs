@@ -14,7 +14,7 @@ use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Element, Job, Simd};
+use crate::simd::{Ahead, Element, Job, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
@@ -45,6 +45,8 @@ pub struct Advance<'a, 'r, T, V, C, Q> {
     pub blocks: &'a mut [Block<'r, T>],
     pub tally: &'a mut Tally,
     pub steps: Range<u64>,
+    /// Whether they are handed back then.
+    pub is_last: bool,
 }
 
 impl<T, V, C, Q> Job for Advance<'_, '_, T, V, C, Q>
@@ -63,7 +65,9 @@ where
         let mut room = self.scheme.room::<S, T>();
         let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
-        for block in &mut *self.blocks {
+        let mut blocks = &mut *self.blocks;
+        while let Some((block, others)) = blocks.split_first_mut() {
+            walk.ahead = others.first().map_or([Ahead::NOTHING; 2], Block::ahead);
             walk.load(block.first, &block.live, block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
@@ -71,7 +75,12 @@ where
             }
             let runaway = cross(self.plan, self.scheme, &mut room, &mut walk, &mut views, block, self.steps.clone());
             walk.store(block.state);
+            if self.is_last {
+                // While it is in a cache.
+                block.end(self.potential.dim());
+            }
             first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
+            blocks = others;
         }
         first
     }
@@ -96,14 +105,17 @@ where
     Q: Precision<T>,
 {
     let dim = walk.potential.dim();
-    let mut start = walk.x.clone();
+    // Where walkers are at the beginning is still in the room.
+    let mut start = Vec::new();
     S::call(Begin { scheme, room, walk, step: steps.start });
     let mut next_look = plan.next_look(steps.start);
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
     while from < steps.end {
         let to = steps.end.min(from + stride);
-        start.copy_from_slice(&walk.x);
+        if from > steps.start {
+            start.clone_from(&walk.x);
+        }
         let mut step = from;
         while step < to {
             if step == plan.burn_in {
@@ -131,6 +143,9 @@ where
             }
         }
         if let Some(walker) = S::call(Lost::<S, T> { x: &walk.x, dim, live: &block.live, bound: plan.bound }) {
+            if from == steps.start {
+                Walk::<S, T, V, Q>::read(&mut start, block.state);
+            }
             if to - from == 1 {
                 // The next block may be of another size.
                 walk.tally.settle();

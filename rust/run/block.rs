@@ -9,6 +9,7 @@ use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep};
 use crate::real::Scalar;
+use crate::simd::Ahead;
 
 /// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Block<'a, T> {
     pub acceptance: &'a mut [Acceptance],
     /// Live walkers that reached zero.
     pub deaths: Vec<Death>,
+    /// Whether walkers are in rows again, to be handed back.
+    has_ended: bool,
 }
 
 impl<'a, T: Scalar> Block<'a, T> {
@@ -55,6 +58,7 @@ impl<'a, T: Scalar> Block<'a, T> {
                 columns: Vec::new(),
                 acceptance: acceptance.split_off_mut(..(live.end - live.start) as usize).unwrap_or_default(),
                 deaths: Vec::new(),
+                has_ended: false,
             }
         });
         blocks.collect()
@@ -95,22 +99,35 @@ impl<'a, T: Scalar> Block<'a, T> {
         }
     }
 
-    /// What became of the proposals of a walker, counted within the block, if it is live and makes any.
-    pub fn acceptance_of(&self, walker: usize) -> Option<&Acceptance> {
-        self.acceptance.get(walker.checked_sub(self.live.start)?)
+    /// What is read first when it moves.
+    pub fn ahead(&self) -> [Ahead; 2] {
+        [Ahead::of(self.state), Ahead::of(self.acceptance)]
     }
 
-    /// Turns packs into rows of walkers where they stand, and brings those that died into order.
+    /// Turns packs into rows of walkers where they stand, and brings those that died into order, if that has not been done.
     pub fn end(&mut self, dim: usize) {
-        let mut pack = vec![T::default(); Self::LANES * dim];
-        for numbers in self.state.chunks_exact_mut(Self::LANES * dim) {
-            pack.copy_from_slice(numbers);
-            for (lane, row) in numbers.chunks_exact_mut(dim).enumerate() {
-                for (x, coordinates) in row.iter_mut().zip(pack.chunks_exact(Self::LANES)) {
-                    *x = coordinates[lane];
-                }
-            }
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        match dim {
+            1 => {}
+            2 => turn(self.state, Self::LANES, 2),
+            dim => turn(self.state, Self::LANES, dim),
         }
         self.deaths.sort_unstable();
+    }
+}
+
+/// Turns packs of so many lanes into rows.
+#[inline(always)]
+fn turn<T: Scalar>(numbers: &mut [T], lanes: usize, dim: usize) {
+    let mut pack = vec![T::default(); lanes * dim];
+    for numbers in numbers.chunks_exact_mut(lanes * dim) {
+        pack.copy_from_slice(numbers);
+        for (coordinate, pack) in pack.chunks_exact(lanes).enumerate() {
+            for (lane, &x) in pack.iter().enumerate() {
+                numbers[lane * dim + coordinate] = x;
+            }
+        }
     }
 }

@@ -30,7 +30,7 @@ use keep::collect;
 pub use keep::{Before, Kept, Outcome, Room};
 use pool::Task;
 
-/// Numbers that are laid out before the caller is heard.
+/// Numbers that are laid out, or moved, before the caller is heard.
 const PIECE: usize = 1 << 20;
 
 /// The caller hears from a run about this often; a third of the promise for Ctrl-C.
@@ -141,8 +141,8 @@ impl Plan {
     }
 }
 
-/// Runs a plan in a `room`. `go_on` hears how many steps were made, which is none as long as walkers are laid out, and says
-/// whether to go on.
+/// Runs a plan in a `room`. `go_on` hears how many steps were made, also while walkers are laid out and amid the steps of many,
+/// and says whether to go on.
 ///
 /// # Errors
 /// If a walker diverges, or room, states or what was kept `before` do not belong to the walkers and watches.
@@ -162,8 +162,8 @@ where
     Q: Precision<T>,
 {
     let precision = PhantomData::<Q>;
-    let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps| {
-        plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally, steps })
+    let advance = |blocks: &mut [Block<T>], tally: &mut Tally, steps, is_last| {
+        plan.level.run(Advance { plan, potential, scheme, precision, blocks, tally, steps, is_last })
     };
     let kernel = Kernel {
         dim: potential.dim(),
@@ -182,8 +182,8 @@ struct Kernel<'a, T> {
     check: &'a (dyn Fn() -> Result<()> + Sync),
 }
 
-/// Moves some blocks through some steps.
-type Advancing<'a, T> = dyn Fn(&mut [Block<T>], &mut Tally, Range<u64>) -> Option<Runaway> + Sync + 'a;
+/// Moves some blocks through some steps, which are their last or not.
+type Advancing<'a, T> = dyn Fn(&mut [Block<T>], &mut Tally, Range<u64>, bool) -> Option<Runaway> + Sync + 'a;
 
 /// Cuts blocks, has them moved epoch by epoch, and gathers what they keep.
 fn drive<T: Element>(
@@ -199,7 +199,8 @@ fn drive<T: Element>(
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
     before.check(plan, dim, kernel.is_metropolis, &room)?;
     let mut blocks = Block::cut(plan, dim, room);
-    for (i, blocks) in blocks.chunks_mut((PIECE / plan.block_size() / dim).max(1)).enumerate() {
+    let piece = (PIECE / plan.block_size() / dim).max(1);
+    for (i, blocks) in blocks.chunks_mut(piece).enumerate() {
         if i > 0 && !go_on(0) {
             return Ok(Outcome::default());
         }
@@ -211,28 +212,37 @@ fn drive<T: Element>(
 
     let mut epoch = Epoch::new(plan, dim);
     let mut done = plan.steps.start;
-    while done < plan.steps.end {
+    let mut is_stopped = false;
+    while done < plan.steps.end && !is_stopped {
         let steps = done..plan.steps.end.min(done.saturating_add(epoch.steps));
         let started = Instant::now();
-        let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
-            // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
-            let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            (kernel.advance)(blocks, &mut tally, steps.clone())
-        };
-        let runaway = match &pool {
-            None => visit((&mut blocks, 0)),
-            Some(pool) => {
-                let share = blocks.len().div_ceil(8 * plan.threads);
-                pool.install(|| {
+        let mut first: Option<Runaway> = None;
+        for (i, blocks) in blocks.chunks_mut(piece).enumerate() {
+            is_stopped = is_stopped || i > 0 && !go_on(done - plan.steps.start);
+            if is_stopped && done == plan.steps.start {
+                // Nobody would know of a step that some have made.
+                return Ok(Outcome::default());
+            }
+            let is_last = is_stopped || steps.end == plan.steps.end;
+            let visit = |(blocks, worker): (&mut [Block<T>], usize)| {
+                // A worker that panicked has poisoned a table that nobody will read: the panic is passed on.
+                let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
+                (kernel.advance)(blocks, &mut tally, steps.clone(), is_last)
+            };
+            let share = blocks.len().div_ceil(8 * plan.threads);
+            let runaway = match &pool {
+                None => blocks.chunks_mut(share).filter_map(|blocks| visit((blocks, 0))).min_by_key(Runaway::order),
+                Some(pool) => pool.install(|| {
                     let shares = blocks.par_chunks_mut(share);
                     shares
                         .map(|blocks| visit((blocks, rayon::current_thread_index().unwrap_or(0))))
                         .flatten()
                         .min_by_key(Runaway::order)
-                })
-            }
-        };
-        if let Some(runaway) = runaway {
+                }),
+            };
+            first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
+        }
+        if let Some(runaway) = first {
             (kernel.check)()?;
             return Err(diverged(runaway, plan, T::MANTISSA));
         }
@@ -241,9 +251,7 @@ fn drive<T: Element>(
         }
         done = steps.end;
         epoch.adapt(started.elapsed());
-        if !go_on(done - plan.steps.start) {
-            break;
-        }
+        is_stopped = is_stopped || !go_on(done - plan.steps.start);
     }
 
     each(&mut blocks, pool.as_deref(), &|block| block.end(dim));

@@ -37,10 +37,10 @@ impl Scheme for Metropolis {
         V: Potential,
         Q: Precision<T>,
     {
-        walk.kept.clone_from(&walk.x);
+        walk.kept.resize(walk.x.len(), Real::constant(0.0));
         walk.potential.values_and_gradients::<S, T>(&mut walk.worker, &walk.x, &mut walk.energy, &mut walk.kept);
         whiten::<S, _>(walk.metric, &mut walk.kept);
-        walk.proposed_energy.clone_from(&walk.energy);
+        walk.proposed_energy.resize(walk.energy.len(), Real::constant(0.0));
     }
 
     #[inline(always)]
@@ -78,6 +78,8 @@ where
         for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
             draws.next(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
+            walk.ahead[0].fetch(normals.len());
+            walk.ahead[1].fetch(Walk::<S, T, V, Q>::COUNTS);
         }
         propose(walk, strip.clone(), size, dim);
         decide(walk, strip, step, size, dim);

@@ -20,6 +20,9 @@ LOOKED_AT = 32
 STEPS = 256
 """So many steps they make in both precisions."""
 
+PIECE = 2**17
+"""Of so many numbers the least and the largest are found while they are in a cache."""
+
 APART = 16
 """Moves of more units in the last place are no rounding errors, and those of a gradient shift a walker by fewer."""
 
@@ -43,7 +46,9 @@ def _lost_noise(snapshot: Snapshot) -> str | None:
     spread = np.ones(1) if metric is None else np.sqrt(np.diagonal(np.linalg.inv(metric)))
     noise = np.sqrt(2.0 * snapshot.process.temperature * settings.step_size) * spread
     # The largest coordinate decides nearly always, and is found ten times as fast as all distances.
-    largest = np.maximum(-states.min(), states.max())
+    numbers = states.reshape(-1)
+    pieces = (numbers[start : start + PIECE] for start in range(0, numbers.size, PIECE))
+    largest = max(max(-piece.min(), piece.max()) for piece in pieces)
     if np.spacing(largest) <= noise.min():
         return None
     apart = np.spacing(np.abs(states))
