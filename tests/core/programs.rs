@@ -234,6 +234,42 @@ fn a_loop_over_data_sums_over_its_rows() {
     }
 }
 
+/// Sums over rows of r x / (3 + r²), r = u x + v y + v and of the same with y; where others see the quotient, of its square too.
+fn student(rows: usize, is_seen: bool) -> Parts {
+    let mut code: Vec<_> = [6, 7, 8].map(|sum| instruction(Op::Copy, sum, &[1])).to_vec();
+    code.push(instruction(Op::Loop, 0, &[0, 6 + usize::from(is_seen)]));
+    code.push(instruction(Op::FmaColumn, 4, &[2, 0, 3]));
+    code.push(instruction(Op::FmaColumn, 4, &[3, 1, 4]));
+    code.push(instruction(Op::Fma, 5, &[4, 4, 0]));
+    code.push(instruction(Op::Div, 4, &[4, 5]));
+    code.extend([0, 1].map(|i| instruction(Op::FmaColumn, 6 + i, &[4, i, 6 + i])));
+    code.extend(is_seen.then(|| instruction(Op::Fma, 8, &[4, 4, 8])));
+    Parts {
+        code,
+        constants: vec![3.0, 0.0],
+        dim: 2,
+        registers: 9,
+        outputs: vec![6, 7, 8],
+        data: vec![Matrix { rows, columns: 2, numbers: Numbers(7).units(rows * 2) }],
+    }
+}
+
+#[test]
+fn quotients_of_sums_have_the_bits_of_their_operations() {
+    fn agree<T: Element<Mask = bool>>() {
+        for (rows, is_seen) in [(0, false), (3, false), (4, false), (33, false), (33, true)] {
+            let parts = student(rows, is_seen);
+            let points: Vec<T> = rounded(&Numbers(8).units(2 * 299));
+            let expected: Vec<T> = points.chunks_exact(2).flat_map(|point| meaning(&parts, point)).collect();
+            for level in Level::available() {
+                assert_same(&results(&parts, level, &points), &expected, &(level, rows, is_seen));
+            }
+        }
+    }
+    agree::<f64>();
+    agree::<f32>();
+}
+
 #[test]
 fn data_are_rounded_once_for_single_precision() {
     // 1 + 2^-30 is 1 in single precision, so the difference is exactly 0 there and 2^-30 in double precision.

@@ -17,6 +17,9 @@ __all__ = ["lost_steps"]
 LOOKED_AT = 32
 """So many walkers without noise are looked at."""
 
+SOME = 2**22
+"""Of so many numbers all are looked at after Ctrl-C."""
+
 STEPS = 256
 """So many steps they make in both precisions."""
 
@@ -46,7 +49,8 @@ def _lost_noise(snapshot: Snapshot) -> str | None:
     spread = np.ones(1) if metric is None else np.sqrt(np.diagonal(np.linalg.inv(metric)))
     noise = np.sqrt(2.0 * snapshot.process.temperature * settings.step_size) * spread
     # The largest coordinate decides nearly always, and is found ten times as fast as all distances.
-    numbers = states.reshape(-1)
+    # After Ctrl-C some of many walkers have to do: whoever pressed it waits.
+    numbers = states[:: 1 + states.size // SOME if snapshot.interrupted else 1].reshape(-1)
     pieces = (numbers[start : start + PIECE] for start in range(0, numbers.size, PIECE))
     largest = max(max(-piece.min(), piece.max()) for piece in pieces)
     if np.spacing(largest) <= noise.min():

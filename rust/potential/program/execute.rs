@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use super::Program;
 use super::interpret::{FOURS, Strip, Strips, interpret};
+use super::quotient::Quotients;
 use super::rows::ROWS;
 use crate::math::FOUR;
 use crate::real::Real;
@@ -147,7 +148,11 @@ fn run<S: Simd, T: Element>(program: &Program, cells: Strips<'_, T::Pack<S>>) {
             let some = rows.chunks_exact(ROWS * stride);
             rows = some.remainder();
             for rows in some {
-                interpret::<S, T>(&section.together, rows, cells);
+                if section.is_quotient {
+                    S::call(Quotients::<S, T> { code: &section.together, row: rows, registers: cells });
+                } else {
+                    interpret::<S, T>(&section.together, rows, cells);
+                }
             }
         }
         for row in rows.chunks_exact(stride) {

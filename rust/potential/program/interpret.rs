@@ -31,6 +31,12 @@ impl<'a, P> Strips<'a, P> {
         self.all[usize::from(register)].as_array_of_cells()
     }
 
+    /// One of a register's packs.
+    #[inline(always)]
+    pub fn pack(self, register: u16, four: usize, pack: usize) -> &'a Cell<P> {
+        &self.of(register)[four].as_array_of_cells()[pack]
+    }
+
     /// The numbers of the fours that hold walkers; the compiler sees that they are in range, and writes the loop out.
     #[inline(always)]
     fn fours(self) -> std::ops::Range<usize> {

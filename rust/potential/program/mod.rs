@@ -4,6 +4,7 @@
 //! - `validate`: a tape is checked once, so that running it cannot fail.
 //! - `fuse`: runs of instructions that can be done at once.
 //! - `pair`: results that are handed from one instruction to the next.
+//! - `quotient`: rows whose slope is a quotient.
 //! - `rows`: rows of data that can be gone through at once.
 //! - `interpret`: the interpreter, on the registers of a strip of packs.
 //! - `execute`: a program on any number of packs.
@@ -20,6 +21,7 @@ mod interpret;
 mod operands;
 mod pair;
 mod points;
+mod quotient;
 mod rows;
 mod validate;
 
@@ -81,6 +83,8 @@ struct Section {
     code: Vec<Instruction>,
     /// The code for [`rows::ROWS`] rows at once, if there is one.
     together: Vec<Instruction>,
+    /// Whether that is a quotient of a sum and what it adds.
+    is_quotient: bool,
 }
 
 impl Section {
@@ -104,6 +108,7 @@ impl Section {
         self.code = pair::join(&fuse::fuse(&self.code));
         together.map_or(after.len(), |rows::Together { code, registers }| {
             self.together = pair::join(&code);
+            self.is_quotient = quotient::is_one(&self.together);
             registers
         })
     }

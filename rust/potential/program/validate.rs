@@ -84,13 +84,18 @@ impl Checker<'_> {
                 let extent = self.extent(at)?;
                 let table = table as usize;
                 let code = self.body(at + 1..at + 1 + extent, self.parts.data[table].columns)?;
-                sections.push(Section { table: Some(table), code, together: Vec::new() });
+                sections.push(Section { table: Some(table), code, together: Vec::new(), is_quotient: false });
                 at += 1 + extent;
             } else {
                 let instruction = self.instruction(at)?;
                 match sections.last_mut() {
                     Some(Section { table: None, code, .. }) => code.push(instruction),
-                    _ => sections.push(Section { table: None, code: vec![instruction], together: Vec::new() }),
+                    _ => sections.push(Section {
+                        table: None,
+                        code: vec![instruction],
+                        together: Vec::new(),
+                        is_quotient: false,
+                    }),
                 }
                 at += 1;
             }
