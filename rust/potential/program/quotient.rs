@@ -44,6 +44,7 @@ impl<S: Simd, T: Element> Routine<S> for Quotients<'_, S, T> {
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "rows and packs are places in two arrays at once")]
 fn quotients<P: Pack>(code: &[Instruction], row: &[P::Scalar], registers: Strips<'_, P>) {
     let (dots, rest) = code.split_at(code[0].extent());
     let (pair, outer) = rest.split_at(2);
