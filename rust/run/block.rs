@@ -112,6 +112,7 @@ impl<'a, T: Scalar> Block<'a, T> {
         match dim {
             1 => {}
             2 => turn(self.state, Self::LANES, 2),
+            8 => turn(self.state, Self::LANES, 8),
             dim => turn(self.state, Self::LANES, dim),
         }
         self.deaths.sort_unstable();

@@ -229,9 +229,9 @@ fn drive<T: Element>(
                 let mut tally = workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
                 (kernel.advance)(blocks, &mut tally, steps.clone(), is_last)
             };
-            let share = blocks.len().div_ceil(8 * plan.threads);
+            let share = pool::share(blocks.len(), pool.as_deref());
             let runaway = match &pool {
-                None => blocks.chunks_mut(share).filter_map(|blocks| visit((blocks, 0))).min_by_key(Runaway::order),
+                None => visit((blocks, 0)),
                 Some(pool) => pool.install(|| {
                     let shares = blocks.par_chunks_mut(share);
                     shares
