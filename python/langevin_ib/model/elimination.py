@@ -78,10 +78,10 @@ def _solved_for_parameters(
     solution: dict[sympy.Symbol, sympy.Expr] = {}
     for name, expression in predictor.items():
         reduced = expression.xreplace(solution)
-        candidates = (x for x in parameters if x in reduced.free_symbols and sympy.diff(reduced, x, 2) == 0)
-        pivot = next(candidates, None)
+        slopes = ((x, sympy.diff(reduced, x)) for x in parameters if x in reduced.free_symbols)
+        pivot, slope = next(((x, slope) for x, slope in slopes if x not in slope.free_symbols), (None, None))
         if pivot is None:
             continue
-        value = {pivot: (images[name] - reduced.xreplace({pivot: sympy.Integer(0)})) / sympy.diff(reduced, pivot)}
+        value = {pivot: (images[name] - reduced.xreplace({pivot: sympy.Integer(0)})) / slope}
         solution = {x: expr.xreplace(value) for x, expr in solution.items()} | value
     return solution

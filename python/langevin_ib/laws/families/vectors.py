@@ -140,13 +140,13 @@ def _parted(model: Model) -> tuple[sympy.Expr, float] | None:
     loss = model.loss_of_predictor()
     slopes = []
     for each in z:
-        along = loss.subs({other: 0 for other in z if other != each}).subs(each, _R)
-        back = loss.subs({other: 0 for other in z if other != each}).subs(each, -_R)
+        origin = {other: sympy.Integer(0) for other in z if other != each}
+        along, back = (loss.xreplace({**origin, each: end}) for end in (_R, -_R))
         slope = sympy.expand((along - back) / (2 * _R))
         slopes.append(slope if slope.is_number else sympy.simplify(slope))  # which takes ten times as long
     if not all(slope.is_number for slope in slopes):
         return None
-    radial = loss.subs({other: 0 for other in z[1:]}).subs(z[0], _R) - slopes[0] * _R
+    radial = loss.xreplace({**{other: sympy.Integer(0) for other in z[1:]}, z[0]: _R}) - slopes[0] * _R
     length = sympy.sqrt(sympy.Add(*(each**2 for each in z)))
     linear = sympy.Add(*(slope * each for slope, each in zip(slopes, z, strict=True)))
     if not vanishes(loss - linear - radial.subs(_R, length), z, model.data):
