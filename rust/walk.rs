@@ -10,7 +10,7 @@ use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
-use crate::simd::{Ahead, Counters, Element, Pack, Simd};
+use crate::simd::{Counters, Element, Pack, Simd};
 
 /// Step size and temperature.
 #[derive(Clone, Copy, Debug)]
@@ -115,8 +115,6 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) increments: Vec<Counters>,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
-    /// What the next block's states and counts are read from.
-    pub(crate) ahead: [Ahead; 2],
     /// The worker's counts, some of which wait until there is time.
     pub(crate) tally: &'a mut Tally,
     precision: PhantomData<Q>,
@@ -132,8 +130,6 @@ where
     /// Batches of counts for each unit of walkers that moves: as many counts as walkers.
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
-    /// Lines of memory that the counts of a unit's proposals are in: three numbers of eight bytes for each walker.
-    pub(crate) const COUNTS: usize = 3 * Q::PACKS * <T::Pack<S> as Pack>::LANES / 8;
 
     /// Whether states and normals are in double precision.
     pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
@@ -170,7 +166,6 @@ where
             failures: Vec::new(),
             increments: Vec::new(),
             packs: Vec::new(),
-            ahead: [Ahead::NOTHING; 2],
             tally,
             precision: PhantomData,
         }

@@ -14,7 +14,7 @@ use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::scheme::Scheme;
-use crate::simd::{Ahead, Element, Job, Simd};
+use crate::simd::{Element, Job, Simd};
 use crate::walk::Walk;
 
 /// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
@@ -65,9 +65,7 @@ where
         let mut room = self.scheme.room::<S, T>();
         let mut views: Vec<_> = self.plan.watches.iter().map(|watch| watch.view::<S, T>()).collect();
         let mut first: Option<Runaway> = None;
-        let mut blocks = &mut *self.blocks;
-        while let Some((block, others)) = blocks.split_first_mut() {
-            walk.ahead = others.first().map_or([Ahead::NOTHING; 2], Block::ahead);
+        for block in &mut *self.blocks {
             walk.load(block.first, &block.live, block.state);
             self.plan.aim(block, walk.tally);
             if self.scheme.is_metropolis() {
@@ -80,7 +78,6 @@ where
                 block.end(self.potential.dim());
             }
             first = [first, runaway].into_iter().flatten().min_by_key(Runaway::order);
-            blocks = others;
         }
         first
     }

@@ -9,7 +9,6 @@ use crate::dynamics::gauge::Death;
 use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep};
 use crate::real::Scalar;
-use crate::simd::Ahead;
 
 /// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
 #[derive(Debug)]
@@ -97,11 +96,6 @@ impl<'a, T: Scalar> Block<'a, T> {
             [] => self.acceptance.fill(Acceptance::default()),
             counts => self.acceptance.copy_from_slice(&counts[rows.start..][..self.acceptance.len()]),
         }
-    }
-
-    /// What is read first when it moves.
-    pub fn ahead(&self) -> [Ahead; 2] {
-        [Ahead::of(self.state), Ahead::of(self.acceptance)]
     }
 
     /// Turns packs into rows of walkers where they stand, and brings those that died into order, if that has not been done.

@@ -57,7 +57,6 @@ where
                 draws.next(normals);
             }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-            walk.ahead[0].fetch(unit);
             size.displace::<S, _>(1.0, walk.metric, slopes, normals.iter().copied(), &mut walk.proposal, x);
         }
     }

@@ -78,8 +78,6 @@ where
         for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
             draws.next(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
-            walk.ahead[0].fetch(normals.len());
-            walk.ahead[1].fetch(Walk::<S, T, V, Q>::COUNTS);
         }
         propose(walk, strip.clone(), size, dim);
         decide(walk, strip, step, size, dim);

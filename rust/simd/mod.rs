@@ -5,7 +5,6 @@
 //! on this machine, by [`Level::detect`] or by `fused` itself, and reading packs as the numbers they are.
 
 mod aes;
-mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -16,7 +15,6 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use ahead::Ahead;
 pub use pair::Pair;
 pub use portable::Lanes;
 
