@@ -37,8 +37,10 @@ def require_real(request: LawRequest) -> None:
     UnsupportedModelError
         If there is such a place.
     """
+    if request.is_on_slice or request.given is not None:
+        return
     potential, parameters = request.process.potential, request.model.parameters
-    if request.is_on_slice or request.given is not None or not _may_end(potential):
+    if not _may_end(potential):
         return
 
     def of(x: FloatArray) -> FloatArray:
