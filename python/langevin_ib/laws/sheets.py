@@ -119,26 +119,22 @@ class _Sheets:
         """All changes of conserved signs that lead to a sheet with the same mass, or to the same sheet."""
         found = _span([self._restricted(each) for each in self.through_zero], len(self.conserved))
         # What is seen at once is nearly always enough.
-        for is_same in (self._looks_unchanged, self._is_unchanged):
+        for is_same in (self._keeps_formula, self._is_unchanged):
             for number in range(1, len(self.units) + 1):
                 for some in itertools.combinations(self.units, number):
                     places = tuple(itertools.chain(*some))
                     change = self._restricted(places)
-                    if change not in found and is_same(places):
+                    if change not in found and is_same(LinearMap.reflection(self.request.model.dim, places)):
                         found |= {_sum(change, each) for each in found}
         return found
 
-    def _looks_unchanged(self, places: Sequence[int]) -> bool:
-        """Return whether the formula of V stays the same if the signs of these parameters change."""
+    def _keeps_formula(self, flip: LinearMap) -> bool:
         model = self.request.model
-        potential = model.potential()
-        return bool(potential.xreplace({model.parameters[i]: -model.parameters[i] for i in places}) == potential)
+        return flip.keeps_formula(model.potential(), model.parameters)
 
-    def _is_unchanged(self, places: Sequence[int]) -> bool:
-        """Return whether V stays the same, as far as its values tell."""
+    def _is_unchanged(self, flip: LinearMap) -> bool:
         model = self.request.model
-        change = LinearMap.reflection(model.dim, places)
-        return is_unchanged(model.potential(), [change], model.parameters, model.data)
+        return is_unchanged(model.potential(), [flip], model.parameters, model.data)
 
     def _restricted(self, places: Sequence[int]) -> Signs:
         return tuple(i in places for i in self.conserved)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ...geometry import scaling_weights
+from ...model.meaning import LinearMap
 from ..line import Density, LogWeight
 from ..recomputed import Recomputed
 from ..request import LawRequest
@@ -118,9 +119,9 @@ class ChainLaw(Recomputed):
     @cached_property
     def even(self) -> list[bool]:
         """Whether V is seen not to change with the signs of a factor and the last one, for all but that."""
-        *others, last = self.request.model.parameters
-        potential = self.request.model.potential()
-        return [potential.xreplace({x: -x, last: -last}) == potential for x in others]
+        model, last = self.request.model, self.shifts.size - 1
+        flips = (LinearMap.reflection(model.dim, [place, last]) for place in range(last))
+        return [flip.keeps_formula(model.potential(), model.parameters) for flip in flips]
 
     def density(self) -> Density:
         """Return the law.

@@ -88,6 +88,13 @@ class LinearMap:
         signs = [-1 if place in set(places) else 1 for place in range(dim)]
         return cls(np.array(signs, dtype=np.float64), exact=tuple(map(Fraction, signs)), is_rounded=False)
 
+    def keeps_formula(self, expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> bool:
+        """Return whether an expression is written afterwards as it was; if not, its values may still be the same."""
+        if self.exact is None or self.offset is not None:
+            return False
+        moved = {x: sympy.Rational(factor) * x for x, factor in zip(symbols, self.exact, strict=True) if factor != 1}
+        return bool(expression.xreplace(moved) == expression)
+
     def applied(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the images of points, shape (dim, n), and bounds on their errors."""
         if self.matrix.ndim == 1:
@@ -172,14 +179,17 @@ def same_function(one: sympy.Expr, other: sympy.Expr, symbols: Sequence[sympy.Sy
 def is_unchanged(
     expression: sympy.Expr, maps: Sequence[LinearMap], symbols: Sequence[sympy.Symbol], data: Data = NO_DATA
 ) -> bool:
-    """Decide whether an expression has the same value before and after linear maps, by its values alone.
+    """Decide whether an expression has the same value before and after linear maps, by its formula or its values.
 
     Raises
     ------
     InvalidArgumentError
         As `vanishes`.
     """
-    return first_change(expression, maps, symbols, data) is None
+    # Formulas are seen at once.
+    return all(each.keeps_formula(expression, symbols) for each in maps) or (
+        first_change(expression, maps, symbols, data) is None
+    )
 
 
 def first_change(
