@@ -43,11 +43,13 @@ def simplified(asked: LawRequest) -> LawRequest:
         return asked
     if plain is not model:
         asked = _of(asked, replace(asked.process, model=plain, dynamics=_euclidean(asked.dynamics)))
-    if not asked.is_on_slice:
+    if not asked.is_on_slice:  # which may leave no translation to take out
         asked = _without_gaussian(asked)
-    if any(isinstance(symmetry, Translation) for symmetry in asked.model.symmetries):
-        asked = _without_translations(asked)
-    return _without_idle(asked) if asked.is_on_slice else _without_gaussian(asked)
+    has_translations = any(isinstance(symmetry, Translation) for symmetry in asked.model.symmetries)
+    turned_out = _without_translations(asked) if has_translations else asked
+    if asked.is_on_slice:
+        return _without_idle(turned_out)
+    return turned_out if turned_out is asked else _without_gaussian(turned_out)
 
 
 def _of(asked: LawRequest, process: Process) -> LawRequest:
