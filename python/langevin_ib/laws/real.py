@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import shown
 from ..errors import UnsupportedModelError
-from ..model.expressions import values_of
+from .confirmation import Target
 from .request import LawRequest
 
 __all__ = ["require_real"]
@@ -43,10 +43,11 @@ def require_real(request: LawRequest) -> None:
     if not _may_end(potential):
         return
 
+    function = Target(potential, request.expression, parameters, request.model.data, request.T).function(potential)
+
     def of(x: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
-            found = values_of(potential, dict(zip(parameters, x.T, strict=True)), request.model.data) / request.T
-        return np.broadcast_to(np.asarray(found, dtype=np.float64), len(x))
+            return function(x) / request.T
 
     rng = np.random.default_rng(_SEED)
     x = np.concatenate([scale * rng.standard_normal((_EACH, len(parameters))) for scale in _SCALES])
