@@ -77,7 +77,7 @@ pub struct Program {
 }
 
 /// Instructions that run once, or once for each row of a table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Section {
     table: Option<usize>,
     code: Vec<Instruction>,

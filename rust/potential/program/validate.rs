@@ -84,18 +84,13 @@ impl Checker<'_> {
                 let extent = self.extent(at)?;
                 let table = table as usize;
                 let code = self.body(at + 1..at + 1 + extent, self.parts.data[table].columns)?;
-                sections.push(Section { table: Some(table), code, together: Vec::new(), is_quotient: false });
+                sections.push(Section { table: Some(table), code, ..Section::default() });
                 at += 1 + extent;
             } else {
                 let instruction = self.instruction(at)?;
                 match sections.last_mut() {
                     Some(Section { table: None, code, .. }) => code.push(instruction),
-                    _ => sections.push(Section {
-                        table: None,
-                        code: vec![instruction],
-                        together: Vec::new(),
-                        is_quotient: false,
-                    }),
+                    _ => sections.push(Section { code: vec![instruction], ..Section::default() }),
                 }
                 at += 1;
             }
