@@ -8,15 +8,9 @@ import langevin_ib as lib
 import numpy as np
 import pytest
 from langevin_ib.errors import DivergenceError, InvalidArgumentError
+from short_runs import PRODUCT, SCHEMES, sampled
 
-SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
-PRODUCT, AMBIENT = lib.models.scalar_product(), lib.Ambient(weight_decay=0.5)
-SETTINGS = {"temperature": 0.2, "walkers": 200, "steps": 400, "rng": 7, "threads": 1, "progress": False}
 NAN, INF = float("nan"), float("inf")
-
-
-def sampled(model=PRODUCT, **changes) -> lib.Run:
-    return lib.sample(model, **(SETTINGS | {"dynamics": AMBIENT, "step_size": "auto"} | changes))
 
 
 def diverged(model=PRODUCT, **changes) -> DivergenceError:

@@ -11,15 +11,9 @@ from langevin_ib.errors import InvalidArgumentError
 from langevin_ib.process import Process
 from langevin_ib.sampling.loop import curvature as measured
 from langevin_ib.sampling.loop import step_size
+from short_runs import AMBIENT, PRODUCT, SCHEMES, SETTINGS, sampled
 
-SCHEMES = ("euler-maruyama", "leimkuhler-matthews", "mala")
-PRODUCT, AMBIENT = lib.models.scalar_product(), lib.Ambient(weight_decay=0.5)
-SETTINGS = {"temperature": 0.2, "walkers": 200, "steps": 400, "rng": 7, "threads": 1, "progress": False}
 NAN, INF = float("nan"), float("inf")
-
-
-def sampled(model=PRODUCT, **changes) -> lib.Run:
-    return lib.sample(model, **(SETTINGS | {"dynamics": AMBIENT, "step_size": "auto"} | changes))
 
 
 def hessian(states: np.ndarray, target: float = 1.0, weight_decay: float = 0.5) -> np.ndarray:
