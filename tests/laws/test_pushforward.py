@@ -278,3 +278,16 @@ def test_the_size_of_a_product_whose_loss_has_a_kink_is_found_over_level_sets() 
 def test_what_is_too_narrow_for_the_quadrature_is_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="narrower than this quadrature resolves; raise the"):
         law_of(U + V**2, (U - 1) ** 2 + (V - 2) ** 4, temperature=1e-10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_gate_that_closes_is_no_warning() -> None:
+    """sigmoid(g) a has no slope in a where sigmoid(g) is 0; the mean, by a sum over a grid."""
+    g, a = lib.parameters("g a")
+    gated = a / (1 + sympy.exp(-g))
+    model = lib.Model(parameters=(g, a), predictor={"y": gated}, loss=(gated - 1) ** 2 / 2)
+    law = lib.density(model, "y", dynamics=lib.Ambient(weight_decay=0.1), temperature=0.2)
+    grid = np.linspace(-14.0, 14.0, 1401)
+    y = grid / (1.0 + np.exp(-grid[:, None]))
+    weight = np.exp(-((y - 1.0) ** 2 / 2 + (grid**2 + grid[:, None] ** 2) / 20) / 0.2)
+    assert law.mean() == pytest.approx((weight * y).sum() / weight.sum(), abs=1e-9)

@@ -261,7 +261,8 @@ def _normal_fibre(gibbs: Gibbs, block: _QuadraticBlock) -> Fibre:
 
     def log_weight(t: FloatArray, *others: FloatArray) -> FloatArray:
         log_z, mean, variance = block.reduced(others)
-        return log_z - (t - mean) ** 2 / (2.0 * variance) - np.log(2.0 * math.pi * variance) / 2.0
+        with np.errstate(all="ignore"):  # far out f may have no slope that a number can hold
+            return log_z - (t - mean) ** 2 / (2.0 * variance) - np.log(2.0 * math.pi * variance) / 2.0
 
     def log_mass(_: FloatArray, *others: FloatArray) -> FloatArray:
         return np.broadcast_to(block.reduced(others)[0], _.shape)  # also where there are no others
