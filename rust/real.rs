@@ -84,7 +84,7 @@ pub trait Real:
         // A quarter added to the mantissa makes it carry at 1.5.
         let first = Self::constant(0.75).to_bits();
         let shifted = normal.to_bits() + (Self::constant(1.0).to_bits() - first);
-        let z = Self::from_bits((shifted & Self::Bits::splat((1 << mantissa) - 1)) + first);
+        let z = Self::from_bits(Self::add_mantissa(shifted, first));
         let two_to_mantissa = Self::constant((1_u64 << mantissa) as f64);
         let biased = Self::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits()) - two_to_mantissa;
         let bias = f64::from(Self::Scalar::BIAS);
@@ -92,6 +92,21 @@ pub trait Real:
 
         let at_zero = Self::select(self.equal(zero), -infinity, Self::constant(f64::NAN));
         (Self::select(zero.less(self), Self::select(self.less(infinity), k, infinity), at_zero), z)
+    }
+    /// The exponent k of the number with this representation, 2^k z with z in [1, 2), which must be positive and normal.
+    #[inline(always)]
+    #[must_use]
+    fn exponent(bits: Self::Bits) -> Self {
+        // Written into the mantissa of 2^mantissa, what is in the exponent's field becomes a number by one subtraction.
+        let two_to_mantissa = (1_u64 << Self::Scalar::MANTISSA) as f64;
+        let field = bits.shr(Self::Scalar::MANTISSA) | Self::constant(two_to_mantissa).to_bits();
+        Self::from_bits(field) - Self::constant(two_to_mantissa + f64::from(Self::Scalar::BIAS))
+    }
+    /// The mantissa's field of this representation, added to another.
+    #[inline(always)]
+    #[must_use]
+    fn add_mantissa(bits: Self::Bits, to: Self::Bits) -> Self::Bits {
+        (bits & Self::Bits::splat((1 << Self::Scalar::MANTISSA) - 1)) + to
     }
     /// A function of one number in every lane, for what is rare or slow.
     #[must_use]

@@ -31,8 +31,6 @@ pub trait BoxMuller: Scalar {
 
 /// The layout of a number type.
 pub struct Format {
-    /// Bits of the mantissa's field.
-    mantissa: u32,
     /// The representation of 0.703125, where the first cell starts.
     first_cell: u64,
     /// Uniforms are multiples of 2^-resolution.
@@ -51,7 +49,7 @@ const fn in_words<const N: usize>(mut coefficients: [f64; N], first: u64) -> [f6
 
 impl BoxMuller for f64 {
     constants!(f64);
-    const FORMAT: Format = Format { mantissa: 52, first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
+    const FORMAT: Format = Format { first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
 
     /// An odd integer below 2^64, rounded; normals reach sqrt(2 log 2^64) = 9.4.
     #[inline(always)]
@@ -68,7 +66,7 @@ impl BoxMuller for f64 {
 
 impl BoxMuller for f32 {
     constants!(f32);
-    const FORMAT: Format = Format { mantissa: 23, first_cell: 0x3F34_0000, resolution: 40 };
+    const FORMAT: Format = Format { first_cell: 0x3F34_0000, resolution: 40 };
 
     /// 32 bits would end the tails at 6.7, so eight bits of the second word go below them: normals reach 7.4.
     /// (They are also the angle's lowest bits, which only count where the angle is next to 0.)
@@ -123,19 +121,19 @@ pub fn log_uniform<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) 
 /// `-2 log u` from `2^resolution u`.
 #[inline(always)]
 fn squared_radius<R: Real<Scalar: BoxMuller>>(scaled: R) -> R {
-    let Format { mantissa, first_cell, resolution, .. } = R::Scalar::FORMAT;
-    let field = R::Bits::splat((1 << mantissa) - 1);
-    let two_to_mantissa = R::constant((1_u64 << mantissa) as f64);
+    let Format { first_cell, resolution } = R::Scalar::FORMAT;
+    let mantissa = R::Scalar::MANTISSA;
+    let first = R::Bits::splat(first_cell);
 
-    // scaled = 2^k z with z in [0.703125, 1.40625); the top four bits of the mantissa, so shifted, are z's cell.
-    let shifted = scaled.to_bits() - R::Bits::splat(first_cell);
-    let z = R::from_bits((shifted & field) + R::Bits::splat(first_cell));
+    // scaled = 2^k z with z in [0.703125, 1.40625); the top four bits of the mantissa, so shifted, are z's cell, and its
+    // exponent is k less the resolution, which makes it normal.
+    let lift = u64::from(R::Scalar::BIAS - resolution) << mantissa;
+    let shifted = scaled.to_bits() - R::Bits::splat(first_cell - lift);
+    let z = R::from_bits(R::add_mantissa(shifted, first));
     let cell = shifted.shr(mantissa - 4);
     let f = z.mul_add(R::lookup(&R::Scalar::INVERSE, cell), R::constant(-1.0));
 
-    // k, written into the mantissa of 2^mantissa, becomes a number by one subtraction.
-    let k = R::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits());
-    let log2_u = k - R::constant((1_u64 << mantissa) as f64 + f64::from(resolution));
+    let log2_u = R::exponent(shifted);
     let of_cell =
         log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), R::lookup(&R::Scalar::TWICE_LOG_INVERSE, cell));
     f.mul_add(f.polynomial(R::Scalar::LOG), of_cell)

@@ -63,8 +63,12 @@ fn last_round(block: u128, key: u128) -> u128 {
     u128::from_le_bytes(substituted) ^ key
 }
 
-/// A full round of a whitened block for each key but the last, which gets the round without MixColumns.
+/// A full round of a whitened block for each key.
+pub fn mix(whitened: u128, keys: &[u128]) -> u128 {
+    keys.iter().fold(whitened, |block, &key| round(block, key))
+}
+
+/// The same for each key but the last, which gets the round without MixColumns.
 pub fn encrypt<const R: usize>(whitened: u128, keys: &[u128; R]) -> u128 {
-    let mixed = keys[..R - 1].iter().fold(whitened, |block, &key| round(block, key));
-    last_round(mixed, keys[R - 1])
+    last_round(mix(whitened, &keys[..R - 1]), keys[R - 1])
 }

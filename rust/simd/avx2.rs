@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::pair::Pair;
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Routine, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen, align_stack};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,7 @@ pub fn available() -> bool {
 /// [`available`] must have returned true.
 #[target_feature(enable = "avx2,fma,aes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
+    align_stack();
     job.run::<Avx2>()
 }
 
@@ -45,6 +46,7 @@ pub unsafe fn enter<J: Job>(job: J) -> J::Output {
 /// As [`enter`].
 #[target_feature(enable = "avx2,fma,aes")]
 unsafe fn call<R: Routine<Avx2>>(routine: R) -> R::Output {
+    align_stack();
     routine.run()
 }
 
@@ -170,24 +172,33 @@ fn load(word: &u128) -> __m128i {
     x!(_mm_loadu_si128(std::ptr::from_ref(word).cast()))
 }
 
-/// One AES block from a counter and the whitening.
+/// A full AES round for each key.
 #[inline(always)]
-fn rounds<const R: usize>(counter: &u128, whitened: __m128i, keys: &[u128; R]) -> __m128i {
+fn rounds(counter: &u128, whitened: __m128i, keys: &[u128]) -> __m128i {
     let mut block = x!(_mm_xor_si128(load(counter), whitened));
-    for key in &keys[..R - 1] {
+    for key in keys {
         block = x!(_mm_aesenc_si128(block, load(key)));
     }
-    x!(_mm_aesenclast_si128(block, load(&keys[R - 1])))
+    block
+}
+
+#[inline(always)]
+fn mix(counters: &Counters, whitened: &u128, keys: &[u128]) -> Counters {
+    let mut mixed = *counters;
+    for (to, counter) in mixed.0.iter_mut().zip(&counters.0) {
+        x!(_mm_store_si128(std::ptr::from_mut(to).cast(), rounds(counter, load(whitened), keys)));
+    }
+    mixed
 }
 
 /// Eight AES blocks, two a register: evens 0–1, evens 2–3, odds 0–1, odds 2–3.
 #[inline(always)]
 fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> [__m256i; 4] {
-    let whitened = load(whitened);
+    let (whitened, keys, last) = (load(whitened), &keys[..R - 1], load(&keys[R - 1]));
     let mut pairs = x!([_mm256_setzero_si256(); 4]);
-    for (i, pair) in pairs.iter_mut().enumerate() {
-        let low = rounds(&counters.0[2 * i], whitened, keys);
-        let high = rounds(&counters.0[2 * i + 1], whitened, keys);
+    for (pair, counters) in pairs.iter_mut().zip(counters.0.chunks_exact(2)) {
+        let low = x!(_mm_aesenclast_si128(rounds(&counters[0], whitened, keys), last));
+        let high = x!(_mm_aesenclast_si128(rounds(&counters[1], whitened, keys), last));
         *pair = x!(_mm256_set_m128i(high, low));
     }
     pairs
@@ -227,6 +238,10 @@ impl Pack for Pair<F64> {
         });
     }
     #[inline(always)]
+    fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters {
+        mix(counters, whitened, keys)
+    }
+    #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
         let [even0, even1, odd0, odd1] = encrypt(counters, whitened, keys);
         x!((
@@ -261,6 +276,10 @@ impl Pack for Pair<F32> {
             _mm256_storeu_si256(to, _mm256_add_epi32(lower, _mm256_loadu_si256(offsets)));
             _mm256_storeu_si256(to.add(1), _mm256_add_epi32(upper, _mm256_loadu_si256(offsets.add(1))));
         });
+    }
+    #[inline(always)]
+    fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters {
+        mix(counters, whitened, keys)
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {

@@ -1,10 +1,10 @@
-//! AVX-512 (F, DQ) with VAES: one register a pack, four AES blocks an instruction.
+//! AVX-512 (F, DQ, IFMA) with VAES: one register a pack, four AES blocks an instruction.
 #![allow(unsafe_code, reason = "calls instructions that `available` has found")]
 
 use std::arch::x86_64::*;
 
 use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Routine, Simd, Widen};
+use super::{Counters, Job, Pack, Routine, Simd, Widen, align_stack};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -37,15 +37,19 @@ impl Simd for Avx512 {
 }
 
 pub fn available() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("vaes")
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512ifma")
+        && is_x86_feature_detected!("vaes")
 }
 
 /// Compiles a job with this level's instructions.
 ///
 /// # Safety
 /// [`available`] must have returned true.
-#[target_feature(enable = "avx512f,avx512dq,vaes")]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma,vaes")]
 pub unsafe fn enter<J: Job>(job: J) -> J::Output {
+    align_stack();
     job.run::<Avx512>()
 }
 
@@ -53,8 +57,9 @@ pub unsafe fn enter<J: Job>(job: J) -> J::Output {
 ///
 /// # Safety
 /// As [`enter`].
-#[target_feature(enable = "avx512f,avx512dq,vaes")]
+#[target_feature(enable = "avx512f,avx512dq,avx512ifma,vaes")]
 unsafe fn call<R: Routine<Avx512>>(routine: R) -> R::Output {
+    align_stack();
     routine.run()
 }
 
@@ -114,6 +119,15 @@ real!(
             let k = Self(x!(_mm512_sub_pd(_mm512_getexp_pd(self.0), _mm512_getexp_pd(z))));
             (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
         }
+        #[inline(always)]
+        fn exponent(bits: U64) -> Self {
+            Self(x!(_mm512_getexp_pd(_mm512_castsi512_pd(bits.0))))
+        }
+        #[inline(always)]
+        fn add_mantissa(bits: U64, to: U64) -> U64 {
+            // A product with 1 of what stands in 52 bits.
+            U64(x!(_mm512_madd52lo_epu64(to.0, bits.0, _mm512_set1_epi64(1))))
+        }
     }
 );
 real!(
@@ -129,6 +143,10 @@ real!(
             let z = x!(_mm512_getmant_ps::<{ _MM_MANT_NORM_P75_1P5 }, { _MM_MANT_SIGN_ZERO }>(self.0));
             let k = Self(x!(_mm512_sub_ps(_mm512_getexp_ps(self.0), _mm512_getexp_ps(z))));
             (Self::select(self.less(Self::constant(0.0)), Self::constant(f64::NAN), k), Self(z))
+        }
+        #[inline(always)]
+        fn exponent(bits: U32) -> Self {
+            Self(x!(_mm512_getexp_ps(_mm512_castsi512_ps(bits.0))))
         }
     }
 );
@@ -164,24 +182,36 @@ fn broadcast(word: &u128) -> __m512i {
     x!(_mm512_broadcast_i32x4(_mm_loadu_si128(std::ptr::from_ref(word).cast())))
 }
 
-/// Four AES blocks from whitened counters.
+/// A full AES round for each key over eight blocks: those of even counters, those of odd counters.
 #[inline(always)]
-fn rounds<const R: usize>(whitened: __m512i, keys: &[u128; R]) -> __m512i {
-    let mut block = whitened;
-    for key in &keys[..R - 1] {
-        block = x!(_mm512_aesenc_epi128(block, broadcast(key)));
+fn rounds(counters: &Counters, whitened: &u128, keys: &[u128]) -> [__m512i; 2] {
+    let whitened = broadcast(whitened);
+    let (evens, odds) = counters.0.split_at(4);
+    let (evens, odds) = x!((_mm512_load_si512(evens.as_ptr().cast()), _mm512_load_si512(odds.as_ptr().cast())));
+    let mut blocks = x!([_mm512_xor_si512(evens, whitened), _mm512_xor_si512(odds, whitened)]);
+    for block in &mut blocks {
+        for key in keys {
+            *block = x!(_mm512_aesenc_epi128(*block, broadcast(key)));
+        }
     }
-    x!(_mm512_aesenclast_epi128(block, broadcast(&keys[R - 1])))
+    blocks
+}
+
+#[inline(always)]
+fn mix(counters: &Counters, whitened: &u128, keys: &[u128]) -> Counters {
+    let mut mixed = *counters;
+    for (to, block) in mixed.0.chunks_exact_mut(4).zip(rounds(counters, whitened, keys)) {
+        x!(_mm512_store_si512(to.as_mut_ptr().cast(), block));
+    }
+    mixed
 }
 
 /// Eight AES blocks: those of even counters, those of odd counters.
 #[inline(always)]
 fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> [__m512i; 2] {
-    let whitened = broadcast(whitened);
-    let (evens, odds) = counters.0.split_at(4);
-    let (evens, odds) = x!((_mm512_load_si512(evens.as_ptr().cast()), _mm512_load_si512(odds.as_ptr().cast())));
-    let (evens, odds) = x!((_mm512_xor_si512(evens, whitened), _mm512_xor_si512(odds, whitened)));
-    [rounds(evens, keys), rounds(odds, keys)]
+    let [evens, odds] = rounds(counters, whitened, &keys[..R - 1]);
+    let last = broadcast(&keys[R - 1]);
+    x!([_mm512_aesenclast_epi128(evens, last), _mm512_aesenclast_epi128(odds, last)])
 }
 
 impl Pack for F64 {
@@ -204,6 +234,10 @@ impl Pack for F64 {
     #[inline(always)]
     fn nearer_whole(self, _whole: Self, other: Self) -> Self {
         Self(x!(_mm512_range_pd::<LESSER_SIZE>(_mm512_reduce_pd::<OF_WHOLE>(self.0), other.0)))
+    }
+    #[inline(always)]
+    fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters {
+        mix(counters, whitened, keys)
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U64, U64) {
@@ -231,6 +265,10 @@ impl Pack for F32 {
     #[inline(always)]
     fn nearer_whole(self, _whole: Self, other: Self) -> Self {
         Self(x!(_mm512_range_ps::<LESSER_SIZE>(_mm512_reduce_ps::<OF_WHOLE>(self.0), other.0)))
+    }
+    #[inline(always)]
+    fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters {
+        mix(counters, whitened, keys)
     }
     #[inline(always)]
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (U32, U32) {

@@ -19,6 +19,7 @@ pub use pair::Pair;
 pub use portable::Lanes;
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 use crate::real::{Real, Scalar};
 
@@ -32,6 +33,19 @@ impl Counters {
     #[must_use]
     pub fn new(c: [u128; 8]) -> Self {
         Self([c[0], c[2], c[4], c[6], c[1], c[3], c[5], c[7]])
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first(&self) -> u128 {
+        self.0[0]
+    }
+
+    /// All of them in that order.
+    #[must_use]
+    pub fn in_order(&self) -> [u128; 8] {
+        let c = &self.0;
+        [c[0], c[4], c[1], c[5], c[2], c[6], c[3], c[7]]
     }
 }
 
@@ -61,6 +75,8 @@ pub trait Pack: Real {
     fn nearer_whole(self, whole: Self, other: Self) -> Self {
         (self - ((self + whole) - whole)).abs().lesser(other)
     }
+    /// Full AES rounds, one for each key, over `counters ^ whitened`: what `encrypt` does before it goes on with further keys.
+    fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters;
     /// Two words of random bits a lane: an AES round for each key over `counters ^ whitened` (see [`crate::noise`]).
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
 }
@@ -100,6 +116,13 @@ pub trait Simd: Copy + Send + Sync + 'static {
 unsafe fn plain<P>(packs: &[P]) -> &[f64] {
     // SAFETY: so many numbers are there, and a pack is aligned to more than one of them.
     unsafe { std::slice::from_raw_parts(packs.as_ptr().cast(), size_of_val(packs) / size_of::<f64>()) }
+}
+
+/// Has the caller's part of the stack aligned as registers are: something there is. Else a register that is put there for a while, of
+/// which the compiler learns too late, may lie across two lines of the cache.
+#[inline(always)]
+fn align_stack() {
+    black_box(&MaybeUninit::<Counters>::uninit());
 }
 
 /// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it, or into those of

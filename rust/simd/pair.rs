@@ -99,6 +99,14 @@ impl<H: Real> Real for Pair<H> {
         Self(self.0.greater(other.0), self.1.greater(other.1))
     }
     #[inline(always)]
+    fn exponent(bits: Self::Bits) -> Self {
+        Self(H::exponent(bits.0), H::exponent(bits.1))
+    }
+    #[inline(always)]
+    fn add_mantissa(bits: Self::Bits, to: Self::Bits) -> Self::Bits {
+        Pair(H::add_mantissa(bits.0, to.0), H::add_mantissa(bits.1, to.1))
+    }
+    #[inline(always)]
     fn lanewise(self, f: fn(H::Scalar) -> H::Scalar) -> Self {
         Self(self.0.lanewise(f), self.1.lanewise(f))
     }

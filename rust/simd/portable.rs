@@ -193,6 +193,9 @@ impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
                 *to = offset.wrapping_add(if x.is_nan() { nan.cast_signed() } else { x as i32 });
             }
         }
+        fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters {
+            Counters(counters.0.map(|counter| aes::mix(counter ^ whitened, keys)))
+        }
         fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
             // N lanes share eight blocks: a lane has 128 bits in f64, 64 bits in f32, halved into two words.
             let lanes_a_block = N / 8;
