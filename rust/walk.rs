@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
 use crate::metric::{Change, Metric};
-use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream};
+use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream, Window};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
@@ -111,8 +111,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     pub(crate) deaths: Vec<Death>,
     /// Walkers of the block that became NaN since the last check for another reason than their potential.
     pub(crate) failures: Vec<(usize, Cause)>,
-    /// Addresses of the walkers' normals.
-    pub(crate) increments: Vec<Counters>,
+    /// What is known of the walkers' normals.
+    pub(crate) increments: Window,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
     /// The worker's counts, some of which wait until there is time.
@@ -131,7 +131,7 @@ where
     pub(crate) const BATCHES: usize = Q::PACKS * <T::Pack<S> as Pack>::LANES / BATCH;
 
     /// Whether states and normals are in double precision.
-    pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 2;
+    pub(crate) const IS_DOUBLE: bool = T::Pack::<S>::LANES == 8 && Q::PACKS == 1;
 
     /// Whether long steps are compiled once more for a frequent number of coordinates: in double precision throughout.
     pub(crate) const UNROLLS: bool = T::Pack::<S>::UNROLLS && Self::IS_DOUBLE;
@@ -163,7 +163,7 @@ where
             moving: Vec::new(),
             deaths: Vec::new(),
             failures: Vec::new(),
-            increments: Vec::new(),
+            increments: Window::default(),
             packs: Vec::new(),
             tally,
             precision: PhantomData,
@@ -190,8 +190,9 @@ where
         self.energy.resize(walkers / lanes, zero);
         self.deaths.clear();
         self.failures.clear();
-        self.increments = Q::counters::<S>(first, walkers);
-        self.packs = <noise::Native as Precision<T>>::counters::<S>(first, walkers);
+        self.increments.reset(Q::counters::<S>(first, walkers), self.potential.dim().div_ceil(2));
+        self.packs.clear();
+        self.packs.extend(<noise::Native as Precision<T>>::counters::<S>(first, walkers));
     }
 
     /// Reads coordinates by pack, coordinate and lane.
@@ -253,6 +254,13 @@ where
     #[inline(always)]
     pub(crate) fn unit(dim: usize) -> usize {
         Q::PACKS * dim
+    }
+
+    /// Whether a step is the Euclidean one, with a normal for each coordinate: then the loop over the walkers calls nothing, and what it
+    /// needs stays in registers.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.substeps == 1 && self.metric.is_none()
     }
 
     /// Where the normals of a step come from.

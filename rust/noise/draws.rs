@@ -1,8 +1,11 @@
-//! One step's normals for a block of walkers, unit by unit. The random words of each unit are encrypted one unit ahead.
+//! One step's normals for a block of walkers, unit by unit. Two units ahead their random words are encrypted, one unit ahead they are
+//! halfway to normals.
 
-use super::{Address, BoxMuller, Noise, Precision, Stream, normal};
+use std::marker::PhantomData;
+
+use super::{Address, BoxMuller, Halfway, Noise, Precision, Stream, Window};
 use crate::real::Real;
-use crate::simd::{Counters, Element, Pack, Pair, Routine, Simd};
+use crate::simd::{Counters, Element, Routine, Simd};
 
 /// Where a step's normals come from.
 #[derive(Clone, Copy, Debug)]
@@ -20,82 +23,64 @@ pub struct Source<'a> {
 /// Yields one step's normals, a unit of walkers at a time.
 ///
 /// A normal is one long chain of dependent operations: encryption, logarithm, root. The processor looks only so far ahead;
-/// with the words of the next unit already on their way, it finds the middle of one chain beside the start of another.
+/// with the words after the next on their way, and the next already in the middle, it finds pieces of three chains side by side.
 pub struct Draws<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
     source: Source<'a>,
     walkers: &'a [Counters],
     dim: usize,
+    /// The next unit.
     unit: usize,
-    substep: u64,
-    pair: usize,
-    /// Words for the unit, finer step and pair of coordinates above.
+    /// Both parts of what is encrypted: the walkers' by unit and pair of coordinates, and the step's.
+    begun: &'a [Counters],
+    part: &'a u128,
+    /// The draw whose words were encrypted last.
+    at: usize,
     words: Words<Q::Drawn<S>>,
+    /// The draw before that.
+    half: Halfway<Q::Drawn<S>>,
 }
 
+/// First and second words.
+type Words<P> = (<P as Real>::Bits, <P as Real>::Bits);
+
 impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
-    /// Normals of `dim` coordinates for these walkers, at least one unit.
+    /// Normals of `dim` coordinates for the walkers of a window, at least one unit.
     #[inline(always)]
     #[must_use]
-    pub fn new(source: Source<'a>, walkers: &'a [Counters], dim: usize) -> Self {
-        let address = Address { stream: source.stream, step: source.step * source.substeps, pair: 0 };
-        let words = two_words::<Q::Drawn<S>>(source.noise, &walkers[..2], address);
-        Self { source, walkers, dim, unit: 0, substep: 0, pair: 0, words }
+    pub fn new(source: Source<'a>, window: &'a mut Window, dim: usize) -> Self {
+        let Source { noise, stream, step, .. } = source;
+        let (walkers, begun, part) = window.open_at::<S, Q::Drawn<S>>(noise, stream, step);
+        let first = noise.finish::<Q::Drawn<S>>(&begun[0], part);
+        let at = usize::from(begun.len() > 1);
+        let words = noise.finish::<Q::Drawn<S>>(&begun[at], part);
+        Self { source, walkers, dim, unit: 0, begun, part, at, words, half: Halfway::new(first.0, first.1) }
     }
 
-    /// Writes the next unit's normals: packs of `dim` coordinates one after another.
+    /// Writes the next unit's normals: packs of `dim` coordinates one after another. There must be no finer steps.
     #[inline(always)]
     pub fn next(&mut self, out: &mut [T::Pack<S>]) {
         S::embed(Next { draws: self, out });
     }
 
+    /// The same where there may be finer steps.
+    #[inline(always)]
+    pub fn next_or_sum(&mut self, out: &mut [T::Pack<S>]) {
+        if self.source.substeps == 1 { self.next(out) } else { self.sum(out) }
+    }
+
     /// The same by a function of its own, for steps beside which a call is nothing.
     #[inline(always)]
     pub fn next_apart(&mut self, out: &mut [T::Pack<S>]) {
-        S::call(Next { draws: self, out });
+        if self.source.substeps == 1 { S::call(Next { draws: self, out }) } else { self.sum(out) }
     }
 
-    /// One finer step's normals of a unit, put into `out` or added to it.
+    /// The next unit's normalised sums over finer steps.
     #[inline(always)]
-    fn draw(&mut self, out: &mut [T::Pack<S>], add: bool) {
-        for pair in 0..self.dim.div_ceil(2) {
-            let words = self.words;
-            self.turn();
-            let (first, second) = normal::pair::<Pair<Q::Drawn<S>>>(words.0, words.1);
-            let (left, right) = out.split_at_mut(Q::SERVES * self.dim);
-            Q::put::<S>(first.0, 2 * pair, self.dim, left, add);
-            Q::put::<S>(first.1, 2 * pair, self.dim, right, add);
-            if 2 * pair + 1 < self.dim {
-                Q::put::<S>(second.0, 2 * pair + 1, self.dim, left, add);
-                Q::put::<S>(second.1, 2 * pair + 1, self.dim, right, add);
-            }
-        }
+    fn sum(&mut self, out: &mut [T::Pack<S>]) {
+        let (source, walkers) = (self.source, &self.walkers[self.unit]);
+        S::call(Sum::<S, T, Q> { source, walkers, dim: self.dim, out, precision: PhantomData });
+        self.unit += 1;
     }
-
-    /// Encrypts the address after this one. After the last comes the first unit's again: nobody will ask for it.
-    #[inline(always)]
-    fn turn(&mut self) {
-        self.pair += 1;
-        if self.pair == self.dim.div_ceil(2) {
-            self.pair = 0;
-            self.substep += 1;
-            if self.substep == self.source.substeps {
-                self.substep = 0;
-                self.unit = if 2 * self.unit + 2 < self.walkers.len() { self.unit + 1 } else { 0 };
-            }
-        }
-        let Source { noise, stream, step, substeps } = self.source;
-        let address = Address { stream, step: step * substeps + self.substep, pair: self.pair };
-        self.words = two_words::<Q::Drawn<S>>(noise, &self.walkers[2 * self.unit..2 * self.unit + 2], address);
-    }
-}
-
-/// First and second words of two packs of `P`.
-type Words<P> = (Pair<<P as Real>::Bits>, Pair<<P as Real>::Bits>);
-
-#[inline(always)]
-fn two_words<P: Pack>(noise: &Noise, walkers: &[Counters], address: Address) -> Words<P> {
-    let (first, second) = (noise.words::<P>(&walkers[0], address), noise.words::<P>(&walkers[1], address));
-    (Pair(first.0, second.0), Pair(first.1, second.1))
 }
 
 /// The next unit's normals: most of what a kernel consists of.
@@ -110,13 +95,58 @@ impl<S: Simd, T: Element + BoxMuller, Q: Precision<T>> Routine<S> for Next<'_, '
     #[inline(always)]
     fn run(self) {
         let Self { draws, out } = self;
-        draws.draw(out, false);
-        if draws.source.substeps > 1 {
-            for _ in 1..draws.source.substeps {
-                draws.draw(out, true);
-            }
-            normalise::<S, T>(out, draws.source.substeps);
+        let dim = draws.dim;
+        for coordinate in (0..dim).step_by(2) {
+            // After the last draw comes the first again: nobody will ask for it.
+            draws.at = if draws.at + 1 < draws.begun.len() { draws.at + 1 } else { 0 };
+            let ahead = draws.source.noise.finish::<Q::Drawn<S>>(&draws.begun[draws.at], draws.part);
+            let begun = Halfway::new(draws.words.0, draws.words.1);
+            let normals = draws.half.normals();
+            (draws.half, draws.words) = (begun, ahead);
+            put::<S, T, Q>(normals, coordinate, dim, out, false);
         }
+    }
+}
+
+/// A unit's normalised sums over finer steps, which may be of many windows.
+struct Sum<'a, S: Simd, T: Element, Q> {
+    source: Source<'a>,
+    walkers: &'a Counters,
+    dim: usize,
+    out: &'a mut [T::Pack<S>],
+    precision: PhantomData<Q>,
+}
+
+impl<S: Simd, T: Element + BoxMuller, Q: Precision<T>> Routine<S> for Sum<'_, S, T, Q> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { source, walkers, dim, out, .. } = self;
+        let Source { noise, stream, step, substeps } = source;
+        for substep in 0..substeps {
+            for pair in 0..dim.div_ceil(2) {
+                let address = Address { stream, step: step * substeps + substep, pair };
+                let normals = noise.pair::<Q::Drawn<S>>(walkers, address);
+                put::<S, T, Q>(normals, 2 * pair, dim, out, substep > 0);
+            }
+        }
+        normalise::<S, T>(out, substeps);
+    }
+}
+
+/// Puts the normals of a coordinate, and of the next if there is one, to their places in `out`, or adds them to what is there.
+#[inline(always)]
+fn put<S: Simd, T: Element + BoxMuller, Q: Precision<T>>(
+    normals: (Q::Drawn<S>, Q::Drawn<S>),
+    coordinate: usize,
+    dim: usize,
+    out: &mut [T::Pack<S>],
+    add: bool,
+) {
+    Q::put::<S>(normals.0, coordinate, dim, out, add);
+    if coordinate + 1 < dim {
+        Q::put::<S>(normals.1, coordinate + 1, dim, out, add);
     }
 }
 

@@ -14,9 +14,11 @@
 mod constants;
 mod draws;
 pub mod normal;
+mod window;
 
 pub use draws::{Draws, Source};
 pub use normal::{BoxMuller, Halfway};
+pub use window::{GROUP, WINDOW, Window};
 
 use crate::real::{Bits, Real};
 use crate::simd::{Counters, Element, Pack, Simd, Widen};
@@ -102,24 +104,16 @@ impl Noise {
     #[inline(always)]
     #[must_use]
     pub fn words<P: Pack>(&self, walkers: &Counters, address: Address) -> (P::Bits, P::Bits) {
-        self.encrypt::<P>(walkers, &self.whitened::<P>(address))
+        P::encrypt(walkers, &self.whitened::<P>(address), &self.keys)
     }
 
     /// The part of a counter that all walkers share, under the first key.
     #[inline(always)]
-    #[must_use]
-    pub fn whitened<P: Pack>(&self, address: Address) -> u128 {
+    fn whitened<P: Pack>(&self, address: Address) -> u128 {
         let single = u128::from(P::LANES == 16);
         let Address { stream, step, pair } = address;
         let tweak = u128::from(step) | (pair as u128) << 104 | (stream as u128) << 120 | single << 127;
         tweak ^ self.first_key
-    }
-
-    /// Two words of random bits for each walker of a pack, where this is what all share.
-    #[inline(always)]
-    #[must_use]
-    pub fn encrypt<P: Pack>(&self, walkers: &Counters, whitened: &u128) -> (P::Bits, P::Bits) {
-        P::encrypt(walkers, whitened, &self.keys)
     }
 
     /// Two standard normals for each walker of a pack.
@@ -170,27 +164,24 @@ pub fn pairs(walker: u64) -> Counters {
     Counters::new(std::array::from_fn(|i| u128::from(walker) << 64 | (i as u128) << 104))
 }
 
-/// In which precision the normals for a state of type `T` are drawn. They come in units of two packs side by side: the
-/// transform is a long chain of dependent operations, and a second one beside it fills its waits.
+/// In which precision the normals for a state of type `T` are drawn.
 pub trait Precision<T: Element>: Copy + Send + Sync {
-    /// A pack of what is drawn.
+    /// A pack of what is drawn, for a unit of walkers.
     type Drawn<S: Simd>: Pack<Scalar: BoxMuller>;
-    /// How many packs of states it serves.
-    const SERVES: usize;
     /// How many packs of states a unit serves.
-    const PACKS: usize = 2 * Self::SERVES;
-    /// Counters for `walkers` walkers from `first` on, two a unit; both are multiples of [`ALIGNMENT`].
+    const PACKS: usize;
+    /// Counters for `walkers` walkers from `first` on, both multiples of [`ALIGNMENT`].
     #[must_use]
-    fn counters<S: Simd>(first: u64, walkers: usize) -> Vec<Counters> {
+    fn counters<S: Simd>(first: u64, walkers: usize) -> impl Iterator<Item = Counters> {
         let lanes = Self::Drawn::<S>::LANES;
-        (0..walkers / lanes).map(|i| counters::<Self::Drawn<S>>(first + (i * lanes) as u64)).collect()
+        (0..walkers / lanes).map(move |i| counters::<Self::Drawn<S>>(first + (i * lanes) as u64))
     }
     /// Puts a pack of normals to the places of this coordinate in `out`, packs of `dim` coordinates one after another, or adds
     /// them to what is there.
     fn put<S: Simd>(normals: Self::Drawn<S>, coordinate: usize, dim: usize, out: &mut [T::Pack<S>], add: bool);
 }
 
-/// Blocks start at multiples of this, two of the widest packs, so that a walker's lane depends on its number alone.
+/// Blocks start at multiples of this, which is two of the widest packs, so that a walker's lane depends on its number alone.
 pub const ALIGNMENT: usize = 32;
 
 /// Normals as precise as the state.
@@ -199,7 +190,7 @@ pub struct Native;
 
 impl<T: Element + BoxMuller> Precision<T> for Native {
     type Drawn<S: Simd> = T::Pack<S>;
-    const SERVES: usize = 1;
+    const PACKS: usize = 1;
 
     #[inline(always)]
     fn put<S: Simd>(normals: T::Pack<S>, coordinate: usize, _dim: usize, out: &mut [T::Pack<S>], add: bool) {
@@ -213,7 +204,7 @@ pub struct Single;
 
 impl Precision<f64> for Single {
     type Drawn<S: Simd> = S::F32;
-    const SERVES: usize = 2;
+    const PACKS: usize = 2;
 
     #[inline(always)]
     fn put<S: Simd>(normals: S::F32, coordinate: usize, dim: usize, out: &mut [S::F64], add: bool) {

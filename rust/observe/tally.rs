@@ -4,7 +4,7 @@
 //! at a time while the next step's noise is computed, which keeps the vector units busy and leaves the scalar ones idle.
 
 /// Slots counted at once; a number that the compiler knows unrolls the loop.
-pub const BATCH: usize = 16;
+pub const BATCH: usize = 8;
 
 /// One worker's counts since the last merge, for all its histograms.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::level;
 use crate::noise::{
     self, ALIGNMENT, Address, BoxMuller, Draws, MAX_DIM, MAX_WALKERS, Native, Noise, Precision, Single, Source, Stream,
+    Window,
 };
 use crate::real::{Real, Scalar};
 use crate::simd::{Element, Job, Pack, Simd};
@@ -69,11 +70,12 @@ impl<T: Element + BoxMuller, Q: Precision<T>> Job for Normals<'_, T, Q> {
         let mut row = [T::default(); 16];
         let mut block = vec![T::default(); ALIGNMENT * table.dim];
         let mut room = table.room(table.dim);
+        let mut window = Window::default();
         for first in table.blocks() {
-            let counters = Q::counters::<S>(first, ALIGNMENT);
+            window.reset(Q::counters::<S>(first, ALIGNMENT), table.dim.div_ceil(2));
             for step in table.steps.0..table.steps.1 {
                 let source = Source { noise: &table.noise, stream: table.stream, step, substeps: 1 };
-                let mut draws = Draws::<S, T, Q>::new(source, &counters, table.dim);
+                let mut draws = Draws::<S, T, Q>::new(source, &mut window, table.dim);
                 for unit in packs.chunks_exact_mut(Q::PACKS * table.dim) {
                     draws.next(unit);
                 }
@@ -103,14 +105,15 @@ impl Job for Sums {
     fn run<S: Simd>(self) -> Vec<f64> {
         const BLOCK: usize = 256;
         let zero = S::F64::constant(0.0);
-        let mut unit = [zero; 2 * <Native as Precision<f64>>::PACKS];
+        let mut unit = [zero; 2];
         let mut sums = unit;
+        let mut window = Window::default();
         for first in (0..self.walkers).step_by(BLOCK) {
-            let counters = <Native as Precision<f64>>::counters::<S>(first, BLOCK);
+            window.reset(<Native as Precision<f64>>::counters::<S>(first, BLOCK), 1);
             for step in 0..self.steps {
                 let source = Source { noise: &self.noise, stream: Stream::Increment, step, substeps: 1 };
-                let mut draws = Draws::<S, f64, Native>::new(source, &counters, 2);
-                for _ in 0..BLOCK / 8 / <Native as Precision<f64>>::PACKS {
+                let mut draws = Draws::<S, f64, Native>::new(source, &mut window, 2);
+                for _ in 0..BLOCK / 8 {
                     draws.next(&mut unit);
                     for (sum, &normal) in sums.iter_mut().zip(&unit) {
                         *sum = *sum + normal;
@@ -122,7 +125,7 @@ impl Job for Sums {
         let mut lanes = [0.0; 8];
         for (i, sum) in sums.into_iter().enumerate() {
             sum.store(&mut lanes);
-            totals[i % 2] += lanes.iter().sum::<f64>();
+            totals[i] += lanes.iter().sum::<f64>();
         }
         totals
     }

@@ -9,7 +9,7 @@ use super::between::{Begin, Look, Lost};
 use super::block::Block;
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
-use crate::noise::{BoxMuller, Precision};
+use crate::noise::{BoxMuller, Precision, WINDOW};
 use crate::observe::{Tally, View};
 use crate::potential::Potential;
 use crate::real::Real;
@@ -17,8 +17,9 @@ use crate::scheme::Scheme;
 use crate::simd::{Element, Job, Simd};
 use crate::walk::Walk;
 
-/// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step.
-const CHECK_EVERY: u64 = 64;
+/// After how many steps a block's walkers are checked for NaN and runaway; a hit is traced back to its step. As many as a scheme
+/// can make at once.
+const CHECK_EVERY: u64 = WINDOW;
 
 /// A walker that diverged, and the step after which it had.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +110,8 @@ where
     let mut stride = CHECK_EVERY;
     let mut from = steps.start;
     while from < steps.end {
-        let to = steps.end.min(from + stride);
+        // Steps that a scheme makes at once end where these do.
+        let to = steps.end.min(from.saturating_add(stride - from % stride));
         if from > steps.start {
             start.clone_from(&walk.x);
         }

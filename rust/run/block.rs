@@ -6,16 +6,15 @@ use super::Plan;
 use super::acceptance::Acceptance;
 use super::keep::{Before, Room};
 use crate::dynamics::gauge::Death;
-use crate::noise::ALIGNMENT;
 use crate::observe::{Column, Keep};
 use crate::real::Scalar;
 
 /// Walkers `first..first + walkers`, of which `live` count; the others fill up the last pack.
 #[derive(Debug)]
 pub struct Block<'a, T> {
-    /// The number of the first walker, a multiple of [`ALIGNMENT`].
+    /// The number of the first walker, a multiple of [`ALIGNMENT`](crate::noise::ALIGNMENT).
     pub first: u64,
-    /// How many walkers, a multiple of [`ALIGNMENT`].
+    /// How many walkers, a multiple of [`ALIGNMENT`](crate::noise::ALIGNMENT).
     pub walkers: usize,
     /// Those that were asked for.
     pub live: Range<usize>,
@@ -35,16 +34,16 @@ impl<'a, T: Scalar> Block<'a, T> {
     /// Walkers of a pack.
     const LANES: usize = 64 / size_of::<T>();
 
-    /// The numbers of the blocks of at most `size` that `walkers` are in.
+    /// The numbers of the blocks of `size` that `walkers` are in.
     pub fn numbers(walkers: &Range<u64>, size: usize) -> Range<u64> {
-        let size = size.next_multiple_of(ALIGNMENT) as u64;
+        let size = size as u64;
         walkers.start / size..walkers.end.div_ceil(size)
     }
 
     /// Cuts the walkers of a plan, and their room, into blocks that know nothing of the walkers yet.
     pub fn cut(plan: &Plan, dim: usize, room: Room<'a, T>) -> Vec<Self> {
         let Room { mut states, mut acceptance } = room;
-        let (walkers, size) = (plan.aligned(), plan.block_size().next_multiple_of(ALIGNMENT) as u64);
+        let (walkers, size) = (plan.aligned(), plan.block_size() as u64);
         let blocks = Self::numbers(&walkers, plan.block_size()).map(|i| {
             let (start, end) = ((i * size).max(walkers.start), ((i + 1) * size).min(walkers.end));
             let live = plan.walkers.start.max(start)..plan.walkers.end.min(end);

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use crate::error::{Cause, Error, Kind, Result};
 use crate::metric::Metric;
-use crate::noise::{ALIGNMENT, BoxMuller, Noise, Precision};
+use crate::noise::{ALIGNMENT, BoxMuller, GROUP, Noise, Precision};
 use crate::observe::{Histogram, Keep, Tally, Watch};
 use crate::potential::Potential;
 use crate::scheme::Scheme;
@@ -128,10 +128,12 @@ impl Plan {
         self.tables().last().map_or(0, |table| table.end)
     }
 
-    /// Walkers in a block: as asked for, unless some threads would have none.
+    /// Walkers in a block: as many as asked for, unless some threads would have none, or the next lower power of two, since the
+    /// draws of a block are those of a group.
     fn block_size(&self) -> usize {
         let share = (self.walkers.end - self.walkers.start).div_ceil(self.threads as u64);
-        self.block.min(usize::try_from(share).unwrap_or(usize::MAX))
+        let size = self.block.min(usize::try_from(share).unwrap_or(usize::MAX)).clamp(ALIGNMENT, GROUP);
+        1 << size.ilog2()
     }
 
     /// Whether waking other threads would take longer than they could save.

@@ -5,15 +5,17 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::dynamics::Ambient;
-use crate::noise::{Address, BoxMuller, Halfway, Noise, Precision, Stream};
+use crate::noise::{BoxMuller, Halfway, Noise, Precision, Stream, WINDOW, Window};
 use crate::observe::{Histogram, Ruler, count};
 use crate::potential::{Formula, Potential, Product};
 use crate::real::Real;
-use crate::simd::{Counters, Element, Pack, Routine, Simd};
+use crate::simd::{Element, Pack, Routine, Simd};
 use crate::walk::{Step, Walk};
 
 /// Steps that are made at once, at most.
-const MOST: usize = 64;
+const MOST: usize = WINDOW as usize;
+/// The same where a histogram looks on, since what it sees is kept until they are made.
+const MOST_SEEN: usize = 64;
 /// Fewer steps are made one by one: what is begun ahead would not pay.
 const LEAST: u64 = 4;
 /// So many steps ahead words are encrypted.
@@ -43,20 +45,36 @@ where
     let extent = walk.extent(DIM);
     let mut from = steps.start;
     while from < steps.end {
-        let to = steps.end.min(from + MOST as u64);
-        let mut shared = [0; MOST + AHEAD];
-        for (step, shared) in (from..).zip(&mut shared) {
-            *shared = walk.noise.whitened::<Q::Drawn<S>>(Address { stream: Stream::Increment, step, pair: 0 });
-        }
-        let shared = &shared[..(to - from) as usize + AHEAD];
-        let (noise, walkers, x) = (walk.noise, &walk.increments[..], &mut walk.x[..extent]);
+        let most = if glance.is_some() { MOST_SEEN } else { MOST };
+        let to = steps.end.min(from + most as u64).min(from.saturating_add(WINDOW - from % WINDOW));
+        walk.increments.open::<S, Q::Drawn<S>>(walk.noise, Stream::Increment, from);
+        let (noise, window, x) = (walk.noise, &walk.increments, &mut walk.x[..extent]);
+        let steps = from..to;
         if let Some((histogram, which)) = glance {
             let (firsts, table) = walk.tally.open(0);
             let glance = Glance { histogram, which, firsts, table };
-            S::call(Leap::<S, T, Q, true> { form, noise, walkers, x, shared, size, glance, precision: PhantomData });
+            S::call(Leap::<S, T, Q, true, MOST_SEEN> {
+                form,
+                noise,
+                window,
+                x,
+                steps,
+                size,
+                glance,
+                precision: PhantomData,
+            });
         } else {
             let glance = Glance::nobodys();
-            S::call(Leap::<S, T, Q, false> { form, noise, walkers, x, shared, size, glance, precision: PhantomData });
+            S::call(Leap::<S, T, Q, false, MOST> {
+                form,
+                noise,
+                window,
+                x,
+                steps,
+                size,
+                glance,
+                precision: PhantomData,
+            });
         }
         from = to;
     }
@@ -79,20 +97,19 @@ impl Glance<'_> {
     }
 }
 
-/// What it takes to move a block's walkers; `shared` is the part of their counters that they share, at every step and at those
-/// after it whose words are encrypted in vain. A histogram looks on or not.
-struct Leap<'a, S: Simd, T: Element, Q, const LOOKS: bool> {
+/// What it takes to move a block's walkers through steps of a window, so many at most. A histogram looks on or not.
+struct Leap<'a, S: Simd, T: Element, Q, const LOOKS: bool, const MOST: usize> {
     form: &'a Ambient<Product>,
     noise: &'a Noise,
-    walkers: &'a [Counters],
+    window: &'a Window,
     x: &'a mut [T::Pack<S>],
-    shared: &'a [u128],
+    steps: Range<u64>,
     size: Step,
     glance: Glance<'a>,
     precision: PhantomData<Q>,
 }
 
-impl<S, T, Q, const LOOKS: bool> Routine<S> for Leap<'_, S, T, Q, LOOKS>
+impl<S, T, Q, const LOOKS: bool, const MOST: usize> Routine<S> for Leap<'_, S, T, Q, LOOKS, MOST>
 where
     S: Simd,
     T: Element + BoxMuller,
@@ -102,41 +119,47 @@ where
 
     #[inline(always)]
     fn run(self) {
-        let Self { form, noise, walkers, x, shared, size, glance, .. } = self;
-        let (width, lanes) = (Q::SERVES * DIM, T::Pack::<S>::LANES);
+        let Self { form, noise, window, x, steps, size, glance, .. } = self;
+        let (width, lanes) = (Q::PACKS * DIM, T::Pack::<S>::LANES);
         let Glance { histogram, which, firsts, table } = glance;
         let ruler = histogram.ruler::<T::Pack<S>>();
-        let steps = shared.len() - AHEAD;
-        // What is seen; its slots, after a row that is none; and how near to an edge it came.
+        let (from, steps) = (steps.start, (steps.end - steps.start) as usize);
+        // Words of the steps after the last are encrypted in vain.
+        let mut parts = [0; WINDOW as usize + AHEAD];
+        let parts = &mut parts[..steps + AHEAD];
+        window.follow::<S, Q::Drawn<S>>(noise, from, parts);
+        // What is seen, its slots, and slots of none.
         let mut values = [[T::Pack::<S>::constant(0.0); 2]; MOST];
-        let mut slots = [[0; 16]; MOST + 1];
-        for (unit, (walkers, place)) in walkers.iter().zip(x.chunks_exact_mut(width)).enumerate() {
+        let mut slots = [[0; 16]; MOST];
+        let mut none = [0; 16];
+        for (unit, (walkers, place)) in window.begun.iter().zip(x.chunks_exact_mut(width)).enumerate() {
             // At most two packs of two coordinates.
             let mut x = [T::Pack::<S>::constant(0.0); 4];
             let (mut normals, mut slopes) = (x, x);
             x[..width].copy_from_slice(place);
-            let words = noise.encrypt::<Q::Drawn<S>>(walkers, &shared[0]);
-            let mut next = noise.encrypt::<Q::Drawn<S>>(walkers, &shared[1]);
+            let words = noise.finish::<Q::Drawn<S>>(walkers, &parts[0]);
+            let mut next = noise.finish::<Q::Drawn<S>>(walkers, &parts[1]);
             let mut half = Halfway::<Q::Drawn<S>>::new(words.0, words.1);
-            let firsts = if LOOKS { &firsts[unit * Q::SERVES * lanes..(unit + 1) * Q::SERVES * lanes] } else { &[] };
-            let (mut before, rows) = slots.split_first_mut().expect("a row that is none");
-            before[..firsts.len()].copy_from_slice(firsts);
+            let firsts = if LOOKS { &firsts[unit * Q::PACKS * lanes..(unit + 1) * Q::PACKS * lanes] } else { &[] };
+            none[..firsts.len()].copy_from_slice(firsts);
+            let mut before = &none;
+            // How near to an edge it came.
             let mut nearest = T::Pack::<S>::constant(1.0);
-            for ((shared, slots), values) in shared[AHEAD..].iter().zip(rows).zip(&mut values) {
-                let ahead = noise.encrypt::<Q::Drawn<S>>(walkers, shared);
+            for ((part, slots), values) in parts[AHEAD..].iter().zip(&mut slots).zip(&mut values) {
+                let ahead = noise.finish::<Q::Drawn<S>>(walkers, part);
+                let begun = Halfway::new(next.0, next.1);
                 let (first, second) = half.normals();
                 Q::put::<S>(first, 0, DIM, &mut normals, false);
                 Q::put::<S>(second, 1, DIM, &mut normals, false);
-                for pack in 0..Q::SERVES {
+                for pack in 0..Q::PACKS {
                     let (from, to) = (pack * DIM, pack * DIM + DIM);
                     form.gradient(&x[from..to], &mut slopes[from..to]);
                 }
                 let normals = normals[..width].iter().copied();
                 size.displace::<S, _>(1.0, None, &slopes[..width], normals, &mut [], &mut x[..width]);
-                half = Halfway::new(next.0, next.1);
-                next = ahead;
+                (half, next) = (begun, ahead);
                 if LOOKS {
-                    for pack in 0..Q::SERVES {
+                    for pack in 0..Q::PACKS {
                         let seen = Formula::observable(form, which, &x[pack * DIM..pack * DIM + DIM]);
                         let position;
                         (position, nearest) = ruler.position(seen, nearest);
@@ -154,7 +177,7 @@ where
                 count(&before[..firsts.len()], table);
                 take_back(firsts, table);
                 if ruler.doubts(nearest) {
-                    let (values, slots) = (&values[..steps], &mut slots[1..=steps]);
+                    let (values, slots) = (&values[..steps], &mut slots[..steps]);
                     S::call(Recount::<S, T> { ruler, values, firsts, slots, table });
                 }
             }

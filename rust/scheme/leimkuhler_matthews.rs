@@ -7,6 +7,7 @@ use super::Scheme;
 use crate::metric::whiten;
 use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
+use crate::real::Real;
 use crate::simd::{Element, Simd};
 use crate::walk::{Step, Walk};
 
@@ -28,7 +29,7 @@ impl Scheme for LeimkuhlerMatthews {
         Q: Precision<T>,
     {
         let unit = Walk::<S, T, V, Q>::unit(walk.potential.dim());
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &mut walk.increments, walk.potential.dim());
         walk.kept.clone_from(&walk.x);
         for kept in walk.kept.chunks_exact_mut(unit) {
             draws.next_apart(kept);
@@ -45,35 +46,41 @@ impl Scheme for LeimkuhlerMatthews {
     {
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            2 if Walk::<S, T, V, Q>::UNROLLS => move_all(walk, step, size, 2),
-            dim => move_all(walk, step, size, dim),
+            2 if Walk::<S, T, V, Q>::UNROLLS && walk.is_plain() => move_all(walk, step, size, (2, true)),
+            dim => move_all(walk, step, size, (dim, false)),
         }
     }
 }
 
-/// The step in `dim` coordinates, which is the potential's number of them.
+/// The step in `dim` coordinates, which is the potential's number of them; plain or not.
 #[inline(always)]
-fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, dim: usize)
+fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, (dim, is_plain): (usize, bool))
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    let unit = Walk::<S, T, V, Q>::unit(dim);
-    let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &walk.increments, dim);
+    let (unit, metric) = (Walk::<S, T, V, Q>::unit(dim), if is_plain { None } else { walk.metric });
     let (extent, strip) = (walk.extent(dim), walk.strip(dim));
-    let normals = &mut walk.normals[..unit];
+    let mut draws = Draws::<S, T, Q>::new(walk.increments(step + 1), &mut walk.increments, dim);
+    // Those of two coordinates stay in registers.
+    let mut few = [Real::constant(0.0); 4];
+    let normals = if unit <= few.len() { &mut few[..unit] } else { &mut walk.normals[..unit] };
     for (x, kept) in walk.x[..extent].chunks_mut(strip).zip(walk.kept.chunks_mut(strip)) {
         let slopes = &mut walk.slopes[..x.len()];
         walk.potential.gradients::<S, T>(&mut walk.worker, x, slopes);
-        whiten::<S, _>(walk.metric, slopes);
+        whiten::<S, _>(metric, slopes);
         let units = x.chunks_exact_mut(unit).zip(kept.chunks_exact_mut(unit));
         for ((x, kept), slopes) in units.zip(slopes.chunks_exact(unit)) {
-            draws.next(normals);
+            if is_plain {
+                draws.next(normals);
+            } else {
+                draws.next_or_sum(normals);
+            }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
             let sums = kept.iter_mut().zip(&*normals).map(|(kept, &normal)| replace(kept, normal) + normal);
-            size.displace::<S, _>(0.5, walk.metric, slopes, sums, &mut walk.proposal, x);
+            size.displace::<S, _>(0.5, metric, slopes, sums, &mut walk.proposal, x);
         }
     }
 }

@@ -57,26 +57,30 @@ impl Scheme for Metropolis {
         }
         // As in Euler-Maruyama.
         match walk.potential.dim() {
-            2 if Walk::<S, T, V, Q>::UNROLLS => move_all(walk, step, size, 2),
-            dim => move_all(walk, step, size, dim),
+            2 if Walk::<S, T, V, Q>::UNROLLS && walk.is_plain() => move_all(walk, step, size, (2, true)),
+            dim => move_all(walk, step, size, (dim, false)),
         }
     }
 }
 
-/// The step in `dim` coordinates, which is the potential's number of them.
+/// The step in `dim` coordinates, which is the potential's number of them; plain or not.
 #[inline(always)]
-fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, dim: usize)
+fn move_all<S, T, V, Q>(walk: &mut Walk<'_, S, T, V, Q>, step: u64, size: Step, (dim, is_plain): (usize, bool))
 where
     S: Simd,
     T: Element + BoxMuller,
     V: Potential,
     Q: Precision<T>,
 {
-    let increments = std::mem::take(&mut walk.increments);
-    let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
+    let mut increments = std::mem::take(&mut walk.increments);
+    let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &mut increments, dim);
     for strip in strips(walk, dim) {
         for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
-            draws.next(normals);
+            if is_plain {
+                draws.next(normals);
+            } else {
+                draws.next_or_sum(normals);
+            }
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);
         }
         propose(walk, strip.clone(), size, dim);
@@ -105,8 +109,8 @@ where
     fn run(self) {
         let Self { walk, step, size } = self;
         let dim = walk.potential.dim();
-        let increments = std::mem::take(&mut walk.increments);
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &increments, dim);
+        let mut increments = std::mem::take(&mut walk.increments);
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &mut increments, dim);
         for strip in strips(walk, dim) {
             for normals in walk.normals[..strip.len()].chunks_exact_mut(Walk::<S, T, V, Q>::unit(dim)) {
                 draws.next_apart(normals);

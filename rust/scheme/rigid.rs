@@ -98,7 +98,7 @@ impl<'a> Scheme for Rigid<'a> {
         Q: Precision<T>,
     {
         let unit = Walk::<S, T, V, Q>::unit(walk.potential.dim());
-        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &walk.increments, walk.potential.dim());
+        let mut draws = Draws::<S, T, Q>::new(walk.increments(step), &mut walk.increments, walk.potential.dim());
         for normals in walk.normals.chunks_exact_mut(unit) {
             draws.next_apart(normals);
             walk.tally.count(Walk::<S, T, V, Q>::BATCHES);

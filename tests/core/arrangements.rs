@@ -239,19 +239,19 @@ fn a_run_can_be_stopped_while_its_walkers_are_laid_out() {
 fn a_run_is_heard_amid_a_step_of_many_walkers_and_stops_after_it() {
     let states = [1.0, 0.5].repeat(3_000_000);
     for (case, threads) in cases_of("em").chain(cases_of("mala")).take(2).zip([1, 2]) {
-        let two = Plan { threads, ..plan(5..3_000_005, 0..2, 1e-3, 0.1) };
-        let three = Plan { steps: 0..3, ..two.clone() };
-        let expected = case.run(&two, &states).expect("the run is stable");
+        let long = Plan { threads, ..plan(5..3_000_005, 0..1000, 1e-3, 0.1) };
         let mut heard = Vec::new();
-        let stopped = case.run_while(&three, &states, &mut |steps| {
+        let stopped = case.run_while(&long, &states, &mut |steps| {
             heard.push(steps);
-            // Amid the second step.
+            // Amid the second step, or the steps that a fast machine makes in one go after the first.
             heard.iter().filter(|&&steps| steps == 1).count() < 4
         });
         let stopped = stopped.expect("the run is stable");
-        let [none, one, two] = [0, 1, 2].map(|made| heard.iter().filter(|&&steps| steps == made).count());
+        let [none, one] = [0, 1].map(|made| heard.iter().filter(|&&steps| steps == made).count());
         assert!(none >= 10, "not heard while walkers were laid out and made their first step: {heard:?}");
-        assert_eq!((one, two, stopped.steps), (4, 0, 2), "{}: {heard:?}", case.name);
+        assert_eq!((one, none + one), (4, heard.len()), "{}: {heard:?}", case.name);
+        assert!((2..=5).contains(&stopped.steps), "{}: {heard:?}, {} steps", case.name, stopped.steps);
+        let expected = case.run(&Plan { steps: 0..stopped.steps, ..long }, &states).expect("the run is stable");
         assert_same(&expected, &stopped, case.name);
     }
 }

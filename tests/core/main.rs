@@ -6,6 +6,7 @@
 //! - `bits`: random bits are ARS, addressed as documented.
 //! - `normals`: the Box–Muller transform at its edges, and on packs.
 //! - `draws`: normals without the sampler, for the formulas below.
+//! - `windows`: what draws of neighbouring steps share is done once, and no bit knows of it.
 //! - `functions`: elementary functions on packs as on scalars, and their special values.
 //! - `gradients`: a gradient is the derivative of its value.
 //! - `tapes`: tapes by hand and at random, and what they mean.
@@ -45,3 +46,4 @@ mod refusals;
 mod slices;
 mod support;
 mod tapes;
+mod windows;
