@@ -192,8 +192,10 @@ class BlockStrength(Recomputed):
         """The log of the integral of exp(-L/T) over the directions, as a function of s; up to a constant."""
         T = self.request.T
         if self.is_isotropic:
-            a, b = np.eye(1, self.m), np.eye(1, self.n)
-            return lambda s: np.asarray(-self.loss_at(s[..., None], a, b)[..., 0] / T)
+            ends = {self.block.left[0], self.block.right[0]}
+            at_axes = [x in ends for x in self.request.model.parameters]
+            loss, zero = self.request.loss, np.zeros(())
+            return lambda s: np.asarray(-loss(*(np.sqrt(s) if each else zero for each in at_axes)) / T)
         if self.m + self.n == 2:
             return lambda s: self._over_directions(s.ravel()).reshape(s.shape)
         table = self._table

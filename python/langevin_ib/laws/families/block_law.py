@@ -81,7 +81,7 @@ class BlockLaw(BlockStrength):
         if kind == "component":
             component = self._component()
             table = tabulated(lambda z: component(z / factor), is_even=self.is_isotropic)
-            return self._weighted(table, error=table.error)
+            return self._weighted(table, breaks=table.breaks, error=table.error)
         if kind == "imbalance":
             return self._imbalance(factor)
         if kind == "size":
@@ -241,7 +241,7 @@ class BlockLaw(BlockStrength):
         if not self.is_isotropic:
             self._require_few_directions()
             table = tabulated(self.log_signed)
-            return self._weighted(table, error=table.error)
+            return self._weighted(table, breaks=table.breaks, error=table.error)
         return self._weighted(self._log_signed)
 
     def _imbalance(self, factor: float) -> Density:
@@ -268,7 +268,7 @@ class BlockLaw(BlockStrength):
             return np.logaddexp(result, core)
 
         table = tabulated(log_weight)
-        return self._weighted(table, support=(low, high), error=table.error)
+        return self._weighted(table, support=(low, high), breaks=table.breaks, error=table.error)
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells
@@ -300,7 +300,7 @@ class BlockLaw(BlockStrength):
         if smallest > 0.0:
             return self._weighted(log_weight, support=support, singularities=ends)
         table = tabulated(log_weight, signs=(1.0,))
-        return self._weighted(table, support=support, singularities=ends, error=table.error)
+        return self._weighted(table, support=support, singularities=ends, breaks=table.breaks, error=table.error)
 
     def _log_size(self, factor: float, low: float, high: float, total: FloatArray) -> FloatArray:
         total = np.maximum(total / factor, _TINY)

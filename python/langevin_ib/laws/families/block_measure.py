@@ -112,7 +112,7 @@ class BlockMeasure:
         safe = np.maximum(s, _TINY)
         with np.errstate(all="ignore"):
             values = self._on_slice(safe) if self.level is not None else self._on_orbits(safe)
-        return np.where((s == 0.0) & self.is_infinite_at_zero, np.inf, values)
+        return np.where(s == 0.0, np.inf, values) if self.is_infinite_at_zero else values
 
     def log_radial(self, s: FloatArray) -> FloatArray:
         """Return the log of the density w.r.t. flat measure: that of rank-one matrices, s**(m+n-2) ds per unit angles.
@@ -124,10 +124,13 @@ class BlockMeasure:
 
     def _on_slice(self, s: FloatArray) -> FloatArray:
         c = float(self.level or 0.0)
-        radius = np.hypot(c, s)
-        log_weight = self.power * np.log(s) + self.nu * _asinh_of_ratio(c, s) - np.log(2.0) - np.log(radius)
+        radius, log_s = np.hypot(c, s), np.log(s)
+        log_radius = np.log(radius)
+        log_weight = self.power * log_s - np.log(2.0) - log_radius
+        if self.nu and c:  # nu asinh(c/s), to as many decimals as the logarithm of s has
+            log_weight = log_weight + math.copysign(self.nu, c * self.nu) * (np.log(abs(c) + radius) - log_s)
         if self.rigid:
-            log_weight = log_weight + 0.5 * (np.log(2.0) + np.log(radius))
+            log_weight = log_weight + 0.5 * (np.log(2.0) + log_radius)
         return np.asarray(log_weight - self.weight_decay / self.temperature * radius)
 
     def _on_orbits(self, s: FloatArray) -> FloatArray:

@@ -131,7 +131,7 @@ class SeveralBlocks(Recomputed):
         remedy = "Give levels other than 0, or confine the process"
         _, factor = self.blocks[self.place].kind(self.request.expression)
         table = tabulated(lambda theta: self._log_weight(theta / factor))
-        return self.request.weighted(table, remedy=remedy, error=table.error)
+        return self.request.weighted(table, remedy=remedy, breaks=table.breaks, error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return those of the block alone; None where the loss does not separate it."""

@@ -87,7 +87,8 @@ class ProductLaw(Recomputed):
         table = tabulated(partial(_in_units, formula, unit), signs=(1.0,))
         nearest = 0.0 if self.kind == "imbalance" else _BOUNDED
         support = (0.0 if self.kind == "norm" else -math.inf, math.inf)
-        return request.weighted(partial(_even, table, unit, nearest), support=support, error=table.error)
+        ends = [side * unit * x for side in (-1, 1) for x in table.breaks]
+        return request.weighted(partial(_even, table, unit, nearest), support=support, breaks=ends, error=table.error)
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""

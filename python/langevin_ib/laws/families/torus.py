@@ -205,4 +205,4 @@ class TorusLaw(Recomputed):
         if len(self.invariants) == 1:
             return self.request.weighted(self.log_weight, remedy=remedy, error=_ERROR)
         table = tabulated(self.log_weight)
-        return self.request.weighted(table, remedy=remedy, error=_ERROR + table.error)
+        return self.request.weighted(table, remedy=remedy, breaks=table.breaks, error=_ERROR + table.error)

@@ -22,6 +22,7 @@ RowFunction: TypeAlias = Callable[[IndexArray, FloatArray], FloatArray]
 _BLOCK = 2**15  # entries of the largest temporary array: more do not stay in the cache
 _TOLERANCE = 1e-14
 _NEGLIGIBLE = 46.0  # exp(-46) of the largest panel of a row matters to nobody
+_SEEN = 1e-9  # of what the node with the largest weight has
 _MOST_HALVINGS = 48
 
 
@@ -56,10 +57,7 @@ def log_integrals(
     """
     result, level = np.full(low.shape, -np.inf), np.full(low.shape, -np.inf)
     counts = np.where(high > low, np.ceil((high - low) / width), 0.0).astype(np.intp)
-    row = np.repeat(np.arange(low.size), counts)
-    place = np.arange(row.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    half = ((high - low) / (2.0 * np.maximum(counts, 1)))[row]
-    centre = low[row] + (2 * place + 1) * half
+    row, centre, half = _divided(np.arange(low.size), (low + high) / 2.0, (high - low) / 2.0, counts)
     if far > 0.0:
         (rows,) = np.nonzero(high > low)
         row = np.concatenate([row, rows])
@@ -68,26 +66,34 @@ def log_integrals(
     for _ in range(_MOST_HALVINGS):
         if not row.size:
             return result
-        log_mass, error, bound = _panels(log_f, row, centre, half)
+        log_mass, error, bound, pieces = _panels(log_f, row, centre, half)
         np.maximum.at(level, row, log_mass)
         settled = (error <= level[row] + math.log(_TOLERANCE)) | (bound < level[row] - _NEGLIGIBLE)
         np.logaddexp.at(result, row[settled], log_mass[settled])
-        row, centre, half = row[~settled], centre[~settled], half[~settled] / 2.0
-        row, centre, half = (
-            np.concatenate([row, row]),
-            np.concatenate([centre - half, centre + half]),
-            np.concatenate([half, half]),
-        )
+        left = ~settled
+        row, centre, half = _divided(row[left], centre[left], half[left], pieces[left])
     raise UnsupportedModelError(
         f"an inner integral of this law does not converge near {centre[0]:.6g}: the loss is not smooth enough there"
     )
 
 
+def _divided(
+    row: IndexArray, centre: FloatArray, half: FloatArray, pieces: IndexArray
+) -> tuple[IndexArray, FloatArray, FloatArray]:
+    """Return row, centre and half the length of the pieces into which panels are cut."""
+    whole = np.repeat(np.arange(row.size), pieces)
+    place = np.arange(whole.size) - (np.cumsum(pieces) - pieces)[whole]
+    shorter = half / np.maximum(pieces, 1)
+    first = centre - half + shorter
+    return row[whole], first[whole] + 2 * place * shorter[whole], shorter[whole]
+
+
 def _panels(
     log_f: RowFunction, row: IndexArray, centre: FloatArray, half: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return for each panel the log of its mass, of the error of that, and of a bound on the mass."""
+) -> tuple[FloatArray, FloatArray, FloatArray, IndexArray]:
+    """Return for each panel the logs of its mass, of the error of that and of a bound on it; and how to cut it."""
     log_mass, error, bound = (np.empty(row.shape) for _ in range(3))
+    pieces = np.empty(row.shape, dtype=np.intp)
     step = max(1, _BLOCK // NODES.size)
     for start in range(0, row.size, step):
         part = slice(start, start + step)
@@ -100,7 +106,10 @@ def _panels(
             )
         top = values.max(axis=1)
         base = np.where(np.isfinite(top), top, 0.0)
-        coefficients = np.exp(values - base[:, None]) @ TO_COEFFICIENTS.T
+        weights = np.exp(values - base[:, None])
+        coefficients = weights @ TO_COEFFICIENTS.T
+        # What a single node sees is so narrow that halves would be cut twice more.
+        pieces[part] = np.where(weights.sum(axis=1) < 1.0 + _SEEN, 8, 2)
         tail = np.abs(coefficients[:, -3:]).max(axis=1)
         # Rounding of the logs themselves is no reason to go on.
         tail -= 3e-15 * (10.0 + np.abs(base))
@@ -111,4 +120,4 @@ def _panels(
             # A peak may hide between two nodes, but not from the slopes beside it.
             steepest = np.abs(np.diff(np.maximum(values, -1e300), axis=1)).max(axis=1)
         bound[part] = np.where(np.isfinite(top), scale + np.minimum(steepest, 1e4), -np.inf)
-    return log_mass, error, bound
+    return log_mass, error, bound, pieces

@@ -67,6 +67,11 @@ class LogTable:
         """A bound on the relative error of the weight, where it is not negligible."""
         return max(_ERROR + 2.0 * table.noise for table in self.tables.values())
 
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """The ends of its panels: nearer to 0 it is a power of |x|, and far out it may jump from one to the next."""
+        return tuple(sign * math.exp(y) for sign, table in self.tables.items() for y in table.series.edges)
+
     def __call__(self, x: FloatArray) -> FloatArray:
         """Return the log-weight at points, shape (n,)."""
         first = next(iter(self.tables))
