@@ -133,6 +133,13 @@ class Table:
                 result[mine] = side.log_weight(y[mine])
         return result
 
+    @property
+    def breaks(self) -> FloatArray:
+        """The ends of the panels: series meet there up to the tolerance only, which further integrals would hunt."""
+        sides = ((-1.0, self.negative), (1.0, self.positive))
+        found = [sign * np.exp(side.edges) for sign, side in sides if side is not None]
+        return np.concatenate([[], *found]) + self.shift
+
     def support(self) -> tuple[float, float]:
         """Return the half-line that holds everything, or the line."""
         low, high = (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)

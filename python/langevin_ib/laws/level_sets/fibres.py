@@ -154,8 +154,9 @@ def _varies(expression: sympy.Expr, along: Sequence[sympy.Symbol]) -> bool:
 
 def _roughness(f: sympy.Expr, pair: tuple[sympy.Symbol, sympy.Symbol]) -> set[sympy.Symbol]:
     """Return what must not be in the block because f is not affine in the pair, or only in places."""
-    slopes = set().union(*(sympy.diff(f, x).free_symbols for x in pair))
-    return set(pair) if _second(f, pair) != 0 else slopes & set(pair)
+    if _second(f, pair) != 0:
+        return set(pair)
+    return set().union(*(sympy.diff(f, x).free_symbols for x in pair)) & set(pair)
 
 
 @dataclass(frozen=True, eq=False)

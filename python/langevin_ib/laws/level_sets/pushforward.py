@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import sympy
@@ -87,8 +87,7 @@ def pushed_forward(
         many-dimensional or did not converge; says what was found.
     """
     what = f"the law of {shown(gibbs.observable)}"
-    # What is assumed of the parameters is forgotten: walkers do not know it.
-    plain = {x: sympy.Dummy(str(x), real=True) for x in gibbs.parameters}
+    plain = _plain(gibbs.parameters)
     loss, rest, f = (
         condensed(e, gibbs.parameters, gibbs.data, rows=0).xreplace(plain)
         for e in (gibbs.loss, gibbs.rest, gibbs.observable)
@@ -100,6 +99,12 @@ def pushed_forward(
     _refuse_steps(whole, what)
     fibres = _fibres(whole, [{plain[x]: w for x, w in weights.items()} for weights in scalings], what)
     return _Quadrature(fibres, float(shift), what, uses_data(loss + rest)).law(name, reference)
+
+
+@lru_cache(maxsize=64)
+def _plain(parameters: tuple[sympy.Symbol, ...]) -> dict[sympy.Symbol, sympy.Dummy]:
+    """Return symbols of which nothing is assumed, as walkers know of nothing; the same ones for SymPy to remember."""
+    return {x: sympy.Dummy(str(x), real=True) for x in parameters}
 
 
 def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]], what: str) -> list[Fibre]:
@@ -196,6 +201,7 @@ class _Quadrature:
             reference=reference,
             support=moved.support(),
             singularities=(self.shift,),
+            breaks=moved.breaks,
         )
         found = law(error=tolerance)
         missing = 1.0 - math.exp(min(self._log_total(table, found) - log_mass, 50.0))
