@@ -190,3 +190,18 @@ def test_the_virial_on_the_slice_of_a_translation(dynamics: object) -> None:
     law = lib.density(logits(), "d", dynamics=dynamics, temperature=T)
     slope = sympy.lambdify((A, B), identity.expression)
     assert law.expect(lambda d: slope(d / 2, -d / 2)) == pytest.approx(T, rel=1e-9)
+
+
+def test_refusals_say_turned_coordinates_in_those_of_the_model() -> None:
+    """What they are is read off the message: their product is (u² - v²)/2, and their squares add up to u² + v²."""
+    with pytest.raises(NotNormalizableError) as refusal:
+        lib.density(NETWORK, "w0", dynamics=Ambient(), temperature=T)
+    text = str(refusal.value)
+    assert "|y_u0| = infinity" in text
+    first, second = (sympy.sympify(each.split(" = ")[1]) for each in text.split("; here ")[1].split(" and "))
+    u, v = sympy.symbols("u0 v0")
+    assert sympy.expand(first * second) == (u**2 - v**2) / 2
+    assert sympy.expand(first**2 + second**2) == u**2 + v**2
+    with pytest.raises(NotNormalizableError) as refusal:
+        lib.density(models.scalar_product(), "theta", dynamics=Ambient(), temperature=T)
+    assert "here" not in str(refusal.value)

@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
-from ..errors import UnsupportedModelError
+from ..errors import LangevinError, UnsupportedModelError
 from ..geometry import scaling_weights
 from ..model import Model
 from ..process import Ambient, Dynamics, Process, SoftSlice
@@ -24,7 +24,7 @@ from .remedies import DRAWS, RUNS
 from .request import Given, LawRequest
 from .sampled import sampled_law
 from .sheets import require_one_law
-from .simplified import simplified
+from .simplified import explained, simplified
 from .symmetric import family_in_plane, family_of_symmetry
 
 __all__ = ["Density", "confirmed", "density"]
@@ -140,14 +140,17 @@ def confirmed(asked: LawRequest) -> Density:
             require_one_law(asked)
         return replace(sampled_law(asked), observable=asked.observable)
     simple = simplified(asked)
-    law = replace(_density(simple), observable=asked.observable)
+    try:
+        law = replace(_density(simple), observable=asked.observable)
+        if simple.is_on_slice:
+            require_one_law(simple)
+    except LangevinError as refusal:
+        raise explained(refusal, asked, simple) from None
     if law.error > _WORST:
         raise UnsupportedModelError(
             f"the law of {asked.observable!r} = {shown(asked.expression)} was found, but rounding may have moved its "
             f"distribution function by {law.error:.1g}; raise the temperature, or {RUNS}"
         )
-    if simple.is_on_slice:
-        require_one_law(simple)
     # Off slices, what was asked is integrated, in its own coordinates.
     target = _target(simple if asked.is_on_slice else asked)
     if target is not None:

@@ -14,19 +14,21 @@ theirs and one of the others.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import sympy
 
-from ..errors import UnsupportedModelError
+from ..checks import shown
+from ..errors import LangevinError, UnsupportedModelError
 from ..geometry import Frame, Translations, aligned, pieces_of, turn_of_directions, turned
 from ..model import Linear, Model, Translation
 from ..model.meaning import is_constant_along, is_separable
 from ..process import Ambient, Constrained, Dynamics, GaugeFixed, Process, SoftSlice
 from .request import LawRequest
 
-__all__ = ["simplified"]
+__all__ = ["explained", "simplified"]
 
 
 def simplified(asked: LawRequest) -> LawRequest:
@@ -50,6 +52,18 @@ def simplified(asked: LawRequest) -> LawRequest:
     if asked.is_on_slice:
         return _without_idle(turned_out)
     return turned_out if turned_out is asked else _without_gaussian(turned_out)
+
+
+def explained(refusal: LangevinError, asked: LawRequest, simple: LawRequest) -> LangevinError:
+    """Return a refusal of what `simplified` made of a request, with what coordinates are that the user never wrote."""
+    text, mine = str(refusal), simple.model
+    foreign = [y for y in mine.parameters if y not in asked.model.parameters and re.search(rf"\b{y}\b", text)]
+    # Turned models have x = O y among their observables, and O is orthogonal.
+    x_of_y = {x: mine.observables[str(x)] for x in asked.model.parameters if str(x) in mine.observables}
+    words = [f"{y} = {shown(sympy.Add(*(f.coeff(y) * x for x, f in x_of_y.items())))}" for y in foreign]
+    if words:
+        refusal.args = (f"{text}; here {' and '.join(words)}", *refusal.args[1:])
+    return refusal
 
 
 def _of(asked: LawRequest, process: Process) -> LawRequest:

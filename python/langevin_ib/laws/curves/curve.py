@@ -164,7 +164,8 @@ class CurveLaw:
                 continue
             exponent = float((near - far) / np.log(size[1] / size[0]))
             towards = (self.curves.end[k] / size[1]).round(3).tolist()
-            raise self._without_end(f"towards infinity in the direction {towards}", exponent, is_far=True)
+            names = ", ".join(map(str, self.request.model.parameters))
+            raise self._without_end(f"towards infinity in the direction ({names}) = {towards}", exponent, is_far=True)
 
     def _require_convergence(self, pieces: Pieces, log_total: float) -> None:
         """Refuse a law with mass where nothing converges."""
@@ -182,8 +183,9 @@ class CurveLaw:
             return
         worst = int(np.argmax(log_mass))
         panel, u, exponent = panels[worst : worst + 1], where[worst], float(exponents[worst])
-        place = self.curves.points(panel, np.array([u]))[0][0].tolist()
-        raise self._without_end(f"at x = {place}", exponent, is_far=False)
+        place = self.curves.points(panel, np.array([u]))[0][0]
+        named = ", ".join(f"{x} = {value:.4g}" for x, value in zip(self.request.model.parameters, place, strict=True))
+        raise self._without_end(f"at {named}", exponent, is_far=False)
 
     def _without_end(self, place: str, exponent: float, *, is_far: bool) -> Exception:
         request, power = self.request, f"|x|**{-exponent:.3g}" if is_far else f"distance**{-exponent:.3g}"
