@@ -124,3 +124,13 @@ def test_a_closed_curve_has_the_moments_of_its_integral(fixman: bool, observable
     mean = (weight * values).sum() / weight.sum()
     assert law.mean() == pytest.approx(mean, abs=1e-12)
     assert law.var() == pytest.approx((weight * (values - mean) ** 2).sum() / weight.sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("T", [1e-8, 1e-12, 1e-16, 1e-24, 1e-100])
+def test_at_low_temperatures_it_is_at_the_minimum_or_refused(T: float) -> None:
+    """On u - v = 1/2 the loss is least where u v = 1: what is found elsewhere is rounding of huge numbers."""
+    try:
+        law = density(with_slice(U - V), "theta", dynamics=Constrained(0.5), temperature=T)
+    except UnsupportedModelError:
+        return
+    assert abs(law.mean() - 1.0) < 1e-6 + np.sqrt(T)

@@ -119,6 +119,16 @@ def test_infinite_mass_is_refused_with_place_and_exponent(
         integrate(log_weight, LINE, [0.0, 1.0])
 
 
+@pytest.mark.parametrize("place", [0.0, 1.0, -300.0])
+@pytest.mark.parametrize("slope", [np.abs, np.square])
+def test_what_is_narrower_than_doubles_is_no_infinite_mass(place: float, slope: Callable[..., FloatArray]) -> None:
+    width = 1e-151 if place == 0.0 else 1e-20 * abs(place)
+    with pytest.raises(InvalidArgumentError, match=rf"narrower at {place:g} than doubles"):
+        integrate(lambda x: -slope((x - place) / width), [(place, place + abs(place) + 1.0)], [0.0])
+    with pytest.raises(NotNormalizableError, match=rf"escapes at {place:g}"):
+        integrate(lambda x: -1.2 * np.log(np.abs(x - place)), [(place, place + abs(place) + 1.0)], [place])
+
+
 def test_a_difference_of_two_poles_is_nan_where_both_overflow_and_nothing_is_left() -> None:
     cells = integrate(lambda x: -(1 / x**12 - 1 / x**6 + x**2), LINE, [0.0])
     assert cells.cdf(np.array([-1.0]))[0] == pytest.approx(

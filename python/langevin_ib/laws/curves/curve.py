@@ -87,7 +87,7 @@ class CurveLaw:
             raise request.unsupported("its quadrature does not converge", "smooth the potential or the observable")
         if not pieces.log_top.size:
             raise request.unsupported("no mass was found on the slice", "check the level, the potential and given=")
-        log_total = float(logsumexp(pieces.log_top + np.log(np.maximum(2.0 * pieces.weight[:, 0], 1e-300))))
+        log_total = float(logsumexp(pieces.log_masses))
         self._require_finite_mass(log_total)
         self._require_convergence(pieces, log_total)
         law = pieces.branches(self._interval)
@@ -96,7 +96,8 @@ class CurveLaw:
         if law.mass[law.top - law.bottom <= _CONSTANT * np.abs(law.top)].sum() > 1e-9 * law.total:
             raise request.unsupported("it is constant on a part of the slice", "ask for another observable")
         law = replace(law, ends=self._support(law))
-        return Density(request.name, request.reference, "quadrature", request.intervals, law, _ERROR)
+        rounding = float(np.exp(pieces.log_masses - log_total) @ np.minimum(pieces.grain, 1.0))
+        return Density(request.name, request.reference, "quadrature", request.intervals, law, _ERROR + rounding)
 
     @cached_property
     def slice(self) -> Slice:

@@ -49,6 +49,8 @@ class Pieces:
         Legendre series; the weight is that per unit of t in [-1, 1], times exp(-log_top).
     log_top : (n,) array
         Its scale.
+    grain : (n,) array
+        What rounding of the weight's logarithm does to it.
     doubtful_panel, doubtful_at, doubtful_log_mass : (m,) arrays
         Panels, coordinates and estimates of the masses of pieces as narrow as rounding allows.
     """
@@ -57,9 +59,15 @@ class Pieces:
     condition: FloatArray
     weight: FloatArray
     log_top: FloatArray
+    grain: FloatArray
     doubtful_panel: IndexArray
     doubtful_at: FloatArray
     doubtful_log_mass: FloatArray
+
+    @property
+    def log_masses(self) -> FloatArray:
+        """The logs of the masses of pieces."""
+        return np.asarray(self.log_top + np.log(np.maximum(2.0 * self.weight[:, 0], 1e-300)))
 
     def branches(self, interval: tuple[float, float]) -> Branches:
         """Return monotone branches of the quantity on which the condition is in [lo, hi)."""
@@ -119,13 +127,13 @@ class _Sorter:
         self.interval = interval
         self.heaviest = -np.inf
         empty = np.zeros((0, ORDER))
-        self.kept: list[Sequence[FloatArray]] = [(empty, empty, empty, np.zeros(0))]
+        self.kept: list[Sequence[FloatArray]] = [(empty, empty, empty, np.zeros(0), np.zeros(0))]
         self.doubtful: list[Sequence[FloatArray]] = [(np.zeros(0), np.zeros(0), np.zeros(0))]
 
     def pieces(self) -> Pieces:
-        quantity, condition, weight, top = (np.concatenate(column) for column in zip(*self.kept, strict=True))
+        quantity, condition, weight, top, grain = (np.concatenate(column) for column in zip(*self.kept, strict=True))
         panel, at, log_mass = (np.concatenate(column) for column in zip(*self.doubtful, strict=True))
-        return Pieces(quantity, condition, weight, top, panel.astype(np.intp), at, log_mass)
+        return Pieces(quantity, condition, weight, top, grain, panel.astype(np.intp), at, log_mass)
 
     def sort(self, at: Values, panel: IndexArray, centre: FloatArray, half: FloatArray, size: FloatArray) -> BoolArray:
         """Return which of the intervals have to be halved."""
@@ -149,7 +157,7 @@ class _Sorter:
             total = log_mass[settled] + np.log(np.maximum((weight[settled] @ WEIGHTS), 1e-300))
             self.heaviest = max(self.heaviest, float(total.max()))
             scaled = half[settled, None] * series[settled]
-            self.kept.append((quantity[settled], condition[settled], scaled, top[settled]))
+            self.kept.append((quantity[settled], condition[settled], scaled, top[settled], grain[settled]))
         open_ = ~settled & ~is_nothing
         narrow = open_ & (half < _NARROWEST * size)
         self.doubtful.append((panel[narrow].astype(np.float64), centre[narrow], log_mass[narrow]))

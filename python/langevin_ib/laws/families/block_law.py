@@ -268,7 +268,7 @@ class BlockLaw(BlockStrength):
             return np.logaddexp(result, core)
 
         table = tabulated(log_weight)
-        return self._weighted(table, support=(low, high), breaks=table.breaks, error=table.error)
+        return self._weighted(table, support=(low, high), breaks=table.breaks, error=table.error + self.cells.error)
 
     def _strength_rule(self) -> tuple[FloatArray, FloatArray, float]:
         cells = self.cells

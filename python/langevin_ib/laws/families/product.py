@@ -103,7 +103,8 @@ def _log_closed_form(loss: Loss, weight_decay: float, temperature: float, theta:
     away = x[~is_near]
     log_bessel[~is_near] = np.log(2.0 * k0e(away)) - away
     with np.errstate(divide="ignore"):
-        log_bessel[is_near] = np.log(_LOG_FOUR - 2.0 * np.log(x[is_near]))
+        log_x = math.log(weight_decay) - math.log(temperature) + np.log(np.abs(theta[is_near]))  # x may underflow
+        log_bessel[is_near] = np.log(_LOG_FOUR - 2.0 * log_x)
     return log_bessel - loss(theta) / temperature
 
 

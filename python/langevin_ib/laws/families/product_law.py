@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 _FORMULAS = {"imbalance": imbalance, "norm": norm, "parameter": parameter}
 _EVERYWHERE = (-math.inf, math.inf)
 _BOUNDED = math.exp(-41.0)  # nearer to 0, in units of its scale, a bounded weight is a constant
+_UNKNOWN = 1e-3  # of a distribution function over which integrals are to be taken
 _NEAREST, _NOTHING = 1e-100, 1e-100  # of distances, and of probabilities
 
 
@@ -80,6 +81,10 @@ class ProductLaw(Recomputed):
             potential = compiled(request.process.potential, request.model.parameters, request.model.data)
             return request.weighted(theta_pushed_forward(potential, lam, T), breaks=breaks)
         cells = integrate(closed_form, [_EVERYWHERE], [0.0], breaks)
+        if cells.error > _UNKNOWN:
+            raise request.unsupported(
+                f"that of {product.name} is known to {cells.error:.1g} only", "raise the temperature"
+            )
         formula = _FORMULAS[self.kind](loss, lam, T, cells)
         # In units of theta and T/lam, as a table ends at exp(-42).
         unit = float(np.sum(cells.node_probability * np.abs(cells.nodes))) + T / lam
@@ -88,7 +93,9 @@ class ProductLaw(Recomputed):
         nearest = 0.0 if self.kind == "imbalance" else _BOUNDED
         support = (0.0 if self.kind == "norm" else -math.inf, math.inf)
         ends = [side * unit * x for side in (-1, 1) for x in table.breaks]
-        return request.weighted(partial(_even, table, unit, nearest), support=support, breaks=ends, error=table.error)
+        return request.weighted(
+            partial(_even, table, unit, nearest), support=support, breaks=ends, error=table.error + cells.error
+        )
 
     def rivals(self, cutoff: float | None = None) -> dict[str, Density] | None:
         """Return laws of theta with other powers of |theta|; by default a tenth of a standard deviation is left out."""

@@ -239,13 +239,14 @@ class _Quadrature:
         name, top = str(x).lstrip("_"), float(profile.max())
         if top == -math.inf:
             raise UnsupportedModelError(f"{self.what}: the Gibbs weight exp(-V/T) vanishes wherever it was looked at")
-        ends = {"infinity": profile[-1], "0": profile[0]}
-        for end, value in ends.items():
+        ends = {"infinity": (profile[-1], _WIDE.high), "0": (profile[0], _WIDE.low)}
+        for end, (value, last) in ends.items():
             if value >= top - CUT / 2.0:
                 raise NotNormalizableError(
                     f"the Gibbs law has infinite mass: it escapes to |{name}| = {end}, where the potential does not "
                     f"grow fast enough; confine the process: give the model a confinement, such as {name}**2, or use "
-                    "Ambient(weight_decay=0.1)"
+                    f"Ambient(weight_decay=0.1). (It was looked at up to |{name}| = {math.exp(last):.0e}; of what ends "
+                    "beyond that, choose other units)"
                 )
 
     def _mass(self, fibre: Fibre, axes: dict[sympy.Symbol, Axis], tolerance: float) -> tuple[float, FloatArray]:

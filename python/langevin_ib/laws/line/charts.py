@@ -26,6 +26,9 @@ _MAX_PEAKS = 64
 _POLE_STEP = 30.0
 _PARTS, _DIVISIONS = 16, 22  # of an interval, to 1e-19 of it
 _FLAT = 1e-13
+_STEEPER = (
+    1.5  # of exponents at neighbouring stretches: that of a slope grows by exp(2), and that of a power not at all
+)
 
 
 @dataclass(frozen=True)
@@ -257,12 +260,20 @@ def require_finite_mass(sweep: Sweep) -> None:
     ------
     NotNormalizableError
         If it is not; names the place and the exponent.
+    InvalidArgumentError
+        If it has a peak there that is narrower than doubles resolve.
     """
     chart = sweep.chart
     side = "above" if chart.sign > 0 else "below"
-    power = sweep.exponent(far=False)
+    power, next_one = (sweep.exponent(far=False, stretch=stretch) for stretch in (0, 1))
     # Where a weight jumps beside another point than 0 is known to rounding only, and looks like a power for a while.
-    farther = power if chart.origin == 0.0 else sweep.exponent(far=False, stretch=1)
+    farther = power if chart.origin == 0.0 else next_one
+    # Of what has no pole the exponent grows with the distance, and nothing is left where it is out of range.
+    if power > 1.0 and not next_one < _STEEPER * power:
+        raise InvalidArgumentError(
+            f"the law is narrower at {chart.origin:g} than doubles resolve; raise the temperature, choose other units, "
+            "or condition on another set"
+        )
     if power > 1.0 - (1e-6 if chart.origin == 0.0 else 1e-4) and farther > 0.99:
         raise NotNormalizableError(
             f"the mass escapes at {chart.origin:g}: just {side} it the weight grows like (distance)**-a with "
@@ -275,6 +286,7 @@ def require_finite_mass(sweep: Sweep) -> None:
             f"falls off only like |x|**-a with a = {power:.6g} <= 1" if power > -1e-6 else "grows or comes and goes"
         )
         raise NotNormalizableError(
-            f"the mass escapes at {place}: the weight {manner} there, so its integral is infinite; confine it (for "
-            "instance by weight decay) or condition on a bounded set"
+            f"the mass escapes at {place}: the weight {manner} there, up to |x| = {math.exp(chart.far):.0e}, so its "
+            "integral is infinite or its scale out of range; confine it (for instance by weight decay), condition on a "
+            "bounded set, or choose units in which it ends nearer"
         )
