@@ -6,10 +6,11 @@ from typing import Any
 import langevin_ib as lib
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 import sympy
 from langevin_ib import Density
-from langevin_ib.errors import InfiniteMomentError
+from langevin_ib.errors import InfiniteMomentError, InvalidArgumentError
 
 U, V, W = lib.parameters("u v w")
 INF = math.inf
@@ -99,3 +100,37 @@ def test_what_goes_to_infinity_at_a_pole_turns_there(function: Any) -> None:
     law = law_of(function)
     t = np.quantile(values, np.linspace(0.1, 0.9, 9))
     np.testing.assert_allclose(law.cdf(t), [(values <= place).mean() for place in t], atol=2.5e-3)
+
+
+@pytest.mark.parametrize("strength", [3.0, 1.0, 0.02, 0.001])
+@pytest.mark.parametrize("more", [0, V**2, V**2 + U * V], ids=str)
+def test_a_barrier_ends_the_law_however_weak(strength: float, more: Any) -> None:
+    """exp(-V/T) = (1 - u²)^(strength/T), a Beta law, times exp(u²/4T) if there is u v, which QUADPACK integrates."""
+    T, coupled = 0.3, bool(sympy.sympify(more).has(U))
+    parameters = (U, V) if more != 0 else (U,)
+    loss = -sympy.Float(strength) * sympy.log(1 - U**2) + more
+    model = lib.Model(parameters=parameters, predictor={"f": U}, loss=loss)
+    law = lib.density(model, "f", dynamics=lib.Ambient(), temperature=T)
+    assert law.support() == (-1.0, 1.0)
+    assert law.cdf(1.0) == law.sf(-1.0) == 1.0
+    a = strength / T
+
+    def mass(end: float) -> float:
+        def rest(u: float) -> float:
+            return (1.0 - u) ** a * math.exp(u * u / (4.0 * T) if coupled else 0.0)
+
+        return float(scipy.integrate.quad(rest, -1.0, end, weight="alg", wvar=(a, 0.0), epsabs=1e-14)[0])
+
+    total = 2.0 * mass(0.0)
+    for x in (-0.9999999, -0.9, -0.3, 0.5):
+        assert law.cdf(x) == pytest.approx(mass(x) / total, abs=1e-11)
+    if not coupled:
+        x = np.array([-0.99999, -0.6, 0.2, 0.97])
+        np.testing.assert_allclose(law.cdf(x), scipy.stats.beta(1 + a, 1 + a).cdf((1 + x) / 2), rtol=0, atol=1e-11)
+
+
+def test_of_two_wells_beyond_barriers_there_is_no_law() -> None:
+    """Walkers stay in the one that they start in."""
+    model = lib.Model(parameters=(U,), predictor={"f": U}, loss=U**2 - sympy.log(U**2 - 1))
+    with pytest.raises(InvalidArgumentError, match="no real value there"):
+        lib.density(model, "f", dynamics=lib.Ambient(), temperature=0.3)

@@ -21,7 +21,7 @@ _SCALES, _EACH, _SEED = (0.03, 0.3, 1.0, 3.0), 32, 20260601
 _NOTHING = 60.0
 """By so much V/T is greater where nothing is left."""
 
-_NEAR = 10.0 ** np.array([[-3.0], [-6.0], [-9.0]])
+_NEAR = 10.0 ** np.array([[-5.0], [-8.0], [-11.0]])
 _HALVINGS = 80
 _EVERYWHERE = (sympy.exp, sympy.sin, sympy.cos, sympy.tanh, sympy.cosh, sympy.sinh, sympy.Abs, sympy.Max, sympy.Min)
 

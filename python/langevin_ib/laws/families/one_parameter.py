@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...model.expressions import compiled, landmarks
 from ...process import Ambient
-from ..line import Density
+from ..line import Density, Interval
 from ..request import LawRequest
 
 __all__ = ["OneParameterLaw"]
@@ -50,10 +51,24 @@ class OneParameterLaw:
         request, model = self.request, self.request.model
         potential = compiled(request.process.potential, model.parameters, model.data)
         places = landmarks(request.process.potential, model.parameters[0], model.data)
-        return request.weighted(partial(_log_gibbs, potential, request.T), breaks=places)
+        support = _real_interval(potential, places)
+        ends = (0.0, *filter(math.isfinite, support))
+        return request.weighted(
+            partial(_log_gibbs, potential, request.T), support=support, singularities=ends, breaks=places
+        )
 
     def rivals(self, cutoff: float | None = None) -> None:
         """Return None: a single parameter has no orbit."""
+
+
+def _real_interval(potential: Callable[..., FloatArray], places: FloatArray) -> Interval:
+    """Return the interval between two places on which alone V is real; the line if there is no such interval."""
+    edges = np.concatenate([[-np.inf], places, [np.inf]])
+    between = np.concatenate([places[:1] - 1.0, (places[1:] + places[:-1]) / 2.0, places[-1:] + 1.0])
+    (real,) = np.nonzero(~np.isnan(potential(between)))
+    if not real.size or np.ptp(real) >= real.size:
+        return -math.inf, math.inf
+    return float(edges[real[0]]), float(edges[real[-1] + 1])
 
 
 def _log_gibbs(potential: Callable[..., FloatArray], T: float, x: FloatArray) -> FloatArray:

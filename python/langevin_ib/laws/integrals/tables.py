@@ -31,6 +31,7 @@ _WILD = 1.0
 _LOOKS = 2000
 _POWER_LOOKS = 14.0, 24.0  # how far the weight per log|t| has fallen where a power is looked for
 _POWER = 0.15
+_ROOM = 0.7  # in log|t|: so far from the last panel it is seen whether the weight stops
 _SPARE = 10.0  # tails are right to exp(-10) of what would do
 
 
@@ -40,6 +41,8 @@ class _Side:
 
     edges: FloatArray
     series: FloatArray
+    begin: float = 0.0
+    end: float = math.inf
 
     @classmethod
     def of(cls, pieces: list[tuple[float, float, FloatArray]]) -> _Side | None:
@@ -71,6 +74,18 @@ class _Side:
             start, level, slope = self._power
             values = np.where(y > start, level + slope * (y - start), values)
         return values
+
+    def ended(self, log_weight: Callable[[float], float]) -> _Side:
+        """Return it with the |t| between which there is something, if that stops near its first or last panel."""
+        ends = [self.begin, self.end]
+        for k, (inside, outside) in enumerate(((1, self.edges[0] - _ROOM), (-2, self.edges[-1] + _ROOM))):
+            last, nothing = math.exp(self.edges[inside]), math.exp(outside)
+            if log_weight(nothing) > -math.inf or log_weight(last) == -math.inf:
+                continue
+            while last != (middle := (last + nothing) / 2.0) != nothing:
+                last, nothing = (middle, nothing) if log_weight(middle) > -math.inf else (last, middle)
+            ends[k] = nothing
+        return replace(self, begin=ends[0], end=ends[1])
 
     @cached_property
     def _power(self) -> tuple[float, float, float] | None:
@@ -128,8 +143,10 @@ class Table:
         result = np.full(t.shape, -np.inf)
         with np.errstate(divide="ignore"):
             y = np.log(np.abs(t))
-        for side, mine in ((self.negative, t < 0.0), (self.positive, t >= 0.0)):
+        size = np.abs(t)
+        for side, has_sign in ((self.negative, t < 0.0), (self.positive, t >= 0.0)):
             if side is not None:
+                mine = has_sign & (size >= side.begin) & (size < side.end)
                 result[mine] = side.log_weight(y[mine])
         return result
 
@@ -141,12 +158,17 @@ class Table:
         return np.concatenate([[], *found]) + self.shift
 
     def support(self) -> tuple[float, float]:
-        """Return the half-line that holds everything, or the line."""
-        low, high = (0.0 if self.negative is None else -math.inf), (0.0 if self.positive is None else math.inf)
+        """Return the interval that holds everything, which may be a half-line or the line."""
+        low = 0.0 if self.negative is None else -self.negative.end
+        high = 0.0 if self.positive is None else self.positive.end
+        if self.negative is None and self.positive is not None:
+            low = self.positive.begin
+        if self.positive is None and self.negative is not None:
+            high = -self.negative.begin
         return low + self.shift, high + self.shift
 
 
-def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: float) -> Table:
+def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: float, *, has_ends: bool = False) -> Table:
     """Evaluate a weight where it has to be, and no more.
 
     Parameters
@@ -159,6 +181,8 @@ def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: floa
         The error of the weight: as a share of it where it is large, and of a typical value where it is small.
     nearest : float
         The smallest |t| that is looked at is exp(-nearest) of the scale of the weight.
+    has_ends : bool
+        That it is zero nowhere but where the law has ended, so that its ends are found.
     """
     builder = _Builder(costly, tolerance, nearest)
     todo = [panel for sign in (-1.0, 1.0) for panel in builder.first_look(sign, places)]
@@ -168,7 +192,15 @@ def tabulate(costly: Costly, places: FloatArray, tolerance: float, nearest: floa
         if not todo:
             break
         todo = builder.fitted(todo, done, last=remaining == 1)
-    return Table(_Side.of(done[-1.0]), _Side.of(done[1.0]))
+
+    def side(sign: float) -> _Side | None:
+        found = _Side.of(done[sign])
+        nothing = np.array([-np.inf])
+        if found is None or not has_ends:
+            return found
+        return found.ended(lambda size: float(costly(np.array([sign * size]), LOOSE, nothing)[0]))
+
+    return Table(side(-1.0), side(1.0))
 
 
 @dataclass(frozen=True)
@@ -183,6 +215,15 @@ class _Open:
     def halves(self) -> list[_Open]:
         middle = (self.low + self.high) / 2.0
         return [_Open(self.sign, self.low, middle), _Open(self.sign, middle, self.high)]
+
+    def seen_at_an_end(self) -> list[_Open]:
+        """Return the halves next to ends at which there is something."""
+        if not self.known:
+            return []
+        left, right = self.halves()
+        low, high = self.known
+        ends = [replace(left, known=(low, -math.inf)), replace(right, known=(-math.inf, high))]
+        return [half for half in ends if max(half.known) > -math.inf]
 
 
 @dataclass
@@ -234,6 +275,9 @@ class _Builder:
             # A step, a pole or a corner is left in a panel whose mass does not matter.
             matters = mass + math.log(min(max(error, 1e-12), 1.0)) > self.peak + math.log(self.tolerance) - 5.0
             settled |= width < _NARROW and not matters
+            if top == -math.inf and not last:  # so it ends between an end of the panel and the next point
+                again += panel.seen_at_an_end()
+                continue
             if mass < self.peak - _FAR_SIDE and top < self.typical - _FAR_SIDE:
                 continue  # nothing that is known to some digits
             if settled or last:

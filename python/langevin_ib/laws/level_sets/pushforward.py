@@ -200,7 +200,7 @@ class _Quadrature:
             name=name,
             reference=reference,
             support=moved.support(),
-            singularities=(self.shift,),
+            singularities=(self.shift, *filter(math.isfinite, moved.support())),
             breaks=moved.breaks,
         )
         found = law(error=tolerance)
@@ -286,7 +286,7 @@ class _Quadrature:
             logs = [integral([t], tolerance, floor) for integral in integrals]
             return np.asarray(np.logaddexp.reduce(logs, axis=0))
 
-        table = tabulate(costly, places, tolerance, _NEAREST[self.left])
+        table = tabulate(costly, places, tolerance, _NEAREST[self.left], has_ends=self.left == 0)
         doubt = max(integral.doubt for integral in integrals)
         if doubt > 1e3:
             raise self._diverged("over a set on which the observable is constant", doubt)

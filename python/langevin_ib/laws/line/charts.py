@@ -212,6 +212,7 @@ def _peaks(log_weight: LogWeight, sweeps: list[Sweep], lookouts: FloatArray) -> 
     order = slice(None), slice(None, None, -1)
     x = np.concatenate([s.chart.x(s.y)[order[s.chart.sign < 0]] for s in sweeps])
     values = np.concatenate([s.values[order[s.chart.sign < 0]] for s in sweeps])
+    lookouts = _inside((float(x[0]), float(x[-1])), lookouts)
     seen = log_weight(lookouts)
     with np.errstate(invalid="ignore"):
         # Of neighbours that differ by rounding, as on both sides of a mere bend, one is enough.
