@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from langevin_ib import models
 from langevin_ib.errors import InvalidArgumentError, InvarianceError, UnsupportedModelError
 from langevin_ib.model.expressions.expressions import compiled
+from langevin_ib.model.expressions.jets import values_of
 from langevin_ib.model.meaning import vanishes
 from langevin_ib.model.model import Model, Scaling, parameters
 from langevin_ib.process import Ambient
@@ -249,6 +250,36 @@ def test_the_log_of_a_sum_of_exponentials_is_not_lost_to_rounding() -> None:
     np.testing.assert_allclose(
         both(1e20 * np.arange(-9.0, 10.0, 2.0), np.ones(10)), 0.7e20 * np.arange(-9.0, 10.0, 2.0), rtol=1e-14
     )
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        sympy.log(1 / (1 + sympy.exp(-u))),
+        sympy.log(sympy.exp(u) / (2 * sympy.exp(u) + sympy.exp(3 * v))),
+        sympy.log(sympy.sqrt(1 + sympy.exp(u - v)) / 3),
+        sympy.log(sympy.cosh(u) ** 2) / 2,
+        sympy.log((1 + sympy.exp(u)) ** 3 * sympy.cosh(v) / (sympy.exp(v) + 2) ** 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("way", ["compiled", "walked"])
+def test_logs_of_products_of_sums_of_exponentials_are_in_range(f: sympy.Expr, way: str) -> None:
+    """Both ways to evaluate, which share nothing, against SymPy's own numbers of forty digits."""
+    points = np.array([[0.3, -0.2], [40.0, -37.0], [-900.0, 2.0], [900.0, 1e3], [-1e5, -1e4], [2e6, -3.0]]).T
+    values = compiled(f, (u, v))(*points) if way == "compiled" else values_of(f, {u: points[0], v: points[1]}, {})
+    exact = [float(f.subs({u: sympy.Rational(a), v: sympy.Rational(b)}).evalf(40)) for a, b in points.T.tolist()]
+    assert (np.abs(values - exact) <= 1e-15 * (1.0 + np.abs(points).sum(axis=0)) + 1e-13 * np.abs(exact)).all()
+
+
+def test_logs_of_nothing_and_of_negative_numbers_stay_what_they_are() -> None:
+    at = np.array([0.0, -1.0, 400.0])
+    for f, expected in (
+        (sympy.log(u**2), [-np.inf, 0.0, 2.0 * math.log(400.0)]),
+        (sympy.log(u * (1 + sympy.exp(u * u))), [-np.inf, np.nan, 160000.0 + math.log(400.0)]),
+        (sympy.log(sympy.exp(u * u) - 1), [-np.inf, math.log(math.e - 1.0), np.inf]),
+    ):
+        np.testing.assert_allclose(values_of(f, {u: at}, {}), expected, rtol=1e-14)
 
 
 def test_deltas_are_compared_point_by_point() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -198,6 +198,8 @@ class _Evaluation:
         arguments = [self.visit(part) for part in node.args]
         values = [argument.value for argument in arguments]
         value = np.asarray(function_of(node)(*values))
+        if isinstance(node, sympy.log) and (out := np.isinf(value) | np.isnan(values[0])).any():
+            value = np.where(out, self._log(node.args[0]), value)
         slope: FloatArray | None = None
         size = np.asarray(0.0)
         for k, argument in enumerate(arguments):
@@ -207,6 +209,24 @@ class _Evaluation:
             slope = rate * argument.slope if slope is None else slope + rate * argument.slope
             size = size + np.abs(rate) * argument.size
         return Jet(value, slope, size)
+
+    def _log(self, node: sympy.Expr) -> FloatArray:
+        """Return the log of a product of positive numbers, also if exp(1000), say, is out of range on the way to it."""
+        match node:
+            case sympy.exp():
+                return self.visit(node.args[0]).value
+            case sympy.cosh():
+                size = np.abs(self.visit(node.args[0]).value)
+                return np.asarray(size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0))
+            case sympy.Pow() if node.exp.is_number:
+                return np.asarray(self.visit(node.exp).value * self._log(node.base))
+            case sympy.Mul():
+                return np.asarray(sum(self._log(part) for part in node.args))
+            case sympy.Add():
+                whole = np.asarray(np.log(self.visit(node).value))
+                logs = reduce(np.logaddexp, [self._log(part) for part in node.args])
+                return np.asarray(np.where(np.isinf(whole) & ~np.isnan(logs), logs, whole))
+        return np.asarray(np.log(self.visit(node).value))
 
     def _piecewise(self, node: sympy.Piecewise) -> Jet:
         value, slope, size = np.asarray(np.nan), np.asarray(0.0), np.asarray(0.0)

@@ -122,17 +122,29 @@ def numpy_function(
 def _without_overflow(formula: sympy.Basic) -> sympy.Basic:
     """Replace logarithms of sums of exponentials, which are infinite where the exponentials are, or all of them are 0.
 
+    So are those of products and of powers of such sums, such as a softmax is.
+
     log(sum of exp(x_i)) = m + log(sum of exp(x_i - m)) with m = max x_i. Each x_i - m is 0 at most and their sum of
     exponentials 1 at least, which has to be said: of x_i = 1e20 rounding would leave some thousands more or less.
     """
-    found: dict[sympy.Basic, sympy.Basic] = {}
-    for part in formula.atoms(sympy.log):
-        terms = _log_terms(part.args[0])
-        if terms is not None:
-            top = sympy.Max(*terms)
-            shares = (sympy.exp(sympy.Min(0, term - top, evaluate=False)) for term in terms)
-            found[part] = top + sympy.log(sympy.Max(1, sympy.Add(*shares), evaluate=False))
-    return formula.xreplace(found)
+    logs = {part: _log_of(part.args[0]) for part in formula.atoms(sympy.log) if part.has(sympy.exp, sympy.cosh)}
+    return formula.xreplace({part: log for part, log in logs.items() if log is not None})
+
+
+def _log_of(total: sympy.Expr) -> sympy.Expr | None:
+    """Return the logarithm of a positive number, a sum as above, or a product of powers of such; None of others."""
+    if total.is_number or isinstance(total, sympy.exp):
+        return sympy.log(total) if not total.is_number or total.is_positive else None
+    terms = _log_terms(total)
+    if terms is not None:
+        top = sympy.Max(*terms)
+        shares = (sympy.exp(sympy.Min(0, term - top, evaluate=False)) for term in terms)
+        return top + sympy.log(sympy.Max(1, sympy.Add(*shares), evaluate=False))
+    powers = [(each.base, each.exp) if each.is_Pow else (each, sympy.S.One) for each in sympy.Mul.make_args(total)]
+    if powers == [(total, 1)] or not all(power.is_number and power.is_real for _, power in powers):
+        return None
+    logs = [_log_of(base) for base, _ in powers]
+    return None if None in logs else sympy.Add(*(n * log for (_, n), log in zip(powers, logs, strict=True)))
 
 
 _HIGHEST = 16
