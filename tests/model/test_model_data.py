@@ -163,7 +163,7 @@ class TestUses:
         [
             rows(Y[ROW] * U * V),
             rows(Y[K] * U * V, K),
-            Sum(Y[K + 1] * U * V, (K, 0, N - 2)),
+            Sum(Y[K + 1] * U * V, (K, 0, N - 2)) + Y[0] * U * V,
             Sum(Y[2 * K] * U * V, (K, 0, N // 2)),
             Sum(Y[N - 1 - K] * U * V, (K, 0, N - 1)),
             Sum(Sum(Y[K + ROW] * U * V, (K, 0, 2)), (ROW, 0, N - 3)),
@@ -405,3 +405,17 @@ class TestIdentity:
             lib.Model.trusted({"parameters": (U,), "predictor": {"z": U}})
         with pytest.raises(InvalidArgumentError, match="check colour"):
             lib.Model.trusted({"parameters": (U,), "predictor": {"z": U}, "loss": U, "colour": 3})
+
+
+@pytest.mark.parametrize("limits", [(0, N - 2), (1, N - 1)])
+def test_rows_that_no_sum_reaches_are_not_forgotten_in_silence(limits: tuple[int, int]) -> None:
+    """Beside another sum that reaches them, as one over rows for a test, nothing is said."""
+    given = {"parameters": (U, V), "predictor": {"theta": U * V}, "data": {"y": DATA["y"]}}
+    part = Sum((U * V - Y[ROW]) ** 2, (ROW, *limits))
+    with pytest.warns(
+        UserWarning, match=rf"only {limits[0]} to {limits[1]} of the {N} rows of data 'y' are used"
+    ) as said:
+        lib.Model(loss=part, **given)
+    assert said[0].filename == __file__
+    lib.Model(loss=part, observables={"other": rows((U - Y[ROW]) ** 2)}, **given)
+    lib.Model(loss=(U * V - Y[1]) ** 2, **given)

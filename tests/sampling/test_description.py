@@ -53,12 +53,12 @@ DATA = {"X": np.random.default_rng(1).normal(size=(5, 2)), "y": np.arange(5.0)}
 SUMS = {
     "an index with a range": sympy.Sum((U * V * X[ROW, 0] + X[ROW, 1] - Y[ROW]) ** 2, (ROW, 0, 4)) / 5,
     "a plain index": sympy.Sum(sympy.Max(0, U * V * X[K, 0] - X[K + 1, 1]), (K, 0, 3)),
-    "an index without a range": sympy.Sum(U * V * Y[sympy.Idx("j")], (sympy.Idx("j"), 1, 4)),
+    "an index without a range": sympy.Sum(U * V * Y[sympy.Idx("j")], (sympy.Idx("j"), 0, 4)),
     "a real array of known shape": sympy.Sum(U * V * sympy.IndexedBase("y", shape=(5,), real=True)[K], (K, 0, 4)),
     "an index of which nothing is known": sympy.Sum((U * V * Y[ANY] - ANY) ** 2, (ANY, 0, 4)),
     "re, im and conjugate": sympy.Sum(sympy.Abs(U * V - Y[K]) + sympy.re(Y[K]) - sympy.im(Y[K]), (K, 0, 4)),
     "a delta": sympy.Sum(U * V * Y[K] * sympy.KroneckerDelta(K, 3), (K, 0, 4)),
-    "two sums": sympy.Sum(U * V * Y[K] * sympy.Sum(X[ROW, 1], (ROW, 0, 2)), (K, 0, 4)) + Y[3],
+    "two sums": sympy.Sum(U * V * Y[K] * sympy.Sum(X[ROW, 1], (ROW, 0, 4)), (K, 0, 4)) + Y[3],
 }
 WITH_DATA = {
     name: lib.Model(

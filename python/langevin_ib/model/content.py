@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ from ..checks import shown
 from ..errors import ArchiveError, InvalidArgumentError
 from .expressions import (
     NO_DATA,
+    Ranges,
     canonical_text,
     checked_array,
     checked_expression,
     checked_name,
+    index_range,
+    limits_of,
     parts_of,
     read_tree,
     same_expression,
@@ -38,6 +42,7 @@ __all__ = [
     "symmetry_texts",
     "texts_of",
     "unpacked",
+    "warn_of_unused_rows",
 ]
 
 
@@ -145,6 +150,39 @@ def refuse_unused_data(data: Mapping[str, NDArray[np.float64]], expressions: lis
             raise InvalidArgumentError(
                 f"data {name!r} is used by no expression; leave it out, or index sympy.IndexedBase({name!r}) in one"
             )
+
+
+def warn_of_unused_rows(model: Any, *, stacklevel: int) -> None:
+    """Warn if arrays that are summed over have rows before or after all that any expression reaches."""
+    reached: dict[str, list[int]] = {}
+    summed = set()
+    for expression in (model.loss, model.confinement, *model.predictor.values(), *model.observables.values()):
+        for name, first, last in _rows(expression, {}):
+            reached.setdefault(name, []).extend((first, last))
+            if last > first:
+                summed.add(name)
+    left = {
+        name: f"{min(rows)} to {max(rows)} of the {len(model.data[name])} rows of data {name!r}"
+        for name, rows in sorted(reached.items())
+        if name in summed and (min(rows), max(rows)) != (0, len(model.data[name]) - 1)
+    }
+    if left:
+        warnings.warn(
+            f"only {' and '.join(left.values())} are used by any expression; let sums go over (i, 0, "
+            f"{len(model.data[next(iter(left))]) - 1}), or leave the other rows out of data=",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _rows(expression: sympy.Basic, ranges: Ranges) -> Iterator[tuple[str, int, int]]:
+    """Yield the first and the last row that each entry of an array in an expression stands for."""
+    for part in parts_of(expression, lambda part: () if isinstance(part, sympy.Sum | sympy.Indexed) else part.args):
+        if isinstance(part, sympy.Sum):
+            inner = {index: (first, last) for index, first, last in limits_of("a sum", part)}
+            yield from _rows(part.function, {**ranges, **inner})
+        elif isinstance(part, sympy.Indexed) and (found := index_range(part.indices[0], ranges)):
+            yield str(part.base.label), *found
 
 
 def checked_slice(given: Any, symbols: tuple[sympy.Symbol, ...], symmetry: Any) -> dict[str, sympy.Expr]:

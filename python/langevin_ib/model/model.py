@@ -28,6 +28,7 @@ from .content import (
     symmetry_texts,
     texts_of,
     unpacked,
+    warn_of_unused_rows,
 )
 from .display import latex_of_model, rows_of_model, text_of_model
 from .elimination import loss_of_predictor
@@ -117,6 +118,8 @@ class Model:
     def __post_init__(self) -> None:
         self._check_form()
         self._check_invariance()
+        if self.fresh is None:
+            warn_of_unused_rows(self, stacklevel=3)
 
     @classmethod
     def trusted(cls, content: Mapping[str, Any]) -> Model:

@@ -1,7 +1,7 @@
 """SymPy expressions: taken apart, accepted, compared, evaluated with data, and written down."""
 
 from .coordinates import checked_parameters, parameters
-from .data import Data, checked_array, free_symbols_of, index_factors, limits_of, uses_data
+from .data import Data, Ranges, checked_array, free_symbols_of, index_factors, index_range, limits_of, uses_data
 from .display import as_latex, as_mathml, with_named_values
 from .expressions import (
     DATA_TOLERANCE,
@@ -32,6 +32,7 @@ __all__ = [
     "NO_DATA",
     "SMOOTH",
     "Data",
+    "Ranges",
     "SingularValue",
     "as_latex",
     "as_mathml",
@@ -49,6 +50,7 @@ __all__ = [
     "function_of",
     "has_part",
     "index_factors",
+    "index_range",
     "integer_from",
     "integer_tree",
     "is_rough",
