@@ -15,9 +15,9 @@ import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from langevin_ib.errors import ArchiveError
+from langevin_ib.errors import ArchiveError, UnsupportedModelError
 from langevin_ib.model.expressions import formulas
-from langevin_ib.model.expressions.expressions import same_expression
+from langevin_ib.model.expressions.expressions import compiled, same_expression
 from langevin_ib.model.expressions.formulas import read_tree, tree_of
 from langevin_ib.process import Process
 from langevin_ib.program import lowering
@@ -274,9 +274,17 @@ def test_floats_are_exact(value, precision) -> None:
     assert back._prec == precision
 
 
-@pytest.mark.parametrize("function", [expm1, log1p, sympy.KroneckerDelta, sympy.sinc, sympy.Heaviside, sympy.atan2])
-def test_functions_that_run_can_be_kept(function) -> None:
-    arguments = (U, V)[: 2 if function in (sympy.KroneckerDelta, sympy.atan2) else 1]
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(expm1, log1p, sympy.KroneckerDelta, sympy.sinc, sympy.Heaviside, sympy.atan2),
+        *(sympy.airyai, sympy.airybi, sympy.airyaiprime, sympy.airybiprime, sympy.fresnels, sympy.fresnelc),
+        *(sympy.Ei, sympy.Si, sympy.Ci, sympy.erfinv, sympy.erfcinv, sympy.erf2),
+    ],
+)
+def test_functions_that_run_or_have_laws_can_be_kept(function) -> None:
+    arguments = (U, V)[: 2 if function in (sympy.KroneckerDelta, sympy.atan2, sympy.erf2) else 1]
+    assert compiled(function(*arguments), (U, V))(0.3, 0.7).shape == ()
     assert restore(describe(function(*arguments)), sympy.Expr) == function(*arguments)
 
 
@@ -313,3 +321,13 @@ def test_nested_and_shared_parts_are_kept_as_they_are(steps) -> None:
 def test_what_no_file_can_hold_is_said(value, complaint) -> None:
     with pytest.raises(ArchiveError, match=complaint):
         describe(value)
+
+
+def test_a_run_beside_an_observable_that_does_not_run_is_kept(tmp_path) -> None:
+    model = lib.Model(parameters=(U,), predictor={"w": U}, loss=U**2 / 2, observables={"q": sympy.airyai(U)})
+    run = lib.sample(model, dynamics=lib.Ambient(), temperature=0.3, step_size=0.1, steps=3, walkers=4, rng=0)
+    run.save(tmp_path / "run")
+    assert lib.load(tmp_path / "run").model == model
+    with pytest.raises(UnsupportedModelError, match=r"no operation for airyai; write it with .* \(sqrt, exp"):
+        lib.sample(model, dynamics=lib.Ambient(), temperature=0.3, step_size=0.1, steps=3, walkers=4, rng=0,
+                   observe={"q": lib.Trace(at=[3])})  # fmt: skip

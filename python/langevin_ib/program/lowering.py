@@ -271,6 +271,12 @@ def _around(whole: sympy.Basic, part: sympy.Basic) -> sympy.Basic:
     return next((p for p in sympy.postorder_traversal(whole) if part in p.args), part)
 
 
+_HINT = (
+    "write it with other functions, near enough where walkers are (sqrt, exp, log, sin, cos, tan, sinh, cosh, tanh, "
+    "atan, erf, Abs, sign, Max, Min and Piecewise), or leave it out of what runs"
+)
+
+
 def _unsupported(part: sympy.Basic) -> InvalidArgumentError | UnsupportedModelError:
     name = type(part).__name__
     if isinstance(part, AppliedUndef):
@@ -279,7 +285,7 @@ def _unsupported(part: sympy.Basic) -> InvalidArgumentError | UnsupportedModelEr
         return InvalidArgumentError(f"{part} stands for an array; write its entries, {part}[i] or {part}[i, column]")
     if not isinstance(part, (sympy.Expr, sympy.logic.boolalg.Boolean)) or getattr(part, "is_Matrix", False):
         return InvalidArgumentError(f"{sketch(part)} of type {name} is no scalar expression")
-    hint = HINTS.get(name, "write it with other functions")
+    hint = HINTS.get(name, _HINT)
     return UnsupportedModelError(
         f"{sketch(part)} can't be computed in the loop: there is no operation for {name}; {hint}"
     )

@@ -36,6 +36,8 @@ _OF_NUMBERS = (
     *(sympy.asinh, sympy.acosh, sympy.atanh, sympy.acoth),
     *(sympy.gamma, sympy.loggamma, sympy.polygamma, sympy.beta, sympy.zeta),
     *(sympy.besselj, sympy.bessely, sympy.besseli, sympy.besselk, SingularValue),
+    *(sympy.airyai, sympy.airybi, sympy.airyaiprime, sympy.airybiprime, sympy.fresnels, sympy.fresnelc),
+    *(sympy.Ei, sympy.Si, sympy.Ci, sympy.erfinv, sympy.erfcinv, sympy.erf2),
 )
 _COMPARISONS = (sympy.Eq, sympy.Ne, sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge)
 _CONNECTIVES = (sympy.And, sympy.Or, sympy.Not, sympy.ITE)
@@ -147,8 +149,8 @@ class _Writer:
             return [name]
         if name not in _NODES or type(expression) is not _NODES[name][0]:
             raise ArchiveError(
-                f"{shown(expression)} is a {name}, which no file can hold; write it with "
-                f"{', '.join(sorted({*_NODES, *_OF_DATA}))}"
+                f"{shown(expression)} is a {name}, which no file can hold; leave it out of the model, or write it with "
+                "sums, products, powers, Piecewise and functions such as exp, erf, gamma, besselj and airyai"
             )
         return [name, *map(self.inner, expression.args)]
 
