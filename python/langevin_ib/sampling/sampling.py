@@ -112,7 +112,7 @@ def sample(
     level : str, optional
         Force an instruction set ("portable", "avx2", "avx512"); by default the best that is there.
     block : int
-        Walkers that a thread moves together.
+        Walkers that a thread moves together; a power of two from 32 to 65536 is made of it.
     progress : bool or callable, optional
         A bar on terminals and in notebooks by default; a callable is told (steps made, steps) about 20 times a second.
     checkpoint : str or Path, optional
