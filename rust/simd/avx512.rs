@@ -3,8 +3,8 @@
 
 use std::arch::x86_64::*;
 
-use super::x86::{bits, operators, real, x};
-use super::{Counters, Job, Pack, Routine, Simd, Widen, align_stack};
+use super::x86::{align_stack, bits, operators, real, x};
+use super::{Counters, Job, Pack, Routine, Simd, Widen};
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]

@@ -19,7 +19,6 @@ pub use pair::Pair;
 pub use portable::Lanes;
 
 use std::hint::black_box;
-use std::mem::MaybeUninit;
 
 use crate::real::{Real, Scalar};
 
@@ -116,13 +115,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
 unsafe fn plain<P>(packs: &[P]) -> &[f64] {
     // SAFETY: so many numbers are there, and a pack is aligned to more than one of them.
     unsafe { std::slice::from_raw_parts(packs.as_ptr().cast(), size_of_val(packs) / size_of::<f64>()) }
-}
-
-/// Has the caller's part of the stack aligned as registers are: something there is. Else a register that is put there for a while, of
-/// which the compiler learns too late, may lie across two lines of the cache.
-#[inline(always)]
-fn align_stack() {
-    black_box(&MaybeUninit::<Counters>::uninit());
 }
 
 /// Work on the packs of one instruction set that is too long to be inlined into every kernel that needs it, or into those of

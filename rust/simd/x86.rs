@@ -3,6 +3,11 @@
 //! No closures here or in the files that use this, nor in any loop over packs: a closure cannot be forced inline, and one
 //! that is not inlined is compiled without the instruction set's features, every operation in it becoming a call.
 
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+
+use super::Counters;
+
 /// Calls one instruction, or one helper made of them.
 macro_rules! x {
     // SAFETY: packs of an instruction set are named by its `enter` alone, which a Level has let in after asking the CPU;
@@ -146,6 +151,13 @@ macro_rules! real {
             $($method)*
         }
     };
+}
+
+/// Has the caller's part of the stack aligned as registers are: something there is. Else a register that is put there for a while, of
+/// which the compiler learns too late, may lie across two lines of the cache.
+#[inline(always)]
+pub(super) fn align_stack() {
+    black_box(&MaybeUninit::<Counters>::uninit());
 }
 
 pub(super) use {bits, operators, real, x};
