@@ -42,6 +42,7 @@ impl Window {
     pub fn reset(&mut self, walkers: impl Iterator<Item = Counters>, pairs: usize) {
         self.walkers.clear();
         self.walkers.extend(walkers);
+        debug_assert!(self.walkers.iter().all(|pack| pack.first() >> 80 == self.walkers[0].first() >> 80));
         (self.pairs, self.start, self.row) = (pairs, None, None);
     }
 
