@@ -178,6 +178,29 @@ def test_a_wrong_temperature_is_another_law() -> None:
     assert np.abs(right.cdf(x) - wrong.cdf(x)).max() > 3e-3
 
 
+def test_along_a_ridge_that_grows_thin() -> None:
+    """On u³ + v³ = 1 far out v is nearly -u: for each u by QUADPACK about that v, and Simpson's rule over u."""
+    T, decay = 0.3, 0.1
+
+    def across(u: float) -> float:
+        def weight(v: float) -> float:
+            return math.exp(-((u**3 + v**3 - 1.0) ** 2 + decay * (u * u + v * v)) / (2.0 * T))
+
+        ends = [float(np.cbrt(1.0 - u**3 + side)) for side in (-4.0, -1.0, 1.0, 4.0)]
+        pieces = itertools.pairwise(sorted([*ends, 0.0]) if ends[0] < 0.0 < ends[-1] else ends)
+        return math.fsum(scipy.integrate.quad(weight, a, b, limit=200)[0] for a, b in pieces)
+
+    u = np.linspace(-16.0, 16.0, 1601)
+    below = scipy.integrate.cumulative_simpson([across(each) for each in u], x=u, initial=0.0)
+    dynamics = lib.Ambient(weight_decay=decay)
+    model = lib.Model(parameters=(U, V), predictor={"f": U}, loss=(U**3 + V**3 - 1) ** 2 / 2)
+    law = lib.density(model, "f", dynamics=dynamics, temperature=T)
+    places = u[400:1300:100]
+    np.testing.assert_allclose(law.cdf(places), below[400:1300:100] / below[-1], rtol=0, atol=3e-6)
+    other = lib.density(model, "f", dynamics=lib.Ambient(weight_decay=1.1 * decay), temperature=T)
+    assert np.abs(other.cdf(places) - law.cdf(places)).max() > 1e-3
+
+
 def test_an_unbroken_symmetry_is_refused_and_its_orbit_named() -> None:
     scaling = lib.Scaling({U: 1, V: 1, W: -2})
     model = lib.Model(parameters=(U, V, W), predictor={"f": U * V * W}, loss=(U * V * W - 1) ** 2, symmetry=scaling)

@@ -82,12 +82,15 @@ class Axis:
         The integral over negative values is that over positive ones.
     stride : float
         The length in log|x| of the panels before they are halved: what is much narrower may be missed.
+    depth : float
+        So far below the upper end panels have that length, and the usual one from there on.
     """
 
     low: float
     high: float
     even: bool = False
     stride: float = STRIDE
+    depth: float = math.inf
 
     @property
     def signs(self) -> tuple[float, ...]:
@@ -96,7 +99,10 @@ class Axis:
 
     def edges(self) -> FloatArray:
         """Return the ends of the first panels."""
-        return np.linspace(self.low, self.high, 1 + math.ceil((self.high - self.low) / self.stride))
+        near = max(self.low, self.high - self.depth)
+        parts = ((self.low, near, STRIDE), (near, self.high, self.stride))
+        edges = [np.linspace(low, high, 1 + math.ceil((high - low) / stride)) for low, high, stride in parts]
+        return np.concatenate([edges[0][:-1], edges[1]])
 
 
 @dataclass

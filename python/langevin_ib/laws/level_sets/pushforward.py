@@ -43,7 +43,8 @@ _MISMATCH = 1e-6
 """The total mass may differ by this share from the integral over all x."""
 
 _STRIDES = {0: STRIDE, 1: STRIDE / 4.0, 2: STRIDE}
-_FINER = 8.0  # by which strides are divided if mass is missing
+_FINER = 8.0  # by which strides are divided if mass is missing,
+_DEPTHS = 12.0, math.inf  # first near the largest values that matter, as most ridges are long
 
 _WIDE = Axis(-60.0, 60.0)
 _NEAREST = {0: 36.0, 1: 36.0, 2: 21.0}
@@ -161,6 +162,7 @@ class _Quadrature:
     what: str
     has_rows: bool
     strides: Mapping[int, float] = field(default_factory=lambda: _STRIDES)
+    depth: float = math.inf
 
     def law(self, name: str, reference: str) -> Density:
         """Return the law.
@@ -171,9 +173,10 @@ class _Quadrature:
             See `pushed_forward`.
         """
         found, missing = self._attempt(name, reference)
-        if found is None and self.left == 1:  # a narrow ridge may have been missed
-            finer = {left: stride / _FINER for left, stride in self.strides.items()}
-            found, missing = replace(self, strides=finer)._attempt(name, reference)
+        finer = {left: stride / _FINER for left, stride in self.strides.items()}
+        for depth in _DEPTHS if self.left == 1 else ():
+            if found is None:  # a narrow ridge may have been missed
+                found, missing = replace(self, strides=finer, depth=depth)._attempt(name, reference)
         if found is None:
             raise UnsupportedModelError(
                 f"{self.what}: what was found has {'lost' if missing > 0 else 'gained'} {abs(missing):.2g} of the "
@@ -232,7 +235,7 @@ class _Quadrature:
             self._require_end(x, profile)
             (matters,) = np.nonzero(profile >= profile.max() - CUT)
             high = float(_WIDE.edges()[matters[-1]]) + STRIDE
-            axes[x] = Axis(high - _NEAREST[self.left] - _DEEPER, high, stride=self.strides[self.left])
+            axes[x] = Axis(high - _NEAREST[self.left] - _DEEPER, high, stride=self.strides[self.left], depth=self.depth)
         return axes
 
     def _require_end(self, x: sympy.Symbol, profile: FloatArray) -> None:

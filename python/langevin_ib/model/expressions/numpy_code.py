@@ -21,6 +21,20 @@ from .singular import NUMPY_FUNCTIONS
 __all__ = ["numpy_function"]
 
 
+_HIGHEST_PRODUCT = 16
+"""Higher powers are left to NumPy: their products round more often."""
+
+
+def _whole_power(base: Any, exponent: int) -> Any:
+    """Return a power as products."""
+    made = base
+    for digit in bin(abs(exponent))[3:]:
+        made = made * made
+        if digit == "1":
+            made = made * base
+    return made if exponent > 0 else 1.0 / made
+
+
 class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
     """SymPy's printer, but for the names of some symbols."""
 
@@ -46,6 +60,12 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_KroneckerDelta(self, delta: sympy.KroneckerDelta) -> str:  # noqa: N802 - the name that SymPy looks for
         # SymPy's own asks whether two arrays are equal.
         return f"1.0*{self._module_format('numpy.equal')}({', '.join(self._print(each) for each in delta.args[:2])})"
+
+    def _print_Pow(self, power: sympy.Pow, rational: bool = False) -> str:  # noqa: N802 - the name that SymPy looks for
+        # NumPy has a quick way for squares only: a cube takes as long as ten products.
+        if power.exp.is_Integer and 2 < abs(power.exp) <= _HIGHEST_PRODUCT:
+            return f"{_whole_power.__name__}({self._print(power.base)}, {power.exp})"
+        return str(super()._print_Pow(power, rational))
 
     def _print_LambertW(self, number: sympy.LambertW) -> str:  # noqa: N802 - the name that SymPy looks for
         # A model has it of numbers alone; SciPy's own is complex.
@@ -101,7 +121,7 @@ def numpy_function(
     -1.0
     """
     formulas = [_without_overflow(formula) for formula in formulas]
-    own = {**NUMPY_FUNCTIONS, **(functions or {})}
+    own = {**NUMPY_FUNCTIONS, _whole_power.__name__: _whole_power, **(functions or {})}
     names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
     # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
     printer = _Printer(names, [*own])
