@@ -314,3 +314,19 @@ def test_a_gate_that_closes_is_no_warning() -> None:
     y = grid / (1.0 + np.exp(-grid[:, None]))
     weight = np.exp(-((y - 1.0) ** 2 / 2 + (grid**2 + grid[:, None] ** 2) / 20) / 0.2)
     assert law.mean() == pytest.approx((weight * y).sum() / weight.sum(), abs=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gate", [sympy.erf(U / sympy.sqrt(2)), sympy.tanh(U + U**3 / 20)], ids=str)
+def test_of_a_gelu_that_closes_digits_are_left(gate: Any) -> None:
+    """The law of v u (1 + erf(u/sqrt(2)))/2 by a sum over a grid; the gate is 1e-23 at u = -10, and no rounding."""
+    unit = V * U * (1 + gate) / 2
+    model = lib.Model(parameters=(U, V), predictor={"y": unit}, loss=(unit - 1) ** 2 / 2)
+    law = lib.density(model, "y", dynamics=lib.Ambient(weight_decay=0.1), temperature=0.2)
+    grid = np.linspace(-14.0, 14.0, 1401)
+    u, v = grid[:, None], grid
+    opened = 1.0 + (scipy.special.erf(u / math.sqrt(2.0)) if gate.has(sympy.erf) else np.tanh(u + u**3 / 20))
+    y = v * u * opened / 2.0
+    weight = np.exp(-((y - 1.0) ** 2 / 2 + (u**2 + v**2) / 20) / 0.2)
+    assert law.mean() == pytest.approx((weight * y).sum() / weight.sum(), abs=1e-6)
+    assert law.std() == pytest.approx(math.sqrt((weight * y**2).sum() / weight.sum() - law.mean() ** 2), abs=1e-6)

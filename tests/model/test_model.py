@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 import sympy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -280,6 +281,20 @@ def test_logs_of_nothing_and_of_negative_numbers_stay_what_they_are() -> None:
         (sympy.log(sympy.exp(u * u) - 1), [-np.inf, math.log(math.e - 1.0), np.inf]),
     ):
         np.testing.assert_allclose(values_of(f, {u: at}, {}), expected, rtol=1e-14)
+
+
+def test_closed_gates_keep_their_digits() -> None:
+    x = np.array([-10.0, -0.3, 0.0, 3.0])
+    for f, expected in (
+        (1 + sympy.erf(u), scipy.special.erfc(-x)),
+        (2 - 2 * sympy.erf(-3 * u), 2 * scipy.special.erfc(-3 * x)),
+        (sympy.erf(u) - 1, -scipy.special.erfc(x)),
+        (sympy.tanh(u) + 1, 2 / (1 + np.exp(-2 * x))),
+        (sympy.Rational(1, 2) - sympy.tanh(u) / 2, 1 / (1 + np.exp(2 * x))),
+        (1 + sympy.erf(u) / 2, 1 + scipy.special.erf(x) / 2),
+    ):
+        np.testing.assert_allclose(compiled(f, (u,))(x), expected, rtol=1e-14)
+    assert compiled(1 + sympy.tanh(u), (u,))(np.array([-800.0, 800.0])).tolist() == [0.0, 2.0]
 
 
 def test_deltas_are_compared_point_by_point() -> None:

@@ -166,7 +166,8 @@ class LineByLine:
         counted = np.flatnonzero(weights > _COUNTS * weights.max())
         middle, width = self.line.observed(x[counted])
         below = np.zeros((weights.size, places.size + 2))
-        below[counted, :-2] = ndtr((places - middle[:, None]) / width[:, None])
+        with np.errstate(divide="ignore", invalid="ignore"):  # of no width where a gate is closed
+            below[counted, :-2] = ndtr((places - middle[:, None]) / width[:, None])
         below[counted, -2] = np.where(np.isfinite(middle + width), 1.0, 0.0)
         below[:, -1] = 1.0
         if self.line.bent:

@@ -67,6 +67,16 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
             return f"{_whole_power.__name__}({self._print(power.base)}, {power.exp})"
         return str(super()._print_Pow(power, rational))
 
+    def _print_Add(self, total: sympy.Add, order: Any = None) -> str:  # noqa: N802 - the name that SymPy looks for
+        # Of 1 + erf(x) and 1 + tanh(x), of which gates are made, nothing is left where x is -10.
+        number, rest = total.as_coeff_Add()
+        factor, gate = rest.as_coeff_Mul()
+        if isinstance(gate, sympy.erf | sympy.tanh) and number != 0 and abs(number) == abs(factor):
+            x = factor / number * gate.args[0]
+            kept = sympy.erfc(-x, evaluate=False) if isinstance(gate, sympy.erf) else 2 / (1 + sympy.exp(-2 * x))
+            return f"({self._print(number)}*({self._print(kept)}))"
+        return str(super()._print_Add(total, order))
+
     def _print_LambertW(self, number: sympy.LambertW) -> str:  # noqa: N802 - the name that SymPy looks for
         # A model has it of numbers alone; SciPy's own is complex.
         return repr(float(number))
