@@ -129,6 +129,15 @@ def test_a_barrier_ends_the_law_however_weak(strength: float, more: Any) -> None
         np.testing.assert_allclose(law.cdf(x), scipy.stats.beta(1 + a, 1 + a).cdf((1 + x) / 2), rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("temperature", [0.3, 3.0])
+def test_in_a_disc_whose_predictor_is_no_function_of_the_loss(temperature: float) -> None:
+    """exp(-V/T) = (1 - u² - v²)^(1/T): u has the law (1 - u²)^(1/T + 1/2), a Beta law again."""
+    model = lib.Model(parameters=(U, V), predictor={"p": U * V}, loss=-sympy.log(1 - U**2 - V**2))
+    law = lib.density(model, "u", dynamics=lib.Ambient(), temperature=temperature)
+    x, a = np.array([-0.97, -0.6, 0.2, 0.8]), 1.0 / temperature + 1.5
+    np.testing.assert_allclose(law.cdf(x), scipy.stats.beta(a, a).cdf((1 + x) / 2), rtol=0, atol=1e-7)
+
+
 def test_of_two_wells_beyond_barriers_there_is_no_law() -> None:
     """Walkers stay in the one that they start in."""
     model = lib.Model(parameters=(U,), predictor={"f": U}, loss=U**2 - sympy.log(U**2 - 1))

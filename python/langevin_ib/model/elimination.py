@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import sympy
 
-from ..errors import UnsupportedModelError
+from ..errors import InvalidArgumentError, UnsupportedModelError
 from .expressions import NO_DATA, Data, free_symbols_of, uses_data
 from .meaning import vanishes
 
@@ -55,11 +56,14 @@ def _eliminated(
     solution = _solved_for_parameters(predictor, parameters, images)
     free = [x for x in parameters if x not in solution]
     back = {images[name]: expression for name, expression in predictor.items()}
+    is_it = False
     for anchors in ([sympy.Integer(1)] * len(free), [sympy.Rational(7 + 4 * i, 5) for i in range(len(free))]):
         candidate = loss.xreplace(solution).xreplace(dict(zip(free, anchors, strict=True)))
         if candidate.has(sympy.nan, sympy.zoo) or not _symbols_of(candidate, data) <= set(images.values()):
             continue
-        if vanishes(loss - candidate.xreplace(back), parameters, data):
+        with contextlib.suppress(InvalidArgumentError):  # of a candidate that is real nowhere, such as log(-theta**2)
+            is_it = vanishes(loss - candidate.xreplace(back), parameters, data)
+        if is_it:
             return candidate.xreplace({z: sympy.Symbol(name, real=True) for name, z in images.items()})
     raise UnsupportedModelError(
         f"the loss {loss} could not be written as a function of the predictor {dict(predictor)}"
