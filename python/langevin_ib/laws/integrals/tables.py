@@ -31,6 +31,7 @@ _WILD = 1.0
 _LOOKS = 2000
 _POWER_LOOKS = 14.0, 24.0  # how far the weight per log|t| has fallen where a power is looked for
 _POWER = 0.15
+_MOST_BREAKS = 2000
 _ROOM = 0.7  # in log|t|: so far from the last panel it is seen whether the weight stops
 _SPARE = 10.0  # tails are right to exp(-10) of what would do
 
@@ -152,10 +153,13 @@ class Table:
 
     @property
     def breaks(self) -> FloatArray:
-        """The ends of the panels: series meet there up to the tolerance only, which further integrals would hunt."""
+        """The ends of the panels: series meet there up to the tolerance only, which further integrals would hunt.
+
+        None if they are thousands, as where the weight is known to fewer digits than were wanted.
+        """
         sides = ((-1.0, self.negative), (1.0, self.positive))
-        found = [sign * np.exp(side.edges) for sign, side in sides if side is not None]
-        return np.concatenate([[], *found]) + self.shift
+        found = np.concatenate([[], *(sign * np.exp(side.edges) for sign, side in sides if side is not None)])
+        return found + self.shift if found.size <= _MOST_BREAKS else found[:0]
 
     def support(self) -> tuple[float, float]:
         """Return the interval that holds everything, which may be a half-line or the line."""
