@@ -26,9 +26,7 @@ _MAX_PEAKS = 64
 _POLE_STEP = 30.0
 _PARTS, _DIVISIONS = 16, 22  # of an interval, to 1e-19 of it
 _FLAT = 1e-13
-_STEEPER = (
-    1.5  # of exponents at neighbouring stretches: that of a slope grows by exp(2), and that of a power not at all
-)
+_STEEPER = 1.5  # of exponents at neighbouring stretches: a slope's grows by exp(2), a power's not at all
 
 
 @dataclass(frozen=True)
