@@ -146,17 +146,18 @@ where
             // How near to an edge it came.
             let mut nearest = T::Pack::<S>::constant(1.0);
             for ((part, slots), values) in parts[AHEAD..].iter().zip(&mut slots).zip(&mut values) {
+                let (first, second) = half.normals();
+                Q::put::<S>(first, 0, DIM, &mut normals, false);
+                Q::put::<S>(second, 1, DIM, &mut normals, false);
+                let begun = Halfway::new(next.0, next.1);
                 let ahead = noise.finish::<Q::Drawn<S>>(walkers, part);
                 for pack in 0..Q::PACKS {
                     let (from, to) = (pack * DIM, pack * DIM + DIM);
                     form.gradient(&x[from..to], &mut slopes[from..to]);
                 }
-                let (first, second) = half.normals();
-                Q::put::<S>(first, 0, DIM, &mut normals, false);
-                Q::put::<S>(second, 1, DIM, &mut normals, false);
                 let normals = normals[..width].iter().copied();
                 size.displace::<S, _>(1.0, None, &slopes[..width], normals, &mut [], &mut x[..width]);
-                (half, next) = (Halfway::new(next.0, next.1), ahead);
+                (half, next) = (begun, ahead);
                 if LOOKS {
                     for pack in 0..Q::PACKS {
                         let seen = Formula::observable(form, which, &x[pack * DIM..pack * DIM + DIM]);
