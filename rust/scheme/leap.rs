@@ -49,32 +49,19 @@ where
         let to = steps.end.min(from + most as u64).min(from.saturating_add(WINDOW - from % WINDOW));
         walk.increments.open::<S, Q::Drawn<S>>(walk.noise, Stream::Increment, from);
         let (noise, window, x) = (walk.noise, &walk.increments, &mut walk.x[..extent]);
-        let steps = from..to;
-        if let Some((histogram, which)) = glance {
-            let (firsts, table) = walk.tally.open(0);
-            let glance = Glance { histogram, which, firsts, table };
-            S::call(Leap::<S, T, Q, true, MOST_SEEN> {
-                form,
-                noise,
-                window,
-                x,
-                steps,
-                size,
-                glance,
-                precision: PhantomData,
-            });
+        let is_seen = glance.is_some();
+        let glance = match glance {
+            Some((histogram, which)) => {
+                let (firsts, table) = walk.tally.open(0);
+                Glance { histogram, which, firsts, table }
+            }
+            None => Glance::nobodys(),
+        };
+        let leap = Leap::<S, T, Q> { form, noise, window, x, steps: from..to, size, glance, precision: PhantomData };
+        if is_seen {
+            S::call(Way::<_, _, _, true, MOST_SEEN>(leap));
         } else {
-            let glance = Glance::nobodys();
-            S::call(Leap::<S, T, Q, false, MOST> {
-                form,
-                noise,
-                window,
-                x,
-                steps,
-                size,
-                glance,
-                precision: PhantomData,
-            });
+            S::call(Way::<_, _, _, false, MOST>(leap));
         }
         from = to;
     }
@@ -97,8 +84,8 @@ impl Glance<'_> {
     }
 }
 
-/// What it takes to move a block's walkers through steps of a window, so many at most. A histogram looks on or not.
-struct Leap<'a, S: Simd, T: Element, Q, const LOOKS: bool, const MOST: usize> {
+/// What it takes to move a block's walkers through steps of a window.
+struct Leap<'a, S: Simd, T: Element, Q> {
     form: &'a Ambient<Product>,
     noise: &'a Noise,
     window: &'a Window,
@@ -109,7 +96,10 @@ struct Leap<'a, S: Simd, T: Element, Q, const LOOKS: bool, const MOST: usize> {
     precision: PhantomData<Q>,
 }
 
-impl<S, T, Q, const LOOKS: bool, const MOST: usize> Routine<S> for Leap<'_, S, T, Q, LOOKS, MOST>
+/// The way to do it, with so many steps at most. A histogram looks on or not.
+struct Way<'a, S: Simd, T: Element, Q, const LOOKS: bool, const MOST: usize>(Leap<'a, S, T, Q>);
+
+impl<S, T, Q, const LOOKS: bool, const MOST: usize> Routine<S> for Way<'_, S, T, Q, LOOKS, MOST>
 where
     S: Simd,
     T: Element + BoxMuller,
@@ -119,7 +109,7 @@ where
 
     #[inline(always)]
     fn run(self) {
-        let Self { form, noise, window, x, steps, size, glance, .. } = self;
+        let Leap { form, noise, window, x, steps, size, glance, .. } = self.0;
         let (width, lanes) = (Q::PACKS * DIM, T::Pack::<S>::LANES);
         let Glance { histogram, which, firsts, table } = glance;
         let ruler = histogram.ruler::<T::Pack<S>>();
