@@ -24,7 +24,7 @@ const ROW: u64 = 8;
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     /// Counters, a pack each.
-    pub walkers: Vec<Counters>,
+    walkers: Vec<Counters>,
     pairs: usize,
     /// The walkers' part by pack and pair of coordinates.
     pub begun: Vec<Counters>,
@@ -65,18 +65,11 @@ impl Window {
         step: u64,
     ) -> (&[Counters], &[Counters], &u128) {
         self.open::<S, P>(noise, stream, step);
-        let row = Some(step - step % ROW);
-        if self.row != row {
-            self.row = row;
+        let from = step - step % ROW;
+        if self.row != Some(from) {
             let mut parts = self.parts;
-            S::call(Follow::<P> {
-                window: self,
-                noise,
-                from: step - step % ROW,
-                parts: &mut parts,
-                packs: PhantomData,
-            });
-            self.parts = parts;
+            self.follow::<S, P>(noise, from, &mut parts);
+            (self.parts, self.row) = (parts, Some(from));
         }
         (&self.walkers, &self.begun, &self.parts[(step % ROW) as usize])
     }
