@@ -85,10 +85,7 @@ pub trait Real:
         let first = Self::constant(0.75).to_bits();
         let shifted = normal.to_bits() + (Self::constant(1.0).to_bits() - first);
         let z = Self::from_bits(Self::add_mantissa(shifted, first));
-        let two_to_mantissa = Self::constant((1_u64 << mantissa) as f64);
-        let biased = Self::from_bits(shifted.shr(mantissa) | two_to_mantissa.to_bits()) - two_to_mantissa;
-        let bias = f64::from(Self::Scalar::BIAS);
-        let k = biased - Self::select(small, Self::constant(bias + lift), Self::constant(bias));
+        let k = Self::exponent(shifted) - Self::select(small, Self::constant(lift), zero);
 
         let at_zero = Self::select(self.equal(zero), -infinity, Self::constant(f64::NAN));
         (Self::select(zero.less(self), Self::select(self.less(infinity), k, infinity), at_zero), z)
