@@ -142,9 +142,9 @@ class Table:
         """Return the log of the weight at points, shape (n,)."""
         t = t - self.shift
         result = np.full(t.shape, -np.inf)
-        with np.errstate(divide="ignore"):
-            y = np.log(np.abs(t))
         size = np.abs(t)
+        with np.errstate(divide="ignore"):
+            y = np.log(size)
         for side, has_sign in ((self.negative, t < 0.0), (self.positive, t >= 0.0)):
             if side is not None:
                 mine = has_sign & (size >= side.begin) & (size < side.end)
@@ -155,7 +155,7 @@ class Table:
     def breaks(self) -> FloatArray:
         """The ends of the panels: series meet there up to the tolerance only, which further integrals would hunt.
 
-        None if they are thousands, as where the weight is known to fewer digits than were wanted.
+        There are none if they would be thousands, as where the weight is known to fewer digits than were wanted.
         """
         sides = ((-1.0, self.negative), (1.0, self.positive))
         found = np.concatenate([[], *(sign * np.exp(side.edges) for sign, side in sides if side is not None)])
