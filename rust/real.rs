@@ -6,6 +6,28 @@
 use std::fmt::Debug;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
+/// Two tables of which an index takes both entries.
+#[derive(Debug)]
+pub struct Tables<T> {
+    /// One after the other.
+    pub apart: [[T; 16]; 2],
+    /// Entry beside entry, and then something.
+    pub beside: [[T; 2]; 17],
+}
+
+impl<T: Copy> Tables<T> {
+    /// Both of them, in both orders.
+    pub const fn new(first: [T; 16], second: [T; 16]) -> Self {
+        let mut beside = [[first[0], second[0]]; 17];
+        let mut i = 1;
+        while i < first.len() {
+            beside[i] = [first[i], second[i]];
+            i += 1;
+        }
+        Self { apart: [first, second], beside }
+    }
+}
+
 /// Numbers that a formula may compute with: one walker, or a pack of them.
 pub trait Real:
     Copy
@@ -116,8 +138,14 @@ pub trait Real:
     fn from_unsigned(bits: Self::Bits) -> Self;
     /// The nearest number to a two's complement integer.
     fn from_signed(bits: Self::Bits) -> Self;
-    /// `table[index % 16]`, lane by lane.
-    fn lookup(table: &[Self::Scalar; 16], index: Self::Bits) -> Self;
+    /// Where tables have what `lookup` is to find for `index % 16`, lane by lane.
+    #[inline(always)]
+    #[must_use]
+    fn places(index: Self::Bits) -> Self::Bits {
+        index
+    }
+    /// What both tables have at these places.
+    fn lookup(tables: &Tables<Self::Scalar>, places: &Self::Bits) -> (Self, Self);
 
     /// The same number in every lane, rounded from `f64`.
     #[inline(always)]
@@ -277,8 +305,8 @@ macro_rules! scalar {
                 bits.cast_signed() as $float
             }
             #[inline(always)]
-            fn lookup(table: &[$float; 16], index: $uint) -> Self {
-                table[(index & 15) as usize]
+            fn lookup(tables: &Tables<$float>, places: &$uint) -> (Self, Self) {
+                tables.beside[(places & 15) as usize].into()
             }
         }
 

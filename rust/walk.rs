@@ -1,6 +1,5 @@
 //! The packs that a scheme moves: one worker's walkers, with room for what a step needs.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::dynamics::gauge::Death;
@@ -75,7 +74,7 @@ pub(crate) struct Counts<P> {
 const STRIP: usize = 64;
 
 /// One worker's packs for the block that it is walking.
-pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
+pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q: Precision<T>> {
     pub(crate) potential: &'a V,
     /// What the potential needs to work.
     pub(crate) worker: V::Worker<'a, S, T>,
@@ -112,12 +111,11 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q> {
     /// Walkers of the block that became NaN since the last check for another reason than their potential.
     pub(crate) failures: Vec<(usize, Cause)>,
     /// What is known of the walkers' normals.
-    pub(crate) increments: Window,
+    pub(crate) increments: Window<Q::Drawn<S>>,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
     /// The worker's counts, some of which wait until there is time.
     pub(crate) tally: &'a mut Tally,
-    precision: PhantomData<Q>,
 }
 
 impl<'a, S, T, V, Q> Walk<'a, S, T, V, Q>
@@ -166,7 +164,6 @@ where
             increments: Window::default(),
             packs: Vec::new(),
             tally,
-            precision: PhantomData,
         }
     }
 

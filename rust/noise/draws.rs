@@ -3,9 +3,9 @@
 
 use std::marker::PhantomData;
 
-use super::{Address, BoxMuller, Halfway, Noise, Precision, Stream, Window};
+use super::{Address, BoxMuller, Halfway, Noise, Precision, Stages, Stream, TOGETHER, Window};
 use crate::real::Real;
-use crate::simd::{Counters, Element, Routine, Simd};
+use crate::simd::{Counters, Element, Pack, Routine, Simd};
 
 /// Where a step's normals come from.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub struct Draws<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> {
     words: Words<Q::Drawn<S>>,
     /// The draw before that.
     half: Halfway<Q::Drawn<S>>,
+    /// Room for draws that are made together, which takes the place of both.
+    stages: &'a mut Stages<Q::Drawn<S>>,
 }
 
 /// First and second words.
@@ -47,13 +49,18 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
     /// Normals of `dim` coordinates for the walkers of a window, at least one unit.
     #[inline(always)]
     #[must_use]
-    pub fn new(source: Source<'a>, window: &'a mut Window, dim: usize) -> Self {
+    pub fn new(source: Source<'a>, window: &'a mut Window<Q::Drawn<S>>, dim: usize) -> Self {
         let Source { noise, stream, step, .. } = source;
-        let (walkers, begun, part) = window.open_at::<S, Q::Drawn<S>>(noise, stream, step);
-        let first = noise.finish::<Q::Drawn<S>>(&begun[0], part);
-        let at = usize::from(begun.len() > 1);
-        let words = noise.finish::<Q::Drawn<S>>(&begun[at], part);
-        Self { source, walkers, dim, unit: 0, begun, part, at, words, half: Halfway::new(first.0, first.1) }
+        let (walkers, begun, part, stages) = window.open_at::<S>(noise, stream, step);
+        let nothing = Q::Drawn::<S>::constant(0.0).to_bits();
+        let (mut at, mut words, mut half) = (0, (nothing, nothing), Halfway::default());
+        if !Q::Drawn::<S>::BY_STAGES {
+            let first = noise.finish::<Q::Drawn<S>>(&begun[0], part);
+            half = Halfway::new(first.0, first.1);
+            at = usize::from(begun.len() > 1);
+            words = noise.finish::<Q::Drawn<S>>(&begun[at], part);
+        }
+        Self { source, walkers, dim, unit: 0, begun, part, at, words, half, stages }
     }
 
     /// Writes the next unit's normals: packs of `dim` coordinates one after another. There must be no finer steps.
@@ -72,6 +79,30 @@ impl<'a, S: Simd, T: Element + BoxMuller, Q: Precision<T>> Draws<'a, S, T, Q> {
     #[inline(always)]
     pub fn next_apart(&mut self, out: &mut [T::Pack<S>]) {
         if self.source.substeps == 1 { S::call(Next { draws: self, out }) } else { self.sum(out) }
+    }
+
+    /// The next draw, while those after it are on their way.
+    #[inline(always)]
+    fn of_one(&mut self) -> (Q::Drawn<S>, Q::Drawn<S>) {
+        // After the last draw comes the first again: nobody will ask for it.
+        self.at = if self.at + 1 < self.begun.len() { self.at + 1 } else { 0 };
+        let ahead = self.source.noise.finish::<Q::Drawn<S>>(&self.begun[self.at], self.part);
+        let begun = Halfway::new(self.words.0, self.words.1);
+        let normals = self.half.normals();
+        (self.half, self.words) = (begun, ahead);
+        normals
+    }
+
+    /// The next draw, of several that are made when the first of them is asked for.
+    #[inline(always)]
+    fn of_several(&mut self) -> (Q::Drawn<S>, Q::Drawn<S>) {
+        let which = self.at % TOGETHER;
+        if which == 0 {
+            let several = &self.begun[self.at..self.begun.len().min(self.at + TOGETHER)];
+            self.stages.make::<S>(self.source.noise, several, std::slice::from_ref(self.part));
+        }
+        self.at += 1;
+        self.stages.normals(which)
     }
 
     /// The next unit's normalised sums over finer steps.
@@ -97,12 +128,7 @@ impl<S: Simd, T: Element + BoxMuller, Q: Precision<T>> Routine<S> for Next<'_, '
         let Self { draws, out } = self;
         let dim = draws.dim;
         for coordinate in (0..dim).step_by(2) {
-            // After the last draw comes the first again: nobody will ask for it.
-            draws.at = if draws.at + 1 < draws.begun.len() { draws.at + 1 } else { 0 };
-            let ahead = draws.source.noise.finish::<Q::Drawn<S>>(&draws.begun[draws.at], draws.part);
-            let begun = Halfway::new(draws.words.0, draws.words.1);
-            let normals = draws.half.normals();
-            (draws.half, draws.words) = (begun, ahead);
+            let normals = if Q::Drawn::<S>::BY_STAGES { draws.of_several() } else { draws.of_one() };
             put::<S, T, Q>(normals, coordinate, dim, out, false);
         }
     }

@@ -14,10 +14,12 @@
 mod constants;
 mod draws;
 pub mod normal;
+mod stages;
 mod window;
 
 pub use draws::{Draws, Source};
 pub use normal::{BoxMuller, Halfway};
+pub use stages::{Stages, TOGETHER};
 pub use window::{GROUP, WINDOW, Window};
 
 use crate::real::{Bits, Real};

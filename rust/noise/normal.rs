@@ -5,7 +5,7 @@
 //! keeps its relative accuracy where u approaches 1, and u = 1 gives exactly 0.
 
 use super::constants::constants;
-use crate::real::{Bits, Real, Scalar};
+use crate::real::{Bits, Real, Scalar, Tables};
 
 /// What the transform has to know about a number type; the polynomials come from docs/scripts/normal_constants.py.
 pub trait BoxMuller: Scalar {
@@ -19,6 +19,8 @@ pub trait BoxMuller: Scalar {
     const INVERSE: [Self; 16];
     /// `2 log r` for each cell.
     const TWICE_LOG_INVERSE: [Self; 16];
+    /// Both.
+    const CELLS: &'static Tables<Self>;
     /// The type's layout.
     const FORMAT: Format;
 
@@ -49,6 +51,7 @@ const fn in_words<const N: usize>(mut coefficients: [f64; N], first: u64) -> [f6
 
 impl BoxMuller for f64 {
     constants!(f64);
+    const CELLS: &'static Tables<Self> = &Tables::new(Self::INVERSE, Self::TWICE_LOG_INVERSE);
     const FORMAT: Format = Format { first_cell: 0x3FE6_8000_0000_0000, resolution: 64 };
 
     /// An odd integer below 2^64, rounded; normals reach sqrt(2 log 2^64) = 9.4.
@@ -66,6 +69,7 @@ impl BoxMuller for f64 {
 
 impl BoxMuller for f32 {
     constants!(f32);
+    const CELLS: &'static Tables<Self> = &Tables::new(Self::INVERSE, Self::TWICE_LOG_INVERSE);
     const FORMAT: Format = Format { first_cell: 0x3F34_0000, resolution: 40 };
 
     /// 32 bits would end the tails at 6.7, so eight bits of the second word go below them: normals reach 7.4.
@@ -96,11 +100,18 @@ pub struct Halfway<R: Real> {
     angle: R::Bits,
 }
 
+impl<R: Real> Default for Halfway<R> {
+    /// Nothing, where something has to be.
+    fn default() -> Self {
+        Self { squared_radius: R::constant(0.0), angle: R::constant(0.0).to_bits() }
+    }
+}
+
 impl<R: Real<Scalar: BoxMuller>> Halfway<R> {
     /// The first half.
     #[inline(always)]
     pub fn new(first: R::Bits, second: R::Bits) -> Self {
-        Self { squared_radius: squared_radius(R::Scalar::scaled_uniform::<R>(first, second)), angle: second }
+        Self { squared_radius: squared_radius(first, second), angle: second }
     }
 
     /// The second half.
@@ -115,37 +126,66 @@ impl<R: Real<Scalar: BoxMuller>> Halfway<R> {
 /// The logarithm of a uniform number in (0, 1].
 #[inline(always)]
 pub fn log_uniform<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> R {
-    squared_radius(R::Scalar::scaled_uniform::<R>(first, second)) * R::constant(-0.5)
+    squared_radius::<R>(first, second) * R::constant(-0.5)
 }
 
-/// `-2 log u` from `2^resolution u`.
+/// `-2 log u`.
 #[inline(always)]
-fn squared_radius<R: Real<Scalar: BoxMuller>>(scaled: R) -> R {
-    let Format { first_cell, resolution } = R::Scalar::FORMAT;
-    let mantissa = R::Scalar::MANTISSA;
-    let first = R::Bits::splat(first_cell);
+fn squared_radius<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> R {
+    let (shifted, cell) = cell::<R>(first, second);
+    let (f, of_cell) = reduced(shifted, &cell);
+    logarithm(f, of_cell)
+}
 
-    // scaled = 2^k z with z in [0.703125, 1.40625); the top four bits of the mantissa, so shifted, are z's cell, and its
-    // exponent is k less the resolution, which makes it normal.
+/// The representation of u, shifted so that exponent and cell can be read off, and where tables have the cell.
+///
+/// scaled = 2^k z with z in [0.703125, 1.40625); the top four bits of the mantissa, so shifted, are z's cell, and its
+/// exponent is k less the resolution, which makes it normal.
+#[inline(always)]
+pub(super) fn cell<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> (R::Bits, R::Bits) {
+    let Format { first_cell, resolution } = R::Scalar::FORMAT;
+    let scaled = R::Scalar::scaled_uniform::<R>(first, second);
+    let mantissa = R::Scalar::MANTISSA;
     let lift = u64::from(R::Scalar::BIAS - resolution) << mantissa;
     let shifted = scaled.to_bits() - R::Bits::splat(first_cell - lift);
-    let z = R::from_bits(R::add_mantissa(shifted, first));
-    let cell = shifted.shr(mantissa - 4);
-    let f = z.mul_add(R::lookup(&R::Scalar::INVERSE, cell), R::constant(-1.0));
+    (shifted, R::places(shifted.shr(mantissa - 4)))
+}
 
+/// What the logarithm is made of: f = r z - 1, where r is the reciprocal of the cell, and `-2 log u + 2 log (1 + f)`.
+#[inline(always)]
+pub(super) fn reduced<R: Real<Scalar: BoxMuller>>(shifted: R::Bits, cell: &R::Bits) -> (R, R) {
+    let z = R::from_bits(R::add_mantissa(shifted, R::Bits::splat(R::Scalar::FORMAT.first_cell)));
     let log2_u = R::exponent(shifted);
-    let of_cell =
-        log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), R::lookup(&R::Scalar::TWICE_LOG_INVERSE, cell));
+    let (inverse, twice_log_inverse) = R::lookup(R::Scalar::CELLS, cell);
+    let f = z.mul_add(inverse, R::constant(-1.0));
+    (f, log2_u.mul_add(R::constant(-2.0 * std::f64::consts::LN_2), twice_log_inverse))
+}
+
+/// `-2 log u` from both.
+#[inline(always)]
+pub(super) fn logarithm<R: Real<Scalar: BoxMuller>>(f: R, of_cell: R) -> R {
     f.mul_add(f.polynomial(R::Scalar::LOG), of_cell)
 }
 
 /// Cosine and sine of a uniform angle: the top bit swaps them, the next is a sign, the rest is within an eighth of a turn.
 #[inline(always)]
 fn direction<R: Real<Scalar: BoxMuller>>(word: R::Bits) -> (R, R) {
-    let sign = word.shl(1) & R::constant(-0.0).to_bits();
+    let (square, sine) = sine(word);
+    turned(word, square, sine)
+}
+
+/// The angle within an eighth of a turn: its square, and its sine.
+#[inline(always)]
+pub(super) fn sine<R: Real<Scalar: BoxMuller>>(word: R::Bits) -> (R, R) {
     let angle = R::Scalar::angle::<R>(word.shl(2));
     let square = angle * angle;
-    let sine = angle * square.polynomial(R::Scalar::SIN);
+    (square, angle * square.polynomial(R::Scalar::SIN))
+}
+
+/// Cosine and sine of the whole angle.
+#[inline(always)]
+pub(super) fn turned<R: Real<Scalar: BoxMuller>>(word: R::Bits, square: R, sine: R) -> (R, R) {
+    let sign = word.shl(1) & R::constant(-0.0).to_bits();
     let cosine = square.mul_add(square.polynomial(R::Scalar::COS), R::constant(1.0));
     let cosine = R::from_bits(cosine.to_bits() ^ sign);
     let swap = word.top_bit();

@@ -6,9 +6,7 @@
 //! the same at all steps. The second round substitutes again and is linear from there on. What comes out is the exclusive or of a part
 //! that only the walkers decide and one that only the steps do, and the bits of a draw are those that five rounds give.
 
-use std::marker::PhantomData;
-
-use super::{Address, Noise, Stream};
+use super::{Address, Noise, ROUNDS, Stages, Stream};
 use crate::simd::{Counters, Pack, Routine, Simd};
 
 /// The length of a window, which starts at a multiple of it.
@@ -21,8 +19,8 @@ const SHARED: usize = 2;
 const ROW: u64 = 8;
 
 /// The draws of some walkers of a group for one purpose: both parts, as long as they are of use.
-#[derive(Clone, Debug, Default)]
-pub struct Window {
+#[derive(Clone, Debug)]
+pub struct Window<P> {
     /// Counters, a pack each.
     walkers: Vec<Counters>,
     pairs: usize,
@@ -34,9 +32,25 @@ pub struct Window {
     parts: [u128; ROW as usize],
     /// The first step that this is for.
     row: Option<u64>,
+    /// Room for draws that are made together.
+    pub stages: Stages<P>,
 }
 
-impl Window {
+impl<P> Default for Window<P> {
+    fn default() -> Self {
+        Self {
+            walkers: Vec::new(),
+            pairs: 0,
+            begun: Vec::new(),
+            start: None,
+            parts: [0; ROW as usize],
+            row: None,
+            stages: Stages::default(),
+        }
+    }
+}
+
+impl<P: Pack> Window<P> {
     /// Takes up walkers of a group, of whose coordinates so many pairs are drawn.
     #[inline(always)]
     pub fn reset(&mut self, walkers: impl Iterator<Item = Counters>, pairs: usize) {
@@ -48,36 +62,36 @@ impl Window {
 
     /// Finds the walkers' part for the window of a step.
     #[inline(always)]
-    pub fn open<S: Simd, P: Pack>(&mut self, noise: &Noise, stream: Stream, step: u64) {
+    pub fn open<S: Simd>(&mut self, noise: &Noise, stream: Stream, step: u64) {
         let start = Some((stream, step - step % WINDOW));
         if self.start != start {
             (self.start, self.row) = (start, None);
-            S::call(Begin::<P> { window: self, noise, packs: PhantomData });
+            S::call(Begin { window: self, noise });
         }
     }
 
-    /// Finds the part of the step, too; returns counters and both parts.
+    /// Finds the part of the step, too; returns counters, both parts, and the room.
     #[inline(always)]
-    pub fn open_at<S: Simd, P: Pack>(
+    pub fn open_at<S: Simd>(
         &mut self,
         noise: &Noise,
         stream: Stream,
         step: u64,
-    ) -> (&[Counters], &[Counters], &u128) {
-        self.open::<S, P>(noise, stream, step);
+    ) -> (&[Counters], &[Counters], &u128, &mut Stages<P>) {
+        self.open::<S>(noise, stream, step);
         let from = step - step % ROW;
         if self.row != Some(from) {
             let mut parts = self.parts;
-            self.follow::<S, P>(noise, from, &mut parts);
+            self.follow::<S>(noise, from, &mut parts);
             (self.parts, self.row) = (parts, Some(from));
         }
-        (&self.walkers, &self.begun, &self.parts[(step % ROW) as usize])
+        (&self.walkers, &self.begun, &self.parts[(step % ROW) as usize], &mut self.stages)
     }
 
     /// Finds the parts of successive steps. What is said of steps after the window is of no use.
     #[inline(always)]
-    pub fn follow<S: Simd, P: Pack>(&self, noise: &Noise, from: u64, parts: &mut [u128]) {
-        S::call(Follow::<P> { window: self, noise, from, parts, packs: PhantomData });
+    pub fn follow<S: Simd>(&self, noise: &Noise, from: u64, parts: &mut [u128]) {
+        S::call(Follow { window: self, noise, from, parts });
     }
 
     /// Where the window starts.
@@ -90,9 +104,8 @@ impl Window {
 
 /// Finds the walkers' part: what the shared rounds make of them at the first step.
 struct Begin<'a, P> {
-    window: &'a mut Window,
+    window: &'a mut Window<P>,
     noise: &'a Noise,
-    packs: PhantomData<P>,
 }
 
 impl<S: Simd, P: Pack> Routine<S> for Begin<'_, P> {
@@ -113,11 +126,10 @@ impl<S: Simd, P: Pack> Routine<S> for Begin<'_, P> {
 
 /// Finds the steps' part for all walkers of a group: how far what the shared rounds make of one is from what they made of it before.
 struct Follow<'a, P> {
-    window: &'a Window,
+    window: &'a Window<P>,
     noise: &'a Noise,
     from: u64,
     parts: &'a mut [u128],
-    packs: PhantomData<P>,
 }
 
 impl<S: Simd, P: Pack> Routine<S> for Follow<'_, P> {
@@ -143,8 +155,14 @@ impl Noise {
     #[inline(always)]
     #[must_use]
     pub fn finish<P: Pack>(&self, begun: &Counters, part: &u128) -> (P::Bits, P::Bits) {
+        P::encrypt(begun, part, self.unshared())
+    }
+
+    /// The keys of the rounds that steps do not share.
+    #[inline(always)]
+    pub(super) fn unshared(&self) -> &[u128; ROUNDS - SHARED] {
         let [_, _, keys @ ..] = &self.keys;
-        P::encrypt(begun, part, keys)
+        keys
     }
 
     #[inline(always)]

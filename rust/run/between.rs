@@ -13,7 +13,7 @@ use crate::simd::{Element, Pack, Routine, Simd};
 use crate::walk::Walk;
 
 /// A scheme prepares a block.
-pub struct Begin<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
+pub struct Begin<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q: Precision<T>> {
     pub scheme: C,
     pub room: &'a mut C::Room<S, T>,
     pub walk: &'a mut Walk<'w, S, T, V, Q>,

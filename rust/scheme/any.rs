@@ -134,7 +134,7 @@ impl<'a> Scheme for Any<'a> {
 
 /// One scheme's step, or its preparation where there is no size, as a function of its own: together they are more than a
 /// compiler likes to see at once.
-struct One<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q> {
+struct One<'a, 'w, S: Simd, T: Element, V: Potential + 'w, C: Scheme, Q: Precision<T>> {
     scheme: C,
     room: &'a mut C::Room<S, T>,
     walk: &'a mut Walk<'w, S, T, V, Q>,

@@ -90,7 +90,7 @@ where
 }
 
 /// One step of the approach, a function of its own: beside it the step of MALA, whose size never changes, would be slower.
-struct Approach<'a, 'w, S: Simd, T: Element, V: Potential + 'w, Q> {
+struct Approach<'a, 'w, S: Simd, T: Element, V: Potential + 'w, Q: Precision<T>> {
     walk: &'a mut Walk<'w, S, T, V, Q>,
     step: u64,
     size: Step,

@@ -136,7 +136,7 @@ impl<'a> Scheme for Rigid<'a> {
 
 /// Who found no way back is NaN from here on, and the reason is kept.
 #[inline(always)]
-fn drop_lost<S: Simd, T: Element, V: Potential, Q>(lost: &[T::Pack<S>], walk: &mut Walk<'_, S, T, V, Q>) {
+fn drop_lost<S: Simd, T: Element, V: Potential, Q: Precision<T>>(lost: &[T::Pack<S>], walk: &mut Walk<'_, S, T, V, Q>) {
     let (zero, dim) = (T::Pack::<S>::constant(0.0), walk.potential.dim());
     let before = walk.proposal.chunks_exact(dim);
     for (pack, ((&lost, x), before)) in lost.iter().zip(walk.x.chunks_exact_mut(dim)).zip(before).enumerate() {

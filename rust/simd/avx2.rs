@@ -6,6 +6,7 @@ use std::arch::x86_64::*;
 use super::pair::Pair;
 use super::x86::{align_stack, bits, operators, real, x};
 use super::{Counters, Job, Pack, Routine, Simd, Widen};
+use crate::real::Tables;
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,14 @@ bits!(U32, mask __m256, _mm256_set1_epi32 as i32, _mm256_sll_epi32, _mm256_srl_e
 real!(
     F64 of f64, U64, mask __m256d, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_cmp_pd,
     blend_pd, _mm256_castpd_si256, _mm256_castsi256_pd, unsigned_pd, signed_pd, lookup_pd,
-    any_pd, _mm256_min_pd, _mm256_max_pd, _mm256_loadu_pd, _mm256_storeu_pd, {}
+    any_pd, _mm256_min_pd, _mm256_max_pd, _mm256_loadu_pd, _mm256_storeu_pd, {
+        /// In bytes.
+        #[inline(always)]
+        fn places(index: U64) -> U64 {
+            const SIZE: i32 = 4;
+            U64(x!(_mm256_slli_epi64::<SIZE>(_mm256_and_si256(index.0, _mm256_set1_epi64x(15)))))
+        }
+    }
 );
 real!(
     F32 of f32, U32, mask __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_cmp_ps,
@@ -141,28 +149,36 @@ unsafe fn unsigned_ps(integer: __m256i) -> __m256 {
     })
 }
 
-/// Four scalar loads; a gather costs more.
+/// Each lane's entries are loaded together and then transposed; a gather costs more.
 #[inline(always)]
-unsafe fn lookup_pd(table: *const f64, index: __m256i) -> __m256d {
+unsafe fn lookup_pd(tables: &Tables<f64>, places: &__m256i) -> (__m256d, __m256d) {
     x!({
-        let index = _mm256_and_si256(index, _mm256_set1_epi64x(15));
-        let (low, high) = (_mm256_castsi256_si128(index), _mm256_extracti128_si256::<1>(index));
-        let [a, b, c, d] = [
-            _mm_cvtsi128_si64(low),
-            _mm_extract_epi64::<1>(low),
-            _mm_cvtsi128_si64(high),
-            _mm_extract_epi64::<1>(high),
-        ];
-        _mm256_setr_pd(*table.add(a as usize), *table.add(b as usize), *table.add(c as usize), *table.add(d as usize))
+        let low = _mm256_castpd128_pd256(entries(tables, places, 0));
+        let high = _mm256_castpd128_pd256(entries(tables, places, 1));
+        let low = _mm256_insertf128_pd::<1>(low, entries(tables, places, 2));
+        let high = _mm256_insertf128_pd::<1>(high, entries(tables, places, 3));
+        (_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high))
     })
 }
 
-/// Bits 0 to 2 of the index choose within each half of the table, bit 3 chooses the half.
+/// Both entries of a lane. Whatever the place, so much is there: it is less than 256 bytes behind the start of the tables, which are 272.
 #[inline(always)]
-unsafe fn lookup_ps(table: *const f32, index: __m256i) -> __m256 {
+unsafe fn entries(tables: &Tables<f64>, places: &__m256i, lane: usize) -> __m128d {
+    let place = x!(*std::ptr::from_ref(places).cast::<u8>().add(8 * lane));
+    x!(_mm_loadu_pd(tables.beside.as_ptr().cast::<u8>().add(usize::from(place)).cast()))
+}
+
+/// Bits 0 to 2 of the index choose within each half of a table, bit 3 chooses the half.
+#[inline(always)]
+unsafe fn lookup_ps(tables: &Tables<f32>, &index: &__m256i) -> (__m256, __m256) {
+    x!((entry(&tables.apart[0], index), entry(&tables.apart[1], index)))
+}
+
+#[inline(always)]
+unsafe fn entry(table: &[f32; 16], index: __m256i) -> __m256 {
     x!({
-        let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index);
-        let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.add(8)), index);
+        let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
+        let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8)), index);
         _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
     })
 }
@@ -204,6 +220,100 @@ fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R
     pairs
 }
 
+/// Eight AES blocks, two an instruction.
+#[inline(always)]
+fn encrypt_wide<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> [__m256i; 4] {
+    let (whitened, keys, last) = (twice(whitened), &keys[..R - 1], twice(&keys[R - 1]));
+    let mut pairs = x!([_mm256_setzero_si256(); 4]);
+    for (pair, counters) in pairs.iter_mut().zip(counters.0.chunks_exact(2)) {
+        let mut blocks = x!(_mm256_xor_si256(_mm256_loadu_si256(counters.as_ptr().cast()), whitened));
+        for key in keys {
+            blocks = x!(_mm256_aesenc_epi128(blocks, twice(key)));
+        }
+        *pair = x!(_mm256_aesenclast_epi128(blocks, last));
+    }
+    pairs
+}
+
+#[inline(always)]
+fn twice(word: &u128) -> __m256i {
+    x!(_mm256_broadcastsi128_si256(load(word)))
+}
+
+/// A pack of walkers' words from the blocks of [`encrypt`].
+trait Arrange: Pack {
+    fn arranged(blocks: [__m256i; 4]) -> (Self::Bits, Self::Bits);
+}
+
+impl Arrange for Pair<F64> {
+    #[inline(always)]
+    fn arranged([even0, even1, odd0, odd1]: [__m256i; 4]) -> (Pair<U64>, Pair<U64>) {
+        x!((
+            Pair(U64(_mm256_unpacklo_epi64(even0, odd0)), U64(_mm256_unpacklo_epi64(even1, odd1))),
+            Pair(U64(_mm256_unpackhi_epi64(even0, odd0)), U64(_mm256_unpackhi_epi64(even1, odd1)))
+        ))
+    }
+}
+
+impl Arrange for Pair<F32> {
+    #[inline(always)]
+    fn arranged([even0, even1, odd0, odd1]: [__m256i; 4]) -> (Pair<U32>, Pair<U32>) {
+        (
+            Pair(words::<0x88>(even0, odd0), words::<0x88>(even1, odd1)),
+            Pair(words::<0xDD>(even0, odd0), words::<0xDD>(even1, odd1)),
+        )
+    }
+}
+
+/// [`Pack::encrypt_all`], two blocks an instruction where there are such instructions.
+#[inline(always)]
+fn encrypt_all<P: Arrange, const R: usize>(
+    counters: &[Counters],
+    whitened: &[u128],
+    keys: &[u128; R],
+    words: (&mut [P], &mut [P]),
+) {
+    if is_x86_feature_detected!("vaes") {
+        x!(encrypt_all_wide(counters, whitened, keys, words));
+    } else {
+        encrypt_each::<P, false, R>(counters, whitened, keys, words);
+    }
+}
+
+/// Compiles the loop with the instructions for two blocks.
+///
+/// # Safety
+/// As [`enter`], and the machine must have VAES.
+#[target_feature(enable = "avx2,fma,aes,vaes")]
+unsafe fn encrypt_all_wide<P: Arrange, const R: usize>(
+    counters: &[Counters],
+    whitened: &[u128],
+    keys: &[u128; R],
+    words: (&mut [P], &mut [P]),
+) {
+    encrypt_each::<P, true, R>(counters, whitened, keys, words);
+}
+
+#[inline(always)]
+fn encrypt_each<P: Arrange, const IS_WIDE: bool, const R: usize>(
+    counters: &[Counters],
+    whitened: &[u128],
+    keys: &[u128; R],
+    (first, second): (&mut [P], &mut [P]),
+) {
+    let mut places = first.iter_mut().zip(second);
+    for whitened in whitened {
+        for (counters, (first, second)) in counters.iter().zip(&mut places) {
+            let words = P::arranged(if IS_WIDE {
+                encrypt_wide(counters, whitened, keys)
+            } else {
+                encrypt(counters, whitened, keys)
+            });
+            (*first, *second) = (P::from_bits(words.0), P::from_bits(words.1));
+        }
+    }
+}
+
 /// One word a lane of two registers of blocks: the words that `SELECT` names.
 #[inline(always)]
 fn words<const SELECT: i32>(even: __m256i, odd: __m256i) -> U32 {
@@ -211,7 +321,14 @@ fn words<const SELECT: i32>(even: __m256i, odd: __m256i) -> U32 {
 }
 
 impl Pack for Pair<F64> {
+    type Register = F64;
+    const BY_STAGES: bool = true;
     const LANES: usize = 8;
+    #[inline(always)]
+    fn registers(packs: &mut [Self]) -> &mut [F64] {
+        // A pack is two registers, one after the other, and nothing else.
+        x!(std::slice::from_raw_parts_mut(packs.as_mut_ptr().cast(), 2 * packs.len()))
+    }
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         let from = from[..8].as_ptr();
@@ -242,17 +359,28 @@ impl Pack for Pair<F64> {
         mix(counters, whitened, keys)
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U64>, Pair<U64>) {
-        let [even0, even1, odd0, odd1] = encrypt(counters, whitened, keys);
-        x!((
-            Pair(U64(_mm256_unpacklo_epi64(even0, odd0)), U64(_mm256_unpacklo_epi64(even1, odd1))),
-            Pair(U64(_mm256_unpackhi_epi64(even0, odd0)), U64(_mm256_unpackhi_epi64(even1, odd1)))
-        ))
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
+        Self::arranged(encrypt(counters, whitened, keys))
+    }
+    #[inline(always)]
+    fn encrypt_all<const R: usize>(
+        counters: &[Counters],
+        whitened: &[u128],
+        keys: &[u128; R],
+        words: (&mut [Self], &mut [Self]),
+    ) {
+        encrypt_all(counters, whitened, keys, words);
     }
 }
 
 impl Pack for Pair<F32> {
+    type Register = F32;
     const LANES: usize = 16;
+    #[inline(always)]
+    fn registers(packs: &mut [Self]) -> &mut [F32] {
+        // A pack is two registers, one after the other, and nothing else.
+        x!(std::slice::from_raw_parts_mut(packs.as_mut_ptr().cast(), 2 * packs.len()))
+    }
     #[inline(always)]
     fn load(from: &[f32]) -> Self {
         let from = from[..16].as_ptr();
@@ -282,12 +410,17 @@ impl Pack for Pair<F32> {
         mix(counters, whitened, keys)
     }
     #[inline(always)]
-    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Pair<U32>, Pair<U32>) {
-        let [even0, even1, odd0, odd1] = encrypt(counters, whitened, keys);
-        (
-            Pair(words::<0x88>(even0, odd0), words::<0x88>(even1, odd1)),
-            Pair(words::<0xDD>(even0, odd0), words::<0xDD>(even1, odd1)),
-        )
+    fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits) {
+        Self::arranged(encrypt(counters, whitened, keys))
+    }
+    #[inline(always)]
+    fn encrypt_all<const R: usize>(
+        counters: &[Counters],
+        whitened: &[u128],
+        keys: &[u128; R],
+        words: (&mut [Self], &mut [Self]),
+    ) {
+        encrypt_all(counters, whitened, keys, words);
     }
 }
 
@@ -304,5 +437,32 @@ impl Widen<Pair<F32>> for Pair<F64> {
     #[inline(always)]
     fn widen(narrow: Pair<F32>) -> [Self; 2] {
         [halves(narrow.0), halves(narrow.1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::real::Real;
+
+    fn words<P: Arrange<Scalar: Copy + Into<f64>>, const IS_WIDE: bool>(zero: P) -> Vec<u64> {
+        let counters = [3, 5, 1 << 77].map(|first| Counters::new(std::array::from_fn(|i| first + ((i as u128) << 64))));
+        let (mut first, mut second) = ([zero; 6], [zero; 6]);
+        encrypt_each::<P, IS_WIDE, 3>(&counters, &[7, 1 << 100], &[11, 13, 17], (&mut first, &mut second));
+        let mut lanes = vec![P::Scalar::default(); P::LANES];
+        let mut words = Vec::new();
+        for pack in first.iter().chain(&second) {
+            pack.store(&mut lanes);
+            words.extend(lanes.iter().map(|&x| x.into().to_bits()));
+        }
+        words
+    }
+
+    #[test]
+    fn one_block_an_instruction_and_two_are_the_same() {
+        if available() && is_x86_feature_detected!("vaes") {
+            assert_eq!(words::<Pair<F64>, true>(Real::constant(0.0)), words::<Pair<F64>, false>(Real::constant(0.0)));
+            assert_eq!(words::<Pair<F32>, true>(Real::constant(0.0)), words::<Pair<F32>, false>(Real::constant(0.0)));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 
 use super::x86::{align_stack, bits, operators, real, x};
 use super::{Counters, Job, Pack, Routine, Simd, Widen};
+use crate::real::Tables;
 
 /// The level's packs.
 #[derive(Clone, Copy, Debug)]
@@ -162,13 +163,18 @@ unsafe fn any_16(mask: __mmask16) -> bool {
 }
 
 #[inline(always)]
-unsafe fn lookup_pd(table: *const f64, index: __m512i) -> __m512d {
-    x!(_mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table.add(8))))
+unsafe fn lookup_pd(tables: &Tables<f64>, &index: &__m512i) -> (__m512d, __m512d) {
+    let [first, second] = [tables.apart[0].as_ptr(), tables.apart[1].as_ptr()];
+    x!((
+        _mm512_permutex2var_pd(_mm512_loadu_pd(first), index, _mm512_loadu_pd(first.add(8))),
+        _mm512_permutex2var_pd(_mm512_loadu_pd(second), index, _mm512_loadu_pd(second.add(8)))
+    ))
 }
 
 #[inline(always)]
-unsafe fn lookup_ps(table: *const f32, index: __m512i) -> __m512 {
-    x!(_mm512_permutexvar_ps(index, _mm512_loadu_ps(table)))
+unsafe fn lookup_ps(tables: &Tables<f32>, &index: &__m512i) -> (__m512, __m512) {
+    let [first, second] = [tables.apart[0].as_ptr(), tables.apart[1].as_ptr()];
+    x!((_mm512_permutexvar_ps(index, _mm512_loadu_ps(first)), _mm512_permutexvar_ps(index, _mm512_loadu_ps(second))))
 }
 
 /// For `reduce`: what is left of the nearest whole number.
@@ -215,7 +221,12 @@ fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R
 }
 
 impl Pack for F64 {
+    type Register = Self;
     const LANES: usize = 8;
+    #[inline(always)]
+    fn registers(packs: &mut [Self]) -> &mut [Self] {
+        packs
+    }
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
         Self(x!(_mm512_loadu_pd(from[..8].as_ptr())))
@@ -247,7 +258,12 @@ impl Pack for F64 {
 }
 
 impl Pack for F32 {
+    type Register = Self;
     const LANES: usize = 16;
+    #[inline(always)]
+    fn registers(packs: &mut [Self]) -> &mut [Self] {
+        packs
+    }
     #[inline(always)]
     fn load(from: &[f32]) -> Self {
         Self(x!(_mm512_loadu_ps(from[..16].as_ptr())))

@@ -50,8 +50,12 @@ impl Counters {
 
 /// A `Real` of `LANES` walkers that can be moved to memory, and that draws its own random bits.
 pub trait Pack: Real {
+    /// One of its registers.
+    type Register: Real<Scalar = Self::Scalar>;
     /// How many walkers a pack holds: 64 bytes' worth at every level.
     const LANES: usize;
+    /// Whether registers are so few that normals are better made stage by stage (see [`crate::noise::Stages`]).
+    const BY_STAGES: bool = false;
     /// Whether loops over packs are worth the room of being written out.
     const UNROLLS: bool = true;
     /// How often a loop goes round, which the compiler is to know only where it may write it out.
@@ -60,6 +64,8 @@ pub trait Pack: Real {
     fn rounds(count: usize) -> usize {
         if Self::UNROLLS { count } else { black_box(count) }
     }
+    /// The registers of packs, where they stand.
+    fn registers(packs: &mut [Self]) -> &mut [Self::Register];
     /// Reads the first `LANES` numbers.
     fn load(from: &[Self::Scalar]) -> Self;
     /// Writes `LANES` numbers.
@@ -78,6 +84,22 @@ pub trait Pack: Real {
     fn mix<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> Counters;
     /// Two words of random bits a lane: an AES round for each key over `counters ^ whitened` (see [`crate::noise`]).
     fn encrypt<const R: usize>(counters: &Counters, whitened: &u128, keys: &[u128; R]) -> (Self::Bits, Self::Bits);
+    /// The same for all of these counters, under one after another of what whitens them; first and second words.
+    #[inline(always)]
+    fn encrypt_all<const R: usize>(
+        counters: &[Counters],
+        whitened: &[u128],
+        keys: &[u128; R],
+        (first, second): (&mut [Self], &mut [Self]),
+    ) {
+        let mut places = first.iter_mut().zip(second);
+        for whitened in whitened {
+            for (counters, (first, second)) in counters.iter().zip(&mut places) {
+                let words = Self::encrypt(counters, whitened, keys);
+                (*first, *second) = (Self::from_bits(words.0), Self::from_bits(words.1));
+            }
+        }
+    }
 }
 
 /// The packs of one instruction set.

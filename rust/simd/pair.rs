@@ -2,7 +2,7 @@
 
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
-use crate::real::{Bits, Real};
+use crate::real::{Bits, Real, Tables};
 
 /// Two numbers or packs side by side.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,12 @@ impl<H: Real> Real for Pair<H> {
         Self(H::from_signed(bits.0), H::from_signed(bits.1))
     }
     #[inline(always)]
-    fn lookup(table: &[H::Scalar; 16], index: Self::Bits) -> Self {
-        Self(H::lookup(table, index.0), H::lookup(table, index.1))
+    fn places(index: Self::Bits) -> Self::Bits {
+        Pair(H::places(index.0), H::places(index.1))
+    }
+    #[inline(always)]
+    fn lookup(tables: &Tables<H::Scalar>, places: &Self::Bits) -> (Self, Self) {
+        let (low, high) = (H::lookup(tables, &places.0), H::lookup(tables, &places.1));
+        (Self(low.0, high.0), Self(low.1, high.1))
     }
 }

@@ -8,7 +8,7 @@ use std::array::from_fn;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Sub};
 
 use super::{Counters, Pack, Routine, Simd, Widen, aes, fused};
-use crate::real::{Bits, Real, Scalar};
+use crate::real::{Bits, Real, Scalar, Tables};
 
 /// `N` numbers of type `T`, one a walker.
 #[derive(Clone, Copy, Debug)]
@@ -171,16 +171,20 @@ impl<T: Scalar<Mask = bool>, const N: usize> Real for Lanes<T, N> {
         fn from_signed(bits: Self::Bits) -> Self {
             bits.map(T::from_signed)
         }
-        fn lookup(table: &[T; 16], index: Self::Bits) -> Self {
-            index.map(|i| T::lookup(table, i))
+        fn lookup(tables: &Tables<T>, places: &Self::Bits) -> (Self, Self) {
+            (places.map(|place| T::lookup(tables, &place).0), places.map(|place| T::lookup(tables, &place).1))
         }
     }
 }
 
 impl<T: Scalar<Mask = bool>, const N: usize> Pack for Lanes<T, N> {
+    type Register = Self;
     const LANES: usize = N;
     const UNROLLS: bool = !cfg!(target_arch = "x86_64");
     apart! {
+        fn registers(packs: &mut [Self]) -> &mut [Self] {
+            packs
+        }
         fn load(from: &[T]) -> Self {
             Lanes(from_fn(|i| from[i]))
         }

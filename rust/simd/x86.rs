@@ -145,8 +145,9 @@ macro_rules! real {
                 Self(x!($from_signed(bits.0)))
             }
             #[inline(always)]
-            fn lookup(table: &[$scalar; 16], index: $bits) -> Self {
-                Self(x!($lookup(table.as_ptr(), index.0)))
+            fn lookup(tables: &crate::real::Tables<$scalar>, places: &$bits) -> (Self, Self) {
+                let (first, second) = x!($lookup(tables, &places.0));
+                (Self(first), Self(second))
             }
             $($method)*
         }

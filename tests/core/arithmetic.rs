@@ -2,7 +2,7 @@
 //!
 //! The formulas are generic, so scalar and pack run the same text; `scalars_are_ieee` pins the scalars themselves.
 
-use langevin_ib::real::{Bits, Real, Scalar};
+use langevin_ib::real::{Bits, Real, Scalar, Tables};
 use langevin_ib::simd::{Element, Job, Level, Pack, Simd, Widen};
 
 use crate::support::Numbers;
@@ -20,10 +20,11 @@ enum Match {
 type Answer<R> = (&'static str, Match, R);
 
 #[inline(always)]
-fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 22] {
+fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 23] {
     let one = R::constant(1.0);
     let zero = R::constant(0.0);
-    let table = std::array::from_fn(|i| R::Scalar::from_f64(1.0 / (i as f64 + 1.0)));
+    let tables = [1.0, 2.5].map(|first| std::array::from_fn(|i| R::Scalar::from_f64(1.0 / (i as f64 + first))));
+    let (first, second) = R::lookup(&Tables::new(tables[0], tables[1]), &R::places(a.to_bits()));
     let coefficients = [0.3, -1.7, 2.9].map(R::Scalar::from_f64);
     let (exponent, rest) = a.split();
     [
@@ -48,7 +49,8 @@ fn floats<R: Real>(a: R, b: R, c: R) -> [Answer<R>; 22] {
         ("select", Match::Exact, R::select(b.less(c), a, b)),
         ("from_unsigned", Match::Exact, R::from_unsigned(a.to_bits())),
         ("from_signed", Match::Exact, R::from_signed(a.to_bits())),
-        ("lookup", Match::Exact, R::lookup(&table, a.to_bits())),
+        ("lookup in the first table", Match::Exact, first),
+        ("lookup in the second table", Match::Exact, second),
         ("polynomial", Match::AnyNan, a.polynomial(&coefficients)),
     ]
 }
@@ -213,7 +215,8 @@ fn scalars_are_ieee() {
     let less = <f64 as Real>::less;
     assert!(!less(f64::NAN, 1.0) && !less(1.0, f64::NAN) && !less(1.0, 1.0) && less(0.0, 1.0) && !less(-0.0, 0.0));
     assert!([f64::NAN, -f64::NAN].into_iter().all(Real::is_nan) && !Real::is_nan(f64::INFINITY));
-    assert_eq!(<f64 as Real>::lookup(&std::array::from_fn(|i| i as f64), 0x35).to_bits(), 5.0_f64.to_bits());
+    let tables = Tables::new(std::array::from_fn(|i| i as f64), std::array::from_fn(|i| 2.0 * i as f64));
+    assert_eq!(<f64 as Real>::lookup(&tables, &<f64 as Real>::places(0x35)), (5.0, 10.0));
     assert!(Real::less_equal(1.0, 1.0) && !Real::less_equal(1.0, f64::NAN) && Real::equal(0.0, -0.0));
     // Where there is no order, the second operand.
     assert!(Real::lesser(1.0, f64::NAN).is_nan() && Real::equal(Real::lesser(f64::NAN, 1.0), 1.0));

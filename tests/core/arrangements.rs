@@ -61,6 +61,23 @@ fn bits_do_not_depend_on_the_level() {
 }
 
 #[test]
+fn bits_do_not_depend_on_the_level_for_any_number_of_packs() {
+    for packs in 1..=5 {
+        let walkers = 0..8 * packs - 3;
+        let plain = Plan { watches: vec![], ..plan(walkers.clone(), 0..300, 0.05, 0.2) };
+        for case in &CASES {
+            let lowest = Plan { level: Level::available()[0], ..plain.clone() };
+            let expected = case.run(&lowest, &start(walkers.clone())).expect("the run is stable");
+            for level in Level::available() {
+                let found = case.run(&Plan { level, ..plain.clone() }, &start(walkers.clone()));
+                let what = format!("{}, {} packs, {}", case.name, packs, level.name());
+                assert_same(&expected, &found.expect("the run is stable"), &what);
+            }
+        }
+    }
+}
+
+#[test]
 fn bits_do_not_depend_on_the_block_size() {
     let with = |block| (format!("{block}"), Plan { block, ..full_plan() });
     same_for("block", &[1, 16, 17, 48, 100, 1000, 4096].map(with));
