@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::dynamics::gauge::Death;
 use crate::error::{Cause, Place};
 use crate::metric::{Change, Metric};
-use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stream, Window};
+use crate::noise::{self, BoxMuller, Noise, Precision, Source, Stages, Stream, TOGETHER, Window};
 use crate::observe::{BATCH, Tally};
 use crate::potential::Potential;
 use crate::real::Real;
@@ -114,6 +114,8 @@ pub struct Walk<'a, S: Simd, T: Element, V: Potential + 'a, Q: Precision<T>> {
     pub(crate) increments: Window<Q::Drawn<S>>,
     /// Addresses of the walkers' other draws, one a pack.
     pub(crate) packs: Vec<Counters>,
+    /// Room for such draws of several packs.
+    pub(crate) chances: Stages<T::Pack<S>>,
     /// The worker's counts, some of which wait until there is time.
     pub(crate) tally: &'a mut Tally,
 }
@@ -163,6 +165,7 @@ where
             failures: Vec::new(),
             increments: Window::default(),
             packs: Vec::new(),
+            chances: Stages::default(),
             tally,
         }
     }
@@ -220,6 +223,20 @@ where
             x[j] = Real::select(accept, y[j], x[j]);
             slope[j] = Real::select(accept, slope_at_y[j], slope[j]);
         }
+    }
+
+    /// The logarithm of the uniform number that decides on a pack's proposals. At each step the packs must ask in their order.
+    #[inline(always)]
+    pub(crate) fn log_chance(&mut self, pack: usize, step: u64) -> T::Pack<S> {
+        if !T::Pack::<S>::BY_STAGES {
+            return self.noise.log_uniform(&self.packs[pack], Stream::Accept, step);
+        }
+        let which = pack % TOGETHER;
+        if which == 0 {
+            let several = &self.packs[pack..self.packs.len().min(pack + TOGETHER)];
+            self.chances.log_uniforms::<S>(self.noise, several, Stream::Accept, step);
+        }
+        self.chances.log_uniform(which)
     }
 
     /// Counts the proposals of a pack of walkers: accepted where the mask holds, refused elsewhere.

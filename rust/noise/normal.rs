@@ -126,7 +126,13 @@ impl<R: Real<Scalar: BoxMuller>> Halfway<R> {
 /// The logarithm of a uniform number in (0, 1].
 #[inline(always)]
 pub fn log_uniform<R: Real<Scalar: BoxMuller>>(first: R::Bits, second: R::Bits) -> R {
-    squared_radius::<R>(first, second) * R::constant(-0.5)
+    half_negated(squared_radius::<R>(first, second))
+}
+
+/// `log u` from `-2 log u`.
+#[inline(always)]
+pub(super) fn half_negated<R: Real>(squared_radius: R) -> R {
+    squared_radius * R::constant(-0.5)
 }
 
 /// `-2 log u`.

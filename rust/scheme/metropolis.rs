@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Scheme;
 use super::approach::ATTEMPTS;
 use crate::metric::whiten;
-use crate::noise::{BoxMuller, Draws, Precision, Stream};
+use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
 use crate::real::Real;
 use crate::simd::{Element, Routine, Simd};
@@ -180,7 +180,7 @@ where
         let descent = walk.energy[pack] - walk.proposed_energy[i];
         let log_ratio = size.log_ratio(&walk.kept[here], &walk.slopes[there.clone()], &walk.normals[there], descent);
         // A proposal whose ratio is NaN is refused.
-        let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(log_ratio);
+        let accept = walk.log_chance(pack, step).less(log_ratio);
         walk.take(i, pack, accept, dim);
         walk.count(pack, accept);
     }

@@ -10,7 +10,7 @@ use super::approach::ATTEMPTS;
 use super::{Metropolis, Scheme};
 use crate::dynamics::slice::{Slice, Tools};
 use crate::error::Cause;
-use crate::noise::{BoxMuller, Draws, Precision, Stream};
+use crate::noise::{BoxMuller, Draws, Precision};
 use crate::potential::Potential;
 use crate::real::{Real, Scalar};
 use crate::simd::{Element, Pack, Simd};
@@ -247,7 +247,7 @@ where
         let strayed = strayed(&walk.x[point.clone()], &room.back[point]);
         let lost = room.lost[pack] + room.lost_back[pack] + strayed;
         let possible = Real::select(lost.less_equal(zero), log_ratio, T::Pack::<S>::constant(f64::NEG_INFINITY));
-        let accept = walk.noise.log_uniform::<T::Pack<S>>(&walk.packs[pack], Stream::Accept, step).less(possible);
+        let accept = walk.log_chance(pack, step).less(possible);
         walk.take(pack, pack, accept, walk.potential.dim());
         room.take(pack, accept);
         walk.count(pack, accept);
