@@ -129,6 +129,21 @@ def test_functions_of_a_product(f: Any, method: str) -> None:
     np.testing.assert_allclose(law.cdf(value), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("g", [(1, 1, 0), (1, -1, 0), (1, -2, 0, 0), (1, 0, 0, 1, 0), (-2, 0, 3, 0, 1, 0)])
+def test_a_polynomial_in_a_product_however_it_is_written(g: tuple[int, ...]) -> None:
+    """P(g(u v) <= t) is the mass of u v between the roots of g - t; g(u v) has powers of u and v apart."""
+    f = sympy.Add(*(c * U**power * V**power for power, c in enumerate(reversed(g))))
+    model = lib.Model(parameters=(U, V), predictor={"theta": U * V}, loss=(U * V - 1) ** 2 / 2, observables={"f": f})
+    system = {"dynamics": lib.Ambient(0.3), "temperature": 0.2}
+    law, inner = lib.density(model, "f", **system), lib.density(model, "theta", **system)
+    for t in (-1.7, -0.2, 0.1, 0.9, 3.3):
+        roots = np.roots([*g[:-1], g[-1] - t])
+        edges = [-50.0, *np.sort(roots[np.abs(roots.imag) < 1e-9].real), 50.0]
+        inside = [(a, b) for a, b in itertools.pairwise(edges) if np.polyval(g, (a + b) / 2) <= t]
+        mass = sum(inner.cdf(b) - inner.cdf(a) for a, b in inside)
+        assert law.cdf(t) == pytest.approx(mass, abs=1e-6)
+
+
 def test_a_condition_on_the_function_is_one_on_the_quantity() -> None:
     law = law_of(W**2)
     given = law.conditioned([(0.25, 1.0), (4.0, 9.0)])

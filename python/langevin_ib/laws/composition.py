@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -111,11 +112,35 @@ def _simplest_part(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbo
     for part in sorted(parts, key=lambda each: each.count_ops()):
         if uses_data(part) or symbols_of(part) & parameters != needed:
             continue
-        factor, h = part.as_coeff_Mul()
-        outer = f.xreplace({part: factor * argument})
-        if not symbols_of(outer) & parameters:
-            return (outer, argument, h) if h != f else None
+        for inner, outer in _forms(f, part, argument):
+            if not symbols_of(outer) & parameters:
+                return (outer, argument, inner) if inner != f else None
     return None
+
+
+def _forms(f: sympy.Expr, part: sympy.Expr, argument: sympy.Symbol) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+    """Yield simple h, of which f may be a function if the part is one, and f with the argument in place of each."""
+    factor, h = part.as_coeff_Mul()
+    yield h, f.xreplace({part: factor * argument})
+    root = _root(h) if f.is_Add else None
+    if root is not None:
+        yield h, _in_powers(f, h, argument)
+        yield root, _in_powers(f, root, argument)
+
+
+def _root(h: sympy.Expr) -> sympy.Expr | None:
+    """Return x**m * y**n for a product x**(k m) * y**(k n) with the largest k, and None for other expressions."""
+    powers = h.as_powers_dict()
+    if not all(base.is_Symbol and exponent.is_Integer for base, exponent in powers.items()):
+        return None
+    common = math.gcd(*map(int, powers.values()))
+    return sympy.Mul(*(base ** (exponent / common) for base, exponent in powers.items()))
+
+
+def _in_powers(f: sympy.Expr, h: sympy.Expr, argument: sympy.Symbol) -> sympy.Expr:
+    """Return f with the argument for h, in products of powers, too: u**2*v**2 is a function of u*v; or else f."""
+    outer = f.subs(h, argument)
+    return outer if sympy.expand(outer.xreplace({argument: h}) - f) == 0 else f
 
 
 def _tangent(f: sympy.Expr, model: Model) -> tuple[sympy.Expr, sympy.Symbol, sympy.Expr] | None:
