@@ -294,31 +294,37 @@ impl Epoch {
     }
 }
 
+/// A number with no more zeros than are read at a glance.
+fn shown(x: f64) -> String {
+    if (1e-4..1e6).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
+}
+
 fn diverged(Runaway { step, walker, cause, place }: Runaway, plan: &Plan, mantissa: u32) -> Error {
+    let step_size = shown(plan.step.h);
     let wider = if mantissa > 30 { "" } else { ", or dtype='float64'" };
     let message = match cause {
         Cause::OutOfRange => format!(
             "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
              for this potential where the walker was, or the walker started too far out; take a smaller step_size or nearer \
              initial states",
-            plan.bound, plan.step.h
+            plan.bound, step_size
         ),
         Cause::TooFarOut => format!(
             "walker {walker} diverged at step {step}: it came so far out that no way leads back to the slice. The step size {} is \
              too large for this potential where the walker was, or the walker started too far out; take a smaller step_size or \
              nearer initial states",
-            plan.step.h
+            step_size
         ),
         Cause::NoReturn => format!(
             "walker {walker} found no way back to the slice at step {step}: its orbit does not meet the slice, or only too far \
              away for this precision; take a smaller step_size (now {}), another level{wider}",
-            plan.step.h
+            step_size
         ),
         Cause::NoProjection => format!(
             "walker {walker} found no way back to the slice at step {step}: the normals where it was do not lead there. The \
              step size {} is too large for the curvature of the slice; take a smaller one, or scheme='mala', which refuses \
              such steps",
-            plan.step.h
+            step_size
         ),
         Cause::ReachedZero => format!(
             "walker {walker} reached zero at step {step}, the tip of the slice, and at_zero='error' forbids that; take \
