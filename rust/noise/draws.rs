@@ -1,5 +1,5 @@
 //! One step's normals for a block of walkers, unit by unit. Two units ahead their random words are encrypted, one unit ahead they are
-//! halfway to normals.
+//! halfway to normals; or, where registers are few, several draws are made at once.
 
 use std::marker::PhantomData;
 

@@ -181,13 +181,22 @@ class TestArrival:
         warmer = lib.density(model, "theta", dynamics=dynamics, temperature=1.2 * T)
         assert not lib.compare(run["theta"], warmer).consistent()
 
-    @pytest.mark.parametrize("seed", range(3))
-    def test_no_walker_of_a_deep_chain_is_stuck(self, seed) -> None:
-        """Its valleys are narrow in places: a step of which 60 to 85 % are accepted would leave walkers stuck there."""
-        run = sampled(CHAIN, steps=6000, burn_in=4000, temperature=0.3, step_size="auto", walkers=512, rng=seed)
-        assert len(run.stuck_walkers) == 0
-        assert 0.57 < run.acceptance < 0.99
-        assert run.walker_acceptance.min() > 0.1
+    @ignore_stuck
+    def test_few_walkers_of_a_deep_chain_are_stuck(self) -> None:
+        """Its valleys are narrow in places: 7 of 12,288 walkers were stuck there, and 16 of 1,536 at a step of .08.
+
+        Of 1,536 more than five is a false alarm in 3,000; the step of .08 would pass once in 1,000.
+        """
+
+        def runs(step_size: str | float) -> list[lib.Run]:
+            settings = {"steps": 6000, "burn_in": 4000, "temperature": 0.3, "step_size": step_size, "walkers": 512}
+            return [sampled(CHAIN, **settings, rng=seed) for seed in range(3)]
+
+        found = runs("auto")
+        assert sum(len(run.stuck_walkers) for run in found) <= 5
+        assert all(0.57 < run.acceptance < 0.99 for run in found)
+        assert all(np.quantile(run.walker_acceptance, 0.01) > 0.5 for run in found)
+        assert sum(len(run.stuck_walkers) for run in runs(0.08)) > 5
 
     @ignore_stuck
     def test_starts_from_which_euler_maruyama_diverges_arrive(self) -> None:

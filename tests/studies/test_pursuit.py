@@ -49,3 +49,18 @@ class TestBasisPursuit:
     def test_what_needs_no_weights_has_none(self) -> None:
         x, y = problem(0)
         np.testing.assert_array_equal(basis_pursuit(x, y, 2.0 * np.mean(y**2)), np.zeros(60))
+
+    def test_columns_may_be_there_twice_or_be_sums_of_others(self) -> None:
+        x, y = problem(1)
+        alone = basis_pursuit(x, y, 0.01)
+        many = np.hstack([x, -x[:, :40], (x[:, :10] + x[:, 10:20]) / 2])
+        w = basis_pursuit(many, y, 0.01)
+        assert np.mean((y - many @ w) ** 2) == pytest.approx(0.01, rel=1e-9)
+        assert np.abs(w).sum() == pytest.approx(np.abs(alone).sum(), rel=1e-8)
+
+    def test_frequencies_that_the_rows_cannot_tell_apart_are_no_failure(self) -> None:
+        times = np.linspace(0.0, 1.0, 64)[::2]
+        x = np.cos(2.0 * np.pi * np.outer(times, np.arange(64)))
+        y = x[:, 3] + np.random.default_rng(2).normal(size=32)
+        w = basis_pursuit(x, y, 0.01)
+        assert np.mean((y - x @ w) ** 2) == pytest.approx(0.01, rel=1e-6)

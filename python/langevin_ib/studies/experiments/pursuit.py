@@ -58,7 +58,8 @@ def _path(x: Array, y: Array, target: float) -> Array:
         if residual @ residual <= target or level <= TINY * scale:
             break
         way = np.zeros_like(w)
-        way[active] = np.linalg.solve(x[:, active].T @ x[:, active], np.sign(pull[active]))
+        # Columns that say the same share what they say.
+        way[active] = np.linalg.lstsq(x[:, active].T @ x[:, active], np.sign(pull[active]), rcond=None)[0]
         times = np.where(active, _leaving(w, way), _entering(level, pull, x.T @ (x @ way)))
         times[times <= TINY * scale] = np.inf
         if left >= 0:
