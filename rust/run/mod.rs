@@ -304,27 +304,24 @@ fn diverged(Runaway { step, walker, cause, place }: Runaway, plan: &Plan, mantis
     let wider = if mantissa > 30 { "" } else { ", or dtype='float64'" };
     let message = match cause {
         Cause::OutOfRange => format!(
-            "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {} is too large \
+            "walker {walker} diverged at step {step}: a coordinate became NaN or exceeded {:e}. The step size {step_size} is too large \
              for this potential where the walker was, or the walker started too far out; take a smaller step_size or nearer \
              initial states",
-            plan.bound, step_size
+            plan.bound
         ),
         Cause::TooFarOut => format!(
-            "walker {walker} diverged at step {step}: it came so far out that no way leads back to the slice. The step size {} is \
+            "walker {walker} diverged at step {step}: it came so far out that no way leads back to the slice. The step size {step_size} is \
              too large for this potential where the walker was, or the walker started too far out; take a smaller step_size or \
-             nearer initial states",
-            step_size
+             nearer initial states"
         ),
         Cause::NoReturn => format!(
             "walker {walker} found no way back to the slice at step {step}: its orbit does not meet the slice, or only too far \
-             away for this precision; take a smaller step_size (now {}), another level{wider}",
-            step_size
+             away for this precision; take a smaller step_size (now {step_size}), another level{wider}"
         ),
         Cause::NoProjection => format!(
             "walker {walker} found no way back to the slice at step {step}: the normals where it was do not lead there. The \
-             step size {} is too large for the curvature of the slice; take a smaller one, or scheme='mala', which refuses \
-             such steps",
-            step_size
+             step size {step_size} is too large for the curvature of the slice; take a smaller one, or scheme='mala', which refuses \
+             such steps"
         ),
         Cause::ReachedZero => format!(
             "walker {walker} reached zero at step {step}, the tip of the slice, and at_zero='error' forbids that; take \
