@@ -123,9 +123,8 @@ def _forms(f: sympy.Expr, part: sympy.Expr, argument: sympy.Symbol) -> Iterator[
     factor, h = part.as_coeff_Mul()
     yield h, f.xreplace({part: factor * argument})
     root = _root(h) if f.is_Add else None
-    if root is not None:
-        yield h, _in_powers(f, h, argument)
-        yield root, _in_powers(f, root, argument)
+    for each in () if root is None else dict.fromkeys((h, root)):
+        yield each, _in_powers(f, each, argument)
 
 
 def _root(h: sympy.Expr) -> sympy.Expr | None:
