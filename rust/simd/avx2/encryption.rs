@@ -88,7 +88,7 @@ fn words<const SELECT: i32>(even: __m256i, odd: __m256i) -> U32 {
     U32(x!(_mm256_castps_si256(_mm256_shuffle_ps::<SELECT>(_mm256_castsi256_ps(even), _mm256_castsi256_ps(odd)))))
 }
 
-/// [`Pack::encrypt_all`], two blocks an instruction where there are such instructions.
+/// [`crate::simd::Pack::encrypt_all`], two blocks an instruction where there are such instructions.
 #[inline(always)]
 pub(super) fn encrypt_all<const R: usize>(
     counters: &[Counters],
@@ -106,7 +106,7 @@ pub(super) fn encrypt_all<const R: usize>(
 /// Compiles the loop with the instructions for two blocks.
 ///
 /// # Safety
-/// As [`enter`], and the machine must have VAES.
+/// As [`super::enter`], and the machine must have VAES.
 #[target_feature(enable = "avx2,fma,aes,vaes")]
 unsafe fn encrypt_all_wide<const R: usize>(
     counters: &[Counters],
