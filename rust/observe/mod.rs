@@ -54,10 +54,10 @@ pub struct Given {
 }
 
 /// What a block of walkers keeps for one watch; histograms keep nothing here.
-#[derive(Clone, Debug, Default)]
-pub struct Column<T> {
-    /// Sums of powers: for each power a row of walkers.
-    pub sums: Vec<f64>,
+#[derive(Debug, Default)]
+pub struct Column<'a, T> {
+    /// Sums of powers: by pack, for each power a row of its walkers; a part of the caller's room.
+    pub sums: &'a mut [f64],
     /// Values: for each draw a row of walkers, or of states a row for each coordinate.
     pub trace: Vec<T>,
 }
@@ -71,7 +71,7 @@ impl Watch {
         potential: &V,
         x: &[T::Pack<S>],
         view: &mut View<'_, S, T>,
-        column: &mut Column<T>,
+        column: &mut Column<'_, T>,
         tally: &mut Tally,
     ) {
         let lanes = T::Pack::<S>::LANES;
@@ -103,8 +103,8 @@ impl Watch {
             }
             Keep::Moments(moments) => {
                 let values = self.observable.values::<S, T, V>(potential, x, &mut view.seen);
-                for (i, &value) in values.iter().enumerate() {
-                    moments.add(value, &mut column.sums, i * lanes, packs * lanes);
+                for (&value, kept) in values.iter().zip(column.sums.chunks_exact_mut(moments.width() * lanes)) {
+                    moments.add(value, kept);
                 }
             }
             Keep::Trace => {
@@ -136,6 +136,12 @@ impl Watch {
             (&Observable::Named(which), Looks::Every(1), &Keep::Histogram(histogram, None)) => Some((histogram, which)),
             _ => None,
         }
+    }
+
+    /// Sums that are kept of each walker.
+    #[must_use]
+    pub fn sums(&self) -> usize {
+        if let Keep::Moments(moments) = &self.keep { moments.width() } else { 0 }
     }
 
     /// What a worker needs to see.

@@ -18,30 +18,30 @@ impl Moments {
         self.order + 1
     }
 
-    /// What is kept before the first look, a row of walkers for each number: no sums, and NaN for a pivot.
+    /// What is kept of a walker before the first look: no sums, and NaN for a pivot.
     #[must_use]
-    pub fn nothing(&self, walkers: usize) -> Vec<f64> {
-        let mut sums = vec![0.0; self.width() * walkers];
-        sums[self.order * walkers..].fill(f64::NAN);
-        sums
+    pub fn nothing(&self) -> Vec<f64> {
+        let mut nothing = vec![0.0; self.width()];
+        nothing[self.order] = f64::NAN;
+        nothing
     }
 
-    /// Adds one pack of values to rows of `walkers`; the pack starts at `first`.
+    /// Adds a pack of values to what is kept of its walkers, a row of them for each number.
     #[inline(always)]
-    pub fn add<P: Pack>(&self, values: P, sums: &mut [f64], first: usize, walkers: usize) {
+    pub fn add<P: Pack>(&self, values: P, kept: &mut [f64]) {
         let mut lanes = [P::Scalar::default(); 16];
         values.store(&mut lanes);
-        let (sums, pivots) = sums.split_at_mut(self.order * walkers);
+        let (sums, pivots) = kept.split_at_mut(self.order * P::LANES);
         let mut away = [0.0; 16];
-        for ((away, pivot), x) in away.iter_mut().zip(&mut pivots[first..first + P::LANES]).zip(lanes) {
+        for ((away, pivot), x) in away.iter_mut().zip(pivots).zip(lanes) {
             let x = x.to_f64();
             let begun = if x.is_finite() { x } else { 0.0 };
             *pivot = if pivot.is_nan() { begun } else { *pivot };
             *away = x - *pivot;
         }
         let mut powers = [1.0; 16];
-        for row in sums.chunks_exact_mut(walkers) {
-            for ((sum, power), away) in row[first..first + P::LANES].iter_mut().zip(&mut powers).zip(away) {
+        for row in sums.chunks_exact_mut(P::LANES) {
+            for ((sum, power), away) in row.iter_mut().zip(&mut powers).zip(away) {
                 *power *= away;
                 *sum += *power;
             }

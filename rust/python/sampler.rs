@@ -236,20 +236,31 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
             stopped.is_none()
         };
         // NumPy asks the system for large pages, which are filled five times as fast as others.
-        let aligned = plan.aligned();
-        let room = PyArray2::zeros(py, [(aligned.end - aligned.start) as usize, potential.dim()], false);
+        let aligned = (plan.aligned().end - plan.aligned().start) as usize;
+        let states = PyArray2::zeros(py, [aligned, potential.dim()], false);
+        let sums: Vec<_> =
+            plan.watches.iter().map(|watch| PyArray2::<f64>::zeros(py, [aligned, watch.sums()], false)).collect();
         let proposing = if scheme.is_metropolis() { plan.walkers.end - plan.walkers.start } else { 0 };
         let counts = PyArray2::zeros(py, [proposing as usize, 3], false);
         let outcome = {
-            let (mut states, mut counts) = (room.readwrite(), counts.readwrite());
-            let room = Room { states: states.as_slice_mut()?, acceptance: counts.as_slice_mut()?.as_chunks_mut().0 };
+            let (mut states, mut counts) = (states.readwrite(), counts.readwrite());
+            let mut sums: Vec<_> = sums.iter().map(|sums| sums.readwrite()).collect();
+            let room = Room {
+                states: states.as_slice_mut()?,
+                sums: sums.iter_mut().map(|sums| sums.as_slice_mut()).collect::<std::result::Result<_, _>>()?,
+                acceptance: counts.as_slice_mut()?.as_chunks_mut().0,
+            };
             py.detach(|| run::run(&plan, potential, scheme, precision, before, room, go_on))?
         };
-        let Outcome { states, kept, steps, deaths } = outcome;
-        let rows = (plan.walkers.end - plan.walkers.start) as usize;
-        let [from, to] = [states.start, states.end].map(|end| (end / potential.dim()) as isize);
-        let states = room.get_item(PySlice::new(py, from, to, 1))?;
-        let kept = kept.into_iter().map(|kept| shaped(py, kept, &plan, rows)).collect::<PyResult<_>>()?;
+        let Outcome { rows, kept, steps, deaths } = outcome;
+        let live = PySlice::new(py, rows.start as isize, rows.end as isize, 1);
+        let states = states.get_item(&live)?;
+        let kept = kept.into_iter().zip(sums).map(|(kept, sums)| match kept {
+            Kept::Counts(counts) => matrix(py, counts, plan.groups as usize),
+            Kept::Sums => sums.get_item(&live),
+            Kept::Trace(trace) => matrix(py, trace, rows.len()),
+        });
+        let kept = kept.collect::<PyResult<_>>()?;
         let died = deaths.len();
         let deaths: Vec<i64> =
             deaths.iter().flat_map(|death| [death.walker as i64, death.part as i64, death.step as i64]).collect();
@@ -266,22 +277,10 @@ fn rows_of<'a>(counts: &'a PyReadonlyArray2<'_, i64>) -> PyResult<&'a [Acceptanc
     Ok(counts.as_slice()?.as_chunks().0)
 }
 
-/// What a watch kept, as a matrix: (groups, slots), (walkers, order + 1) or (walkers, draws).
-fn shaped<'py, T: NumpyElement>(
-    py: Python<'py>,
-    kept: Kept<T>,
-    plan: &Plan,
-    walkers: usize,
-) -> PyResult<Bound<'py, PyAny>> {
-    fn matrix<'py, U: NumpyElement>(py: Python<'py>, data: Vec<U>, rows: usize) -> PyResult<Bound<'py, PyAny>> {
-        let columns = data.len() / rows.max(1);
-        Ok(data.into_pyarray(py).reshape([rows, columns])?.into_any())
-    }
-    match kept {
-        Kept::Counts(counts) => matrix(py, counts, plan.groups as usize),
-        Kept::Sums(sums) => matrix(py, sums, walkers),
-        Kept::Trace(trace) => matrix(py, trace, walkers),
-    }
+/// What a watch kept, as a matrix of so many rows.
+fn matrix<'py, U: NumpyElement>(py: Python<'py>, data: Vec<U>, rows: usize) -> PyResult<Bound<'py, PyAny>> {
+    let columns = data.len() / rows.max(1);
+    Ok(data.into_pyarray(py).reshape([rows, columns])?.into_any())
 }
 
 impl Request<'_> {

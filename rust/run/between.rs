@@ -37,17 +37,17 @@ where
 }
 
 /// All watches that are due see a block after a step.
-pub struct Look<'a, 'v, S: Simd, T: Element, V> {
+pub struct Look<'a, 'v, 'c, S: Simd, T: Element, V> {
     pub plan: &'a Plan,
     pub step: u64,
     pub potential: &'a V,
     pub x: &'a [T::Pack<S>],
     pub views: &'a mut [View<'v, S, T>],
-    pub columns: &'a mut [Column<T>],
+    pub columns: &'a mut [Column<'c, T>],
     pub tally: &'a mut Tally,
 }
 
-impl<S: Simd, T: Element, V: Potential> Routine<S> for Look<'_, '_, S, T, V> {
+impl<S: Simd, T: Element, V: Potential> Routine<S> for Look<'_, '_, '_, S, T, V> {
     type Output = ();
 
     #[inline(always)]

@@ -21,7 +21,7 @@ pub struct Block<'a, T> {
     /// Coordinates by pack, coordinate and lane, for the lanes of `T`: a part of the caller's room.
     pub state: &'a mut [T],
     /// What each observer keeps of these walkers.
-    pub columns: Vec<Column<T>>,
+    pub columns: Vec<Column<'a, T>>,
     /// What became of the proposals of each live walker, in the caller's room, too; nothing if there are none.
     pub acceptance: &'a mut [Acceptance],
     /// Live walkers that reached zero.
@@ -42,18 +42,22 @@ impl<'a, T: Scalar> Block<'a, T> {
 
     /// Cuts the walkers of a plan, and their room, into blocks that know nothing of the walkers yet.
     pub fn cut(plan: &Plan, dim: usize, room: Room<'a, T>) -> Vec<Self> {
-        let Room { mut states, mut acceptance } = room;
+        let Room { mut states, mut acceptance, mut sums } = room;
         let (walkers, size) = (plan.aligned(), plan.block_size() as u64);
         let blocks = Self::numbers(&walkers, plan.block_size()).map(|i| {
             let (start, end) = ((i * size).max(walkers.start), ((i + 1) * size).min(walkers.end));
             let live = plan.walkers.start.max(start)..plan.walkers.end.min(end);
             let walkers = (end - start) as usize;
+            let columns = plan.watches.iter().zip(&mut sums).map(|(watch, sums)| {
+                let sums = sums.split_off_mut(..walkers * watch.sums()).unwrap_or_default();
+                Column { sums, trace: Vec::new() }
+            });
             Self {
                 first: start,
                 walkers,
                 live: (live.start - start) as usize..(live.end - start) as usize,
                 state: states.split_off_mut(..walkers * dim).unwrap_or_default(),
-                columns: Vec::new(),
+                columns: columns.collect(),
                 acceptance: acceptance.split_off_mut(..(live.end - live.start) as usize).unwrap_or_default(),
                 deaths: Vec::new(),
                 has_ended: false,
@@ -66,31 +70,20 @@ impl<'a, T: Scalar> Block<'a, T> {
     pub fn begin(&mut self, plan: &Plan, before: Before<T>, dim: usize) {
         let start = (self.first + self.live.start as u64 - plan.walkers.start) as usize;
         let rows = start..start + self.live.len();
-        let mut states = before.states[rows.start * dim..rows.end * dim].chunks_exact(dim);
-        for (pack, numbers) in self.state.chunks_exact_mut(Self::LANES * dim).enumerate() {
-            for lane in 0..Self::LANES {
-                let is_live = self.live.contains(&(pack * Self::LANES + lane));
-                let row = if is_live { states.next() } else { None };
-                for coordinate in 0..dim {
-                    numbers[coordinate * Self::LANES + lane] = row.map_or_else(T::default, |row| row[coordinate]);
-                }
-            }
+        let live = self.live.clone();
+        lay_out(
+            &before.states[rows.start * dim..rows.end * dim],
+            &live,
+            Self::LANES,
+            &vec![T::default(); dim],
+            self.state,
+        );
+        for (i, (watch, column)) in plan.watches.iter().zip(&mut self.columns).enumerate() {
+            let Keep::Moments(moments) = &watch.keep else { continue };
+            let width = moments.width();
+            let sums = before.sums.get(i).map_or(&[][..], |sums| &sums[rows.start * width..rows.end * width]);
+            lay_out(sums, &live, Self::LANES, &moments.nothing(), column.sums);
         }
-        let columns = plan.watches.iter().enumerate().map(|(i, watch)| {
-            let Keep::Moments(moments) = &watch.keep else { return Column::default() };
-            let mut sums = moments.nothing(self.walkers);
-            if let Some(before) = before.sums.get(i) {
-                let width = moments.width();
-                let rows = before[rows.start * width..rows.end * width].chunks_exact(width);
-                for (walker, row) in self.live.clone().zip(rows) {
-                    for (column, &sum) in row.iter().enumerate() {
-                        sums[column * self.walkers + walker] = sum;
-                    }
-                }
-            }
-            Column { sums, trace: Vec::new() }
-        });
-        self.columns = columns.collect();
         match before.acceptance {
             [] => self.acceptance.fill(Acceptance::default()),
             counts => self.acceptance.copy_from_slice(&counts[rows.start..][..self.acceptance.len()]),
@@ -108,14 +101,37 @@ impl<'a, T: Scalar> Block<'a, T> {
             8 => turn(self.state, Self::LANES, 8),
             dim => turn(self.state, Self::LANES, dim),
         }
+        for Column { sums, .. } in &mut self.columns {
+            match sums.len() / self.walkers {
+                0 => {}
+                3 => turn(sums, Self::LANES, 3),
+                width => turn(sums, Self::LANES, width),
+            }
+        }
         self.deaths.sort_unstable();
+    }
+}
+
+/// Lays rows of the live walkers out in packs of so many lanes; where there is no row it is `nothing`.
+#[inline(always)]
+fn lay_out<U: Copy>(rows: &[U], live: &Range<usize>, lanes: usize, nothing: &[U], packs: &mut [U]) {
+    let width = nothing.len();
+    let mut rows = rows.chunks_exact(width);
+    for (pack, numbers) in packs.chunks_exact_mut(lanes * width).enumerate() {
+        for lane in 0..lanes {
+            let is_live = live.contains(&(pack * lanes + lane));
+            let row = if is_live { rows.next() } else { None }.unwrap_or(nothing);
+            for (column, &number) in row.iter().enumerate() {
+                numbers[column * lanes + lane] = number;
+            }
+        }
     }
 }
 
 /// Turns packs of so many lanes into rows.
 #[inline(always)]
-fn turn<T: Scalar>(numbers: &mut [T], lanes: usize, dim: usize) {
-    let mut pack = vec![T::default(); lanes * dim];
+fn turn<U: Copy + Default>(numbers: &mut [U], lanes: usize, dim: usize) {
+    let mut pack = vec![U::default(); lanes * dim];
     for numbers in numbers.chunks_exact_mut(lanes * dim) {
         pack.copy_from_slice(numbers);
         for (coordinate, pack) in pack.chunks_exact(lanes).enumerate() {

@@ -9,14 +9,14 @@ use super::pool::{self, Task};
 use super::{Acceptance, Plan};
 use crate::dynamics::gauge::Death;
 use crate::error::{Error, Result};
-use crate::observe::{Column, Histogram, Keep};
+use crate::observe::{Histogram, Keep};
 use crate::simd::Element;
 
 /// What a run hands back, besides the states in the caller's room.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome<T> {
-    /// Where in the room the states after the last step are, (walkers, dim) in C order.
-    pub states: Range<usize>,
+    /// Which rows of the room are of the plan's walkers; the others only fill up the packs.
+    pub rows: Range<usize>,
     /// For each watch what it kept.
     pub kept: Vec<Kept<T>>,
     /// Steps made: all of them, unless the caller stopped the run. If it did so before the first step, nothing was kept, and the
@@ -29,8 +29,11 @@ pub struct Outcome<T> {
 /// The caller's room, in which a run is made: what it holds before does not matter.
 #[derive(Debug)]
 pub struct Room<'a, T> {
-    /// For the coordinates of all walkers of [`Plan::aligned`].
+    /// For the coordinates of all walkers of [`Plan::aligned`]: after the run (walkers, dim) in C order.
     pub states: &'a mut [T],
+    /// For the [sums](crate::observe::Watch::sums) of these walkers, for each watch: after the run (walkers, order + 1) in C order, the
+    /// pivot last.
+    pub sums: Vec<&'a mut [f64]>,
     /// For what becomes of the proposals of each walker; nothing if the scheme makes none.
     pub acceptance: &'a mut [Acceptance],
 }
@@ -40,8 +43,8 @@ pub struct Room<'a, T> {
 pub enum Kept<T> {
     /// Counts, (groups, slots) in C order: underflow, the bins, overflow, NaN and, under a condition, elsewhere.
     Counts(Vec<u64>),
-    /// Sums and pivot, (walkers, order + 1) in C order.
-    Sums(Vec<f64>),
+    /// Sums and pivot, in the caller's room.
+    Sums,
     /// Values, (walkers, draws) in C order; states, (walkers, draws, dim).
     Trace(Vec<T>),
 }
@@ -63,8 +66,10 @@ impl<T> Before<'_, T> {
     pub fn check(&self, plan: &Plan, dim: usize, is_metropolis: bool, room: &Room<T>) -> Result<()> {
         let (walkers, aligned) = ((plan.walkers.end - plan.walkers.start) as usize, plan.aligned());
         let proposing = if is_metropolis { walkers } else { 0 };
-        if room.states.len() as u64 != (aligned.end - aligned.start) * dim as u64 || room.acceptance.len() != proposing
-        {
+        let aligned = (aligned.end - aligned.start) as usize;
+        let sums = plan.watches.iter().map(|watch| aligned * watch.sums());
+        let has_room_for_sums = sums.eq(room.sums.iter().map(|sums| sums.len()));
+        if room.states.len() != aligned * dim || room.acceptance.len() != proposing || !has_room_for_sums {
             return Err(Error::invalid("room: expected one for the walkers and those that fill up the packs"));
         }
         if self.states.len() != walkers * dim {
@@ -98,8 +103,8 @@ pub fn collect<T: Element>(
         Keep::Histogram(histogram, given) => {
             Kept::Counts(counts(histogram, given.is_some(), plan.groups, &totals[table]))
         }
-        Keep::Moments(_) => Kept::Sums(by_walker(blocks, i, |column| &column.sums, pool)),
-        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, i, |column| &column.trace, pool)),
+        Keep::Moments(_) => Kept::Sums,
+        Keep::Trace | Keep::States => Kept::Trace(by_walker(blocks, i, pool)),
     });
     kept.collect()
 }
@@ -114,44 +119,30 @@ fn counts(histogram: &Histogram, is_conditioned: bool, groups: u64, table: &[u64
     rows.flatten().collect()
 }
 
-/// Transposes blocks' rows of walkers into a row for each walker.
-fn by_walker<T: Element, U: Copy + Default + Send>(
-    blocks: &[Block<T>],
-    watch: usize,
-    rows: impl Fn(&Column<T>) -> &[U] + Sync,
-    pool: Option<&ThreadPool>,
-) -> Vec<U> {
-    let width = blocks.first().map_or(0, |block| rows(&block.columns[watch]).len() / block.walkers);
+/// Transposes what blocks kept of a watch, rows of walkers, into a row for each walker.
+fn by_walker<T: Element>(blocks: &[Block<T>], watch: usize, pool: Option<&ThreadPool>) -> Vec<T> {
+    let width = blocks.first().map_or(0, |block| block.columns[watch].trace.len() / block.walkers);
+    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
+    let mut numbers = vec![T::default(); walkers * width];
+    if width == 0 {
+        return numbers;
+    }
     // Eight walkers at a time: a line of cache is read at once, and as many are written to.
-    let transpose = |block: &Block<T>, room: &mut [U]| {
+    let transpose = |block: &Block<T>, room: &mut [T]| {
         for (walkers, room) in (block.live.start..).step_by(8).zip(room.chunks_mut(8 * width)) {
-            for (place, columns) in rows(&block.columns[watch]).chunks_exact(block.walkers).enumerate() {
+            for (place, columns) in block.columns[watch].trace.chunks_exact(block.walkers).enumerate() {
                 for (row, &number) in room.chunks_exact_mut(width).zip(&columns[walkers..]) {
                     row[place] = number;
                 }
             }
         }
     };
-    gathered(blocks, width, &transpose, pool)
-}
-
-/// Gathers `width` numbers of each live walker, which `put` puts into a block's part of the room.
-fn gathered<T: Element, U: Copy + Default + Send>(
-    blocks: &[Block<T>],
-    width: usize,
-    put: &(dyn Fn(&Block<T>, &mut [U]) + Sync),
-    pool: Option<&ThreadPool>,
-) -> Vec<U> {
-    let walkers: usize = blocks.iter().map(|block| block.live.len()).sum();
-    let mut numbers = vec![U::default(); walkers * width];
     let mut rest = &mut numbers[..];
     let rooms = blocks.iter().map(|block| rest.split_off_mut(..block.live.len() * width).unwrap_or_default());
     let mut rooms: Vec<_> = blocks.iter().zip(rooms).collect();
-    if width > 0 {
-        let tasks = rooms
-            .chunks_mut(pool::share(blocks.len(), pool))
-            .map(|rooms| -> Task { Box::new(move || rooms.iter_mut().for_each(|(block, room)| put(block, room))) });
-        pool::all(tasks.collect(), pool);
-    }
+    let tasks = rooms
+        .chunks_mut(pool::share(blocks.len(), pool))
+        .map(|rooms| -> Task { Box::new(move || rooms.iter_mut().for_each(|(block, room)| transpose(block, room))) });
+    pool::all(tasks.collect(), pool);
     numbers
 }

@@ -201,7 +201,8 @@ fn drive<T: Element>(
     let pool = if is_alone { None } else { Some(pool::with_threads(plan.threads)?) };
     before.check(plan, dim, kernel.is_metropolis, &room)?;
     let mut blocks = Block::cut(plan, dim, room);
-    let piece = (PIECE / plan.block_size() / dim).max(1);
+    let kept: usize = plan.watches.iter().map(Watch::sums).sum();
+    let piece = (PIECE / plan.block_size() / (dim + kept)).max(1);
     for (i, blocks) in blocks.chunks_mut(piece).enumerate() {
         if i > 0 && !go_on(0) {
             return Ok(Outcome::default());
@@ -257,9 +258,9 @@ fn drive<T: Element>(
     }
 
     each(&mut blocks, pool.as_deref(), &|block| block.end(dim));
-    let first = (plan.walkers.start - plan.aligned().start) as usize * dim;
+    let first = (plan.walkers.start - plan.aligned().start) as usize;
     Ok(Outcome {
-        states: first..first + before.states.len(),
+        rows: first..first + before.states.len() / dim,
         kept: collect(plan, &blocks, &totals, pool.as_deref()),
         steps: done - plan.steps.start,
         deaths: blocks.iter().flat_map(|block| block.deaths.iter().copied()).collect(),

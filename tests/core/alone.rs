@@ -5,12 +5,12 @@ use langevin_ib::noise::{Native, Noise};
 use langevin_ib::potential::risk::alone::{Alone, Factors, Form, Linear, Masks};
 use langevin_ib::potential::risk::{Batch, Law, Risk, Row, Table};
 use langevin_ib::potential::{Program, Told};
-use langevin_ib::run::{Before, Plan, Room, run};
+use langevin_ib::run::{Before, Plan, run};
 use langevin_ib::scheme::Any;
 use langevin_ib::simd::Level;
 use langevin_ib::walk::Step;
 
-use crate::support::{KEY, rooms};
+use crate::support::{KEY, Rooms, rows};
 
 /// Two products of two coordinates, (a, b) and (c, d), on two rows.
 fn products(order: Vec<usize>, length: usize, numbers: Vec<f64>) -> Result<Risk> {
@@ -50,10 +50,9 @@ fn after_a_step(risk: Risk, x: &[f64], level: Level) -> Result<Vec<f64>> {
     };
     let told = Told::Risk(Box::new(risk));
     let before = Before { states: x, ..Before::default() };
-    let (mut states, _) = rooms(&plan, Any::EulerMaruyama, x.len());
-    let room = Room { states: &mut states, acceptance: &mut [] };
-    let outcome = run(&plan, &told, Any::EulerMaruyama, Native, before, room, |_| true)?;
-    Ok(states[outcome.states].to_vec())
+    let mut rooms = Rooms::new(&plan, Any::EulerMaruyama, x.len());
+    let outcome = run(&plan, &told, Any::EulerMaruyama, Native, before, rooms.lend(), |_| true)?;
+    Ok(rows(&rooms.states, &plan, &outcome.rows))
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use langevin_ib::observe::Watch;
 use langevin_ib::potential::{Observable, Told};
-use langevin_ib::run::{Before, Kept, Plan};
+use langevin_ib::run::{Before, Plan};
 use langevin_ib::simd::Level;
 
 use crate::support::{
-    CASES, Case, Numbers, PRODUCT, Record, assert_same, cases_of, harmonic, histogram, moments, plan, trace,
+    CASES, Case, Kept, Numbers, PRODUCT, Record, assert_same, cases_of, harmonic, histogram, moments, plan, trace,
 };
 
 /// One walker more than whole packs on either side.

@@ -10,11 +10,11 @@ use langevin_ib::math::Op;
 use langevin_ib::noise::{BoxMuller, Native};
 use langevin_ib::potential::Told;
 use langevin_ib::potential::program::{Parts, Program};
-use langevin_ib::run::{self, Acceptance, Before, Plan, Room};
+use langevin_ib::run::{self, Acceptance, Before, Plan};
 use langevin_ib::scheme::{Any, Metropolis, Rigid};
 use langevin_ib::simd::{Element, Level};
 
-use crate::support::{Numbers, PRODUCT, harmonic, plan, rooms};
+use crate::support::{Numbers, PRODUCT, Rooms, harmonic, plan, rows};
 use crate::tapes::instruction;
 
 const LEVEL: f64 = 0.5;
@@ -239,10 +239,10 @@ fn bound_after<T: Element + BoxMuller>(
 ) -> Result<Found<T>> {
     let states: Vec<T> = states.iter().map(|&x| T::from_f64(x)).collect();
     let before = Before { states: &states, sums: &[], acceptance };
-    let (mut states, mut acceptance) = rooms(plan, scheme, states.len());
-    let room = Room { states: &mut states, acceptance: &mut acceptance };
-    let outcome = run::run(plan, potential, scheme, Native, before, room, |_| true)?;
-    Ok(Found { states: states[outcome.states].to_vec(), acceptance, deaths: outcome.deaths })
+    let mut rooms = Rooms::new(plan, scheme, states.len());
+    let outcome = run::run(plan, potential, scheme, Native, before, rooms.lend(), |_| true)?;
+    let states = rows(&rooms.states, plan, &outcome.rows);
+    Ok(Found { states, acceptance: rooms.acceptance, deaths: outcome.deaths })
 }
 
 fn start(walkers: usize) -> Vec<f64> {

@@ -10,7 +10,7 @@ use langevin_ib::observe::{Histogram, Keep, Looks, Moments, Watch};
 use langevin_ib::potential::program::{Parts, Program};
 use langevin_ib::potential::{Harmonic, Observable, Product, Taped, Told};
 use langevin_ib::real::Scalar;
-use langevin_ib::run::{self, Acceptance, Before, Kept, Plan, Room};
+use langevin_ib::run::{self, Acceptance, Before, Plan, Room};
 use langevin_ib::scheme::{Any, Metropolis, Scheme};
 use langevin_ib::simd::{Element, Level};
 use langevin_ib::walk::Step;
@@ -40,11 +40,19 @@ impl Numbers {
     }
 }
 
+/// What one watch kept: counts, sums and pivots, or a trace.
+#[derive(Clone, Debug)]
+pub enum Kept {
+    Counts(Vec<u64>),
+    Sums(Vec<f64>),
+    Trace(Vec<f64>),
+}
+
 /// What a run hands back, as `f64` whatever the type of the state.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub states: Vec<f64>,
-    pub kept: Vec<Kept<f64>>,
+    pub kept: Vec<Kept>,
     pub steps: u64,
     pub acceptance: Vec<Acceptance>,
 }
@@ -98,24 +106,52 @@ fn record<T: Element + BoxMuller, Q: Precision<T>>(
     let numbers = |numbers: Vec<T>| numbers.into_iter().map(T::to_f64).collect();
     let states: Vec<T> = start.states.iter().map(|&x| T::from_f64(x)).collect();
     let before = Before { states: &states, sums: start.before.sums, acceptance: start.before.acceptance };
-    let (mut states, mut acceptance) = rooms(plan, scheme, states.len());
-    let room = Room { states: &mut states, acceptance: &mut acceptance };
-    let outcome = run::run(plan, potential, scheme, precision, before, room, start.go_on)?;
-    let states = states[outcome.states].to_vec();
-    let kept = outcome.kept.into_iter().map(|kept| match kept {
-        Kept::Counts(counts) => Kept::Counts(counts),
-        Kept::Sums(sums) => Kept::Sums(sums),
-        Kept::Trace(trace) => Kept::Trace(numbers(trace)),
+    let mut rooms = Rooms::new(plan, scheme, states.len());
+    let outcome = run::run(plan, potential, scheme, precision, before, rooms.lend(), start.go_on)?;
+    let states = rows(&rooms.states, plan, &outcome.rows);
+    let kept = outcome.kept.into_iter().zip(&rooms.sums).map(|(kept, sums)| match kept {
+        run::Kept::Counts(counts) => Kept::Counts(counts),
+        run::Kept::Sums => Kept::Sums(rows(sums, plan, &outcome.rows)),
+        run::Kept::Trace(trace) => Kept::Trace(numbers(trace)),
     });
     let kept = kept.collect();
-    Ok(Record { states: numbers(states), kept, steps: outcome.steps, acceptance })
+    Ok(Record { states: numbers(states), kept, steps: outcome.steps, acceptance: rooms.acceptance })
 }
 
-/// Room for a run of a plan from so many numbers: for states, and for what becomes of proposals.
-pub fn rooms<T: Scalar>(plan: &Plan, scheme: Any, numbers: usize) -> (Vec<T>, Vec<Acceptance>) {
-    let (walkers, aligned) = ((plan.walkers.end - plan.walkers.start) as usize, plan.aligned());
-    let states = vec![T::default(); numbers / walkers * (aligned.end - aligned.start) as usize];
-    (states, vec![Acceptance::default(); if scheme.is_metropolis() { walkers } else { 0 }])
+/// Room for a run.
+pub struct Rooms<T> {
+    pub states: Vec<T>,
+    pub sums: Vec<Vec<f64>>,
+    pub acceptance: Vec<Acceptance>,
+}
+
+impl<T: Scalar> Rooms<T> {
+    /// For a run of a plan from so many numbers.
+    pub fn new(plan: &Plan, scheme: Any, numbers: usize) -> Self {
+        let (walkers, aligned) = ((plan.walkers.end - plan.walkers.start) as usize, aligned(plan));
+        Self {
+            states: vec![T::default(); numbers / walkers * aligned],
+            // What is there before does not matter.
+            sums: plan.watches.iter().map(|watch| vec![7.0; watch.sums() * aligned]).collect(),
+            acceptance: vec![Acceptance::default(); if scheme.is_metropolis() { walkers } else { 0 }],
+        }
+    }
+
+    pub fn lend(&mut self) -> Room<'_, T> {
+        let sums = self.sums.iter_mut().map(|sums| &mut sums[..]).collect();
+        Room { states: &mut self.states, sums, acceptance: &mut self.acceptance }
+    }
+}
+
+fn aligned(plan: &Plan) -> usize {
+    let aligned = plan.aligned();
+    (aligned.end - aligned.start) as usize
+}
+
+/// Some rows of numbers of all walkers that a run moved.
+pub fn rows<T: Clone>(numbers: &[T], plan: &Plan, rows: &Range<usize>) -> Vec<T> {
+    let width = numbers.len() / aligned(plan);
+    numbers[rows.start * width..rows.end * width].to_vec()
 }
 
 /// Where a run starts from, and whom it asks whether to go on.

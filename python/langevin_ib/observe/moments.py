@@ -59,15 +59,14 @@ class Moments(Observer):
         return (extent.walkers, self.width), "float64"
 
     def bytes(self, extent: Extent, threads: int) -> int:
-        """Return the size of the sums before, in the core, and after."""
+        """Return the size of the sums before and after."""
         del threads
-        return 3 * extent.walkers * self.width * 8
+        return 2 * extent.walkers * self.width * 8
 
     def empty(self, extent: Extent) -> Kept:
-        """Return sums of nothing, without a pivot as yet."""
-        sums = super().empty(extent)
-        sums[:, -1] = np.nan
-        return sums
+        """Return sums of nothing, without a pivot as yet: one row, which stands for all walkers."""
+        shape, _ = self.form(extent)
+        return np.broadcast_to(np.array([0.0] * self.order + [math.nan]), shape)
 
     def merged(self, before: Kept, after: Kept) -> Kept:
         """Return the sums, which the core went on with."""

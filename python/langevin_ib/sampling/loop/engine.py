@@ -113,11 +113,14 @@ def advance(
         "level": machine.level,
         "block": machine.block,
     }
-    sums = [spec.carried(kept) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
+    sums: list[NDArray[np.float64]] = []
+    known = None
+    if before.steps > 0:  # what is known of ten million walkers that have done nothing takes as long to read as any other
+        sums = [spec.carried(kept) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
+        known = None if before.acceptance is None else before.acceptance.counts
     offset = before.steps
     callback = None if report is None else lambda made: report(offset + made)
     try:
-        known = None if before.acceptance is None else before.acceptance.counts
         states, kept, made, counts, deaths, stopped = _core.sample(request, before.states, sums, callback, known)
     except _core.DivergedError as error:
         message, walker, step, cause, coordinate, value = error.args
