@@ -25,6 +25,7 @@ def test_there_are_these() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} == set(BEST)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BEST)
 def test_an_example_does_what_it_says(name, tmp_path, monkeypatch, capsys) -> None:
     path = FOLDER / f"{name}.py"

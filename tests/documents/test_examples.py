@@ -92,6 +92,7 @@ def test_most_examples_go_on_to_a_slice() -> None:
     assert sum(any(name in path.read_text(encoding="utf-8") for name in slices) for path in EXAMPLES) == 6
 
 
+@pytest.mark.long
 @every_example
 def test_the_law_is_confirmed_and_the_naive_one_refuted(path, tmp_path, monkeypatch, capsys) -> None:
     if "numba" in modules_of(path.read_text(encoding="utf-8")):

@@ -69,6 +69,7 @@ def folded(f: Any, t: float) -> float:
     return float(np.sum(np.diff(norm.cdf(edges))[inside]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("f", "cdf", "support"), CASES, ids=[str(case[0])[:25] for case in CASES])
 def test_functions_of_a_normal_variable(f: Any, cdf: Any, support: tuple[float, float]) -> None:
     law = law_of(f)
@@ -101,6 +102,7 @@ def test_moments_are_those_of_the_inner_law() -> None:
         law_of(1 / W).mean()
 
 
+@pytest.mark.long
 def test_draws_follow_the_law() -> None:
     """A Kolmogorov test at the level 1e-4 on 10**5 draws; a law with another scale fails it."""
     for f in (sympy.sin(W), 1 / W, sympy.sqrt(1 + W**2)):

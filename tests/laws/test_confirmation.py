@@ -68,6 +68,7 @@ RIGHT: dict[str, tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_laws_pass_and_those_that_are_a_little_off_do_not(name: str) -> None:
     """An error of .02 in the distribution function is seen, by a shift and by a stretch of that size."""
@@ -160,6 +161,7 @@ CURVES: dict[str, tuple[lib.Model, str, Any, Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CURVES)
 def test_on_curves_of_the_users_own_right_laws_pass_and_wrong_ones_do_not(name: str) -> None:
     """Laws that follow a curve, against random lines that meet it."""

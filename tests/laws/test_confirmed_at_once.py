@@ -129,6 +129,7 @@ class Scaled:
         return self.law.cdf((np.asarray(x) - self.shift) / self.factor)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FAMILIES)
 def test_right_laws_are_confirmed_and_planted_errors_are_not(name: str) -> None:
     """Another exponent, a factor of 2, a shift, a temperature 20 % off; what is off by 2 % is never confirmed."""
@@ -237,6 +238,7 @@ def test_of_many_parameters_most_are_normal_given_the_others() -> None:
     assert _Block.largest(_target(request).log_weight(), 7) is None  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["vectors", "longer vectors"])
 @pytest.mark.parametrize("known", [False, True])
 def test_in_blocks_no_wrong_law_of_vectors_is_confirmed(name: str, known: bool) -> None:

@@ -37,6 +37,7 @@ def with_slice(chi: Any) -> Model:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("depth", "level"), [(2, 0.5), (3, (0.4, 0.3)), (3, (-0.4, 0.9))])
 @pytest.mark.parametrize("rigid", [False, True])
 def test_chains_agree_with_their_closed_forms(depth: int, level: Any, rigid: bool) -> None:
@@ -102,6 +103,7 @@ def test_a_run_on_a_slice_of_the_users_own() -> None:
     assert lib.compare(run["theta"], warmer).pvalue < 1e-6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fixman", [False, True])
 @pytest.mark.parametrize("observable", ["theta", "u"])
 def test_a_closed_curve_has_the_moments_of_its_integral(fixman: bool, observable: str) -> None:

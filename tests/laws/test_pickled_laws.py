@@ -111,6 +111,7 @@ law_of = cache(lambda name: LAWS[name]())
 numbers = cache(lambda name: numbers_of(law_of(name)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LAWS)
 def test_laws_come_back_as_they_were(name: str) -> None:
     law = law_of(name)
@@ -129,6 +130,7 @@ def test_so_do_rivals(name: str) -> None:
         assert numbers_of(back[key]) == numbers_of(law)
 
 
+@pytest.mark.long
 def test_and_in_another_process() -> None:
     names = list(LAWS)
     laws = [law_of(name) for name in names]

@@ -19,6 +19,7 @@ from typing import Any
 
 import langevin_ib as lib
 import numpy as np
+import pytest
 import sympy
 from langevin_ib.errors import LangevinError, NotNormalizableError, UnsupportedModelError
 
@@ -196,6 +197,7 @@ def verdict(seed: int, timeout: float = 10.0) -> tuple[str, str]:
     return ("right" if off < DEVIATIONS * bar + law.error + SLACK and law.error < 1e-2 else "wrong"), details
 
 
+@pytest.mark.long
 def test_no_law_is_wrong() -> None:
     """Fewer than one in 10**5 right laws would be called wrong: six errors of the mean of eight, twice, and a slack."""
     verdicts = {seed: verdict(seed) for seed in (300, 301, 303, 304)}

@@ -178,6 +178,7 @@ def test_a_wrong_temperature_is_another_law() -> None:
     assert np.abs(right.cdf(x) - wrong.cdf(x)).max() > 3e-3
 
 
+@pytest.mark.long
 def test_along_a_ridge_that_grows_thin() -> None:
     """On u³ + v³ = 1 far out v is nearly -u: for each u by QUADPACK about that v, and Simpson's rule over u."""
     T, decay = 0.3, 0.1

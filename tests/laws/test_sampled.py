@@ -46,6 +46,7 @@ LAWS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LAWS)
 def test_it_is_the_law_by_formula_within_its_error(name) -> None:
     """Formulas come from other changes of variables; the error is exceeded less than once in a thousand laws."""

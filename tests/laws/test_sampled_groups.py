@@ -44,6 +44,7 @@ def angle(group: str):
     return law_of(factorization(group), "angle", lib.GaugeFixed())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("group", ["gl", "diagonal"])
 def test_matrices_of_rank_two_have_the_law_of_the_formula(group) -> None:
     """By Wishart's density and by an integral over frames; and the law of the other group is farther than the error."""
@@ -110,6 +111,7 @@ class TestMeasuresByBruteForce:
             kept.append(x)
         return model, np.concatenate(kept)
 
+    @pytest.mark.long
     @pytest.mark.parametrize(("group", "fixman"), [("gl", True), ("diagonal", False)])
     def test_delta_and_surface_measure(self, group, fixman) -> None:
         model, x = self.near(group)

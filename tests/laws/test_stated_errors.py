@@ -207,6 +207,7 @@ def off(law: Any, weight: Weight) -> float:
     return float(max(np.abs(law.cdf(x) - right).max(), np.abs(law.sf(x) - (1.0 - right)).max()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_no_law_is_off_by_more_than_it_says(name: str) -> None:
     law = law_of(name, 0.3)

@@ -55,6 +55,7 @@ def test_a_bounded_law_is_that_of_the_transformed_values() -> None:
     np.testing.assert_allclose(law_of(sympy.atan(W)).cdf(x), scipy.stats.norm.cdf(np.tan(x)), rtol=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("observable", "exponent", "existing", "missing"),
     [

@@ -114,6 +114,7 @@ def test_values_are_those_of_the_map() -> None:
     assert values == pytest.approx([by_hand(12, *place) for place in start], rel=1e-9)
 
 
+@pytest.mark.long
 def test_what_is_a_function_of_invariants_is_seen_at_any_depth() -> None:
     x = U * V
     for _ in range(150):

@@ -227,6 +227,7 @@ class TestComparison:
         pairs = zip(cls.runs(0, coupled), cls.runs(1, coupled), strict=True)
         return [lib.compare(run, law, finer=finer) for run, finer in pairs]
 
+    @pytest.mark.long
     @pytest.mark.parametrize("coupled", [True, False])
     def test_pvalues_are_uniform(self, coupled) -> None:
         """Seeds are fixed; a false alarm has the probability 0.001."""

@@ -117,6 +117,7 @@ def naive_pvalue(histogram: HistogramResult, law: Normal) -> float:
     return float(stats.chisquare(observed, expected).pvalue)
 
 
+@pytest.mark.long
 def test_pvalues_are_uniform_under_the_exact_law_of_the_scheme(runs) -> None:
     law = Normal(stationary_variance(STEP_SIZE))
     results = [compare(run, law) for run in runs[0]]
@@ -179,6 +180,7 @@ def share_below(level: float, *, walkers: int, repetitions: int, seed: int) -> f
     return float(np.mean([result.pvalue < level for result in results]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("walkers", [64, 100, 512])
 def test_walkers_that_never_move_are_not_rejected_too_often(walkers) -> None:
     # At a true rate of 2 %, 600 repetitions exceed 4 % with a probability of 0.001.

@@ -227,6 +227,7 @@ def pvalue_of_two(draws: Array, others: Array) -> float:
     return mean_is_zero(proportions(draws, cuts) - proportions(others, cuts))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "fixman"), LAWS)
 def test_mici_finds_the_law_that_density_has(name, fixman) -> None:
     case = CASES[name]

@@ -189,6 +189,7 @@ class TestTheDiscreteLaws:
         assert fine / 0.06**2 == pytest.approx(CURVATURE, rel=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step_size", STEPS["euler-maruyama"])
 def test_euler_maruyama_has_the_bias_of_its_discrete_law(step_size) -> None:
     measured = bias("euler-maruyama", step_size)
@@ -216,6 +217,7 @@ def test_euler_maruyama_is_of_order_1() -> None:
     assert abs(slope.value - SLOPE) < SIGMAS * slope.error + 1.2e-3  # what is left of order h²
 
 
+@pytest.mark.long
 def test_leimkuhler_matthews_has_no_bias_of_first_order() -> None:
     """Its first-order coefficient is 0 within 4.9 standard errors, where Euler-Maruyama's is more than 100 away."""
     slope = first_order_coefficient("leimkuhler-matthews")

@@ -62,6 +62,7 @@ def uniformity(results: list[lib.Comparison]) -> float:
     return float(stats.kstest([result.pvalue for result in results], "uniform").pvalue)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", VARIANCE)
 def test_pvalues_are_uniform_under_the_exact_law_of_the_scheme(scheme) -> None:
     law = normal(VARIANCE[scheme])

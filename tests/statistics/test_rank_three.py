@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import langevin_ib as lib
 import numpy as np
+import pytest
 
 T = 0.3
 MODEL = lib.models.matrix_factorization(4, 4, 3, group="gl", loss=lambda t: sum(x**2 for x in t) / 2)
@@ -24,6 +25,7 @@ def last_of_three(x: np.ndarray, *, squares: bool = False) -> np.ndarray:
     return np.interp(x, np.append(0.0, s + s[0]), np.append(0.0, np.cumsum(mass) / mass.sum()))
 
 
+@pytest.mark.long
 def test_the_last_one_has_wisharts_law_by_chains_and_by_walkers() -> None:
     """A right law is farther than its error once in 10**3; the walkers' test rejects one in 10**3 right ones."""
     law = lib.density(MODEL, "sigma3", dynamics=lib.GaugeFixed(), temperature=T, method="sampling", timeout=None)

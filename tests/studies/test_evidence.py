@@ -23,6 +23,7 @@ def no_peers(monkeypatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None if name in ("celer", "skglm") else find_spec(name))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXHIBITS)
 def test_figures_are_made_drawn_and_written(name, tmp_path, capsys) -> None:
     assert main(["design", name, "--quick", "--no-progress", "--out", str(tmp_path)]) == 0

@@ -21,6 +21,7 @@ def right() -> Pairing:
     return verdict
 
 
+@pytest.mark.long
 def test_models_without_a_formula_have_rows() -> None:
     assert NAMES == ["relu-layer", "attention-head", "lora-product", "matrix-sensing", "deep-linear"]
     for name in NAMES:

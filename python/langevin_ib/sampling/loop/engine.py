@@ -115,7 +115,8 @@ def advance(
     }
     sums: list[NDArray[np.float64]] = []
     known = None
-    if before.steps > 0:  # what is known of ten million walkers that have done nothing takes as long to read as any other
+    # What is known of ten million walkers that have done nothing takes as long to read as any other.
+    if before.steps > 0:
         sums = [spec.carried(kept) for kept, (_, spec) in zip(before.kept, settings.observe, strict=True)]
         known = None if before.acceptance is None else before.acceptance.counts
     offset = before.steps
