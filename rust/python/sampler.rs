@@ -244,7 +244,7 @@ impl<'py, T: Element + BoxMuller + NumpyElement> Job<'_, 'py, T> {
         let counts = PyArray2::zeros(py, [proposing as usize, 3], false);
         let outcome = {
             let (mut states, mut counts) = (states.readwrite(), counts.readwrite());
-            let mut sums: Vec<_> = sums.iter().map(|sums| sums.readwrite()).collect();
+            let mut sums: Vec<_> = sums.iter().map(PyArrayMethods::readwrite).collect();
             let room = Room {
                 states: states.as_slice_mut()?,
                 sums: sums.iter_mut().map(|sums| sums.as_slice_mut()).collect::<std::result::Result<_, _>>()?,
