@@ -284,9 +284,15 @@ def _pivots(f: sympy.Expr, parameters: Sequence[sympy.Symbol]) -> dict[sympy.Sym
     """Return the solutions of f = t for each coordinate that has formulas for them, or for one that suffices."""
     solved = {x: roots for x in parameters if f.has(x) and (roots := solutions(f, x, _T))}
     for x, roots in sorted(solved.items(), key=lambda item: sum(root.count_ops() for root in item[1])):
-        if len(roots) == 1 and is_affine(f, x) and _is_number(f, [x]):
+        if len(roots) == 1 and is_affine(f, x) and (_is_number(f, [x]) or _is_steep(f, x)):
             return {x: roots}
     return solved
+
+
+def _is_steep(f: sympy.Expr, x: sympy.Symbol) -> bool:
+    """Return whether f is seen to take one value only where its derivative along x is zero, if it is so anywhere."""
+    bases = [factor.as_base_exp()[0] for factor in sympy.Mul.make_args(sympy.diff(f, x))]
+    return all(base.is_nonzero or (base.is_Symbol and _is_number(f, [base])) for base in bases)
 
 
 def _solved_fibre(gibbs: Gibbs, block: _QuadraticBlock, pivots: dict[sympy.Symbol, list[sympy.Expr]]) -> Fibre:

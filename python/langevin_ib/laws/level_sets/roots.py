@@ -171,9 +171,14 @@ def _roots(numerator: sympy.Expr, x: sympy.Symbol) -> list[sympy.Expr] | None:
         return [] if not degrees else None
     coefficient = {n: polynomial.coeff_monomial(x ** (n * step)) for n in (0, 1, 2)}
     a, b, c = (sympy.factor_terms(coefficient[n]) for n in (2, 1, 0))
-    if a == 0:
-        powered = [-c / b]
-    else:
-        discriminant = sympy.factor(b**2 - 4 * a * c)
-        powered = [(-b + s * sympy.sqrt(discriminant)) / (2 * a) for s in (1, -1)]
+    powered = [-c / b] if a == 0 else _of_a_quadratic(a, b, c)
     return powered if step == 1 else _each(powered, x**step, x)
+
+
+def _of_a_quadratic(a: sympy.Expr, b: sympy.Expr, c: sympy.Expr) -> list[sympy.Expr]:
+    """Return the roots of a x² + b x + c; the smaller one is a quotient, since a difference would have lost its digits."""
+    root = sympy.sqrt(sympy.factor(b**2 - 4 * a * c))
+    if b == 0:
+        return [root / (2 * a), -root / (2 * a)]
+    larger = -(b + sympy.Piecewise((root, b >= 0), (-root, True))) / 2
+    return [larger / a, c / larger]
