@@ -319,9 +319,10 @@ def test_a_gate_that_closes_is_no_warning() -> None:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("gate", [sympy.erf(U / sympy.sqrt(2)), sympy.tanh(U + U**3 / 20)], ids=str)
-def test_of_a_gelu_that_closes_digits_are_left(gate: Any) -> None:
+@pytest.mark.parametrize("written", [lambda gate: U * (1 + gate) / 2, lambda gate: U / 2 + U * gate / 2])
+def test_of_a_gelu_that_closes_digits_are_left(gate: Any, written: Any) -> None:
     """The law of v u (1 + erf(u/sqrt(2)))/2 by a sum over a grid; the gate is 1e-23 at u = -10, and no rounding."""
-    unit = V * U * (1 + gate) / 2
+    unit = V * written(gate)
     model = lib.Model(parameters=(U, V), predictor={"y": unit}, loss=(unit - 1) ** 2 / 2)
     law = lib.density(model, "y", dynamics=lib.Ambient(weight_decay=0.1), temperature=0.2)
     grid = np.linspace(-14.0, 14.0, 1401)

@@ -176,7 +176,7 @@ def _roots(numerator: sympy.Expr, x: sympy.Symbol) -> list[sympy.Expr] | None:
 
 
 def _of_a_quadratic(a: sympy.Expr, b: sympy.Expr, c: sympy.Expr) -> list[sympy.Expr]:
-    """Return the roots of a x² + b x + c; the smaller one is a quotient, since a difference would have lost its digits."""
+    """Return the roots of a x² + b x + c: the smaller one as a quotient, as a difference would have lost digits."""
     root = sympy.sqrt(sympy.factor(b**2 - 4 * a * c))
     if b == 0:
         return [root / (2 * a), -root / (2 * a)]

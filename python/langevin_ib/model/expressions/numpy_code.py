@@ -16,6 +16,7 @@ from sympy.printing.numpy import SciPyPrinter
 
 from ...checks import shown
 from ...errors import UnsupportedModelError
+from .gates import GATES, with_gates
 from .singular import NUMPY_FUNCTIONS
 
 __all__ = ["numpy_function"]
@@ -66,16 +67,6 @@ class _Printer(SciPyPrinter):  # type: ignore[misc]  # SymPy has no types
         if power.exp.is_Integer and 2 < abs(power.exp) <= _HIGHEST_PRODUCT:
             return f"{_whole_power.__name__}({self._print(power.base)}, {power.exp})"
         return str(super()._print_Pow(power, rational))
-
-    def _print_Add(self, total: sympy.Add, order: Any = None) -> str:  # noqa: N802 - the name that SymPy looks for
-        # Of 1 + erf(x) and 1 + tanh(x), of which gates are made, nothing is left where x is -10.
-        number, rest = total.as_coeff_Add()
-        factor, gate = rest.as_coeff_Mul()
-        if isinstance(gate, sympy.erf | sympy.tanh) and number != 0 and abs(number) == abs(factor):
-            x = factor / number * gate.args[0]
-            kept = sympy.erfc(-x, evaluate=False) if isinstance(gate, sympy.erf) else 2 / (1 + sympy.exp(-2 * x))
-            return f"({self._print(number)}*({self._print(kept)}))"
-        return str(super()._print_Add(total, order))
 
     def _print_LambertW(self, number: sympy.LambertW) -> str:  # noqa: N802 - the name that SymPy looks for
         # A model has it of numbers alone; SciPy's own is complex.
@@ -130,8 +121,8 @@ def numpy_function(
     >>> float(value)
     -1.0
     """
-    formulas = [_without_overflow(formula) for formula in formulas]
-    own = {**NUMPY_FUNCTIONS, _whole_power.__name__: _whole_power, **(functions or {})}
+    formulas = [_without_overflow(with_gates(formula)) for formula in formulas]
+    own = {**NUMPY_FUNCTIONS, **GATES, _whole_power.__name__: _whole_power, **(functions or {})}
     names = {symbol: f"argument_{place}" for place, symbol in enumerate(symbols)}
     # A list, since of a single expression SymPy puts the symbols into the names that the code sees.
     printer = _Printer(names, [*own])
