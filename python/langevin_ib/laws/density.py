@@ -11,7 +11,7 @@ from ..checks import shown
 from ..deadline import DEFAULT_TIMEOUT, within
 from ..errors import LangevinError, UnsupportedModelError
 from ..geometry import scaling_weights
-from ..model import Model
+from ..model import Model, Translation
 from ..process import Ambient, Dynamics, Process, SoftSlice
 from .composition import Composition
 from .confirmation import OnCurve, OnSlice, SheetBySheet, Target, require_confirmation
@@ -141,7 +141,7 @@ def confirmed(asked: LawRequest) -> Density:
         return replace(sampled_law(asked), observable=asked.observable)
     simple = simplified(asked)
     try:
-        law = replace(_density(simple), observable=asked.observable)
+        law = replace(_simple_or_as_asked(simple, asked), observable=asked.observable)
         if simple.is_on_slice:
             require_one_law(simple)
     except LangevinError as refusal:
@@ -178,6 +178,18 @@ def _target(asked: LawRequest) -> Target | None:
         return None
     target = OnSlice(*content, weights=weights, levels=asked.levels(len(weights)), rigid=asked.is_rigid)
     return target if model.dim <= _MOST_ON_SLICES or SheetBySheet.suits(target) else None
+
+
+def _simple_or_as_asked(simple: LawRequest, asked: LawRequest) -> Density:
+    try:
+        return _density(simple)
+    except UnsupportedModelError:
+        is_turned = simple is not asked and any(isinstance(each, Translation) for each in asked.model.symmetries)
+        if is_turned and isinstance(asked.dynamics, Ambient) and asked.given is None:
+            # What is turned along a translation may have level sets that can be found before only.
+            with contextlib.suppress(UnsupportedModelError):
+                return law_by_level_sets(asked)
+        raise
 
 
 def _density(asked: LawRequest) -> Density:

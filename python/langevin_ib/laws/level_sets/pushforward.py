@@ -8,7 +8,7 @@ is taken with positive probability, would show there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -25,6 +25,7 @@ from ..remedies import DRAWS
 from .fibres import Fibre, fibres_of
 from .gibbs import Gibbs
 from .reduction import over_spheres, without_orbits
+from .shears import sheared
 
 __all__ = ["pushed_forward"]
 
@@ -112,14 +113,14 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
     """Return the way that leaves the fewest coordinates: fibres whose laws add up to the law."""
     best: list[Fibre] | None = None
     is_solved = True
-    for parts in _reductions(whole, scalings):
-        found = [fibres_of(part, _MOST_LEFT) for part in parts]
+    for worst, parts in _reductions(whole, scalings):
+        if best is not None and best[0].left <= worst:
+            break
+        found = [fibres_of(part, _MOST_LEFT) for part in parts()]
         is_solved = is_solved and all(ways is None or ways for ways in found)
         fibres = [ways[0] for ways in found if ways]
-        if len(fibres) == len(parts) and (best is None or fibres[0].left < best[0].left):
+        if fibres and len(fibres) == len(found) and (best is None or fibres[0].left < best[0].left):
             best = fibres
-        if best is not None and best[0].left == 0:
-            break
     if best is None and not is_solved:
         raise UnsupportedModelError(f"{what}: it could not be solved for any parameter; {DRAWS}")
     if best is None:
@@ -131,15 +132,18 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
     return best
 
 
-def _reductions(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]]) -> Iterator[list[Gibbs]]:
-    """Yield weights with fewer and fewer coordinates, in several parts."""
-    yield [whole]
+def _reductions(
+    whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]]
+) -> Iterator[tuple[int, Callable[[], list[Gibbs]]]]:
+    """Yield ways to take weights, in several parts, with what is looked no further for: coordinates that are left."""
+    yield 0, lambda: [whole]
     parts = without_orbits(whole, scalings)
     if len(parts) > 1:
-        yield parts
+        yield 0, lambda: parts
     rounder = [over_spheres(part) for part in parts]
     if len({each.parameters for each in rounder}) == 1 and len(rounder[0].parameters) < len(parts[0].parameters):
-        yield rounder
+        yield 0, lambda: rounder
+    yield 1, lambda: [part for part in [sheared(whole)] if part is not None]
 
 
 def _refuse_steps(gibbs: Gibbs, what: str) -> None:
