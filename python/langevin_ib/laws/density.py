@@ -181,12 +181,12 @@ def _target(asked: LawRequest) -> Target | None:
 
 
 def _simple_or_as_asked(simple: LawRequest, asked: LawRequest) -> Density:
+    """Return the law of the simpler request; turned along a translation, level sets may have lost their formulas."""
     try:
         return _density(simple)
     except UnsupportedModelError:
         is_turned = simple is not asked and any(isinstance(each, Translation) for each in asked.model.symmetries)
         if is_turned and isinstance(asked.dynamics, Ambient) and asked.given is None:
-            # What is turned along a translation may have level sets that can be found before only.
             with contextlib.suppress(UnsupportedModelError):
                 return law_by_level_sets(asked)
         raise
