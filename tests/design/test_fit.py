@@ -87,6 +87,7 @@ class TestWeightDecay:
         assert np.allclose(shifted.weights, plain.weights)
         assert np.allclose(shifted.predict(X).mean(), y.mean() + 100.0)
 
+    @pytest.mark.long
     def test_the_paper_s_piecewise_signal(self) -> None:
         """Figure 6 of arXiv 2601.06597, 60 of 200 measurements: training of cumulated products ends at .08."""
         signal = np.repeat([1.0, -1.5, 0.5, 2.0], [50, 70, 40, 40])

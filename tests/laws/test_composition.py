@@ -93,6 +93,7 @@ def test_functions_of_a_normal_variable(f: Any, cdf: Any, support: tuple[float, 
     assert law.pdf([support[0] - 1.0, support[1] + 1.0]).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.long
 def test_moments_are_those_of_the_inner_law() -> None:
     assert law_of(sympy.cosh(W)).mean() == pytest.approx(math.exp(0.5), rel=1e-12)
     assert law_of(sympy.exp(sympy.Abs(W))).mean() == pytest.approx(2 * math.exp(0.5) * norm.cdf(1), rel=1e-12)

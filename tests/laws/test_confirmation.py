@@ -125,6 +125,7 @@ ON_SLICES: dict[str, tuple[Any, str, Any, Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ON_SLICES)
 def test_on_slices_right_laws_pass_and_wrong_ones_do_not(name: str) -> None:
     """Laws by formulas and along curves, against importance sampling of all of space with points moved to the slice.

@@ -182,6 +182,7 @@ def test_other_numbers_of_a_structure_that_is_known() -> None:
     assert isinstance(known, quick.LineByLine)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["depth 3", "depth 5", "hadamard", "copies", "chain", "hadamard on a slice"])
 def test_lines_and_sheets_that_are_known(name: str) -> None:
     """At temperatures far from the first one right laws are confirmed, and those of another temperature are not."""

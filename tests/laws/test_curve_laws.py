@@ -89,6 +89,7 @@ def test_gauge_fixed_has_no_law_on_a_slice_that_is_not_orthogonal() -> None:
         density(with_slice(U - V**2), "theta", dynamics=GaugeFixed(1.0), temperature=T)
 
 
+@pytest.mark.long
 def test_a_run_on_a_slice_of_the_users_own() -> None:
     """One look at p < 1e-4, and two rivals that must fall."""
     model = with_slice(U - V**2)

@@ -69,6 +69,7 @@ def log_radial(dynamics: object, dim: int, s: Array) -> Array:
     return (dim - 1) / 2 * np.log(s) + (dim - 1) / 2 * np.log(ratio) - power * np.log(LEVEL**2 + s**2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("dim", "dynamics"),
     [(4, Ambient(weight_decay=0.4)), (4, Constrained(LEVEL)), (7, Constrained(LEVEL, fixman=True))],
@@ -84,6 +85,7 @@ def test_neurons_with_many_inputs_and_a_loss_that_knows_one_direction(dim: int, 
         assert below(9.0, dim, radial, top=float(size.ppf(p))) / total == pytest.approx(p, abs=2e-6)
 
 
+@pytest.mark.long
 def test_the_direction_need_not_be_that_of_a_component() -> None:
     """Turned by an orthogonal matrix: s stays as it is, and components are those of a turned vector, in the mean."""
     target = np.array([0.6, 0.0, 0.64, -0.48])
@@ -171,6 +173,7 @@ def weight_normalisation(target: list[float]) -> lib.Model:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("dim", "dynamics"),
     [(2, GaugeFixed(2.0)), (3, Constrained(0.5)), (5, Constrained(0.5, fixman=True))],

@@ -44,6 +44,7 @@ def test_gradient_descent_has_no_other_cause_than_its_steps_and_the_weight_decay
     np.testing.assert_allclose((change[:, :-1] + change[:, 1:]) / 2.0, rates[:, :-1], rtol=2e-9, atol=1e-14)
 
 
+@pytest.mark.long
 def test_sgd_changes_the_imbalance_in_the_mean_as_expected() -> None:
     """What is left over has the mean 0: z-tests of 600 seeds, false alarm once in 10^4; without a cause it has not."""
     dynamics = lib.SGD(batch_size=2, label_noise={"y": 2.0})

@@ -53,6 +53,7 @@ def test_the_four_laws_of_gl2_have_the_moments_of_the_joint_law(process: Any) ->
         assert density(model, name, dynamics=process, temperature=1.0).mean() == pytest.approx(exact, abs=1e-4), name
 
 
+@pytest.mark.long
 def test_gl2_against_exact_samples_conditioned_on_the_slice() -> None:
     """Gaussian U and V, weighed by exp(-L/T) by rejection and conditioned on U^T U being near to V^T V.
 

@@ -235,6 +235,7 @@ def test_what_has_no_density_or_no_formula_is_refused(observable: Any, words: st
         law_of(observable, SQUARE + U**4)
 
 
+@pytest.mark.long
 def test_what_draws_answer_is_said_to_be_so() -> None:
     for angle, seconds in ((sympy.atan2(U, V), 10.0), (sympy.Max(U, V, W), 0.5)):
         model = lib.Model(parameters=(U, V, W), predictor={"f": angle}, loss=SQUARE + W**2 / 2)

@@ -54,12 +54,14 @@ def test_matrices_of_rank_two_have_the_law_of_the_formula(group) -> None:
     assert farthest(law, rival) > 3 * law.error
 
 
+@pytest.mark.long
 def test_turned_scalings_have_the_law_of_the_formula() -> None:
     model = lib.models.diagonal_network(5, target=np.linspace(0.0, 1.0, 5))
     law, formula = (law_of(model, "w4", lib.GaugeFixed(-0.3), method=method) for method in ("sampling", "auto"))
     assert farthest(law, formula) < law.error < 0.015
 
 
+@pytest.mark.long
 def test_translations_have_the_law_without_them() -> None:
     """On a - 2 b = 1 the law of a is that of a model in the coordinate t along the slice."""
     u, v, a, b, t = lib.parameters("u v a b t")

@@ -215,6 +215,7 @@ def test_no_law_is_off_by_more_than_it_says(name: str) -> None:
     assert off(law, CASES[name][3](0.3)) < law.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["uv by quadrature", "soft", "component", "pair, slice", "chain", "torus"])
 def test_nor_is_a_narrow_one_and_another_temperature_is_seen(name: str) -> None:
     law = law_of(name, 0.02)

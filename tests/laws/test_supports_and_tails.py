@@ -24,6 +24,7 @@ def law_of(observable: Any, temperature: float = 1.0) -> Density:
     return lib.density(model, "f", dynamics=lib.Ambient(), temperature=temperature)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("observable", "ends"),
     [

@@ -57,6 +57,7 @@ def test_closed_form_and_quadrature_agree(model: Model, lam: float, temperature:
     assert pushed.var() == pytest.approx(closed.var(), rel=1e-10)
 
 
+@pytest.mark.long
 def test_theta_against_mpmath() -> None:
     """Everything in 18 digits with mpmath's own Bessel function and quadrature."""
     with mpmath.workdps(18):

@@ -278,6 +278,7 @@ class TestTheLossAsAFunctionOfThePredictor:
         with pytest.raises(lib.errors.UnsupportedModelError, match="could not be written"):
             built.loss_of_predictor()
 
+    @pytest.mark.long
     def test_its_law_is_none_of_the_product_model(self) -> None:
         """P(|theta| < 1/2) under exp(-V), by a sum over a grid."""
         loss = (A * clip(W, -3, 3) - 1) ** 2 / 2

@@ -357,6 +357,7 @@ class TestIdentity:
         assert zero != minus
         assert zero.digest != minus.digest
 
+    @pytest.mark.long
     def test_the_digest_is_the_same_in_every_process(self) -> None:
         program = (
             "import langevin_ib as lib, numpy as np, sympy\n"

@@ -65,6 +65,7 @@ ROW = sympy.Idx("i", 6)
 DEVIATIONS = ((0.3, 0.2), (-1.2, 0.0), (0.8, 0.9), (1.5, 1.1), (-0.4, 0.1), (2.0, 1.7))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by_data", [False, True])
 def test_the_law_of_least_absolute_deviations(by_data) -> None:
     """The absolute value is written as a Piecewise, whose second derivative is 0; the mean, by a sum over a grid."""

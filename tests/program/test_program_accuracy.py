@@ -99,6 +99,7 @@ def test_a_tape_is_its_expression_and_its_derivatives(expression, point) -> None
         assert abs(output.value - exact.value) <= output.error + exact.error, (expression, point, output, exact)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", TYPES)
 @LOOK
 @given(expression=EXPRESSIONS, point=POINTS)

@@ -116,6 +116,7 @@ def test_a_loop_is_its_rows_one_by_one(bodies, outer, data, point) -> None:
             )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @LOOK_AT_SUMS
 @given(bodies=BODIES, outer=st.sampled_from(OUTER), data=ROWS, point=POINTS)
@@ -205,6 +206,7 @@ def test_sums_over_different_data_take_a_loop_each_and_equal_rows_share_one() ->
     assert [rows for rows, _ in loops(program.value_and_gradient)] == [6, 9]
 
 
+@pytest.mark.long
 def test_sums_with_fixed_weights_pass_through_their_bodies_together() -> None:
     """Each of 20 weights is met twice in a row, in the product and in its derivative: not once more for each sum."""
     weights, prediction, data = linear_model(30, 20)

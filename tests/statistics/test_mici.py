@@ -237,6 +237,7 @@ def test_mici_finds_the_law_that_density_has(name, fixman) -> None:
         assert pvalue(draws, rival) < WRONG
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "fixman"), LAWS)
 def test_mici_finds_what_the_exact_sampler_samples(name, fixman) -> None:
     case, states, ours = CASES[name], by_mici(name, fixman=fixman), by_sample(name, fixman=fixman)

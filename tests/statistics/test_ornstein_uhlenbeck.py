@@ -73,6 +73,7 @@ def test_pvalues_are_uniform_under_the_exact_law_of_the_scheme(scheme) -> None:
     assert min(result.effective_samples for result in results) > 50_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"dtype": "float32"}, {"noise": "single"}], ids=["float32", "single"])
 def test_pvalues_are_uniform_at_single_precision(options) -> None:
     law = normal(VARIANCE["euler-maruyama"])
@@ -92,6 +93,7 @@ def test_the_law_of_continuous_time_is_rejected_at_a_finite_step() -> None:
     assert np.mean([not lib.compare(run, law).consistent() for run in runs("euler-maruyama")]) >= 0.95
 
 
+@pytest.mark.long
 def test_pvalues_are_uniform_when_two_step_sizes_are_extrapolated() -> None:
     # The extrapolated variance is off by (k h)²/8 = 0.1 %, a fifth of its standard error.
     law = normal(CONTINUUM)

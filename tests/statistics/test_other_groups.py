@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import langevin_ib as lib
 import numpy as np
+import pytest
 import scipy.stats
 import sympy
 from numpy.typing import NDArray
@@ -57,6 +58,7 @@ def test_a_gauge_fixed_diagonal_network_has_the_slice_law_with_nothing_added() -
         assert pvalue(weights(run), rival) < WRONG
 
 
+@pytest.mark.long
 def test_twenty_constraints_that_fall_into_blocks_are_held() -> None:
     """Entries are independent, and all of them, rigid or with Fixman's term, have the law of one."""
     network = lib.models.diagonal_network(20)

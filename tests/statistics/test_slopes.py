@@ -184,6 +184,7 @@ def exact_strength(level: float) -> float:
     return float(weight @ s / weight.sum())
 
 
+@pytest.mark.long
 def test_where_zero_is_reached_and_left_the_error_goes_like_the_root_of_the_step() -> None:
     steps, biases, errors = ((0.02, 400.0), (0.005, 200.0), (0.00125, 100.0)), [], []
     for h, time in steps:

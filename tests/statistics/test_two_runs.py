@@ -92,6 +92,7 @@ def uniformity(found: list[float]) -> float:
     return float(stats.kstest(found, "uniform").pvalue)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "other",
     [

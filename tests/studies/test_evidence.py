@@ -48,6 +48,7 @@ def test_settings_what_was_expected_and_who_is_missing_stand_on_the_figure() -> 
 
 
 class TestTargets:
+    @pytest.mark.long
     def test_differences_with_a_free_offset(self) -> None:
         arrays = lib.evidence("tv", seeds=3, progress=False).arrays
         assert np.median(arrays["decay.error"]) <= 0.0025
