@@ -63,3 +63,22 @@ def test_a_root_next_to_zero_keeps_its_digits(size: float, sign: int) -> None:
             exact = mpmath.polyroots([1, mpmath.mpf(slope), -mpmath.mpf(sign * size)], maxsteps=500, extraprec=1000)
             exact = sorted(float(mpmath.re(root)) for root in exact)
         np.testing.assert_allclose(sorted(compiled(sign * size, slope)), exact, rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", [U + V * sympy.sign(U), U * V * sympy.sign(V) + V])
+def test_a_jump_along_a_parameter_is_no_obstacle(function: Any) -> None:
+    """u -> u sign(v) takes the first to u + v and the second to u v + v, with the same weight decay."""
+    smooth = function.replace(sympy.sign, lambda _: sympy.S.One)
+    dynamics = lib.Ambient(weight_decay=0.5)
+    laws = [
+        lib.density(
+            lib.Model(parameters=(U, V), predictor={"z": f}, loss=(f - 1) ** 2 / 2),
+            "z",
+            dynamics=dynamics,
+            temperature=0.3,
+        )
+        for f in (function, smooth)
+    ]
+    x = np.linspace(-2.0, 3.0, 41)
+    np.testing.assert_allclose(laws[0].cdf(x), laws[1].cdf(x), rtol=0.0, atol=1e-8)

@@ -58,9 +58,11 @@ def gibbs_of(loss: Any, f: Any, parameters: Any = (A, B, C)) -> Gibbs:
 
 def test_two_translations_are_both_taken_out() -> None:
     d = sympy.Symbol("d", real=True)
-    found = sheared(gibbs_of((A - B) ** 4 + sympy.tanh(C - d), sympy.exp(A - B) * (C - d), (A, B, C, d)))
-    assert found is not None
-    assert len((found.loss + found.observable).free_symbols) == 2
+    for inner in (A - B, A - 2 * B + d, B + C - A / 3):
+        loss = inner**4 + sympy.tanh(C - d)
+        found = sheared(gibbs_of(loss, sympy.exp(inner) * (C - d), (A, B, C, d)))
+        assert found is not None
+        assert len((found.loss + found.observable).free_symbols) == 2
 
 
 @pytest.mark.parametrize(

@@ -299,7 +299,10 @@ def _solved_fibre(gibbs: Gibbs, block: _QuadraticBlock, pivots: dict[sympy.Symbo
     """Add up the integrals with each of the pivots."""
     symbols, f = block.others, gibbs.observable
     observable = compiled(f, symbols, gibbs.data)
-    slopes = compiled_together([sympy.diff(f, x) for x in pivots], symbols, gibbs.data)
+    # Where f jumps there is no weight.
+    slopes = compiled_together(
+        [sympy.diff(f, x).replace(sympy.DiracDelta, _nothing) for x in pivots], symbols, gibbs.data
+    )
     numbers = [symbols.index(x) for x in pivots]
     pieces = []
     for k, (x, roots) in enumerate(pivots.items()):
@@ -311,6 +314,10 @@ def _solved_fibre(gibbs: Gibbs, block: _QuadraticBlock, pivots: dict[sympy.Symbo
         return block.reduced(coordinates)[0]
 
     return Fibre(tuple(pieces), symbols, log_mass, lambda _, *coordinates: observable(*coordinates), gibbs)
+
+
+def _nothing(*_: sympy.Expr) -> sympy.Expr:
+    return sympy.S.Zero
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,8 @@ def _direction(gibbs: Gibbs) -> dict[sympy.Symbol, sympy.Expr] | None:
     if len(symbols) < 2 or gibbs.rough:
         return None
     derivatives = [g.diff(x) for g in (loss, f) for x in symbols]
+    if any(g.has(sympy.DiracDelta, sympy.Derivative, sympy.Subs) for g in derivatives):
+        return None
     points = probes(gibbs.parameters, _LOOKS).values()
     slopes = np.array(compiled_together(derivatives, gibbs.parameters, gibbs.data)(*points))
     # A row for each function and point, of length 1 if it is not zero.
@@ -71,16 +73,18 @@ def _fractions(directions: NDArray[np.float64]) -> Sequence[sympy.Rational] | No
     """Return one of a space of directions, with the zeros that elimination leaves; None if it is none of fractions."""
     if not len(directions):
         return None
-    rows = directions.copy()
-    for k in range(len(rows)):  # reduced from the last column on: all but one row are zero there
-        column = rows.shape[1] - 1 - k
-        best = k + int(np.argmax(np.abs(rows[k:, column])))
-        rows[[k, best]] = rows[[best, k]]
-        if abs(rows[k, column]) < _ROUNDED:
+    rows, done = directions.copy(), 0
+    for column in reversed(range(rows.shape[1])):  # of those that lead all rows but one are zero
+        best = done + int(np.argmax(np.abs(rows[done:, column])))
+        if abs(rows[best, column]) < _ROUNDED:
             continue
-        rows[k] /= rows[k, column]
-        others = np.arange(len(rows)) != k
-        rows[others] -= np.outer(rows[others, column], rows[k])
+        rows[[done, best]] = rows[[best, done]]
+        rows[done] /= rows[done, column]
+        others = np.arange(len(rows)) != done
+        rows[others] -= np.outer(rows[others, column], rows[done])
+        done += 1
+        if done == len(rows):
+            break
     row = rows[0] / np.abs(rows[0]).max()
     fractions = [sympy.Rational(str(x)).limit_denominator(_MOST_IN_A_FRACTION) for x in row]
     is_near = np.allclose([float(each) for each in fractions], row, rtol=0.0, atol=_ROUNDED)

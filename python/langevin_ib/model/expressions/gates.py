@@ -36,13 +36,37 @@ def with_gates(formula: sympy.Basic) -> sympy.Basic:
     return formula.replace(lambda part: isinstance(part, sympy.Add), _opened)
 
 
+_MOST_OPERATIONS = 100
+"""Larger factors of gates are not multiplied out."""
+
+
 def _opened(total: sympy.Expr) -> sympy.Expr:
-    for term in total.args:
+    for term in sympy.Add.make_args(total) if total.is_Add else ():
         for gate in sympy.Mul.make_args(term):
-            if type(gate) not in _NAMES:
+            function, power = gate.as_base_exp()
+            if type(function) not in _NAMES or power not in {1, 2}:
                 continue
-            for sign in (1, -1):
+            opened, x = _NAMES[type(function)], function.args[0]
+            # a - a g² is a (1 + g)(1 - g).
+            for sign in (1, -1) if power == 1 else (-1,):
                 whole = sign * term / gate
-                if whole in total.args:
-                    return whole * _NAMES[type(gate)](sign * gate.args[0]) + _opened(total - whole - term)
+                rest = _without(total - term, whole)
+                if rest is not None:
+                    return whole * (opened(sign * x) if power == 1 else opened(x) * opened(-x)) + _opened(rest)
     return total
+
+
+def _without(total: sympy.Expr, part: sympy.Expr) -> sympy.Expr | None:
+    """Return the rest of a sum of which another one is a part; None if it is none. Of a number less may be one."""
+    terms = list(sympy.Add.make_args(total))
+    for mine in sympy.Add.make_args(sympy.expand_mul(part) if part.count_ops() < _MOST_OPERATIONS else part):
+        factor, rest = mine.as_coeff_Mul()
+        for k, (other, same) in enumerate(term.as_coeff_Mul() for term in terms):
+            # 1.0 is 1.
+            if same == rest and (float(other) == float(factor) or (rest == 1 and 0 < factor / other < 1)):
+                left = other - factor if float(other) != float(factor) else sympy.S.Zero
+                terms[k : k + 1] = [] if left == 0 else [left]
+                break
+        else:
+            return None
+    return sympy.Add(*terms)

@@ -253,7 +253,9 @@ class _Search:
             low, high = np.where(left, low, inner), np.where(left, outer, high)
             new = np.where(left, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
             # What does not change any more will not come to 0.
-            active &= (np.minimum(f_inner, f_outer) > 0.0) & ~(np.abs(f_inner - f_outer) < _FLAT * np.abs(f_inner))
+            with np.errstate(invalid="ignore"):  # both may be infinite
+                is_flat = np.abs(f_inner - f_outer) < _FLAT * np.abs(f_inner)
+            active &= (np.minimum(f_inner, f_outer) > 0.0) & ~is_flat
             if not active.any():
                 break
             f_new = np.full(new.shape, np.inf)
