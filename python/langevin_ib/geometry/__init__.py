@@ -27,6 +27,7 @@ from .gauge import constraint_numbers as constraint_numbers
 from .gauge import general_linear as general_linear
 from .gauge import pieces_of as pieces_of
 from .gram import constraint_gram, coupling, dual_gram, generators, log_det, orbit_gram
+from .null_space import constant_fields as constant_fields
 from .points import checked_model as checked_model
 from .points import checked_points as checked_points
 from .report import SliceReport, slice_report
@@ -36,6 +37,7 @@ from .scalings import scaling_weights as scaling_weights
 from .symbolic import Symbolic, symbolic
 from .symbolic import log_determinant as log_determinant
 from .symmetry_report import SymmetryReport
+from .symmetry_report import tidy_basis as tidy_basis
 from .whitening import whitened
 
 __all__ = [

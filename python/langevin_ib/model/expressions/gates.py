@@ -10,6 +10,9 @@ import sympy
 
 __all__ = ["GATES", "with_gates"]
 
+_MOST_OPERATIONS = 100
+"""Larger factors of gates are not multiplied out."""
+
 _NAMES: dict[type[sympy.Function], sympy.Function] = {
     sympy.erf: sympy.Function("one_plus_erf"),
     sympy.tanh: sympy.Function("one_plus_tanh"),
@@ -34,10 +37,6 @@ def with_gates(formula: sympy.Basic) -> sympy.Basic:
     if not formula.has(*_NAMES):
         return formula
     return formula.replace(lambda part: isinstance(part, sympy.Add), _opened)
-
-
-_MOST_OPERATIONS = 100
-"""Larger factors of gates are not multiplied out."""
 
 
 def _opened(total: sympy.Expr) -> sympy.Expr:
