@@ -8,7 +8,7 @@ is taken with positive probability, would show there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -116,7 +116,7 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
     for worst, parts in _reductions(whole, scalings):
         if best is not None and best[0].left <= worst:
             break
-        found = [fibres_of(part, _MOST_LEFT) for part in parts()]
+        found = [fibres_of(part, _MOST_LEFT) for part in parts]
         is_solved = is_solved and all(ways is None or ways for ways in found)
         fibres = [ways[0] for ways in found if ways]
         if fibres and len(fibres) == len(found) and (best is None or fibres[0].left < best[0].left):
@@ -134,16 +134,16 @@ def _fibres(whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]],
 
 def _reductions(
     whole: Gibbs, scalings: Sequence[Mapping[sympy.Symbol, sympy.Expr]]
-) -> Iterator[tuple[int, Callable[[], list[Gibbs]]]]:
+) -> Iterator[tuple[int, Iterable[Gibbs]]]:
     """Yield ways to take weights, in several parts, with what is looked no further for: coordinates that are left."""
-    yield 0, lambda: [whole]
+    yield 0, [whole]
     parts = without_orbits(whole, scalings)
     if len(parts) > 1:
-        yield 0, lambda: parts
+        yield 0, parts
     rounder = [over_spheres(part) for part in parts]
     if len({each.parameters for each in rounder}) == 1 and len(rounder[0].parameters) < len(parts[0].parameters):
-        yield 0, lambda: rounder
-    yield 1, lambda: [part for part in [sheared(whole)] if part is not None]
+        yield 0, rounder
+    yield 1, filter(None, map(sheared, [whole]))  # which is looked for only where somebody asks
 
 
 def _refuse_steps(gibbs: Gibbs, what: str) -> None:
